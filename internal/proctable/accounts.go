@@ -1,0 +1,59 @@
+package proctable
+
+import (
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// accounts are the counters of fixed cardinality. All start at 0 with the
+// exporter and none ever goes back.
+type accounts struct {
+	origins      map[host.OriginKey]*host.CPUTotals
+	attributed   float64 // sum over origins
+	busy         float64
+	lastBusy     float64
+	unattributed float64
+	started      bool
+}
+
+func newAccounts() *accounts {
+	a := &accounts{origins: map[host.OriginKey]*host.CPUTotals{}}
+	for _, origin := range host.Origins() {
+		for _, namespace := range host.Namespaces() {
+			a.origins[host.OriginKey{Origin: origin, Namespace: namespace}] = &host.CPUTotals{}
+		}
+	}
+	return a
+}
+
+// setBusy takes user + nice + system of /proc/stat. The kernel lets it step
+// back at times (proc_stat(5)); a step back counts as nothing.
+func (a *accounts) setBusy(seconds float64) {
+	if a.started {
+		a.busy += max(0, seconds-a.lastBusy)
+	}
+	a.started = true
+	a.lastBusy = seconds
+}
+
+// credit adds CPU time to an origin.
+func (a *accounts) credit(key host.OriginKey, seconds float64) {
+	a.origins[key].CPUSeconds += seconds
+	a.attributed += seconds
+}
+
+// gap is the busy time that has no owner as yet. It is negative when processes
+// were credited before /proc/stat counted the same ticks.
+func (a *accounts) gap() float64 { return a.busy - a.attributed }
+
+// settle ends a sample. The running maximum keeps the counter monotone, and
+// noise in one direction is not added up.
+func (a *accounts) settle() { a.unattributed = max(a.unattributed, a.gap()) }
+
+// snapshot copies the totals.
+func (a *accounts) snapshot() map[host.OriginKey]host.CPUTotals {
+	out := make(map[host.OriginKey]host.CPUTotals, len(a.origins))
+	for key, totals := range a.origins {
+		out[key] = *totals
+	}
+	return out
+}

@@ -1,0 +1,206 @@
+package proctable
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// pass is one sample in the making.
+type pass struct {
+	sensor     *Sensor
+	now        time.Time
+	order      []*entry // all that were seen, parents before children
+	groups     map[host.GroupKey]*groupSample
+	visibility map[host.Aspect]host.Share
+	hostMount  string
+}
+
+func newPass(s *Sensor, now time.Time) *pass {
+	mount, err := os.Readlink(filepath.Join(s.options.Proc, "1/ns/mnt"))
+	if err != nil {
+		mount = "" // then a sandbox cannot be told from a container, and counts as the host
+	}
+	return &pass{
+		sensor: s, now: now, hostMount: mount,
+		groups:     map[host.GroupKey]*groupSample{},
+		visibility: map[host.Aspect]host.Share{},
+	}
+}
+
+// saw counts one thing that was looked at.
+func (p *pass) saw(aspect host.Aspect, readable bool) {
+	share := p.visibility[aspect]
+	share.Total++
+	if readable {
+		share.Readable++
+	}
+	p.visibility[aspect] = share
+}
+
+// observe reads every process and finds out what is new.
+func (p *pass) observe(procs procfs.Procs) {
+	type sighting struct {
+		proc procfs.Proc
+		stat procfs.ProcStat
+	}
+	sightings := make([]sighting, 0, len(procs))
+	for _, proc := range procs {
+		stat, err := proc.Stat()
+		if err != nil {
+			if !gone(err) {
+				p.saw(host.AspectStat, false)
+				p.sensor.reader.failed(host.AspectStat, err)
+			}
+			continue
+		}
+		p.saw(host.AspectStat, true)
+		sightings = append(sightings, sighting{proc, stat})
+	}
+	// Parents first: a child asks for its parent's entry.
+	sort.Slice(sightings, func(i, j int) bool { return sightings[i].stat.Starttime < sightings[j].stat.Starttime })
+	for _, s := range sightings {
+		p.see(s.proc, s.stat)
+	}
+}
+
+// see updates or makes the entry of one process.
+func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
+	s := p.sensor
+	id := host.Identity{PID: proc.PID, StartTime: stat.Starttime}
+	used := float64(stat.UTime+stat.STime) / userHz
+	children := float64(max(0, stat.CUTime)+max(0, stat.CSTime)) / userHz
+	e, known := s.entries[id.PID]
+	if known && e.process.Identity != id {
+		// The pid was reused within one interval: the old process has ended.
+		p.ended(e)
+		known = false
+	}
+	if !known {
+		e = p.newEntry(id, stat, used, children)
+		s.entries[id.PID] = e
+	} else {
+		// Time that steps back is a read of the kernel's scaled times at a bad
+		// moment (cputime_adjust): nothing is taken back.
+		e.delta = max(0, used-e.used)
+		e.childrenDelta = max(0, children-e.children)
+		e.used, e.children = max(e.used, used), max(e.children, children)
+	}
+	e.seen = s.samples
+	p.order = append(p.order, e)
+	process := &e.process
+	process.PPID, process.Threads = stat.PPID, stat.NumThreads
+	process.RSSBytes = uint64(max(0, stat.RSS)) * uint64(os.Getpagesize())
+	process.CPUSeconds = e.used
+	process.Cores, process.CoresSpan = e.window.mean(p.now, e.used)
+	p.identify(e, proc, stat, !known)
+	if stat.State == "Z" && stat.NumThreads <= 1 && !e.dead {
+		p.died(e)
+	}
+}
+
+func (p *pass) newEntry(id host.Identity, stat procfs.ProcStat, used, children float64) *entry {
+	s := p.sensor
+	e := &entry{used: used, children: children}
+	e.process.Identity = id
+	e.process.Started = startTime(s.boot, id.StartTime)
+	e.window = newWindow(e.process.Started, p.now, used)
+	e.imageStarted = e.process.Started
+	// What ran before the exporter is where counting begins; what was born
+	// later counts from its birth.
+	if s.samples > 0 && e.process.Started.After(s.first.Add(-clockSlack)) {
+		e.delta, e.childrenDelta, e.counted = used, children, true
+	}
+	if parent, ok := s.entries[stat.PPID]; ok && parent.process.StartTime <= id.StartTime {
+		e.process.Parent = parent.ancestor()
+	}
+	return e
+}
+
+// identify finds out which program a process runs. The link is read at every
+// sample, for a process may become another program (execve(2)) or lose its file.
+func (p *pass) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew bool) {
+	s, process := p.sensor, &e.process
+	renamed := process.Comm != stat.Comm
+	process.Comm = stat.Comm
+	if stat.Flags&kernelThread != 0 {
+		if isNew {
+			process.Origin, process.Namespace, process.User = host.OriginKernel, host.NamespaceHost, s.options.UserName(0)
+			e.rename()
+			e.started = s.samples > 0
+		}
+		return
+	}
+	target, err := s.reader.link(proc.PID, stat.State)
+	switch {
+	case err != nil && gone(err) && !isNew:
+		return // exiting: what it was is known
+	case err != nil && gone(err) && stat.State == "Z":
+		// A zombie first seen as one: nothing is hidden, there is no program.
+	case err != nil && !gone(err):
+		p.saw(host.AspectExe, false)
+		if !e.unreadable {
+			e.unreadable = true
+			s.reader.failed(host.AspectExe, err)
+		}
+	case err == nil:
+		p.saw(host.AspectExe, true)
+	}
+	if !isNew && target == e.target && !renamed {
+		return
+	}
+	p.readProgram(e, proc, target, err == nil, isNew)
+}
+
+// readProgram reads all that changes with the program.
+func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, isNew bool) {
+	s, process := p.sensor, &e.process
+	found, err := s.reader.facts(proc, p.hostMount)
+	if err != nil && gone(err) && !isNew {
+		return
+	}
+	p.saw(host.AspectCgroup, err == nil)
+	process.Argv, process.UID, process.Cgroup, process.Namespace = found.argv, found.uid, found.cgroup, found.namespace
+	process.User = s.options.UserName(found.uid)
+	process.Unit, process.Container = unitOf(found.cgroup), containerOf(found.cgroup)
+
+	sameFile := !isNew && readable && e.content != contentKey{}
+	previous := e.content
+	e.target = target
+	if !readable {
+		process.Exe, process.ExeDeleted, process.ExeAgain = "", false, false
+		process.ExeFile, e.content, process.SHA256 = host.FileID{}, contentKey{}, ""
+		process.Origin, e.directory = host.OriginUnreadable, "unreadable"
+	} else {
+		exe, err := s.reader.inspect(proc.PID, target)
+		if err != nil {
+			if !gone(err) {
+				s.reader.failed(host.AspectExe, err)
+			}
+			exe.file, exe.content = host.FileID{}, contentKey{}
+		}
+		process.Exe, process.ExeDeleted, process.ExeAgain = exe.path, exe.deleted, exe.again
+		process.ExeFile, e.content = exe.file, exe.content
+		process.Origin, e.directory = classify(exe.path, exe.deleted)
+	}
+	// Unlinking the file changes ctime, not the program.
+	if sameFile && e.content.dev == previous.dev && e.content.inode == previous.inode && e.content.mtime == previous.mtime {
+		e.rename()
+		return
+	}
+	if e.key != "" {
+		s.respawns.leave(e.key)
+		e.key = ""
+	}
+	process.SHA256 = ""
+	e.rename()
+	e.started = s.samples > 0
+	if !isNew {
+		e.imageStarted, e.counted = p.now, true
+	}
+}

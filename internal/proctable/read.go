@@ -1,0 +1,177 @@
+package proctable
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
+	argvLimit    = 4096       // bytes of a command line that are kept
+)
+
+// facts are what is read of a process once for each program that it runs.
+type facts struct {
+	argv      []string
+	uid       uint32
+	cgroup    string
+	namespace host.Namespace
+}
+
+// executable is what /proc/PID/exe tells.
+type executable struct {
+	path    string
+	deleted bool
+	again   bool
+	file    host.FileID
+	content contentKey
+}
+
+// reader reads one /proc.
+type reader struct {
+	proc     string
+	deadline *deadline
+	errors   map[host.ReadError]uint64
+}
+
+func (r *reader) path(pid int, name string) string {
+	return filepath.Join(r.proc, strconv.Itoa(pid), name)
+}
+
+// failed counts a failed read. A process that has gone is no failure.
+func (r *reader) failed(aspect host.Aspect, err error) {
+	r.errors[host.ReadError{Aspect: aspect, Reason: reasonOf(err)}]++
+}
+
+// gone tells whether a process ended while it was looked at: either its
+// directory is no more, or it was opened in time and read too late.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
+}
+
+func reasonOf(err error) host.Reason {
+	switch {
+	case errors.Is(err, errTimeout):
+		return host.ReasonTimeout
+	case errors.Is(err, fs.ErrPermission):
+		return host.ReasonPermission
+	case gone(err):
+		return host.ReasonVanished
+	case errors.Is(err, unix.EIO), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
+		return host.ReasonOther
+	default:
+		return host.ReasonParse
+	}
+}
+
+// link reads /proc/PID/exe. It never touches the file itself, so it cannot
+// hang. A process whose main thread has ended has no exe of its own, but its
+// other threads do.
+func (r *reader) link(pid int, state string) (string, error) {
+	target, err := os.Readlink(r.path(pid, "exe"))
+	if err == nil || state != "Z" || !gone(err) {
+		return target, err
+	}
+	threads, listErr := os.ReadDir(r.path(pid, "task"))
+	if listErr != nil {
+		return "", err
+	}
+	for _, thread := range threads {
+		if target, err := os.Readlink(r.path(pid, "task/"+thread.Name()+"/exe")); err == nil {
+			return target, nil
+		}
+	}
+	return "", err
+}
+
+// inspect looks at the file behind a link.
+func (r *reader) inspect(pid int, target string) (executable, error) {
+	type answer struct {
+		stat  unix.Stat_t
+		again bool
+		err   error
+	}
+	name, marked := strings.CutSuffix(target, deletedSuffix)
+	got, err := within(r.deadline, readTime, func() (a answer) {
+		a.err = unix.Stat(r.path(pid, "exe"), &a.stat)
+		if marked {
+			var other unix.Stat_t
+			a.again = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
+		}
+		return a
+	})
+	err = errors.Join(err, got.err)
+	// A file may really be called "x (deleted)". Only one without links is gone.
+	if marked && (err != nil || got.stat.Nlink == 0) {
+		return executable{name, true, got.again, fileID(&got.stat), contentKeyOf(&got.stat)}, err
+	}
+	return executable{target, false, false, fileID(&got.stat), contentKeyOf(&got.stat)}, err
+}
+
+func fileID(stat *unix.Stat_t) host.FileID { return host.FileID{Dev: stat.Dev, Inode: stat.Ino} }
+
+// facts reads what a process was started with. hostMount is the mount
+// namespace of pid 1, or "".
+func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
+	var out facts
+	type answer struct {
+		argv []string
+		err  error
+	}
+	got, err := within(r.deadline, readTime, func() (a answer) {
+		a.argv, a.err = r.argv(proc.PID)
+		return a
+	})
+	out.argv = got.argv
+	if err = errors.Join(err, got.err); err != nil && !gone(err) {
+		r.failed(host.AspectStat, err)
+	}
+	status, statusErr := proc.NewStatus()
+	if statusErr == nil {
+		out.uid = uint32(status.UIDs[1])
+	}
+	groups, cgroupErr := proc.Cgroups()
+	if cgroupErr == nil {
+		out.cgroup = cgroupPath(groups)
+	}
+	out.namespace = host.NamespaceHost
+	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && r.otherMount(proc.PID, hostMount) {
+		out.namespace = host.NamespaceContainer
+	}
+	if cgroupErr != nil && !gone(cgroupErr) {
+		r.failed(host.AspectCgroup, cgroupErr)
+	}
+	return out, errors.Join(statusErr, cgroupErr)
+}
+
+// otherMount tells a container from a sandbox on the host: browsers too put
+// their helpers into a pid namespace.
+func (r *reader) otherMount(pid int, hostMount string) bool {
+	mount, err := os.Readlink(r.path(pid, "ns/mnt"))
+	return err == nil && hostMount != "" && mount != hostMount
+}
+
+// argv reads at most argvLimit bytes of /proc/PID/cmdline. The kernel reads
+// them out of the process' own memory, so it is called under a deadline only.
+func (r *reader) argv(pid int) ([]string, error) {
+	file, err := os.Open(r.path(pid, "cmdline"))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, argvLimit))
+	if err != nil || len(content) == 0 {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00"), nil
+}

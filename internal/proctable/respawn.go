@@ -1,0 +1,163 @@
+package proctable
+
+import (
+	"sort"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	// clockSlack is how much too early a start time may be: the boot time in
+	// /proc/stat is cut to whole seconds.
+	clockSlack      = 1500 * time.Millisecond
+	pendingEnds     = 64
+	recentRespawns  = 16
+	respawnStarters = 4
+	respawnKeep     = time.Hour // after the last instance, if there was a respawn
+	respawnKeys     = 16384
+)
+
+// life is the history of one program.
+type life struct {
+	living   int
+	ends     []time.Time // when ended instances were last seen; each explains one start
+	lastEnd  time.Time
+	count    uint64
+	recent   []time.Time
+	lastGap  time.Duration
+	starters []host.Starter
+}
+
+// respawns tells a program that ended and came back from one that only runs
+// more than once. A process whose parent runs the same program (a worker of a
+// server, a tab of a browser) is no instance of its own.
+type respawns struct {
+	window time.Duration
+	lives  map[string]*life
+}
+
+func newRespawns(window time.Duration) *respawns {
+	return &respawns{window: window, lives: map[string]*life{}}
+}
+
+// start records an instance that runs now and tells whether it is a respawn.
+// counted is false for what ran before the first sample.
+func (r *respawns) start(key string, started time.Time, parent *host.Ancestor, counted bool) bool {
+	l, ok := r.lives[key]
+	if !ok {
+		if len(r.lives) >= respawnKeys {
+			r.forgetOne()
+		}
+		l = &life{}
+		r.lives[key] = l
+	}
+	l.living++
+	if !counted {
+		return false
+	}
+	l.startedBy(parent)
+	for i, end := range l.ends {
+		gap := started.Sub(end)
+		if gap < -clockSlack || gap > r.window {
+			continue
+		}
+		l.ends = append(l.ends[:i], l.ends[i+1:]...)
+		l.count++
+		l.lastGap = max(0, gap)
+		l.recent = append(l.recent, started)
+		if len(l.recent) > recentRespawns {
+			l.recent = l.recent[1:]
+		}
+		return true
+	}
+	return false
+}
+
+// end records that an instance ended after lastSeen.
+func (r *respawns) end(key string, lastSeen time.Time) {
+	l, ok := r.lives[key]
+	if !ok {
+		return
+	}
+	l.living--
+	l.lastEnd = lastSeen
+	l.ends = append(l.ends, lastSeen)
+	if len(l.ends) > pendingEnds {
+		l.ends = l.ends[1:]
+	}
+}
+
+// leave records that a process went on as another program (execve(2)): that is
+// no end that a respawn could follow.
+func (r *respawns) leave(key string) {
+	if l, ok := r.lives[key]; ok {
+		l.living--
+	}
+}
+
+// prune forgets what is over.
+func (r *respawns) prune(now time.Time) {
+	for key, l := range r.lives {
+		keep := r.window
+		if l.count > 0 {
+			keep = max(keep, respawnKeep)
+		}
+		if l.living <= 0 && now.Sub(l.lastEnd) > keep {
+			delete(r.lives, key)
+		}
+	}
+}
+
+// forgetOne makes room: any that does not run goes first.
+func (r *respawns) forgetOne() {
+	victim := ""
+	for key, l := range r.lives {
+		victim = key
+		if l.living <= 0 {
+			break
+		}
+	}
+	delete(r.lives, victim)
+}
+
+func (l *life) startedBy(parent *host.Ancestor) {
+	if parent == nil {
+		return
+	}
+	for i := range l.starters {
+		if l.starters[i].Identity == parent.Identity {
+			l.starters[i].Count++
+			return
+		}
+	}
+	starter := host.Starter{Ancestor: *parent, Count: 1}
+	if len(l.starters) < respawnStarters {
+		l.starters = append(l.starters, starter)
+		return
+	}
+	least := 0
+	for i := range l.starters {
+		if l.starters[i].Count < l.starters[least].Count {
+			least = i
+		}
+	}
+	l.starters[least] = starter
+}
+
+// snapshot copies the history of the programs that came back at least once.
+func (r *respawns) snapshot() map[string]host.Respawn {
+	out := map[string]host.Respawn{}
+	for key, l := range r.lives {
+		if l.count == 0 {
+			continue
+		}
+		starters := append([]host.Starter(nil), l.starters...)
+		sort.SliceStable(starters, func(i, j int) bool { return starters[i].Count > starters[j].Count })
+		out[key] = host.Respawn{
+			Key: key, Count: l.count, Recent: append([]time.Time(nil), l.recent...),
+			LastGap: l.lastGap, Starters: starters,
+		}
+	}
+	return out
+}

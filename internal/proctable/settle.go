@@ -1,0 +1,218 @@
+package proctable
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// hashContents hashes the executables of new programs within the budget, those
+// from suspicious places first. What is left over is taken up by later samples.
+func (p *pass) hashContents() {
+	s := p.sensor
+	var wanting []*entry
+	for _, e := range p.order {
+		if e.process.SHA256 == "" && e.content != (contentKey{}) {
+			wanting = append(wanting, e)
+		}
+	}
+	sort.Slice(wanting, func(i, j int) bool {
+		a, b := wanting[i], wanting[j]
+		if rank(a) != rank(b) {
+			return rank(a) < rank(b)
+		}
+		return a.process.PID < b.process.PID
+	})
+	budget := int64(hashBudget)
+	for _, e := range wanting {
+		sum, ok := s.hasher.get(e.content)
+		if !ok {
+			if budget <= 0 {
+				continue
+			}
+			budget -= min(e.content.size, hashLimit)
+			sum = p.hash(e)
+		}
+		if sum == "" {
+			continue
+		}
+		e.process.SHA256 = sum
+		e.rename()
+	}
+}
+
+func rank(e *entry) int {
+	switch e.process.Origin {
+	case host.OriginMemfd, host.OriginDeleted, host.OriginTemp:
+		return 0
+	case host.OriginSystem, host.OriginLocal:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// hash reads the file behind one process. A failure is final for this program,
+// so that it is counted once and not tried for ever.
+func (p *pass) hash(e *entry) string {
+	type answer struct {
+		sum string
+		err error
+	}
+	r := p.sensor.reader
+	name, key := r.path(e.process.PID, "exe"), e.content
+	got, err := within(r.deadline, hashLimitTime, func() (a answer) {
+		a.sum, a.err = p.sensor.hasher.hash(name, key)
+		return a
+	})
+	if err == nil {
+		err = got.err
+	}
+	if err != nil && !gone(err) {
+		r.failed(host.AspectExe, err)
+		e.content = contentKey{}
+	}
+	return got.sum
+}
+
+// settleEnded takes leave of the processes that were not seen any more.
+func (p *pass) settleEnded() {
+	for pid, e := range p.sensor.entries {
+		if e.seen != p.sensor.samples {
+			p.ended(e)
+			delete(p.sensor.entries, pid)
+		}
+	}
+}
+
+// ended records an end. The last sample saw the process alive. What it used
+// since can only be seen where its parent waited for it: its whole time is then
+// in the parent's children time, of which the part known so far is taken off.
+func (p *pass) ended(e *entry) {
+	s := p.sensor
+	p.died(e)
+	for a := e.process.Parent; a != nil; a = a.Parent {
+		parent, ok := s.entries[a.PID]
+		if ok && parent.process.Identity == a.Identity && parent.seen == s.samples {
+			parent.childrenDelta -= e.used + e.children
+			return
+		}
+	}
+}
+
+// died closes the instance of a process that has ended, waited for or not: a
+// keeper that never waits leaves a zombie behind.
+func (p *pass) died(e *entry) {
+	if e.key != "" {
+		p.sensor.respawns.end(e.key, p.sensor.last)
+		e.key = ""
+	}
+	e.dead = true
+}
+
+// settleLiving counts what the living did since the last sample.
+func (p *pass) settleLiving() {
+	for _, totals := range p.sensor.accounts.origins {
+		totals.Processes = 0
+	}
+	for _, e := range p.order {
+		process, key := &e.process, e.origin()
+		group, totals := p.group(e.group()), p.sensor.accounts.origins[key]
+		p.credit(e, e.delta)
+		if e.started {
+			e.started = false
+			group.starts++
+			totals.Starts++
+		}
+		if e.dead {
+			continue
+		}
+		group.instances++
+		totals.Processes++
+		if group.topPID == 0 || e.delta > group.topSeconds {
+			group.topPID, group.topSeconds = process.PID, e.delta
+		}
+		if e.key == "" && p.respawned(e) {
+			group.respawns++
+			totals.Respawns++
+		}
+	}
+	p.creditChildren()
+}
+
+func (p *pass) credit(e *entry, seconds float64) {
+	p.sensor.accounts.credit(e.origin(), seconds)
+	p.group(e.group()).cpuSeconds += seconds
+}
+
+// creditChildren credits the time of processes that ended unseen to the parent
+// that waited for them, but never more than has no owner: time must not be
+// counted twice when a process was re-parented in between.
+func (p *pass) creditChildren() {
+	if p.sensor.samples == 0 {
+		return
+	}
+	for _, e := range p.order {
+		if seconds := min(e.childrenDelta, p.sensor.accounts.gap()); seconds > 0 {
+			p.credit(e, seconds)
+		}
+	}
+}
+
+// respawned tells the history of a program about a new instance of it. A
+// process whose parent runs the same program is none of its own; should it
+// outlive the parent, it becomes one.
+func (p *pass) respawned(e *entry) bool {
+	s := p.sensor
+	key := respawnKey(e.process.Origin, e.process.Exe, e.process.SHA256)
+	if key == "" {
+		return false
+	}
+	if parent := e.process.Parent; parent != nil {
+		above, ok := s.entries[parent.PID]
+		if ok && above.process.Identity == parent.Identity && !above.dead &&
+			key == respawnKey(above.process.Origin, above.process.Exe, above.process.SHA256) {
+			return false
+		}
+	}
+	e.key = key
+	return s.respawns.start(key, e.imageStarted, e.process.Parent, e.counted)
+}
+
+func (p *pass) group(key host.GroupKey) *groupSample {
+	sample, ok := p.groups[key]
+	if !ok {
+		sample = &groupSample{}
+		p.groups[key] = sample
+	}
+	return sample
+}
+
+// snapshot copies the table.
+func (p *pass) snapshot() *host.ProcessSnapshot {
+	s := p.sensor
+	processes := make([]host.Process, 0, len(s.entries))
+	for _, e := range p.order {
+		if !e.dead {
+			processes = append(processes, e.process)
+		}
+	}
+	sort.Slice(processes, func(i, j int) bool { return processes[i].PID < processes[j].PID })
+	errors := make(map[host.ReadError]uint64, len(s.reader.errors))
+	for key, count := range s.reader.errors {
+		errors[key] = count
+	}
+	slots := host.Slots{Used: len(s.slots.slots), Limit: groupSlots, Refused: s.slots.refused}
+	return &host.ProcessSnapshot{
+		Meta:         host.Meta{Time: p.now, Visibility: p.visibility, ReadErrors: errors},
+		BootID:       strings.Clone(s.bootID),
+		BusySeconds:  s.accounts.busy,
+		Unattributed: s.accounts.unattributed,
+		Origins:      s.accounts.snapshot(),
+		Groups:       s.slots.groups(),
+		GroupSlots:   slots,
+		Processes:    processes,
+		Respawns:     s.respawns.snapshot(),
+	}
+}
