@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
@@ -13,7 +14,7 @@ type entry struct {
 	process   host.Process
 	target    string // of /proc/PID/exe when it was last read
 	directory string // names the group of a process in temp
-	content   contentKey
+	content   content.Key
 	key       string // respawnKey, "" as long as it is not known
 	window    window
 

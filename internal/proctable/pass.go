@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -169,12 +170,12 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 	process.User = s.options.UserName(found.uid)
 	process.Unit, process.Container = unitOf(found.cgroup), containerOf(found.cgroup)
 
-	sameFile := !isNew && readable && e.content != contentKey{}
+	sameFile := !isNew && readable && e.content != content.Key{}
 	previous := e.content
 	e.target = target
 	if !readable {
 		process.Exe, process.ExeDeleted, process.ExeAgain = "", false, false
-		process.ExeFile, e.content, process.SHA256 = host.FileID{}, contentKey{}, ""
+		process.ExeFile, e.content, process.SHA256 = host.FileID{}, content.Key{}, ""
 		process.Origin, e.directory = host.OriginUnreadable, "unreadable"
 	} else {
 		exe, err := s.reader.inspect(proc.PID, target)
@@ -182,14 +183,14 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 			if !gone(err) {
 				s.reader.failed(host.AspectExe, err)
 			}
-			exe.file, exe.content = host.FileID{}, contentKey{}
+			exe.file, exe.content = host.FileID{}, content.Key{}
 		}
 		process.Exe, process.ExeDeleted, process.ExeAgain = exe.path, exe.deleted, exe.again
 		process.ExeFile, e.content = exe.file, exe.content
 		process.Origin, e.directory = classify(exe.path, exe.deleted)
 	}
 	// Unlinking the file changes ctime, not the program.
-	if sameFile && e.content.dev == previous.dev && e.content.inode == previous.inode && e.content.mtime == previous.mtime {
+	if sameFile && e.content.Dev == previous.Dev && e.content.Inode == previous.Inode && e.content.Mtime == previous.Mtime {
 		e.rename()
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -34,7 +35,7 @@ type executable struct {
 	deleted bool
 	again   bool
 	file    host.FileID
-	content contentKey
+	content content.Key
 }
 
 // reader reads one /proc.
@@ -113,9 +114,9 @@ func (r *reader) inspect(pid int, target string) (executable, error) {
 	err = errors.Join(err, got.err)
 	// A file may really be called "x (deleted)". Only one without links is gone.
 	if marked && (err != nil || got.stat.Nlink == 0) {
-		return executable{name, true, got.again, fileID(&got.stat), contentKeyOf(&got.stat)}, err
+		return executable{name, true, got.again, fileID(&got.stat), content.KeyOf(&got.stat)}, err
 	}
-	return executable{target, false, false, fileID(&got.stat), contentKeyOf(&got.stat)}, err
+	return executable{target, false, false, fileID(&got.stat), content.KeyOf(&got.stat)}, err
 }
 
 func fileID(stat *unix.Stat_t) host.FileID { return host.FileID{Dev: stat.Dev, Inode: stat.Ino} }

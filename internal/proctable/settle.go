@@ -4,6 +4,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -13,7 +14,7 @@ func (p *pass) hashContents() {
 	s := p.sensor
 	var wanting []*entry
 	for _, e := range p.order {
-		if e.process.SHA256 == "" && e.content != (contentKey{}) {
+		if e.process.SHA256 == "" && e.content != (content.Key{}) {
 			wanting = append(wanting, e)
 		}
 	}
@@ -31,7 +32,7 @@ func (p *pass) hashContents() {
 			if budget <= 0 {
 				continue
 			}
-			budget -= min(e.content.size, hashLimit)
+			budget -= min(e.content.Size, content.Limit)
 			sum = p.hash(e)
 		}
 		if sum == "" {
@@ -71,7 +72,7 @@ func (p *pass) hash(e *entry) string {
 	}
 	if err != nil && !gone(err) {
 		r.failed(host.AspectExe, err)
-		e.content = contentKey{}
+		e.content = content.Key{}
 	}
 	return got.sum
 }

@@ -1,0 +1,97 @@
+// Package collector is the Prometheus face: it formats the snapshots that the
+// sensors published. A scrape does no I/O, so it costs the same on a host with
+// 100 and with 30,000 processes.
+package collector
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"sync"
+)
+
+// ErrNoData says that a sensor has not finished its first sample. The collector
+// counts as failed until then, but nothing is logged.
+var ErrNoData = errors.New("the sensor has not finished its first sample")
+
+// Collector is one subsystem. Update sends the same metric never twice.
+type Collector interface {
+	Name() string
+	Update(ch chan<- prometheus.Metric) error
+}
+
+// Set is a prometheus.Collector that runs collectors one after the other and
+// tells how each fared.
+type Set struct {
+	collectors []Collector
+	logger     log.Logger
+	success    *prometheus.Desc
+	duration   *prometheus.Desc
+
+	mu      sync.Mutex
+	failing map[string]string // collector -> the error that was logged
+}
+
+// New returns a set of collectors.
+func New(logger log.Logger, collectors ...Collector) *Set {
+	return &Set{
+		collectors: collectors,
+		logger:     logger,
+		success: prometheus.NewDesc("cryptojack_scrape_collector_success",
+			"1 if the collector had something to tell, 0 if it failed or its sensor has not finished its first sample.", []string{"collector"}, nil),
+		duration: prometheus.NewDesc("cryptojack_scrape_collector_duration_seconds",
+			"Time that formatting took, in seconds. Gathering goes on in the background, see cryptojack_sample_duration_seconds.", []string{"collector"}, nil),
+		failing: map[string]string{},
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (s *Set) Describe(ch chan<- *prometheus.Desc) {
+	ch <- s.success
+	ch <- s.duration
+}
+
+// Collect implements prometheus.Collector.
+func (s *Set) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range s.collectors {
+		began := time.Now()
+		err := update(c, ch)
+		success := 1.0
+		if err != nil {
+			success = 0
+		}
+		s.report(c.Name(), err)
+		ch <- prometheus.MustNewConstMetric(s.success, prometheus.GaugeValue, success, c.Name())
+		ch <- prometheus.MustNewConstMetric(s.duration, prometheus.GaugeValue, time.Since(began).Seconds(), c.Name())
+	}
+}
+
+// update turns a panic into an error: one broken collector must not end the
+// process, nor the scrape.
+func update(c Collector, ch chan<- prometheus.Metric) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic, please report it: %v", cause)
+		}
+	}()
+	return c.Update(ch)
+}
+
+// report logs an error when it appears and when it is over.
+func (s *Set) report(name string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case errors.Is(err, ErrNoData):
+	case err != nil && s.failing[name] != err.Error():
+		s.failing[name] = err.Error()
+		level.Error(s.logger).Log("msg", "collector failed", "collector", name, "err", err)
+	case err == nil && s.failing[name] != "":
+		delete(s.failing, name)
+		level.Info(s.logger).Log("msg", "collector works again", "collector", name)
+	}
+}

@@ -1,0 +1,59 @@
+package collector
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+type findings struct {
+	snapshot func() *host.Findings
+	rules    []string
+	suspects *suspects
+
+	active, raised, count *prometheus.Desc
+}
+
+// NewFindings tells what was found. rules are all rule names, so that each
+// exists at 0 from the first scrape.
+func NewFindings(snapshot func() *host.Findings, rules []string, labels *Labels) Collector {
+	return &findings{
+		snapshot: snapshot, rules: rules, suspects: newSuspects(labels),
+		active: prometheus.NewDesc("cryptojack_findings",
+			"Findings that are active, by the strongest rule of each.", []string{"rule", "severity"}, nil),
+		raised: prometheus.NewDesc("cryptojack_findings_raised_total",
+			"Findings raised since the exporter started, also those that are over.", []string{"rule", "severity"}, nil),
+		count: prometheus.NewDesc("cryptojack_suspects",
+			"Programs under suspicion, by the verdict about each. info is what looks odd but is expected, or only busy.", []string{"severity"}, nil),
+	}
+}
+
+// Name implements Collector.
+func (*findings) Name() string { return "findings" }
+
+// Update implements Collector.
+func (c *findings) Update(ch chan<- prometheus.Metric) error {
+	s := c.snapshot()
+	if s == nil {
+		return ErrNoData
+	}
+	active := map[host.RuleSeverity]int{}
+	counts := map[host.Severity]int{}
+	for i := range s.Active {
+		active[host.RuleSeverity{Rule: s.Active[i].Rule, Severity: s.Active[i].Severity}]++
+		if s.Active[i].Suspect != nil {
+			counts[s.Active[i].Severity]++
+		}
+	}
+	send := newSender(ch)
+	for _, severity := range host.Severities() {
+		send.gauge(c.count, float64(counts[severity]), string(severity))
+		for _, rule := range c.rules {
+			key := host.RuleSeverity{Rule: rule, Severity: severity}
+			send.gauge(c.active, float64(active[key]), rule, string(severity))
+			send.counter(c.raised, float64(s.Raised[key]), rule, string(severity))
+		}
+	}
+	c.suspects.update(send, s.Active)
+	return nil
+}

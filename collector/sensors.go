@@ -1,0 +1,120 @@
+package collector
+
+import (
+	"maps"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// Sources of the sensors' collector, besides their snapshots.
+type Sources struct {
+	Meta      func() map[string]host.Meta // by sensor, of those that have sampled
+	Processes func() *host.ProcessSnapshot
+	Files     func() *host.FileSnapshot
+	Sockets   func() *host.SocketSnapshot
+	Findings  func() *host.Findings
+}
+
+type sensors struct {
+	sources Sources
+	labels  *Labels
+
+	visibility, readErrors, interval, last *prometheus.Desc
+	active, slots, refused, sanitized      *prometheus.Desc
+}
+
+// NewSensors tells what the exporter sees, and what it does not: blindness is a
+// metric.
+func NewSensors(sources Sources, labels *Labels) Collector {
+	return &sensors{
+		sources: sources, labels: labels,
+		visibility: prometheus.NewDesc("cryptojack_visibility_ratio",
+			"Share of the things looked at that could be read, 0 to 1.", []string{"aspect"}, nil),
+		readErrors: prometheus.NewDesc("cryptojack_read_errors_total",
+			"Reads that failed. Processes that end while they are looked at are not counted.", []string{"aspect", "reason"}, nil),
+		interval: prometheus.NewDesc("cryptojack_sample_interval_seconds",
+			"Time until a sensor's next sample, in seconds. The process sensor's grows to keep --process.cpu-budget.", []string{"sensor"}, nil),
+		last: prometheus.NewDesc("cryptojack_last_sample_timestamp_seconds",
+			"When a sensor last finished a sample, in seconds since the epoch.", []string{"sensor"}, nil),
+		active: prometheus.NewDesc("cryptojack_event_source_active",
+			"1 for what the process table is fed by.", []string{"source"}, nil),
+		slots: prometheus.NewDesc("cryptojack_slots",
+			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
+		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
+			"Process groups that wanted a series of their own in a sample and found none free. They count in `other`.", []string{"table"}, nil),
+		sanitized: prometheus.NewDesc("cryptojack_labels_sanitized_total",
+			"Label values that were escaped or cut, counted at every scrape.", nil, nil),
+	}
+}
+
+// Name implements Collector.
+func (*sensors) Name() string { return "sensors" }
+
+// Update implements Collector.
+func (c *sensors) Update(ch chan<- prometheus.Metric) error {
+	meta := c.sources.Meta()
+	if len(meta) == 0 {
+		return ErrNoData
+	}
+	send := newSender(ch)
+	shares, failures := map[host.Aspect]host.Share{}, map[host.ReadError]uint64{}
+	polling := 0.0
+	for sensor, m := range meta {
+		send.gauge(c.interval, m.Interval.Seconds(), sensor)
+		send.gauge(c.last, seconds(m.Time), sensor)
+		for aspect, share := range m.Visibility {
+			sum := shares[aspect]
+			shares[aspect] = host.Share{Readable: sum.Readable + share.Readable, Total: sum.Total + share.Total}
+		}
+		for key, count := range m.ReadErrors {
+			failures[key] += count
+		}
+	}
+	for aspect, share := range shares {
+		if share.Total > 0 {
+			send.gauge(c.visibility, float64(share.Readable)/float64(share.Total), string(aspect))
+		}
+	}
+	for key, count := range failures {
+		send.counter(c.readErrors, float64(count), string(key.Aspect), string(key.Reason))
+	}
+	if c.sources.Processes() != nil {
+		polling = 1
+	}
+	send.gauge(c.active, polling, "poll")
+	send.gauge(c.active, 0, "proc_connector") // as yet every host is polled
+	send.gauge(c.active, 0, "taskstats")
+	c.tables(send)
+	send.counter(c.sanitized, float64(c.labels.changed.Load()))
+	return nil
+}
+
+// tables tells how full the bounded tables are.
+func (c *sensors) tables(send *sender) {
+	tables := map[string]host.Slots{}
+	if s := c.sources.Processes(); s != nil {
+		tables["groups"] = s.GroupSlots
+		send.counter(c.refused, float64(s.GroupSlots.Refused), "groups")
+	}
+	if s := c.sources.Findings(); s != nil {
+		wanted := 0
+		for i := range s.Active {
+			if s.Active[i].Suspect != nil && s.Active[i].Severity != host.Info {
+				wanted++
+			}
+		}
+		tables["suspects"] = host.Slots{Used: min(wanted, detailLimit), Limit: detailLimit}
+	}
+	if s := c.sources.Files(); s != nil {
+		tables["files"] = host.Slots{Used: min(len(s.Files), detailLimit), Limit: detailLimit}
+	}
+	if s := c.sources.Sockets(); s != nil {
+		tables["sockets"] = host.Slots{Used: min(len(s.Sockets), socketLimit), Limit: socketLimit}
+	}
+	for table := range maps.Keys(tables) {
+		send.gauge(c.slots, float64(tables[table].Used), table, "used")
+		send.gauge(c.slots, float64(tables[table].Limit), table, "limit")
+	}
+}

@@ -1,0 +1,95 @@
+package collector
+
+import (
+	"path"
+	"sort"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// socketLimit bounds the sockets that have series of their own.
+const socketLimit = 128
+
+type sockets struct {
+	snapshot func() *host.SocketSnapshot
+	labels   *Labels
+
+	count, info *prometheus.Desc
+}
+
+// NewSockets tells who listens.
+func NewSockets(snapshot func() *host.SocketSnapshot, labels *Labels) Collector {
+	return &sockets{
+		snapshot: snapshot, labels: labels,
+		count: prometheus.NewDesc("cryptojack_listening_sockets",
+			"Listening TCP and bound UDP sockets by how far their address reaches. A host firewall is not looked at.", []string{"protocol", "scope"}, nil),
+		info: prometheus.NewDesc("cryptojack_listening_socket_info",
+			"A listening socket; at most 128, services that miners enter by first. app is empty for what is in no catalogue.",
+			[]string{"protocol", "address", "port", "scope", "app", "process"}, nil),
+	}
+}
+
+// Name implements Collector.
+func (*sockets) Name() string { return "sockets" }
+
+// Update implements Collector.
+func (c *sockets) Update(ch chan<- prometheus.Metric) error {
+	s := c.snapshot()
+	if s == nil {
+		return ErrNoData
+	}
+	type key struct {
+		protocol host.Protocol
+		scope    host.Scope
+	}
+	counts := map[key]int{}
+	for i := range s.Sockets {
+		counts[key{s.Sockets[i].Protocol, s.Sockets[i].Scope}]++
+	}
+	send := newSender(ch)
+	for _, protocol := range host.Protocols() {
+		for _, scope := range host.Scopes() {
+			send.gauge(c.count, float64(counts[key{protocol, scope}]), string(protocol), string(scope))
+		}
+	}
+	for _, socket := range worstSockets(s.Sockets) {
+		port := strconv.Itoa(int(socket.Port))
+		if send.unique(string(socket.Protocol) + socket.Address + " " + port) {
+			send.gauge(c.info, 1, string(socket.Protocol), socket.Address, port, string(socket.Scope), socket.App, c.labels.label(processName(socket)))
+		}
+	}
+	return nil
+}
+
+// worstSockets picks those that have series: exposed services, then what is
+// open to others, then what belongs to the catalogue, then the rest.
+func worstSockets(all []host.Socket) []*host.Socket {
+	rank := func(s *host.Socket) int {
+		switch {
+		case s.Exposed():
+			return 0
+		case s.Scope == host.ScopeAny || s.Scope == host.ScopePublic:
+			return 1
+		case s.App != "":
+			return 2
+		default:
+			return 3
+		}
+	}
+	picked := make([]*host.Socket, 0, len(all))
+	for i := range all {
+		picked = append(picked, &all[i])
+	}
+	sort.SliceStable(picked, func(i, j int) bool { return rank(picked[i]) < rank(picked[j]) })
+	return picked[:min(len(picked), socketLimit)]
+}
+
+func processName(socket *host.Socket) string {
+	if socket.OwnerExe == "" {
+		return socket.OwnerComm
+	}
+	return path.Base(socket.OwnerExe)
+}

@@ -1,0 +1,162 @@
+// Package config reads the configuration file: YAML, strict, and checked as a
+// whole before any of it is used.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+const (
+	sizeLimit      = 4 << 20
+	maxDirectories = 32 // each is a label value
+)
+
+var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Config is what a user may set in a file.
+type Config struct {
+	Directories []string
+	Policy      detect.Policy
+	Catalogue   *services.Catalogue
+}
+
+// document is the file as it is written.
+type document struct {
+	Directories []string  `yaml:"directories"`
+	Hashes      []string  `yaml:"known_miner_sha256"`
+	Allow       []allow   `yaml:"allow"`
+	Services    []service `yaml:"services"`
+}
+
+type allow struct {
+	Path   string `yaml:"path"`
+	SHA256 string `yaml:"sha256"`
+	User   string `yaml:"user"`
+	Unit   string `yaml:"unit"`
+}
+
+type service struct {
+	App         string   `yaml:"app"`
+	Ports       []uint16 `yaml:"ports"`
+	Executables []string `yaml:"executables"`
+	CommandLine []string `yaml:"command_line"`
+	Harm        string   `yaml:"harm"`
+	Remedy      string   `yaml:"remedy"`
+}
+
+// Load reads a file. An empty name gives the defaults.
+func Load(name string) (*Config, error) {
+	if name == "" {
+		return parse(nil)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read --config.file: %w", err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, sizeLimit+1))
+	if err != nil {
+		return nil, fmt.Errorf("read --config.file: %w", err)
+	}
+	if len(content) > sizeLimit {
+		return nil, fmt.Errorf("read --config.file %s: it is larger than %d bytes", name, sizeLimit)
+	}
+	config, err := parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("--config.file %s: %w", name, err)
+	}
+	return config, nil
+}
+
+func parse(content []byte) (*Config, error) {
+	var d document
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&d); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if err := decoder.Decode(new(document)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("only one YAML document may be in the file")
+	}
+	directories, err := d.directories()
+	if err != nil {
+		return nil, err
+	}
+	policy, err := d.policy()
+	if err != nil {
+		return nil, err
+	}
+	extra := make([]services.Service, 0, len(d.Services))
+	for _, s := range d.Services {
+		extra = append(extra, services.Service{
+			App: s.App, Ports: s.Ports, Executables: s.Executables, CommandLine: s.CommandLine, Harm: s.Harm, Remedy: s.Remedy,
+		})
+	}
+	catalogue, err := services.New(extra...)
+	if err != nil {
+		return nil, fmt.Errorf("services: %w", err)
+	}
+	return &Config{Directories: directories, Policy: policy, Catalogue: catalogue}, nil
+}
+
+func (d *document) directories() ([]string, error) {
+	if d.Directories == nil {
+		return files.DefaultDirectories(), nil
+	}
+	if len(d.Directories) > maxDirectories {
+		return nil, fmt.Errorf("directories: at most %d, not %d", maxDirectories, len(d.Directories))
+	}
+	seen := map[string]bool{}
+	var directories []string
+	for _, directory := range d.Directories {
+		if !filepath.IsAbs(directory) {
+			return nil, fmt.Errorf("directories: %q is not an absolute path", directory)
+		}
+		clean := filepath.Clean(directory)
+		if seen[clean] {
+			return nil, fmt.Errorf("directories: %q is there twice", clean)
+		}
+		seen[clean] = true
+		directories = append(directories, clean)
+	}
+	return directories, nil
+}
+
+func (d *document) policy() (detect.Policy, error) {
+	policy := detect.Policy{Hashes: map[string]bool{}}
+	for i, hash := range d.Hashes {
+		lower := strings.ToLower(hash)
+		if !sha256Pattern.MatchString(lower) {
+			return policy, fmt.Errorf("known_miner_sha256, entry %d: %q is not 64 hex digits", i+1, hash)
+		}
+		policy.Hashes[lower] = true
+	}
+	for i, a := range d.Allow {
+		if a == (allow{}) {
+			return policy, fmt.Errorf("allow, entry %d: set at least one of path, sha256, user, unit", i+1)
+		}
+		if _, err := path.Match(a.Path, ""); err != nil {
+			return policy, fmt.Errorf("allow, entry %d: path %q: %w", i+1, a.Path, err)
+		}
+		lower := strings.ToLower(a.SHA256)
+		if lower != "" && !sha256Pattern.MatchString(lower) {
+			return policy, fmt.Errorf("allow, entry %d: sha256 %q is not 64 hex digits", i+1, a.SHA256)
+		}
+		policy.Allow = append(policy.Allow, detect.Allow{Path: a.Path, SHA256: lower, User: a.User, Unit: a.Unit})
+	}
+	return policy, nil
+}

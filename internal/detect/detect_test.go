@@ -1,0 +1,361 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// process returns an innocent process; change mends it into a case.
+func process(pid int, change func(*host.Process)) host.Process {
+	p := host.Process{
+		Identity: host.Identity{PID: pid, StartTime: uint64(pid)}, PPID: 1, Comm: "worker", Exe: "/usr/bin/worker",
+		Argv: []string{"worker"}, UID: 1000, User: "alice", Cgroup: "/user.slice/session-1.scope", Unit: "session-1.scope",
+		Origin: host.OriginSystem, Namespace: host.NamespaceHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
+		Started: noon.Add(-time.Hour), CPUSeconds: 10, CoresSpan: time.Minute,
+	}
+	if change != nil {
+		change(&p)
+	}
+	return p
+}
+
+func inTemp(exe string) func(*host.Process) {
+	return func(p *host.Process) {
+		p.Exe, p.Origin = exe, host.OriginTemp
+		p.Comm = exe[strings.LastIndex(exe, "/")+1:]
+		p.Argv = []string{exe}
+	}
+}
+
+func busy(p *host.Process) { p.Cores = 4 }
+
+func childOf(parent host.Process, tool host.Origin) func(*host.Process) {
+	return func(p *host.Process) {
+		p.PPID = parent.PID
+		p.Parent = &host.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool}
+	}
+}
+
+func all(changes ...func(*host.Process)) func(*host.Process) {
+	return func(p *host.Process) {
+		for _, change := range changes {
+			change(p)
+		}
+	}
+}
+
+func snapshotOf(processes ...host.Process) *host.Snapshot {
+	return &host.Snapshot{Time: noon, Processes: &host.ProcessSnapshot{Processes: processes, Respawns: map[string]host.Respawn{}}}
+}
+
+func evaluate(t *testing.T, s *host.Snapshot, policy Policy) []host.Finding {
+	t.Helper()
+	catalogue, err := services.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Evaluate(s, policy, catalogue)
+}
+
+// TestAttacksAndTheirTwins holds each rule to an attack that it must name and
+// to a benign twin that must stay at info or below.
+func TestAttacksAndTheirTwins(t *testing.T) {
+	t.Parallel()
+	goTool := process(900, func(p *host.Process) { p.Comm, p.Exe, p.Origin = "go", "/usr/local/go/bin/go", host.OriginLocal })
+	stolenTool := process(901, all(inTemp("/tmp/go"), func(p *host.Process) { p.Comm = "go" }))
+	hash := strings.Repeat("ab", 32)
+	for _, test := range []struct {
+		name     string
+		process  host.Process
+		rule     string
+		severity host.Severity
+		mention  string
+	}{
+		{"kdevtmpfsi", process(10, inTemp("/tmp/kdevtmpfsi")), RuleKnownMinerName, host.Critical, "kdevtmpfsi"},
+		{"numbered copy", process(10, inTemp("/tmp/kdevtmpfsi123456")), RuleKnownMinerName, host.Critical, "kdevtmpfsi123456"},
+		{"name in comm only", process(10, func(p *host.Process) { p.Comm = "kinsing" }), RuleKnownMinerName, host.Critical, "process name"},
+		{"twin: the real kernel thread", process(10, func(p *host.Process) { p.Comm, p.Exe, p.Origin = "kdevtmpfs", "", host.OriginKernel }), "", "", ""},
+		{"twin: an editor of the file", process(10, func(p *host.Process) {
+			p.Comm, p.Exe, p.Argv = "vim", "/usr/bin/vim.basic", []string{"vim", "/tmp/kdevtmpfsi"}
+		}), "", "", ""},
+
+		{"hash on the list", process(10, func(p *host.Process) { p.SHA256 = hash }), RuleKnownMinerHash, host.Critical, hash},
+		{"twin: another hash", process(10, nil), "", "", ""},
+
+		{"stratum", process(10, func(p *host.Process) { p.Argv = []string{"worker", "-o", "stratum+tcp://127.0.0.1:3333"} }), RuleMinerCommandLine, host.Critical, "stratum+tcp"},
+		{"donate level", process(10, func(p *host.Process) { p.Argv = []string{"worker", "--Donate-Level=1"} }), RuleMinerCommandLine, host.Critical, "Donate-Level"},
+		{"twin: grep for it", process(10, func(p *host.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
+		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *host.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), RuleMinerCommandLine, host.Critical, "stratum"},
+
+		{"runs from temp", process(10, inTemp("/var/tmp/x")), RuleRunsFromTemp, host.Warning, "/var/tmp"},
+		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), RuleRunsFromTemp, host.Critical, "4.0 cores"},
+		{"twin: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, host.OriginLocal))), RuleRunsFromTemp, host.Info, ""},
+		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, host.OriginTemp))), RuleRunsFromTemp, host.Critical, ""},
+		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, host.OriginLocal), func(p *host.Process) { p.User = "www-data" })), RuleRunsFromTemp, host.Critical, ""},
+		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, host.OriginLocal))), RuleKnownMinerName, host.Critical, ""},
+		{"twin: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), busy, childOf(process(2, func(p *host.Process) { p.Exe = "/home/alice/App.AppImage" }), host.OriginHome))), RuleHiddenPath, host.Info, "AppImage"},
+
+		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), RuleHiddenPath, host.Warning, "/tmp/.ICEd-unix/x"},
+		{"directory of dots", process(10, func(p *host.Process) { p.Exe, p.Origin = "/home/alice/.../x", host.OriginHome }), RuleHiddenPath, host.Warning, "..."},
+		{"directory of a space", process(10, inTemp("/dev/shm/ /x")), RuleHiddenPath, host.Warning, ""},
+		{"twin: ~/.cargo", process(10, all(func(p *host.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", host.OriginHome }, busy)), RuleSustainedCPU, host.Info, ""},
+		{"twin: a wrapper of Nix", process(10, func(p *host.Process) { p.Exe, p.Origin = "/nix/store/abc/bin/.firefox-wrapped", host.OriginOther }), "", "", ""},
+
+		{"deleted", process(10, func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", host.OriginDeleted, true }), RuleDeletedExecutable, host.Warning, "/tmp/x"},
+		{"deleted and busy", process(10, all(func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", host.OriginDeleted, true }, busy)), RuleDeletedExecutable, host.Critical, ""},
+		{"twin: rebuilt at home", process(10, all(func(p *host.Process) {
+			p.Exe, p.Origin, p.ExeDeleted, p.ExeAgain = "/home/alice/x", host.OriginDeleted, true, true
+		}, busy)), RuleSustainedCPU, host.Info, ""},
+		{"twin: package upgrade", process(10, func(p *host.Process) { p.Exe, p.ExeDeleted, p.ExeAgain = "/usr/sbin/sshd", true, true }), "", "", ""},
+
+		{"memfd", process(10, all(func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", host.OriginMemfd, true }, busy)), RuleMemfdExecutable, host.Critical, "/memfd:x"},
+		{"twin: runc", process(10, func(p *host.Process) {
+			p.Comm, p.Exe, p.Origin = "runc:[2:INIT]", "/memfd:runc_cloned:/proc/self/exe", host.OriginMemfd
+		}), RuleMemfdExecutable, host.Info, "container runtime"},
+
+		{"twin: training", process(10, all(func(p *host.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *host.Process) { p.Cores = 16 })), RuleSustainedCPU, host.Info, "16.0 cores"},
+		{"twin: compile", process(10, all(func(p *host.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *host.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},
+		{"twin: a pause is not sustained", process(10, func(p *host.Process) { p.Cores = 0.5 }), "", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			findings := evaluate(t, snapshotOf(process(1, nil), test.process), Policy{Hashes: map[string]bool{hash: true}})
+			if test.rule == "" {
+				if len(findings) != 0 {
+					t.Errorf("found %+v", findings)
+				}
+				return
+			}
+			if len(findings) != 1 {
+				t.Fatalf("%d findings, want 1", len(findings))
+			}
+			f := findings[0]
+			if f.Rule != test.rule || f.Severity != test.severity {
+				t.Errorf("got %s %s, want %s %s", f.Severity, f.Rule, test.severity, test.rule)
+			}
+			if text := strings.Join(append(f.Evidence, f.Exempted), " "); !strings.Contains(text, test.mention) {
+				t.Errorf("%q does not mention %q", text, test.mention)
+			}
+			if f.Technique == "" || f.Title == "" || len(f.Remedy) == 0 || f.ID != "suspect:"+test.process.Suspect() {
+				t.Errorf("incomplete: %+v", f)
+			}
+		})
+	}
+}
+
+// incident is the one that the product exists for.
+func incident() *host.Snapshot {
+	flink := process(100, func(p *host.Process) {
+		p.Comm, p.Exe, p.User, p.Started = "java", "/usr/lib/jvm/bin/java", "flink", noon.Add(-24*time.Hour)
+	})
+	keeper := process(200, all(inTemp("/var/tmp/x812"), childOf(flink, host.OriginSystem), func(p *host.Process) {
+		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-2*time.Hour)
+	}))
+	miner := process(300, all(inTemp("/tmp/x9f3ka"), busy, func(p *host.Process) {
+		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-3*time.Minute)
+		p.PPID, p.Parent = 200, &host.Ancestor{
+			Identity: keeper.Identity, Comm: keeper.Comm, Exe: keeper.Exe, User: "flink", Origin: host.OriginTemp, Parent: keeper.Parent,
+		}
+	}))
+	s := snapshotOf(process(1, nil), flink, keeper, miner)
+	s.Processes.Respawns[miner.SHA256] = host.Respawn{
+		Key: miner.SHA256, Count: 14, Recent: []time.Time{noon.Add(-3 * time.Minute)}, LastGap: 2 * time.Second,
+		Starters: []host.Starter{{Ancestor: host.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
+	}
+	s.Sockets = &host.SocketSnapshot{Sockets: []host.Socket{
+		{Protocol: host.TCP, Address: "127.0.0.1", Port: 6123, Scope: host.ScopeLoopback, Owner: flink.Identity},
+		{Protocol: host.TCP, Address: "0.0.0.0", Port: 40001, Scope: host.ScopeAny, Owner: flink.Identity},
+		{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: host.ConfidenceEvidence},
+	}}
+	return s
+}
+
+func TestIncidentWithUnknownNames(t *testing.T) {
+	t.Parallel()
+	byPID := map[int]host.Finding{}
+	for _, f := range evaluate(t, incident(), Policy{}) {
+		if f.Suspect != nil {
+			byPID[f.Suspect.Process.PID] = f
+		}
+	}
+	miner, keeper := byPID[300], byPID[200]
+	if miner.Severity != host.Critical || keeper.Severity != host.Critical {
+		t.Fatalf("miner %s, keeper %s, want both critical", miner.Severity, keeper.Severity)
+	}
+	g := miner.Suspect.Guardian
+	if g == nil || g.Relation != host.RelationParent || g.PID != 200 || g.Exe != "/var/tmp/x812" || g.Starts != 15 {
+		t.Errorf("guardian %+v", g)
+	}
+	e := miner.Suspect.Entry
+	if e == nil || e.App != "flink" || e.PID != 100 || e.Port != 8081 || e.Process != "java" || !e.Alive {
+		t.Errorf("entry %+v", e)
+	}
+	if chain := miner.Suspect.Process.Ancestors; len(chain) != 2 || !chain[0].Alive || chain[1].PID != 100 {
+		t.Errorf("ancestors %+v", chain)
+	}
+	if !strings.Contains(strings.Join(keeper.Evidence, " "), "/tmp/x9f3ka (pid 300) alive: it started it 15 times") {
+		t.Errorf("keeper: %q", keeper.Evidence)
+	}
+	steps := strings.Join(miner.Remedy, "\n")
+	for i, want := range []string{"/proc/300/exe", "pid 200", "pid 300", "remove /tmp/x9f3ka", "flink on 0.0.0.0:8081"} {
+		at := strings.Index(steps, want)
+		if at < 0 {
+			t.Errorf("step %d, %q, is missing in\n%s", i, want, steps)
+			continue
+		}
+		steps = steps[at:]
+	}
+}
+
+func TestGuardianByCgroup(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	miner := &s.Processes.Processes[3]
+	miner.PPID, miner.Parent = 1, nil // double-forked
+	s.Processes.Respawns = map[string]host.Respawn{}
+	find := func() *host.Guardian {
+		for _, f := range evaluate(t, s, Policy{}) {
+			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
+				return f.Suspect.Guardian
+			}
+		}
+		t.Fatal("the miner was not found")
+		return nil
+	}
+	if g := find(); g == nil || g.Relation != host.RelationCgroup || g.PID != 200 {
+		t.Errorf("guardian %+v", g)
+	}
+	for i := range s.Processes.Processes {
+		s.Processes.Processes[i].Cgroup = "/"
+	}
+	if g := find(); g != nil {
+		t.Errorf("the root cgroup made a guardian: %+v", g)
+	}
+}
+
+// TestTwoToolsInOneSession is the twin of the cgroup rule: somebody runs two
+// programs that they built in /tmp.
+func TestTwoToolsInOneSession(t *testing.T) {
+	t.Parallel()
+	for _, f := range evaluate(t, snapshotOf(process(10, inTemp("/tmp/p/server")), process(11, inTemp("/tmp/p/client"))), Policy{}) {
+		if f.Severity == host.Critical {
+			t.Errorf("%s: %v", f.Title, f.Evidence)
+		}
+	}
+}
+
+func TestRespawnNeedsAKeeperOrAHabit(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[int]host.Severity{1: host.Warning, 2: host.Warning, 3: host.Critical} {
+		s := snapshotOf(process(10, inTemp("/tmp/job")))
+		history := host.Respawn{Count: uint64(count)}
+		for i := range count {
+			history.Recent = append(history.Recent, noon.Add(-time.Duration(i)*time.Minute))
+		}
+		s.Processes.Respawns[s.Processes.Processes[0].SHA256] = history
+		if got := evaluate(t, s, Policy{})[0].Severity; got != want {
+			t.Errorf("%d respawns: %s, want %s", count, got, want)
+		}
+	}
+	// The twin: a service of the system in a crash loop.
+	s := snapshotOf(process(10, nil))
+	s.Processes.Respawns["/usr/bin/worker"] = host.Respawn{Count: 50, Recent: []time.Time{noon, noon, noon, noon}}
+	if findings := evaluate(t, s, Policy{}); len(findings) != 0 {
+		t.Errorf("a crash loop of the system: %+v", findings)
+	}
+}
+
+func TestTwoHalvesMakeAWhole(t *testing.T) {
+	t.Parallel()
+	half := func(p *host.Process) { p.Cores, p.SHA256 = 0.45, strings.Repeat("cd", 32) }
+	findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/a"), half)), process(11, all(inTemp("/tmp/b"), half))), Policy{})
+	if len(findings) != 1 || findings[0].Severity != host.Critical || findings[0].Suspect.Instances != 2 {
+		t.Errorf("two miners at half a core each: %+v", findings)
+	}
+}
+
+func TestAllowListLowersEvenAnIndicator(t *testing.T) {
+	t.Parallel()
+	p := process(10, func(p *host.Process) { p.Exe, p.Comm, p.Origin = "/opt/mine/xmrig", "xmrig", host.OriginLocal })
+	for _, test := range []struct {
+		allow Allow
+		want  host.Severity
+	}{
+		{Allow{Path: "/opt/mine/*"}, host.Info},
+		{Allow{Path: "/opt/mine/*", User: "alice"}, host.Info},
+		{Allow{Path: "/opt/mine/*", User: "bob"}, host.Critical},
+		{Allow{SHA256: strings.ToUpper(p.SHA256)}, host.Info},
+		{Allow{Unit: "session-1.scope"}, host.Info},
+		{Allow{}, host.Critical},
+	} {
+		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{test.allow}})[0]; got.Severity != test.want {
+			t.Errorf("%+v: %s, want %s", test.allow, got.Severity, test.want)
+		}
+	}
+}
+
+func TestOwnProcessIsNoSuspect(t *testing.T) {
+	t.Parallel()
+	if findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/cryptojack_exporter"), busy))), Policy{OwnPID: 10}); len(findings) != 0 {
+		t.Errorf("%+v", findings)
+	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	s := &host.Snapshot{Time: noon, Files: &host.FileSnapshot{Files: []host.File{
+		{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: host.FileRunning, KnownMiner: true},
+		{Path: "/tmp/kinsing", Directory: "/tmp", Reason: host.FileKnownMiner, KnownMiner: true},
+		{Path: "/tmp/.x", Directory: "/tmp", Reason: host.FileHidden, Hidden: true},
+		{Path: "/tmp/tool", Directory: "/tmp", Reason: host.FileELF},
+	}}}
+	got := map[string]host.Severity{}
+	for _, f := range evaluate(t, s, Policy{}) {
+		got[f.File.Path] = f.Severity
+	}
+	want := map[string]host.Severity{"/tmp/kinsing": host.Warning, "/tmp/.x": host.Warning, "/tmp/tool": host.Info}
+	for path, severity := range want {
+		if got[path] != severity {
+			t.Errorf("%s: %q, want %q", path, got[path], severity)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("got %v: what runs is told as a suspect", got)
+	}
+}
+
+func TestServices(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	s.Processes = nil
+	s.Sockets.Sockets = append(s.Sockets.Sockets,
+		host.Socket{Protocol: host.TCP, Address: "::", Port: 6379, Scope: host.ScopeAny, App: "redis", Confidence: host.ConfidencePort},
+		host.Socket{Protocol: host.TCP, Address: "127.0.0.1", Port: 2375, Scope: host.ScopeLoopback, App: "docker", Confidence: host.ConfidenceEvidence},
+	)
+	findings := evaluate(t, s, Policy{})
+	if len(findings) != 2 || findings[0].Severity != host.Warning || findings[1].Severity != host.Info {
+		t.Fatalf("%+v", findings)
+	}
+	if text := strings.Join(findings[1].Evidence, " "); !strings.Contains(text, "[::]:6379") || !strings.Contains(text, "weak evidence") {
+		t.Errorf("by port alone: %q", text)
+	}
+}
+
+func TestHostileNamesAreEscaped(t *testing.T) {
+	t.Parallel()
+	p := process(10, inTemp("/tmp/\x1b[2J\xff\n"+strings.Repeat("x", 4000)))
+	for _, f := range evaluate(t, snapshotOf(p), Policy{}) {
+		for _, sentence := range append(append(f.Evidence, f.Title), f.Remedy...) {
+			if strings.ContainsAny(sentence, "\x1b\n\xff") || len(sentence) > 1000 {
+				t.Errorf("%q", sentence)
+			}
+		}
+	}
+}

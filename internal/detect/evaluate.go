@@ -1,0 +1,206 @@
+package detect
+
+import (
+	"fmt"
+	"net"
+	"path"
+	"strconv"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+// maxInfoFiles bounds the findings about files that are only worth a note.
+const maxInfoFiles = 32
+
+// Evaluate returns what one snapshot shows, the worst first. It is a function
+// of its arguments alone. Parts of the snapshot that are nil are left out.
+func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue) []host.Finding {
+	var findings []host.Finding
+	if s.Processes != nil {
+		for _, c := range suspects(s, policy) {
+			findings = append(findings, c.finding())
+		}
+	}
+	if s.Files != nil {
+		findings = append(findings, fileFindings(s.Files)...)
+	}
+	if s.Sockets != nil {
+		findings = append(findings, serviceFindings(s.Sockets, catalogue)...)
+	}
+	for i := range findings {
+		findings[i].FirstSeen, findings[i].LastSeen = s.Time, s.Time
+	}
+	sortFindings(findings)
+	return findings
+}
+
+// finding puts a suspect into words.
+func (c *candidate) finding() host.Finding {
+	suspect := c.suspect
+	strongest := suspect.Signals[0]
+	evidence := make([]string, 0, len(suspect.Signals))
+	for _, signal := range suspect.Signals {
+		evidence = append(evidence, signal.Evidence)
+	}
+	return host.Finding{
+		ID: "suspect:" + suspect.ID, Rule: strongest.Rule, Severity: c.severity, Technique: strongest.Technique,
+		Title: title(&suspect, c.severity), Evidence: evidence, Remedy: remedy(&suspect, c.severity),
+		Exempted: c.exempted, Suspect: &suspect,
+	}
+}
+
+func title(suspect *host.Suspect, severity host.Severity) string {
+	p := &suspect.Process
+	who := fmt.Sprintf("%s (pid %d, user %s)", quote(subject(p)), p.PID, quote(p.User))
+	switch {
+	case severity == host.Critical && onlyKeeps(suspect):
+		return who + " keeps a miner alive"
+	case severity == host.Critical:
+		return who + " is a miner or belongs to one"
+	case severity == host.Warning:
+		return who + " runs from where no program belongs"
+	case suspect.Signals[0].Rule == RuleSustainedCPU:
+		return who + " keeps the CPU busy; nothing else speaks for a miner"
+	default:
+		return who + " looks suspicious but is expected"
+	}
+}
+
+func onlyKeeps(suspect *host.Suspect) bool {
+	keeps := false
+	for _, signal := range suspect.Signals {
+		keeps = keeps || signal.Rule == RuleGuardian
+		if signal.Family == host.FamilyMining {
+			return false
+		}
+	}
+	return keeps
+}
+
+// subject is what a person calls a process.
+func subject(p *host.Process) string {
+	if p.Exe != "" {
+		return p.Exe
+	}
+	return p.Comm
+}
+
+// remedy lists what to do about one suspect, in order.
+func remedy(suspect *host.Suspect, severity host.Severity) []string {
+	if severity == host.Info {
+		return []string{"Nothing, unless you do not know this program."}
+	}
+	p := &suspect.Process
+	steps := []string{fmt.Sprintf("Keep a copy for later: the running program can be read from /proc/%d/exe.", p.PID)}
+	switch g := suspect.Guardian; {
+	case g == nil:
+	case g.Relation == host.RelationUnit:
+		steps = append(steps, fmt.Sprintf("First stop the unit that starts it again: %s.", quote(g.Unit)))
+	default:
+		steps = append(steps, fmt.Sprintf("First stop what starts it again: %s, pid %d.", quote(g.Exe), g.PID))
+	}
+	steps = append(steps, fmt.Sprintf("Then end it: pid %d.", p.PID))
+	if p.Exe != "" && !p.ExeDeleted {
+		steps = append(steps, "Then remove "+quote(p.Exe)+".")
+	}
+	if e := suspect.Entry; e != nil {
+		name := e.App
+		if name == "" {
+			name = quote(e.Process)
+		}
+		steps = append(steps, fmt.Sprintf("Then close the door that it came in by: %s on %s.", name, endpoint(e.Address, e.Port)))
+	}
+	return steps
+}
+
+// fileFindings are about programs that lie in watched directories and do not
+// run: those that run are suspects.
+func fileFindings(s *host.FileSnapshot) []host.Finding {
+	var findings []host.Finding
+	notes := 0
+	for i := range s.Files {
+		file := s.Files[i]
+		finding := host.Finding{
+			ID: "file:" + file.Path, Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
+			Remedy: []string{"Find out who put it there (owner and time above); remove it if nobody did."},
+		}
+		what := fmt.Sprintf("%s (user %s, changed %s", quote(file.Path), quote(file.User), file.Modified.UTC().Format("2006-01-02 15:04:05 MST"))
+		switch {
+		case file.Reason == host.FileRunning:
+			continue
+		case file.KnownMiner:
+			finding.Severity = host.Warning
+			finding.Title = "A known miner's file lies in " + quote(file.Directory) + " and does not run"
+			finding.Evidence = []string{what + ") is a program with the name or content of a known miner."}
+		case file.Hidden:
+			finding.Severity, finding.Technique = host.Warning, "T1564.001"
+			finding.Title = "A hidden program lies in " + quote(file.Directory)
+			finding.Evidence = []string{what + ") can be run and is hidden."}
+		case notes >= maxInfoFiles:
+			continue
+		default:
+			notes++
+			finding.Severity = host.Info
+			finding.Title = "A program lies in " + quote(file.Directory)
+			finding.Evidence = []string{what + ") can be run."}
+			finding.Remedy = []string{"Nothing, if you know it."}
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+// serviceFindings are about doors. What is called by its port alone is noted:
+// half of all proxies listen on 8081.
+func serviceFindings(s *host.SocketSnapshot, catalogue *services.Catalogue) []host.Finding {
+	var findings []host.Finding
+	for i := range s.Sockets {
+		socket := s.Sockets[i]
+		if !socket.Exposed() {
+			continue
+		}
+		where := endpoint(socket.Address, socket.Port)
+		finding := host.Finding{
+			ID: fmt.Sprintf("service:%s:%s:%s", socket.App, socket.Protocol, where), Rule: RuleExposedService,
+			Technique: "T1190", Socket: &socket,
+		}
+		owner := "an unknown process"
+		if socket.Owner.PID != 0 {
+			owner = fmt.Sprintf("%s (pid %d)", quote(path.Base(socket.OwnerExe)), socket.Owner.PID)
+		}
+		if socket.Confidence == host.ConfidenceEvidence {
+			finding.Severity = host.Warning
+			finding.Title = fmt.Sprintf("%s can be reached by other machines on %s", socket.App, where)
+			finding.Evidence = []string{fmt.Sprintf("%s listens on %s (%s) and is %s by its program and arguments.", owner, where, reach(socket.Scope), socket.App)}
+		} else {
+			finding.Severity = host.Info
+			finding.Title = fmt.Sprintf("Something listens on %s, the port of %s", where, socket.App)
+			finding.Evidence = []string{fmt.Sprintf("%s listens on %s (%s). Only the port number speaks for %s, which is weak evidence.", owner, where, reach(socket.Scope), socket.App)}
+		}
+		finding.Evidence = append(finding.Evidence, "A host firewall was not looked at, and whether it asks for a password was not tried.")
+		if service, ok := catalogue.Service(socket.App); ok {
+			finding.Evidence = append(finding.Evidence, service.Harm)
+			finding.Remedy = []string{service.Remedy}
+		}
+		findings = append(findings, finding)
+	}
+	return findings
+}
+
+func reach(scope host.Scope) string {
+	switch scope {
+	case host.ScopeAny:
+		return "all addresses of this host"
+	case host.ScopePrivate:
+		return "a private address"
+	case host.ScopePublic:
+		return "a public address"
+	default:
+		return "this host only"
+	}
+}
+
+func endpoint(address string, port uint16) string {
+	return net.JoinHostPort(address, strconv.Itoa(int(port)))
+}

@@ -1,0 +1,74 @@
+package detect
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// Allow is an entry of the user's allow list. Every field that is set must
+// match; one with nothing set matches nothing.
+type Allow struct {
+	Path   string // glob of path.Match over the executable's path
+	SHA256 string // 64 hex
+	User   string
+	Unit   string
+}
+
+// Matches tells whether the entry names the process.
+func (a Allow) Matches(p *host.Process) bool {
+	if a == (Allow{}) {
+		return false
+	}
+	if a.Path != "" {
+		if ok, err := path.Match(a.Path, p.Exe); err != nil || !ok {
+			return false
+		}
+	}
+	return (a.SHA256 == "" || strings.EqualFold(a.SHA256, p.SHA256)) &&
+		(a.User == "" || a.User == p.User) &&
+		(a.Unit == "" || a.Unit == p.Unit)
+}
+
+// buildTools run what they have just built from a temporary directory.
+func buildTools() []string {
+	return []string{
+		"go", "cargo", "rustc", "bazel", "make", "gmake", "ninja", "cmake", "ctest", "meson", "gcc", "g++", "clang", "cc",
+		"pip", "pip3", "uv", "npm", "yarn", "pnpm", "mvn", "gradle", "dpkg", "apt", "apt-get", "rpm", "dnf", "configure",
+	}
+}
+
+// containerTools copy themselves into a memfd (CVE-2019-5736) and end soon.
+func containerTools() []string {
+	return []string{"runc", "crun", "youki", "containerd-shim-runc-v2", "containerd", "dockerd", "podman", "conmon", "buildah"}
+}
+
+// exempt returns why a process that looks suspicious is expected, or "", and
+// whether the user said so. A tool must really be an ancestor, lie where only
+// its owner or root installs, and belong to the same user. An exemption lowers
+// a finding and never silences it.
+func exempt(p *host.Process, list []Allow) (why string, allowed bool) {
+	for _, allow := range list {
+		if allow.Matches(p) {
+			return "it is on the allow list of the configuration", true
+		}
+	}
+	if p.Origin == host.OriginMemfd && contains(containerTools(), strings.SplitN(p.Comm, ":", 2)[0]) {
+		return "a container runtime runs from a copy of itself", false
+	}
+	if strings.HasPrefix(p.Exe, "/tmp/.mount_") && p.Parent != nil && installed(p.Parent) && p.Parent.User == p.User {
+		return "an AppImage unpacks itself there", false
+	}
+	for a := p.Parent; a != nil; a = a.Parent {
+		if a.User == p.User && installed(a) && contains(buildTools(), path.Base(a.Exe)) {
+			return fmt.Sprintf("%s (pid %d) built and started it", quote(a.Exe), a.PID), false
+		}
+	}
+	return "", false
+}
+
+func installed(a *host.Ancestor) bool {
+	return a.Origin == host.OriginSystem || a.Origin == host.OriginLocal || a.Origin == host.OriginHome
+}

@@ -1,0 +1,180 @@
+package detect
+
+import (
+	"maps"
+	"sort"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// DefaultHold is how long a finding stays after its last evidence: miners pause
+// when somebody looks, and a respawn takes a moment.
+const DefaultHold = 10 * time.Minute
+
+// Tracker gives findings a past: when each was first seen, what a suspect used
+// over all its lives, and how often a finding was raised. It is used by one
+// goroutine.
+type Tracker struct {
+	hold   time.Duration
+	active map[string]*tracked
+	raised map[host.RuleSeverity]uint64
+}
+
+// tracked is a finding that is active.
+type tracked struct {
+	finding  host.Finding
+	worst    time.Time                 // last evidence for the severity that it has
+	used     map[host.Identity]float64 // seconds, of the living instances
+	seconds  float64
+	respawns uint64 // of histories that were forgotten
+	last     uint64
+}
+
+// NewTracker returns a tracker that keeps a finding for hold after its last
+// evidence.
+func NewTracker(hold time.Duration) *Tracker {
+	raised := map[host.RuleSeverity]uint64{}
+	for _, rule := range RuleNames() {
+		for _, severity := range host.Severities() {
+			raised[host.RuleSeverity{Rule: rule, Severity: severity}] = 0
+		}
+	}
+	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised}
+}
+
+// Update takes what was found in a snapshot and returns all that is active. A
+// finding's rule stays the one that it was raised by, and its severity falls
+// only when the evidence for it is older than the hold: alerts must not flap.
+func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings {
+	byPID := index(s.Processes)
+	for _, finding := range found {
+		kept, ok := t.active[finding.ID]
+		if !ok {
+			kept = &tracked{worst: s.Time, used: map[host.Identity]float64{}}
+			t.active[finding.ID] = kept
+			t.raised[host.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
+		} else {
+			t.merge(kept, &finding)
+		}
+		kept.finding = finding
+		if finding.Suspect != nil {
+			kept.account(byPID)
+		}
+	}
+	active := make([]host.Finding, 0, len(t.active))
+	for id, kept := range t.active {
+		if s.Time.Sub(kept.finding.LastSeen) > t.hold {
+			delete(t.active, id)
+			continue
+		}
+		active = append(active, kept.publish(s.Time))
+	}
+	sortFindings(active)
+	return &host.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised)}
+}
+
+// merge carries over what a finding was before. What was known of the keeper
+// and the door stays known when they are gone.
+func (t *Tracker) merge(kept *tracked, finding *host.Finding) {
+	old := &kept.finding
+	finding.FirstSeen = old.FirstSeen
+	if finding.Suspect != nil && old.Suspect != nil {
+		if finding.Suspect.Guardian == nil {
+			finding.Suspect.Guardian = old.Suspect.Guardian
+		}
+		if finding.Suspect.Entry == nil {
+			finding.Suspect.Entry = old.Suspect.Entry
+		}
+	}
+	if !worse(old.Severity, finding.Severity) {
+		if worse(finding.Severity, old.Severity) {
+			t.raised[host.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
+		} else {
+			finding.Rule, finding.Technique = old.Rule, old.Technique
+		}
+		kept.worst = finding.LastSeen
+		return
+	}
+	if finding.Exempted != "" || finding.LastSeen.Sub(kept.worst) > t.hold {
+		kept.worst = finding.LastSeen
+		return
+	}
+	finding.Severity, finding.Rule, finding.Technique = old.Severity, old.Rule, old.Technique
+	finding.Evidence, finding.Title, finding.Remedy = old.Evidence, old.Title, old.Remedy
+	if finding.Suspect != nil {
+		finding.Suspect.Signals = old.Suspect.Signals
+		finding.Title, finding.Remedy = title(finding.Suspect, finding.Severity), remedy(finding.Suspect, finding.Severity)
+	}
+}
+
+// publish returns a copy with the counters filled in.
+func (k *tracked) publish(now time.Time) host.Finding {
+	finding := k.finding
+	if finding.Suspect == nil {
+		return finding
+	}
+	suspect := *finding.Suspect
+	suspect.CPUSeconds, suspect.Respawns = k.seconds, k.respawns+k.last
+	suspect.Running = finding.LastSeen.Equal(now)
+	if !suspect.Running {
+		suspect.Instances, suspect.PIDs, suspect.Process.Cores = 0, nil, 0
+	}
+	finding.Suspect = &suspect
+	return finding
+}
+
+// account adds up what the instances used. An instance counts from its birth.
+func (k *tracked) account(byPID map[int]*host.Process) {
+	suspect := k.finding.Suspect
+	for identity := range k.used {
+		if p := byPID[identity.PID]; p == nil || p.Identity != identity {
+			delete(k.used, identity)
+		}
+	}
+	for _, pid := range suspect.PIDs {
+		if p := byPID[pid]; p != nil {
+			k.seconds += max(0, p.CPUSeconds-k.used[p.Identity])
+			k.used[p.Identity] = max(p.CPUSeconds, k.used[p.Identity])
+		}
+	}
+	if suspect.Respawns < k.last {
+		k.respawns += k.last // the history was forgotten and begins anew
+	}
+	k.last = suspect.Respawns
+}
+
+func index(s *host.ProcessSnapshot) map[int]*host.Process {
+	if s == nil {
+		return nil
+	}
+	byPID := make(map[int]*host.Process, len(s.Processes))
+	for i := range s.Processes {
+		byPID[s.Processes[i].PID] = &s.Processes[i]
+	}
+	return byPID
+}
+
+// sortFindings puts the worst first, then the one that is known longest.
+func sortFindings(findings []host.Finding) {
+	sort.SliceStable(findings, func(i, j int) bool {
+		a, b := &findings[i], &findings[j]
+		if a.Severity != b.Severity {
+			return worse(a.Severity, b.Severity)
+		}
+		if !a.FirstSeen.Equal(b.FirstSeen) {
+			return a.FirstSeen.Before(b.FirstSeen)
+		}
+		if x, y := cores(a), cores(b); x != y {
+			return x > y
+		}
+		return a.ID < b.ID
+	})
+}
+
+func cores(f *host.Finding) float64 {
+	if f.Suspect == nil {
+		return 0
+	}
+	return f.Suspect.Process.Cores
+}

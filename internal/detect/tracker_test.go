@@ -1,0 +1,106 @@
+package detect
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// step evaluates a snapshot at a time and tells the tracker.
+func step(t *testing.T, tracker *Tracker, s *host.Snapshot, at time.Time) *host.Findings {
+	t.Helper()
+	s.Time = at
+	return tracker.Update(s, evaluate(t, s, Policy{}))
+}
+
+func TestFindingOutlivesItsEvidence(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(10 * time.Minute)
+	miner := process(10, inTemp("/tmp/kdevtmpfsi"))
+	raised := host.RuleSeverity{Rule: RuleKnownMinerName, Severity: host.Critical}
+
+	first := step(t, tracker, snapshotOf(miner), noon)
+	if first.Verdict() != host.Critical || first.Raised[raised] != 1 {
+		t.Fatalf("%+v", first)
+	}
+	gone := step(t, tracker, snapshotOf(), noon.Add(9*time.Minute))
+	if gone.Verdict() != host.Critical || gone.Active[0].Suspect.Running || len(gone.Active[0].Suspect.PIDs) != 0 {
+		t.Errorf("after the end: %+v", gone.Active)
+	}
+	back := process(11, inTemp("/tmp/other"))
+	back.SHA256, back.Comm = miner.SHA256, "kdevtmpfsi"
+	again := step(t, tracker, snapshotOf(back), noon.Add(9*time.Minute+time.Second))
+	if len(again.Active) != 1 || !again.Active[0].FirstSeen.Equal(noon) || again.Active[0].Suspect.Process.PID != 11 || again.Raised[raised] != 1 {
+		t.Errorf("a respawn is another finding: %+v", again)
+	}
+	if over := step(t, tracker, snapshotOf(), noon.Add(20*time.Minute)); len(over.Active) != 0 || over.Verdict() != "" {
+		t.Errorf("after the hold: %+v", over.Active)
+	}
+	if third := step(t, tracker, snapshotOf(miner), noon.Add(21*time.Minute)); third.Raised[raised] != 2 {
+		t.Errorf("raised %d times, want 2", third.Raised[raised])
+	}
+}
+
+func TestSeverityFallsOnlyAfterTheHold(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(10 * time.Minute)
+	idle := process(10, inTemp("/tmp/tool"))
+	burning := idle
+	burning.Cores = 2
+	for _, test := range []struct {
+		process host.Process
+		minute  int
+		want    host.Severity
+	}{
+		{idle, 0, host.Warning},
+		{burning, 1, host.Critical},
+		{idle, 2, host.Critical},
+		{idle, 10, host.Critical},
+		{idle, 12, host.Warning},
+	} {
+		got := step(t, tracker, snapshotOf(test.process), noon.Add(time.Duration(test.minute)*time.Minute))
+		if got.Verdict() != test.want {
+			t.Errorf("minute %d: %s, want %s", test.minute, got.Verdict(), test.want)
+		}
+	}
+}
+
+func TestSuspectCountersNeverGoBack(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(time.Hour)
+	hash := process(10, nil).SHA256
+	last := host.Suspect{}
+	for i, used := range []float64{5, 7, 7, 1, 4} { // the fourth is another instance
+		p := process(10, inTemp("/tmp/kdevtmpfsi"))
+		p.CPUSeconds = used
+		if i >= 3 {
+			p.Identity.StartTime = 999
+		}
+		s := snapshotOf(p)
+		s.Processes.Respawns[hash] = host.Respawn{Count: []uint64{1, 2, 0, 0, 1}[i]} // forgotten in between
+		got := *step(t, tracker, s, noon.Add(time.Duration(i)*time.Second)).Active[0].Suspect
+		if got.CPUSeconds < last.CPUSeconds || got.Respawns < last.Respawns {
+			t.Errorf("step %d: from %v s and %d to %v s and %d", i, last.CPUSeconds, last.Respawns, got.CPUSeconds, got.Respawns)
+		}
+		last = got
+	}
+	if last.CPUSeconds != 11 || last.Respawns != 3 {
+		t.Errorf("in the end %v s and %d respawns, want 11 and 3", last.CPUSeconds, last.Respawns)
+	}
+}
+
+func TestKeeperStaysKnown(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(time.Hour)
+	s := incident()
+	step(t, tracker, s, noon)
+	s.Processes.Processes = append(s.Processes.Processes[:2:2], s.Processes.Processes[3]) // the keeper was killed
+	s.Processes.Processes[2].Parent = nil
+	s.Sockets = nil
+	for _, f := range step(t, tracker, s, noon.Add(time.Second)).Active {
+		if f.Suspect != nil && f.Suspect.Process.PID == 300 && (f.Suspect.Guardian == nil || f.Suspect.Entry == nil) {
+			t.Errorf("keeper %+v, entry %+v", f.Suspect.Guardian, f.Suspect.Entry)
+		}
+	}
+}

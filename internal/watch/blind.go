@@ -1,0 +1,40 @@
+package watch
+
+import (
+	"fmt"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// Blind returns a sentence for each thing that could not be seen, with the way
+// to mend it.
+func Blind(meta map[string]host.Meta) []string {
+	shares := map[host.Aspect]host.Share{}
+	for _, m := range meta {
+		for aspect, share := range m.Visibility {
+			sum := shares[aspect]
+			sum.Readable += share.Readable
+			sum.Total += share.Total
+			shares[aspect] = sum
+		}
+	}
+	var sentences []string
+	for _, lack := range []struct {
+		aspect host.Aspect
+		what   string
+		mend   string
+	}{
+		{host.AspectStat, "processes could not be read at all", "Is /proc mounted with hidepid? Run as root or give CAP_SYS_PTRACE."},
+		{host.AspectExe, "processes hide which program they run", "Run as root or give CAP_SYS_PTRACE."},
+		{host.AspectCgroup, "processes could not be read in full (user, cgroup)", "Run as root or give CAP_SYS_PTRACE."},
+		{host.AspectFd, "processes hide which sockets they own", "Run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."},
+		{host.AspectTemp, "directories could not be searched", "Run as root or give CAP_DAC_READ_SEARCH."},
+		{host.AspectNetns, "socket tables could not be read", "Is --path.procfs the host's?"},
+	} {
+		share := shares[lack.aspect]
+		if missing := share.Total - share.Readable; missing > 0 {
+			sentences = append(sentences, fmt.Sprintf("%d of %d %s. %s", missing, share.Total, lack.what, lack.mend))
+		}
+	}
+	return sentences
+}

@@ -1,0 +1,246 @@
+// Package watch runs the sensors, each on a clock of its own, and has every new
+// sample judged. It is the one place where sensors, detection and configuration
+// meet; serving and scanning both build on it.
+package watch
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
+)
+
+// The names of the sensors, as in the label `sensor`.
+const (
+	SensorProcess = "process"
+	SensorFiles   = "files"
+	SensorSockets = "sockets"
+)
+
+// loggedFindings bounds what one evaluation writes to the log.
+const loggedFindings = 20
+
+// Options are what a watch is made of. A sensor that is nil is off.
+type Options struct {
+	Process *proctable.Sensor
+	Files   *files.Sensor
+	Sockets *sockets.Sensor
+
+	FilesInterval   time.Duration // between full scans; changes wake it earlier
+	SocketsInterval time.Duration
+	Hold            time.Duration
+	OwnPID          int
+	Config          func() *config.Config
+	Observe         func(sensor string, took time.Duration) // called after each sample
+	Logger          log.Logger
+}
+
+// Watch is a running set of sensors.
+type Watch struct {
+	options Options
+
+	mu       sync.Mutex // guards tracker
+	tracker  *detect.Tracker
+	findings atomic.Pointer[host.Findings]
+}
+
+// New returns a watch that has not begun.
+func New(o Options) *Watch {
+	return &Watch{options: o, tracker: detect.NewTracker(o.Hold)}
+}
+
+// Processes returns the last sample, or nil.
+func (w *Watch) Processes() *host.ProcessSnapshot {
+	if w.options.Process == nil {
+		return nil
+	}
+	return w.options.Process.Snapshot()
+}
+
+// Files returns the last scan, or nil.
+func (w *Watch) Files() *host.FileSnapshot {
+	if w.options.Files == nil {
+		return nil
+	}
+	return w.options.Files.Snapshot()
+}
+
+// Sockets returns the last sample, or nil.
+func (w *Watch) Sockets() *host.SocketSnapshot {
+	if w.options.Sockets == nil {
+		return nil
+	}
+	return w.options.Sockets.Snapshot()
+}
+
+// Findings returns what is active, or nil before the first evaluation.
+func (w *Watch) Findings() *host.Findings { return w.findings.Load() }
+
+// Snapshot puts the last samples together.
+func (w *Watch) Snapshot(now time.Time) host.Snapshot {
+	return host.Snapshot{Time: now, Processes: w.Processes(), Files: w.Files(), Sockets: w.Sockets()}
+}
+
+// Meta returns what each sensor that has sampled says of itself.
+func (w *Watch) Meta() map[string]host.Meta {
+	meta := map[string]host.Meta{}
+	if s := w.Processes(); s != nil {
+		meta[SensorProcess] = s.Meta
+	}
+	if s := w.Files(); s != nil {
+		m := s.Meta
+		m.Interval = w.options.FilesInterval
+		meta[SensorFiles] = m
+	}
+	if s := w.Sockets(); s != nil {
+		m := s.Meta
+		m.Interval = w.options.SocketsInterval
+		meta[SensorSockets] = m
+	}
+	return meta
+}
+
+// Ready tells whether every sensor that is on has finished its first sample
+// and all of it was judged.
+func (w *Watch) Ready() bool {
+	return w.Findings() != nil && w.complete()
+}
+
+func (w *Watch) complete() bool {
+	o := &w.options
+	return (o.Process == nil || w.Processes() != nil) && (o.Files == nil || w.Files() != nil) &&
+		(o.Sockets == nil || w.Sockets() != nil)
+}
+
+// Run samples until the context ends. It returns when all sensors have stopped.
+func (w *Watch) Run(ctx context.Context) {
+	var group sync.WaitGroup
+	o := &w.options
+	if o.Process != nil {
+		group.Go(func() {
+			// The sensor measures its cost by the time of its thread.
+			runtime.LockOSThread()
+			w.loop(ctx, SensorProcess, nil, o.Process.Sample, func() time.Duration { return o.Process.Snapshot().Interval })
+		})
+	}
+	if o.Sockets != nil {
+		group.Go(func() {
+			w.loop(ctx, SensorSockets, nil, o.Sockets.Sample, func() time.Duration { return o.SocketsInterval })
+		})
+	}
+	if o.Files != nil {
+		changed := make(chan struct{}, 1)
+		group.Go(func() {
+			if err := o.Files.Watch(ctx, changed); err != nil {
+				level.Warn(o.Logger).Log("msg", "files are only looked at periodically", "err", err)
+			}
+		})
+		group.Go(func() {
+			w.loop(ctx, SensorFiles, changed, o.Files.Sample, func() time.Duration { return o.FilesInterval })
+		})
+	}
+	group.Wait()
+}
+
+// loop samples at once and then after each interval or wake-up. A sample that
+// fails is tried again after the last known interval.
+func (w *Watch) loop(ctx context.Context, sensor string, wake <-chan struct{}, sample func(time.Time) error, interval func() time.Duration) {
+	pause, failing := time.Second, ""
+	for {
+		now := time.Now()
+		err := w.safely(sample, now)
+		w.options.Observe(sensor, time.Since(now))
+		switch {
+		case err == nil:
+			if failing != "" {
+				level.Info(w.options.Logger).Log("msg", "sensor works again", "sensor", sensor)
+			}
+			failing, pause = "", interval()
+			w.evaluate(time.Now())
+		case err.Error() != failing:
+			failing = err.Error()
+			level.Error(w.options.Logger).Log("msg", "sensor cannot sample", "sensor", sensor, "err", err)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// safely turns a panic into an error: one broken sensor must not blind the
+// others.
+func (w *Watch) safely(sample func(time.Time) error, now time.Time) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic, please report it: %v", cause)
+		}
+	}()
+	return sample(now)
+}
+
+// evaluate judges the last samples, as soon as there is one of every sensor.
+func (w *Watch) evaluate(now time.Time) {
+	if !w.complete() {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	config := w.options.Config()
+	policy := config.Policy
+	policy.OwnPID = w.options.OwnPID
+	snapshot := w.Snapshot(now)
+	current := w.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, config.Catalogue))
+	w.log(w.findings.Swap(current), current)
+}
+
+// log writes what is new, and what has ended. Notes are not logged.
+func (w *Watch) log(before, current *host.Findings) {
+	known := severities(before)
+	lines := 0
+	for i := range current.Active {
+		finding := &current.Active[i]
+		if finding.Severity == host.Info || known[finding.ID] == finding.Severity {
+			continue
+		}
+		if lines++; lines > loggedFindings {
+			level.Warn(w.options.Logger).Log("msg", "more findings than are logged", "findings", len(current.Active))
+			break
+		}
+		level.Warn(w.options.Logger).Log("msg", "finding", "severity", finding.Severity, "rule", finding.Rule,
+			"technique", finding.Technique, "title", finding.Title, "id", finding.ID)
+	}
+	still := severities(current)
+	for id, severity := range known {
+		if _, ok := still[id]; !ok && severity != host.Info {
+			level.Info(w.options.Logger).Log("msg", "finding ended", "severity", severity, "id", id)
+		}
+	}
+}
+
+func severities(findings *host.Findings) map[string]host.Severity {
+	out := map[string]host.Severity{}
+	if findings != nil {
+		for i := range findings.Active {
+			out[findings.Active[i].ID] = findings.Active[i].Severity
+		}
+	}
+	return out
+}
