@@ -3,106 +3,144 @@ package files
 import (
 	"fmt"
 	"os"
-	"sort"
+	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
-
-// hashBudget is how much is hashed in one scan, in bytes.
-const hashBudget = 256 << 20
 
 // known is what is remembered of a content.
 type known struct {
 	kind   kind
 	sha256 string
-	used   bool // by the scan that goes on
+	scan   uint64 // the last that saw it
 }
 
 // contents remembers what files are, so that an unchanged directory costs no
-// reads. It is bounded by what the last scan saw.
-type contents struct{ byKey map[content.Key]*known }
+// reads. It holds what the last scan saw, no more.
+type contents struct {
+	byKey map[content.Key]known
+	scan  uint64
+}
 
-func newContents() *contents { return &contents{byKey: map[content.Key]*known{}} }
+func newContents() *contents { return &contents{byKey: map[content.Key]known{}} }
 
 func (c *contents) kind(key content.Key) (kind, bool) {
 	entry, ok := c.byKey[key]
 	if !ok {
 		return kindOther, false
 	}
-	entry.used = true
+	if entry.scan != c.scan {
+		entry.scan = c.scan
+		c.byKey[key] = entry
+	}
 	return entry.kind, true
 }
 
 func (c *contents) remember(key content.Key, k kind) {
-	c.byKey[key] = &known{kind: k, used: true}
+	c.byKey[key] = known{kind: k, scan: c.scan}
 }
 
-// prune forgets what the last scan did not see.
+func (c *contents) sha256(key content.Key) string { return c.byKey[key].sha256 }
+
+// hashed remembers the hash of a file that was classified.
+func (c *contents) hashed(key content.Key, sum string) {
+	if entry, ok := c.byKey[key]; ok {
+		entry.sha256 = sum
+		c.byKey[key] = entry
+	}
+}
+
+// prune ends a scan: it forgets what that scan did not see.
 func (c *contents) prune() {
 	for key, entry := range c.byKey {
-		if !entry.used {
+		if entry.scan != c.scan {
 			delete(c.byKey, key)
 		}
-		entry.used = false
 	}
+	c.scan++
 }
 
 // hash fills in the SHA-256 of files, those with strong reasons first, within
-// the budget of one scan. The rest is left to later scans.
-func (c *contents) hash(found []*candidate, isKnown func(string) bool, failed func(error)) {
-	order := make([]*candidate, len(found))
-	copy(order, found)
-	rank := func(x *candidate) int {
-		switch reasonFor(&x.file, x.isELF) {
-		case host.FileRunning, host.FileKnownMiner:
-			return 0
-		case host.FileHidden:
-			return 1
-		default:
-			return 2
-		}
-	}
-	sort.SliceStable(order, func(i, j int) bool { return rank(order[i]) < rank(order[j]) })
-	budget := int64(hashBudget)
-	for _, x := range order {
-		entry := c.byKey[x.key]
-		if entry == nil {
-			continue // changed while it was read
-		}
-		if entry.sha256 == "" && budget > 0 {
-			budget -= min(x.key.Size, content.Limit)
-			sum, err := hashFile(x.path, x.key)
+// the budgets of one scan. The rest is left to later scans.
+func (s *Sensor) hash(found []*candidate) {
+	limits := s.options.Limits
+	budget, deadline := limits.HashBytes, time.Now().Add(limits.Time)
+	order := slices.Clone(found)
+	slices.SortStableFunc(order, (*candidate).compare)
+	for _, c := range order {
+		c.sha256 = s.known.sha256(c.key)
+		if c.sha256 == "" && budget > 0 && time.Now().Before(deadline) {
+			budget -= min(c.key.Size, content.Limit)
+			sum, err := s.sum(c)
 			if err != nil {
-				failed(err)
+				if !hasVanished(err) {
+					s.troubles.unreadable(c.place.path()+"/"+c.name, err)
+				}
 				continue
 			}
-			entry.sha256 = sum
+			c.sha256 = sum
+			s.known.hashed(c.key, sum)
 		}
-		x.file.SHA256 = entry.sha256
-		x.file.KnownMiner = x.file.KnownMiner || entry.sha256 != "" && isKnown(entry.sha256)
+		c.knownMiner = c.knownMiner || c.sha256 != "" && s.options.KnownHash(c.sha256)
+		c.judge()
 	}
 }
 
-// hashFile hashes a file, if it is still the one that was looked at.
-func hashFile(name string, key content.Key) (string, error) {
-	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+// sum hashes the content of a file.
+func (s *Sensor) sum(c *candidate) (string, error) {
+	directory, err := s.opener.place(c.place)
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		return "", fmt.Errorf("look at %q: %w", name, err)
-	}
-	if content.KeyOf(&stat) != key {
-		return "", nil // the next scan sees what it has become
-	}
-	sum, err := content.Sum(file, key.Size)
+	defer closeFD(directory)
+	fd, err := s.opener.file(directory, c.name, c.key)
 	if err != nil {
-		return "", fmt.Errorf("%q: %w", name, err)
+		return "", err
 	}
-	return sum, nil
+	file := os.NewFile(uintptr(fd), c.name)
+	defer file.Close()
+	return content.Sum(file, c.key.Size)
+}
+
+// file opens a regular file for reading, if it is still the one that was looked
+// at; otherwise it has vanished. O_NONBLOCK keeps a lease of its owner from
+// holding the open up (fcntl(2)).
+func (o opener) file(directory int, name string, key content.Key) (int, error) {
+	fd, err := o.beneath(directory, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return -1, err
+	}
+	var stat unix.Stat_t
+	if err = unix.Fstat(fd, &stat); err == nil && content.KeyOf(&stat) != key {
+		err = unix.ENOENT
+	}
+	if err != nil {
+		closeFD(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// read fills head with the first bytes of a file.
+func (o opener) read(directory int, name string, key content.Key, head []byte) (int, error) {
+	fd, err := o.file(directory, name, key)
+	if err != nil {
+		return 0, err
+	}
+	defer closeFD(fd)
+	filled := 0
+	for filled < len(head) {
+		n, err := retry(func() (int, error) { return unix.Pread(fd, head[filled:], int64(filled)) })
+		if err != nil {
+			return filled, fmt.Errorf("read: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		filled += n
+	}
+	return filled, nil
 }

@@ -5,188 +5,193 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
-// chunk is how many names are read of a directory at a time.
-const chunk = 512
+const (
+	chunk         = 512                   // names read of a directory at a time
+	maxUnfinished = 64                    // directories kept open for another turn
+	shortestTurn  = 10 * time.Millisecond // less is not worth a turn
+)
 
-// walk looks through one watched directory, level by level, so that a deep or
-// huge subtree does not keep it from the files at the top.
+// walk looks through one watched directory, level by level. Each directory has
+// turns: in one it may use half of what is left of the budgets. So neither a
+// huge nor a deep directory keeps the walk from its neighbours, and the watched
+// directory itself has the first and largest turn.
 type walk struct {
-	sensor    *Sensor
-	directory string
-	seen      map[host.FileID]bool // directories, over all walks: none is counted twice
-	deadline  time.Time
+	sensor   *Sensor
+	limits   Limits
+	root     *place
+	others   map[host.FileID]bool // watched directories: they are counted under their own names
+	seen     map[host.FileID]bool // directories of this walk
+	entries  int                  // left of the budget
+	deadline time.Time
 
-	entries   int
+	waiting    []*place
+	unfinished []*listing
+
 	truncated bool
-	share     host.Share
+	share     host.Share // of the directories
 	found     []*candidate
-	watchable []string
-	root      int
+	watchable []*place
 }
 
 // place is a directory to look at.
 type place struct {
-	name  string // relative to the watched directory, "." for itself
-	depth int
+	watched *watched
+	above   *place // nil for the watched directory itself
+	name    string
+	depth   int
+	hidden  bool // it, or a directory above it, below the watched one
+}
+
+// elements are the names from the watched directory down.
+func (p *place) elements() []string {
+	elements := make([]string, 0, p.depth)
+	for ; p.above != nil; p = p.above {
+		elements = append(elements, p.name)
+	}
+	slices.Reverse(elements)
+	return elements
+}
+
+// listing is a directory that is being read.
+type listing struct {
+	place *place
+	file  *os.File
+	fd    int // of file
+}
+
+func newWalk(s *Sensor, directory *watched, others map[host.FileID]bool) *walk {
+	return &walk{
+		sensor: s, limits: s.options.Limits, root: &place{watched: directory}, others: others, seen: map[host.FileID]bool{},
+		entries: s.options.Limits.Entries, deadline: time.Now().Add(s.options.Limits.Time),
+	}
 }
 
 func (w *walk) run() {
-	root, err := unix.Open(w.sensor.local(w.directory), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return // there is nothing to see, which is no blindness
-	}
-	if err != nil {
+	directory := w.root.watched
+	if directory.fd < 0 {
 		w.share.Total++
-		w.sensor.failed(err)
+		if directory.err == nil || errors.Is(directory.err, fs.ErrNotExist) {
+			w.share.Readable++ // there is nothing to see, or it is seen under its first name
+			return
+		}
+		w.sensor.troubles.unreadable(directory.name, directory.err)
 		return
 	}
-	defer unix.Close(root)
-	w.root = root
-	queue := []place{{name: "."}}
-	for len(queue) > 0 && !w.truncated {
-		next := queue[0]
-		queue = append(queue[1:], w.list(next)...)
+	w.waiting = append(w.waiting, w.root)
+	for !w.spent() && len(w.waiting)+len(w.unfinished) > 0 {
+		if len(w.waiting) > 0 {
+			next := w.waiting[0]
+			w.waiting = w.waiting[1:]
+			if l := w.open(next); l != nil {
+				w.turn(l)
+			}
+			continue
+		}
+		next := w.unfinished[0]
+		w.unfinished = w.unfinished[1:]
+		w.turn(next)
+	}
+	w.truncated = w.truncated || len(w.waiting)+len(w.unfinished) > 0
+	for _, l := range w.unfinished {
+		l.file.Close()
 	}
 }
 
-// list looks at one directory and returns those below it.
-func (w *walk) list(at place) []place {
-	fd, err := openBeneath(w.root, at.name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
+func (w *walk) spent() bool { return w.entries <= 0 || time.Now().After(w.deadline) }
+
+// open begins to list a directory. It returns nil if that is not to be.
+func (w *walk) open(p *place) *listing {
+	fd, err := w.sensor.opener.place(p)
 	if err != nil {
-		if errors.Is(err, unix.EXDEV) || reasonOf(err) == host.ReasonVanished {
-			return nil
+		if !errors.Is(err, unix.EXDEV) && !hasVanished(err) {
+			w.share.Total++
+			w.sensor.troubles.unreadable(p.path(), err)
 		}
-		w.share.Total++
-		w.sensor.failed(err)
 		return nil
 	}
-	directory := os.NewFile(uintptr(fd), at.name)
-	defer directory.Close()
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
-		w.sensor.failed(err)
+		closeFD(fd)
+		w.share.Total++
+		w.sensor.troubles.unreadable(p.path(), err)
 		return nil
 	}
 	id := host.FileID{Dev: stat.Dev, Inode: stat.Ino}
-	if w.seen[id] {
+	if w.seen[id] || p != w.root && w.others[id] {
+		closeFD(fd)
 		return nil
 	}
 	w.seen[id] = true
 	w.share.Total++
 	w.share.Readable++
-	w.watchable = append(w.watchable, w.sensor.local(path.Join(w.directory, at.name)))
+	w.watchable = append(w.watchable, p)
+	return &listing{place: p, file: os.NewFile(uintptr(fd), p.name), fd: fd}
+}
 
-	var below []place
-	for !w.truncated {
-		entries, err := directory.ReadDir(chunk)
-		for _, entry := range entries {
-			if w.entries++; w.entries > maxEntries || time.Now().After(w.deadline) {
+// turn reads on in a directory, at least a chunk and at most half of what is
+// left.
+func (w *walk) turn(l *listing) {
+	now := time.Now()
+	until := now.Add(max(shortestTurn, w.deadline.Sub(now)/2))
+	for allowed := max(chunk, w.entries/2); allowed > 0; {
+		names, err := l.file.Readdirnames(min(chunk, allowed, w.entries))
+		for i, name := range names {
+			if i%16 == 0 && time.Now().After(w.deadline) {
 				w.truncated = true
 				break
 			}
-			name := path.Join(at.name, entry.Name())
-			// The type comes with the name: only what may be a regular file is
-			// looked at, so no FIFO, device or mount point is ever touched.
-			switch {
-			case entry.Type().IsDir() && at.depth < maxDepth:
-				below = append(below, place{name, at.depth + 1})
-			case entry.Type().IsDir():
-				w.truncated = true
-			case entry.Type().IsRegular():
-				w.look(name)
-			}
+			w.entry(l, name)
 		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				w.sensor.failed(err)
+		w.entries -= len(names)
+		allowed -= len(names)
+		if err != nil || len(names) == 0 {
+			if err != nil && !errors.Is(err, io.EOF) && !hasVanished(err) {
+				w.share.Readable--
+				w.sensor.troubles.unreadable(l.place.path(), err)
 			}
+			l.file.Close()
+			return
+		}
+		if w.spent() || time.Now().After(until) {
 			break
 		}
 	}
-	return below
-}
-
-// look finds out whether a regular file is suspicious.
-func (w *walk) look(name string) {
-	fd, err := openBeneath(w.root, name, unix.O_PATH)
-	if err != nil {
-		if !errors.Is(err, unix.EXDEV) {
-			w.sensor.failed(err)
-		}
+	if len(w.unfinished) >= maxUnfinished {
+		w.truncated = true
+		l.file.Close()
 		return
 	}
+	w.unfinished = append(w.unfinished, l)
+}
+
+// entry looks at one name. That opens nothing: no FIFO waits, no device acts.
+func (w *walk) entry(l *listing, name string) {
 	var stat unix.Stat_t
-	err = unix.Fstat(fd, &stat)
-	unix.Close(fd)
-	if err != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG || stat.Size < 4 {
-		return // too short for a program or a script
-	}
-	key := content.KeyOf(&stat)
-	kind, known := w.sensor.known.kind(key)
-	if !known {
-		kind = w.read(name, key)
-	}
-	mode := stat.Mode & 0o7777
-	isProgram := kind.isProgram(path.Base(name), mode)
-	if !isProgram && (kind != kindScript || mode&0o111 == 0) {
+	if err := w.sensor.opener.stat(l.fd, name, &stat); err != nil {
+		if !errors.Is(err, unix.EXDEV) && !hasVanished(err) {
+			w.sensor.troubles.unreadable(l.place.path()+"/"+name, err)
+		}
 		return
 	}
-	options := &w.sensor.options
-	c := &candidate{
-		isELF: isProgram, key: key, path: w.sensor.local(path.Join(w.directory, name)),
-		file: host.File{
-			Path: path.Join(w.directory, name), Directory: w.directory, KnownMiner: options.KnownMiner(path.Base(name)),
-			Hidden: isHidden(name), User: options.UserName(stat.Uid), Modified: time.Unix(stat.Mtim.Unix()),
-			SizeBytes: stat.Size, Mode: mode, ID: host.FileID{Dev: stat.Dev, Inode: stat.Ino},
-		},
-	}
-	if options.Running(c.file.ID) {
-		c.file.Reason = host.FileRunning
-	}
-	w.found = append(w.found, c)
-}
-
-// read classifies a file by its first bytes.
-func (w *walk) read(name string, key content.Key) kind {
-	fd, err := openBeneath(w.root, name, unix.O_RDONLY|unix.O_NONBLOCK)
-	if err != nil {
-		w.sensor.failed(err)
-		return kindOther
-	}
-	file := os.NewFile(uintptr(fd), name)
-	defer file.Close()
-	// It may have become something else since it was looked at.
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return kindOther
-	}
-	head := make([]byte, headBytes)
-	n, err := io.ReadFull(file, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		w.sensor.failed(err)
-		return kindOther
-	}
-	kind := classify(head[:n])
-	w.sensor.known.remember(key, kind)
-	return kind
-}
-
-// isHidden tells whether a part of a relative path begins with a dot or holds
-// nothing but dots and spaces.
-func isHidden(name string) bool {
-	for _, element := range strings.Split(name, "/") {
-		if strings.HasPrefix(element, ".") || strings.Trim(element, ". \t") == "" {
-			return true
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		w.look(l.place, l.fd, name, &stat)
+	case unix.S_IFDIR:
+		if l.place.depth >= w.limits.Depth {
+			w.truncated = true
+			return
 		}
+		w.waiting = append(w.waiting, &place{
+			watched: l.place.watched, above: l.place, name: name, depth: l.place.depth + 1,
+			hidden: l.place.hidden || isHidden(name),
+		})
 	}
-	return false
 }

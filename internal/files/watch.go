@@ -2,82 +2,174 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/go-kit/log/level"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 const (
-	settleTime = 100 * time.Millisecond // from an event to the scan
-	quietTime  = time.Second            // at least, between two scans
-	quietRatio = 10                     // and this many times the length of the last one
-	syncEvery  = 2 * time.Second        // how often new directories are taken in
+	settleTime = 100 * time.Millisecond // from a new name or mode to the wake-up
+	writeTime  = 2 * time.Second        // from a write: there may be many, as in a log file
 )
 
 // Watch signals changes of the directories that the last scan saw (inotify(7)).
 // A signal only means that it is time to scan: events can be lost, a scan sees
-// what is there. A storm of events makes at most one scan in a second and takes
-// at most a tenth of the time. It returns when the context ends, or at once with
-// an error where there is no inotify.
+// what is there. Signals are at least a second apart and leave ten times as long
+// as the last scan took between two scans, so that a storm of events costs at
+// most a tenth of the time. It returns nil when the context ends, or an error
+// where there is no inotify.
 func (s *Sensor) Watch(ctx context.Context, changed chan<- struct{}) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("changes are only seen at the next full scan (raise fs.inotify.max_user_instances?): %w", err)
 	}
-	defer watcher.Close()
-	s.watching.Store(true)
+	defer func() { _ = watcher.Close() }()
 	defer s.watching.Store(false)
-	sync := time.NewTicker(syncEvery)
-	defer sync.Stop()
-	scan := time.NewTimer(time.Hour)
-	scan.Stop()
-	pending, last, complained := false, time.Time{}, false
-	s.follow(watcher, &complained)
+	f := &follower{sensor: s, watcher: watcher}
+	alarm := newAlarm()
+	defer alarm.timer.Stop()
+	if f.follow() {
+		alarm.set(settleTime) // what came before a directory was watched
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-sync.C:
-			s.follow(watcher, &complained)
-			continue
-		case <-scan.C:
-			pending, last = false, time.Now()
+		case <-s.pace.scanned:
+			if f.follow() {
+				alarm.set(settleTime)
+			}
+		case event, ok := <-watcher.Events:
+			if !ok {
+				return errors.New("changes are only seen at the next full scan: inotify has stopped")
+			}
+			alarm.set(delayOf(event.Op))
+		case _, ok := <-watcher.Errors:
+			if !ok {
+				return errors.New("changes are only seen at the next full scan: inotify has stopped")
+			}
+			alarm.set(settleTime) // events were lost: look
+		case <-alarm.timer.C:
+			alarm.due = time.Time{}
+			if wait := s.pace.wait(time.Now()); wait > 0 {
+				alarm.set(wait)
+				continue
+			}
+			s.pace.signalled(time.Now())
 			select {
 			case changed <- struct{}{}:
 			default: // a scan is due already
 			}
-			continue
-		case <-watcher.Events:
-		case <-watcher.Errors: // events were lost: look
-		}
-		if !pending {
-			pending = true
-			scan.Reset(max(settleTime, time.Until(last.Add(s.quiet()))))
 		}
 	}
 }
 
-// quiet is how long to wait between two scans.
-func (s *Sensor) quiet() time.Duration {
-	if snapshot := s.Snapshot(); snapshot != nil {
-		return max(quietTime, quietRatio*snapshot.Duration)
+// delayOf is how long to wait after an event, in case there is more. 0: it can
+// make nothing suspicious.
+func delayOf(op fsnotify.Op) time.Duration {
+	switch {
+	case op.Has(fsnotify.Create), op.Has(fsnotify.Rename), op.Has(fsnotify.Chmod):
+		return settleTime
+	case op.Has(fsnotify.Write), op.Has(fsnotify.Remove):
+		return writeTime
+	default:
+		return 0
 	}
-	return quietTime
 }
 
-// follow watches the directories of the last scan. Those that are gone are
-// dropped by the kernel.
-func (s *Sensor) follow(watcher *fsnotify.Watcher, complained *bool) {
-	directories := s.watchable.Load()
-	if directories == nil {
+// alarm is a timer that is only ever set to an earlier time.
+type alarm struct {
+	timer *time.Timer
+	due   time.Time // zero if it is not set
+}
+
+func newAlarm() *alarm {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return &alarm{timer: timer}
+}
+
+func (a *alarm) set(delay time.Duration) {
+	due := time.Now().Add(delay)
+	if delay <= 0 || !a.due.IsZero() && !due.Before(a.due) {
 		return
 	}
-	for _, directory := range *directories {
-		if err := watcher.Add(directory); err != nil && !*complained {
-			*complained = true
-			level.Warn(s.options.Logger).Log("msg", "a directory's changes are only seen at full scans", "directory", directory, "err", err)
+	a.due = due
+	a.timer.Reset(delay)
+}
+
+// follower keeps inotify at the directories of the last scan.
+type follower struct {
+	sensor     *Sensor
+	watcher    *fsnotify.Watcher
+	complained bool
+}
+
+// follow takes in new directories and drops those that are gone. It tells
+// whether there were new ones.
+func (f *follower) follow() bool {
+	wanted := f.sensor.watchable.Load()
+	if wanted == nil {
+		return false
+	}
+	now, before := map[string]bool{}, map[string]bool{}
+	for _, directory := range *wanted {
+		now[directory] = true
+	}
+	active := 0
+	for _, directory := range f.watcher.WatchList() {
+		before[directory] = true
+		if now[directory] {
+			active++
+			continue
+		}
+		if err := f.watcher.Remove(directory); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
+			f.complain(directory, err)
 		}
 	}
+	added := false
+	for _, directory := range *wanted {
+		if before[directory] {
+			continue
+		}
+		if err := f.watcher.Add(directory); err != nil {
+			if !hasVanished(err) {
+				f.complain(directory, err)
+			}
+			continue
+		}
+		added = true
+		active++
+	}
+	f.sensor.watching.Store(active > 0)
+	return added
+}
+
+func (f *follower) complain(directory string, err error) {
+	if !f.complained {
+		f.complained = true
+		level.Warn(f.sensor.options.Logger).Log("msg", "changes here are only seen at full scans (raise fs.inotify.max_user_watches?)",
+			"directory", text.Escape(directory), "err", err)
+	}
+}
+
+// publishWatchable hands the directories of a scan to Watch: those at the top
+// first, as many as inotify is asked to watch.
+func (s *Sensor) publishWatchable(places []*place) {
+	slices.SortStableFunc(places, func(a, b *place) int { return a.depth - b.depth })
+	s.troubles.unwatched(len(places) - maxWatched)
+	places = places[:min(len(places), maxWatched)]
+	paths := make([]string, 0, len(places))
+	for _, p := range places {
+		paths = append(paths, filepath.Join(p.watched.reached, strings.Join(p.elements(), "/")))
+	}
+	s.watchable.Store(&paths)
 }

@@ -1,0 +1,134 @@
+# `make help` lists what there is to do. On a fresh Debian 12 with Go and make,
+# `make run` and `make test` need nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The version comes from the file VERSION, the rest from the commit where git
+# and a commit are at hand, so that one commit always gives the same binary.
+VERSION    := $(shell cat VERSION)
+REVISION   := $(or $(shell git rev-parse HEAD 2>/dev/null | grep -E '^[0-9a-f]{40}'),unknown)
+BRANCH     := $(or $(shell git symbolic-ref --short --quiet HEAD 2>/dev/null),unknown)
+BUILD_DATE := $(or $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y%m%d-%H:%M:%S 2>/dev/null),unknown)
+
+# Go's own stamp differs with the state of the work tree, and fails in a
+# directory of another user.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+PACKAGE := github.com/prometheus/common/version
+LDFLAGS := -s -w -X $(PACKAGE).Version=$(VERSION) -X $(PACKAGE).Revision=$(REVISION) \
+	-X $(PACKAGE).Branch=$(BRANCH) -X $(PACKAGE).BuildUser=make -X $(PACKAGE).BuildDate=$(BUILD_DATE)
+BUILD   := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+BINARY  := bin/cryptojack_exporter
+
+GOLANGCI_LINT := v2.15.0
+GOVULNCHECK   := v1.9.0
+TOOLS         := $(CURDIR)/bin/tools
+
+# What the end-to-end tests run must not lie in a temporary directory: the
+# exporter would rightly suspect it.
+export E2E_BIN := $(if $(filter /tmp/% /var/tmp/% /dev/%,$(CURDIR)/),$(HOME)/.cache/cryptojack_exporter_e2e,$(CURDIR)/e2e/bin)
+
+comma := ,
+heading = @printf '\n=== %s ===\n' '$(1)'
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
+
+.PHONY: build
+build: ## Build the static binary bin/cryptojack_exporter
+	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter
+
+.PHONY: run
+run: build ## Build and run the exporter on this host, at http://localhost:10042
+	exec $(BINARY)
+
+.PHONY: test
+test: ## Install what tests need, then run everything: lint, unit, rules, end to end, image
+	$(MAKE) --no-print-directory test-tools
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory vulnerabilities
+	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory rules
+	$(MAKE) --no-print-directory e2e
+	$(MAKE) --no-print-directory image-check
+	$(call heading,all passed)
+
+.PHONY: test-tools
+test-tools: ## Install the Debian packages that tests need, without starting their services
+	$(call heading,test tools)
+	@scripts/install-test-packages
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet, golangci-lint, shell scripts' syntax
+	$(call heading,lint)
+	go vet ./...
+	$< run ./...
+	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
+	bash -n .ci/run scripts/install-test-packages e2e/image-check
+
+.PHONY: vulnerabilities
+vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached
+	$(call heading,known vulnerabilities)
+	@code=0; output=$$(timeout 300 $< ./... 2>&1) || code=$$?; \
+	if grep -q 'fetching vulnerabilities' <<<"$$output"; then echo 'skipped: the vulnerability database cannot be reached from here'; \
+	else printf '%s\n' "$$output"; exit "$$code"; fi
+
+.PHONY: unit
+unit: ## Run the tests of every package with the race detector
+	$(call heading,unit tests)
+	go test -race ./...
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	$(call heading,benchmarks)
+	go test -run '^$$' -bench . -benchmem ./...
+
+# With the oldest promtool that is meant to do, Debian 12's, and the newest.
+.PHONY: rules
+rules: e2e-tools ## Check and test the alert rules, with promtool of Debian and of Prometheus 3
+	$(call heading,alert rules)
+	@for promtool in promtool "$$E2E_BIN/promtool"; do \
+	  "$$promtool" --version | head -n 1; \
+	  "$$promtool" check rules --lint=all --lint-fatal alerts/*.rules.yml; \
+	  find alerts -name '*test*.yml' -print0 | xargs -0 --no-run-if-empty "$$promtool" test rules; \
+	done
+
+.PHONY: e2e
+e2e: e2e-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser
+	$(call heading,end-to-end tests)
+	mkdir -p "$$E2E_BIN/tmp"
+	cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES') .
+
+# Prometheus needs two minutes; it is built again only for another version.
+.PHONY: e2e-tools
+e2e-tools: ## Build what the end-to-end tests run
+	$(call heading,end-to-end tools)
+	mkdir -p "$$E2E_BIN"
+	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
+	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/replica" ./replica
+	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
+	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
+	  && cp go.sum "$$E2E_BIN/built-from"; fi
+
+.PHONY: image-check
+image-check: ## Build the image with buildah, without a network, and run it
+	$(call heading,image)
+	@e2e/image-check
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf bin e2e/bin "$$E2E_BIN"
+
+$(TOOLS)/golangci-lint-$(GOLANGCI_LINT):
+	$(call heading,build golangci-lint $(GOLANGCI_LINT))
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+	mv $(TOOLS)/golangci-lint $@
+
+$(TOOLS)/govulncheck-$(GOVULNCHECK):
+	$(call heading,build govulncheck $(GOVULNCHECK))
+	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+	mv $(TOOLS)/govulncheck $@

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
+)
+
+const (
+	programName = "cryptojack_exporter"
+
+	commandServe = "serve"
+	commandScan  = "scan"
+
+	formatText = "text"
+	formatJSON = "json"
+)
+
+// collectorNames lists what --collector.NAME and --no-collector.NAME switch.
+func collectorNames() []string {
+	return []string{"process", "respawn", "files", "sockets", "services", "findings"}
+}
+
+// options are the parsed command line.
+type options struct {
+	command    string
+	collectors map[string]*bool
+
+	web                    *web.FlagConfig
+	telemetryPath          string
+	maxRequests            int
+	disableExporterMetrics bool
+	enablePprof            bool
+	enableLifecycle        bool
+
+	procfs, rootfs  string
+	processInterval time.Duration
+	cpuBudget       float64
+	respawnWindow   time.Duration
+	filesInterval   time.Duration
+	socketsInterval time.Duration
+	hold            time.Duration
+
+	configFile  string
+	configCheck bool
+	logLevel    string
+	logFormat   string
+
+	scanFor    time.Duration
+	scanFormat string
+}
+
+// parseFlags returns done and an exit code when there is nothing to run: after
+// --help and --version, and after a mistake.
+func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, done bool) {
+	o = &options{collectors: map[string]*bool{}}
+	app := kingpin.New(programName, "Finds cryptojacking on this host: what mines, who restarts it, and by which door it came in.")
+	app.UsageWriter(stdout).ErrorWriter(stderr)
+	app.Version(version.Print(programName))
+	app.VersionFlag.Short('V')
+	app.HelpFlag.Short('h')
+	app.Terminate(func(status int) { code, done = status, true })
+
+	for _, name := range collectorNames() {
+		o.collectors[name] = app.Flag("collector."+name, "Collect "+name+".").Default("true").Bool()
+	}
+	o.web = kingpinflag.AddFlags(app, ":10042")
+	app.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&o.telemetryPath)
+	app.Flag("web.max-requests", "Most scrapes at a time; 0 means no limit.").Default("40").IntVar(&o.maxRequests)
+	app.Flag("web.disable-exporter-metrics", "Leave out the metrics of the exporter's own process (go_*, process_*, promhttp_*).").BoolVar(&o.disableExporterMetrics)
+	app.Flag("web.enable-pprof", "Serve /debug/pprof/. Its profiles hold names and paths of this host.").BoolVar(&o.enablePprof)
+	app.Flag("web.enable-lifecycle", "Let POST /-/reload read the configuration again.").BoolVar(&o.enableLifecycle)
+	app.Flag("path.procfs", "Where the host's procfs is mounted.").Default("/proc").StringVar(&o.procfs)
+	app.Flag("path.rootfs", "Where the host's root directory is mounted.").Default("/").StringVar(&o.rootfs)
+	app.Flag("process.interval", "Shortest time between two looks at the process table.").Default(proctable.DefaultInterval.String()).DurationVar(&o.processInterval)
+	app.Flag("process.cpu-budget", "Share of one core that looking at processes may use, above 0 and at most 1; the interval grows to keep it.").
+		Default(fmt.Sprint(proctable.DefaultBudget)).Float64Var(&o.cpuBudget)
+	app.Flag("respawn.window", "How soon after an end the next start of a program is a respawn.").Default(proctable.DefaultRespawnWindow.String()).DurationVar(&o.respawnWindow)
+	app.Flag("files.interval", "Time between two full scans of the watched directories; changes are seen at once.").Default("1m").DurationVar(&o.filesInterval)
+	app.Flag("sockets.interval", "Time between two looks at the listening sockets.").Default("15s").DurationVar(&o.socketsInterval)
+	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(detect.DefaultHold.String()).DurationVar(&o.hold)
+	app.Flag("config.file", "Configuration (YAML).").StringVar(&o.configFile)
+	app.Flag("config.check", "Check the configuration and exit.").BoolVar(&o.configCheck)
+	app.Flag("log.level", "Least severe messages that are logged.").Default("info").EnumVar(&o.logLevel, "debug", "info", "warn", "error")
+	app.Flag("log.format", "Format of the log.").Default("logfmt").EnumVar(&o.logFormat, "logfmt", "json")
+
+	app.Command(commandServe, "Serve metrics (the default).").Default()
+	scan := app.Command(commandScan, "Look once, report to a person and exit: 0 nothing, 1 warning, 2 critical, 3 could not look.")
+	scan.Flag("for", "How long to look.").Default("10s").DurationVar(&o.scanFor)
+	scan.Flag("format", "Format of the report.").Default(formatText).EnumVar(&o.scanFormat, formatText, formatJSON)
+
+	command, err := app.Parse(args)
+	if done {
+		return o, code, true
+	}
+	o.command = command
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v; see %s --help\n", programName, err, programName)
+		if slices.Contains(args, commandScan) {
+			return o, exitUnknown, true
+		}
+		return o, exitFailure, true
+	}
+	return o, exitOK, false
+}
+
+// check refuses values that no flag type can refuse.
+func (o *options) check() error {
+	for _, interval := range []struct {
+		flag  string
+		value time.Duration
+		least time.Duration
+	}{
+		{"process.interval", o.processInterval, 100 * time.Millisecond},
+		{"files.interval", o.filesInterval, time.Second},
+		{"sockets.interval", o.socketsInterval, time.Second},
+		{"respawn.window", o.respawnWindow, time.Second},
+		{"findings.hold", o.hold, 0},
+	} {
+		if interval.value < interval.least {
+			return fmt.Errorf("--%s: %s is less than %s", interval.flag, interval.value, interval.least)
+		}
+	}
+	switch {
+	case o.cpuBudget <= 0 || o.cpuBudget > 1:
+		return fmt.Errorf("--process.cpu-budget: %g is not above 0 and at most 1", o.cpuBudget)
+	case o.maxRequests < 0:
+		return fmt.Errorf("--web.max-requests: %d is less than 0", o.maxRequests)
+	case len(o.telemetryPath) < 2 || o.telemetryPath[0] != '/':
+		return fmt.Errorf("--web.telemetry-path: %q does not begin with / or is the status page", o.telemetryPath)
+	case o.command == commandScan && o.scanFor <= 0:
+		return fmt.Errorf("--for: %s is not above 0", o.scanFor)
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+// Command cryptojack_exporter finds cryptojacking on a Linux host, as a
+// Prometheus exporter or in one look for a person.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// The exit codes of `scan` are those of Nagios plugins; a server that cannot
+// run exits with exitFailure.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUnknown = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	options, code, done := parseFlags(args, stdout, stderr)
+	if done {
+		return code
+	}
+	if options.command == commandScan {
+		return scan(ctx, options, stdout, stderr)
+	}
+	return serve(ctx, options, stderr)
+}

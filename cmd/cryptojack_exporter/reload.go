@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+)
+
+// reloader reads the configuration again. A new file that is invalid changes
+// nothing.
+type reloader struct {
+	file    string
+	current *atomic.Pointer[config.Config]
+	logger  log.Logger
+
+	mu         sync.Mutex
+	successful prometheus.Gauge
+	timestamp  prometheus.Gauge
+}
+
+// newReloader is made after the first load, which has succeeded.
+func newReloader(file string, current *atomic.Pointer[config.Config], logger log.Logger) *reloader {
+	r := &reloader{
+		file: file, current: current, logger: logger,
+		successful: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cryptojack_config_last_reload_successful",
+			Help: "1 if the configuration was valid when it was last read, else 0 and the one before stays in force.",
+		}),
+		timestamp: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cryptojack_config_last_reload_success_timestamp_seconds",
+			Help: "When a valid configuration was last read, in seconds since the epoch.",
+		}),
+	}
+	r.successful.Set(1)
+	r.timestamp.Set(float64(time.Now().Unix()))
+	return r
+}
+
+func (r *reloader) metrics() []prometheus.Collector {
+	return []prometheus.Collector{r.successful, r.timestamp}
+}
+
+// run reads the file once.
+func (r *reloader) run() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	loaded, err := config.Load(r.file)
+	if err != nil {
+		r.successful.Set(0)
+		level.Error(r.logger).Log("msg", "the configuration stays as it was", "err", err)
+		return err
+	}
+	r.current.Store(loaded)
+	r.successful.Set(1)
+	r.timestamp.Set(float64(time.Now().Unix()))
+	level.Info(r.logger).Log("msg", "configuration read", "file", r.file)
+	return nil
+}
+
+// onSignal reads the file at each signal until the context ends.
+func (r *reloader) onSignal(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			_ = r.run() // logged and counted there
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/collector"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
+)
+
+const stopTime = 5 * time.Second // for requests that are under way
+
+// serve runs the exporter until the context ends.
+func serve(ctx context.Context, o *options, stderr io.Writer) int {
+	logger, base := newLogger(stderr, o.logFormat, o.logLevel)
+	loaded, err := config.Load(o.configFile)
+	if err != nil {
+		level.Error(logger).Log("msg", "cannot start", "err", err)
+		return exitFailure
+	}
+	if o.configCheck {
+		level.Info(logger).Log("msg", "configuration is valid", "file", o.configFile)
+		return exitOK
+	}
+	level.Info(logger).Log(append([]any{"msg", "starting " + programName}, banner()...)...)
+
+	registry := prometheus.NewRegistry()
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "cryptojack_sample_duration_seconds",
+		Help:    "Wall-clock time that one sample of a sensor took, in seconds.",
+		Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+	}, []string{"sensor"})
+	var current atomic.Pointer[config.Config]
+	current.Store(loaded)
+	reload := newReloader(o.configFile, &current, logger)
+	w, err := newWatch(o, &current, func(sensor string, took time.Duration) {
+		durations.WithLabelValues(sensor).Observe(took.Seconds())
+	}, logger)
+	if err != nil {
+		level.Error(logger).Log("msg", "cannot start", "err", err)
+		return exitFailure
+	}
+	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, w, logger))
+	registry.MustRegister(reload.metrics()...)
+	if !o.disableExporterMetrics {
+		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+
+	server := &http.Server{
+		Handler:           newHandler(o, w, registry, reload.run, logger),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	return listen(ctx, server, o.web, w, reload, logger, base)
+}
+
+// listen serves, watches and reloads until the context ends or the server
+// cannot go on.
+func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *watch.Watch, reload *reloader, logger, base log.Logger) int {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		w.Run(ctx)
+	}()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go reload.onSignal(ctx, hangup)
+
+	failed := make(chan error, 1)
+	go func() { failed <- web.ListenAndServe(server, flags, newSlog(base)) }()
+	code := exitOK
+	select {
+	case err := <-failed:
+		if !errors.Is(err, http.ErrServerClosed) {
+			level.Error(logger).Log("msg", "cannot serve; is the port in use, or --web.config.file wrong?", "err", err)
+			code = exitFailure
+		}
+	case <-ctx.Done():
+		level.Info(logger).Log("msg", "stopping")
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		defer cancel()
+		if err := server.Shutdown(closing); err != nil {
+			level.Warn(logger).Log("msg", "requests were cut off", "err", err)
+		}
+	}
+	stop()
+	<-watched
+	return code
+}
+
+// newCollectors lists the collectors that are switched on.
+func newCollectors(o *options, w *watch.Watch, logger log.Logger) *collector.Set {
+	labels := &collector.Labels{}
+	available := map[string]collector.Collector{
+		"process":  collector.NewProcess(w.Processes, labels),
+		"respawn":  collector.NewRespawn(w.Processes, labels),
+		"files":    collector.NewFiles(w.Files, labels),
+		"sockets":  collector.NewSockets(w.Sockets, labels),
+		"services": collector.NewServices(w.Sockets),
+		"findings": collector.NewFindings(w.Findings, detect.RuleNames(), labels),
+	}
+	enabled := []collector.Collector{collector.NewSensors(collector.Sources{
+		Meta: w.Meta, Processes: w.Processes, Files: w.Files, Sockets: w.Sockets, Findings: w.Findings,
+	}, labels)}
+	for _, name := range collectorNames() {
+		if *o.collectors[name] {
+			enabled = append(enabled, available[name])
+		}
+	}
+	return collector.New(logger, enabled...)
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/users"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
+
+	"github.com/prometheus/common/version"
+)
+
+// newWatch makes the sensors that are switched on.
+func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*watch.Watch, error) {
+	on := func(name string) bool { return *o.collectors[name] }
+	names := users.New(o.rootfs)
+	if err := names.Refresh(); err != nil {
+		level.Warn(logger).Log("msg", "users are shown by number", "err", err)
+	}
+	settings := watch.Options{
+		FilesInterval: o.filesInterval, SocketsInterval: o.socketsInterval, Hold: o.hold,
+		OwnPID: os.Getpid(), Config: current.Load, Observe: observe, Logger: logger,
+	}
+	if on("process") || on("respawn") || on("findings") {
+		sensor, err := proctable.New(proctable.Options{
+			Proc: o.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
+			UserName: names.Name, CPUTime: threadTime, Logger: logger,
+		})
+		if err != nil {
+			return nil, err
+		}
+		settings.Process = sensor
+	}
+	if on("files") {
+		settings.Files = files.New(files.Options{
+			Root:        o.rootfs,
+			Directories: func() []string { return current.Load().Directories },
+			KnownMiner:  detect.KnownMinerName,
+			KnownHash:   func(sha256 string) bool { return current.Load().Policy.Hashes[sha256] },
+			Running:     running(settings.Process),
+			UserName:    names.Name,
+			Logger:      logger,
+		})
+	}
+	if on("sockets") || on("services") {
+		settings.Sockets = sockets.New(sockets.Options{
+			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
+			OwnPID: os.Getpid(), Logger: logger,
+		})
+	}
+	if settings.Process == nil && settings.Files == nil && settings.Sockets == nil {
+		return nil, errors.New("every collector is switched off: there is nothing to look at")
+	}
+	return watch.New(settings), nil
+}
+
+// running tells the files sensor which files are programs that run now.
+func running(sensor *proctable.Sensor) func(host.FileID) bool {
+	var seen *host.ProcessSnapshot
+	files := map[host.FileID]bool{}
+	return func(id host.FileID) bool {
+		if sensor == nil {
+			return false
+		}
+		if snapshot := sensor.Snapshot(); snapshot != seen {
+			seen = snapshot
+			clear(files)
+			for i := range snapshot.Processes {
+				files[snapshot.Processes[i].ExeFile] = true
+			}
+			delete(files, host.FileID{})
+		}
+		return files[id]
+	}
+}
+
+// threadTime is the CPU time of the calling thread (getrusage(2)).
+func threadTime() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+		return 0 // cannot fail with these arguments
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// newReport gathers what people are shown.
+func newReport(w *watch.Watch, watched time.Duration) report.Report {
+	now := time.Now()
+	name, err := os.Hostname()
+	if err != nil {
+		name = "this host"
+	}
+	findings := w.Findings()
+	return report.Report{
+		Findings: findings, Snapshot: w.Snapshot(now), Hostname: name, Version: version.Version,
+		Now: now, Watched: watched, Blind: watch.Blind(w.Meta()),
+	}
+}
+
+// banner is what the first line of the log says about the exporter.
+func banner() []any {
+	return []any{"version", version.Version, "revision", version.Revision, "go", runtime.Version()}
+}

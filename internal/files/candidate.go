@@ -1,0 +1,118 @@
+package files
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// candidate is a suspicious file on its way to the snapshot. Its path is put
+// together only if it is published: there may be many of them.
+type candidate struct {
+	place     *place
+	name      string
+	key       content.Key
+	uid, mode uint32
+
+	program, running, knownMiner, hidden bool
+
+	sha256 string
+	reason host.FileReason
+	rank   int // of reason, 0 is the strongest
+}
+
+// path of a directory as the host calls it.
+func (p *place) path() string {
+	return path.Join(p.watched.name, strings.Join(p.elements(), "/"))
+}
+
+// look finds out whether a regular file is suspicious.
+func (w *walk) look(at *place, directory int, name string, stat *unix.Stat_t) {
+	options := &w.sensor.options
+	key, mode := content.KeyOf(stat), stat.Mode&0o7777
+	running := options.Running(host.FileID{Dev: stat.Dev, Inode: stat.Ino})
+	kind := kindOther
+	if stat.Size >= shortest {
+		kind = w.classify(at, directory, name, key)
+	}
+	if kind == kindOther && !running {
+		return
+	}
+	knownMiner := options.KnownMiner(name)
+	program := kind.isProgram(name, mode) || kind == kindDynamic && knownMiner
+	script := kind == kindScript && mode&0o111 != 0
+	if !program && !script && !running {
+		return
+	}
+	c := &candidate{
+		place: at, name: name, key: key, uid: stat.Uid, mode: mode, program: program, running: running,
+		knownMiner: knownMiner, hidden: at.hidden || isHidden(name),
+	}
+	c.judge()
+	w.found = append(w.found, c)
+}
+
+// classify reads the head of a file, unless it is known already.
+func (w *walk) classify(at *place, directory int, name string, key content.Key) kind {
+	if kind, ok := w.sensor.known.kind(key); ok {
+		return kind
+	}
+	head := make([]byte, headBytes)
+	n, err := w.sensor.opener.read(directory, name, key, head)
+	if err != nil {
+		if !hasVanished(err) {
+			w.sensor.troubles.unreadable(at.path()+"/"+name, err)
+		}
+		return kindOther
+	}
+	kind := classify(head[:n])
+	w.sensor.known.remember(key, kind)
+	return kind
+}
+
+// judge finds the strongest reason, under which the file counts.
+func (c *candidate) judge() {
+	switch {
+	case c.running:
+		c.reason = host.FileRunning
+	case c.knownMiner:
+		c.reason = host.FileKnownMiner
+	case c.hidden:
+		c.reason = host.FileHidden
+	case c.program:
+		c.reason = host.FileELF
+	default:
+		c.reason = host.FileScript
+	}
+	c.rank = slices.Index(host.FileReasons(), c.reason)
+}
+
+// compare puts the strongest reasons first, then the newest files.
+func (c *candidate) compare(other *candidate) int {
+	return cmp.Or(cmp.Compare(c.rank, other.rank), other.modified().Compare(c.modified()), strings.Compare(c.name, other.name))
+}
+
+func (c *candidate) modified() time.Time { return time.Unix(c.key.Mtime.Unix()) }
+
+// details returns the files that are published one by one. It sorts found.
+func (s *Sensor) details(found []*candidate) []host.File {
+	slices.SortStableFunc(found, (*candidate).compare)
+	found = found[:min(len(found), maxFiles)]
+	files := make([]host.File, 0, len(found))
+	for _, c := range found {
+		files = append(files, host.File{
+			Path: path.Join(c.place.path(), c.name), Directory: c.place.watched.name, Reason: c.reason,
+			KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.options.UserName(c.uid), SHA256: c.sha256,
+			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
+			ID: host.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
+		})
+	}
+	return files
+}

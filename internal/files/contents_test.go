@@ -1,0 +1,109 @@
+package files
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+func TestKnownHash(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	f.write("/tmp/innocent", elfFile(executable, "x"), 0o755)
+	f.sample()
+	sum := f.sensor.Snapshot().Files[0].SHA256
+	f.hashes[sum] = true // a reload of the configuration
+	if got := f.sample()["/tmp/innocent"]; got != host.FileKnownMiner {
+		t.Errorf("got %q", got)
+	}
+	if !f.sensor.Snapshot().Files[0].KnownMiner {
+		t.Error("not called a known miner")
+	}
+	delete(f.hashes, sum)
+	if got := f.sample()["/tmp/innocent"]; got != host.FileELF {
+		t.Errorf("after it was taken back: %q", got)
+	}
+}
+
+func TestHashBudgetGoesToTheStrongestFirst(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{HashBytes: 100})
+	f.write("/tmp/script", "#!/bin/sh\n", 0o755)
+	f.write("/tmp/elf", elfFile(executable, "1"), 0o755)
+	f.write("/tmp/.hidden", elfFile(executable, "2"), 0o755)
+	f.write("/tmp/kdevtmpfsi", elfFile(executable, "3"), 0o755)
+	hashed := func() []string {
+		f.sample()
+		var names []string
+		for _, file := range f.sensor.Snapshot().Files {
+			if file.SHA256 != "" {
+				names = append(names, file.Path)
+			}
+		}
+		return names
+	}
+	for _, want := range [][]string{
+		{"/tmp/kdevtmpfsi", "/tmp/.hidden"},
+		{"/tmp/kdevtmpfsi", "/tmp/.hidden", "/tmp/elf", "/tmp/script"},
+	} {
+		if diff := cmp.Diff(want, hashed()); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestContentChanges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	f.write("/tmp/x", "harmless text", 0o755)
+	if got := f.sample(); len(got) != 0 {
+		t.Fatalf("%v", got)
+	}
+	f.write("/tmp/x", elfFile(executable, "x"), 0o755)
+	if got := f.sample(); got["/tmp/x"] != host.FileELF {
+		t.Errorf("after the change: %v", got)
+	}
+	before := f.sensor.Snapshot().Files[0]
+	// Another file of the same size takes the name.
+	f.write("/tmp/y", elfFile(executable, "y"), 0o755)
+	f.must(os.Chtimes(f.path("/tmp/y"), before.Modified, before.Modified))
+	f.must(os.Rename(f.path("/tmp/y"), f.path("/tmp/x")))
+	f.sample()
+	if after := f.sensor.Snapshot().Files[0]; after.SHA256 == before.SHA256 || after.ID == before.ID {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	f.must(os.Remove(f.path("/tmp/x")))
+	if got := f.sample(); len(got) != 0 || len(f.sensor.known.byKey) != 0 {
+		t.Errorf("after the removal: %v, %d remembered", got, len(f.sensor.known.byKey))
+	}
+}
+
+func TestUnchangedFilesAreNotReadAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	f.write("/tmp/x", elfFile(executable, "x"), 0o755)
+	f.sample()
+	for key := range f.sensor.known.byKey {
+		f.sensor.known.byKey[key] = known{kind: kindScript, sha256: "remembered"}
+	}
+	f.sensor.known.scan = 0
+	if got := f.sample()["/tmp/x"]; got != host.FileScript || f.sensor.Snapshot().Files[0].SHA256 != "remembered" {
+		t.Errorf("read again: %q", got)
+	}
+}
+
+func BenchmarkUnchanged(b *testing.B) {
+	f := newFixture(b, Limits{Time: time.Minute})
+	for i := range 20_000 {
+		f.must(os.WriteFile(f.path(fmt.Sprintf("/tmp/%d", i)), []byte("some text"), 0o644))
+	}
+	f.sample()
+	for b.Loop() {
+		f.sample()
+	}
+}

@@ -1,0 +1,132 @@
+package files
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/go-kit/log"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// TestNoWayOutOfTheRoot: with the host's root mounted somewhere, an absolute
+// link is the host's, not that of the exporter's container.
+func TestNoWayOutOfTheRoot(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	for name, test := range map[string]struct {
+		old  bool
+		want host.Share // the old way cannot follow links, and says so
+	}{
+		"openat2": {false, host.Share{Readable: 1, Total: 1}},
+		"openat":  {true, host.Share{Total: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, Limits{}, "/var/tmp")
+			f.sensor.opener.old = test.old
+			f.must(os.WriteFile(outside+"/"+name, []byte(elfFile(executable, "x")), 0o755))
+			f.must(os.Remove(f.path("/var/tmp")))
+			f.must(os.Symlink(outside, f.path("/var/tmp")))
+			if got := f.sample(); len(got) != 0 {
+				t.Errorf("saw %v", got)
+			}
+			if got := f.sensor.Snapshot().Visibility[host.AspectTemp]; got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestMountPointIsNotEntered uses one that every Linux has.
+func TestMountPointIsNotEntered(t *testing.T) {
+	t.Parallel()
+	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(root)
+	for _, o := range []opener{{old: false}, {old: true}} {
+		if fd, err := o.beneath(root, "proc", unix.O_PATH); !errors.Is(err, unix.EXDEV) {
+			t.Errorf("%+v: opened %d, %v", o, fd, err)
+		}
+	}
+}
+
+// TestStat compares statx(2) with stat(2): FileID must be that of other sensors.
+func TestStat(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	f.write("/tmp/x", elfFile(executable, "x"), 0o4755)
+	directory := f.open("/tmp")
+	var got, old, want unix.Stat_t
+	f.must(opener{}.stat(directory, "x", &got))
+	f.must(opener{old: true}.stat(directory, "x", &old))
+	f.must(unix.Stat(f.path("/tmp/x"), &want))
+	for name, stat := range map[string]unix.Stat_t{"statx": got, "fstatat": old} {
+		if content.KeyOf(&stat) != content.KeyOf(&want) || stat.Mode != want.Mode || stat.Uid != want.Uid {
+			t.Errorf("%s: %+v, want %+v", name, stat, want)
+		}
+	}
+	root, err := unix.Open("/", unix.O_PATH|unix.O_CLOEXEC, 0)
+	f.must(err)
+	defer unix.Close(root)
+	if err := (opener{}).stat(root, "proc", &got); !errors.Is(err, unix.EXDEV) {
+		t.Errorf("a mount point: %v", err)
+	}
+}
+
+func TestIsRemote(t *testing.T) {
+	t.Parallel()
+	for magic, want := range map[uint32]bool{
+		unix.FUSE_SUPER_MAGIC: true, unix.NFS_SUPER_MAGIC: true, 0xff534d42: true, 0xfe534d42: true, unix.V9FS_MAGIC: true,
+		unix.TMPFS_MAGIC: false, unix.EXT4_SUPER_MAGIC: false, 0x58465342: false, 0x9123683e: false, unix.OVERLAYFS_SUPER_MAGIC: false,
+	} {
+		if isRemote(magic) != want {
+			t.Errorf("%#x", magic)
+		}
+	}
+}
+
+func TestReasonOf(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]host.Reason{
+		unix.EACCES: host.ReasonPermission, unix.EPERM: host.ReasonPermission, unix.ENOENT: host.ReasonVanished,
+		unix.ESTALE: host.ReasonVanished, unix.ETIMEDOUT: host.ReasonTimeout, unix.EAGAIN: host.ReasonTimeout,
+		unix.ELOOP: host.ReasonOther, unix.EIO: host.ReasonOther, errRemote: host.ReasonOther,
+	} {
+		if got := reasonOf(fmt.Errorf("open: %w", err)); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
+	}
+}
+
+// TestUnreadable stands for a missing permission, which the root user never
+// misses.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	var lines bytes.Buffer
+	f.sensor.troubles = newTroubles(log.NewLogfmtLogger(&lines))
+	directory := &watched{name: "/tmp", fd: -1, err: fmt.Errorf("open: %w", unix.EACCES)}
+	for range 3 {
+		w := newWalk(f.sensor, directory, nil)
+		w.run()
+		if w.share != (host.Share{Total: 1}) {
+			t.Errorf("%+v", w.share)
+		}
+	}
+	f.sample()
+	if n := f.sensor.Snapshot().ReadErrors[host.ReadError{Aspect: host.AspectTemp, Reason: host.ReasonPermission}]; n != 3 {
+		t.Errorf("%d errors", n)
+	}
+	if n := strings.Count(lines.String(), "\n"); n != 1 || !strings.Contains(lines.String(), "path=/tmp reason=permission") {
+		t.Errorf("%d lines: %s", n, lines.String())
+	}
+}

@@ -1,0 +1,76 @@
+package files
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+)
+
+// troubles counts what could not be read, and logs each kind of it once.
+type troubles struct {
+	logger log.Logger
+	counts map[host.ReadError]uint64
+	told   map[string]bool // directories whose truncation was logged
+	many   bool            // more directories than inotify watches: was logged
+}
+
+func newTroubles(logger log.Logger) *troubles {
+	return &troubles{logger: logger, counts: map[host.ReadError]uint64{}, told: map[string]bool{}}
+}
+
+// unreadable counts a file or directory.
+func (t *troubles) unreadable(path string, err error) {
+	key := host.ReadError{Aspect: host.AspectTemp, Reason: reasonOf(err)}
+	t.counts[key]++
+	if t.counts[key] == 1 {
+		level.Warn(t.logger).Log("msg", "cannot read, further cases are only counted", "path", text.Escape(path),
+			"reason", string(key.Reason), "err", err)
+	}
+}
+
+// truncated notes that a watched directory was not seen in full.
+func (t *troubles) truncated(directory string) {
+	if !t.told[directory] {
+		t.told[directory] = true
+		level.Info(t.logger).Log("msg", "too deep or too large to be seen in full", "directory", text.Escape(directory))
+	}
+}
+
+// unwatched notes that there are more directories than inotify watches.
+func (t *troubles) unwatched(more int) {
+	if more > 0 && !t.many {
+		t.many = true
+		level.Info(t.logger).Log("msg", "in some directories changes are only seen at full scans", "watched", maxWatched, "more", more)
+	}
+}
+
+// copy returns the counts for a snapshot.
+func (t *troubles) copy() map[host.ReadError]uint64 { return maps.Clone(t.counts) }
+
+// hasVanished tells whether a name has gone, or has become something else,
+// since it was listed. That is the daily life of a temporary directory.
+func hasVanished(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) ||
+		errors.Is(err, unix.ESTALE)
+}
+
+// reasonOf names the cause of a failed read.
+func reasonOf(err error) host.Reason {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return host.ReasonPermission
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESTALE):
+		return host.ReasonVanished
+	case errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EAGAIN): // EAGAIN: somebody holds a lease
+		return host.ReasonTimeout
+	default:
+		return host.ReasonOther
+	}
+}

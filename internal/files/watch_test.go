@@ -1,0 +1,220 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"go.uber.org/goleak"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// watch runs Watch and, as its caller does, scans at each signal. The tests of
+// this file are not parallel: they look for leaked goroutines and measure time.
+type watchRun struct {
+	signals chan time.Time
+	stop    func()
+}
+
+func (f *fixture) watch() *watchRun {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	changed, done, looped := make(chan struct{}, 1), make(chan error, 1), make(chan struct{})
+	run := &watchRun{signals: make(chan time.Time, 1000)}
+	f.sample()
+	go func() { done <- f.sensor.Watch(ctx, changed) }()
+	go func() {
+		defer close(looped)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+				run.signals <- time.Now()
+				if err := f.sensor.Sample(time.Now()); err != nil {
+					f.t.Error(err)
+				}
+			}
+		}
+	}()
+	run.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			f.t.Error(err)
+		}
+		<-looped
+	}
+	// The first directories are followed, and looked at once more.
+	f.wait(run, 5*time.Second)
+	f.quiet()
+	return run
+}
+
+// wait waits for the next signal and returns how long that took.
+func (f *fixture) wait(run *watchRun, limit time.Duration) time.Duration {
+	f.t.Helper()
+	began := time.Now()
+	select {
+	case <-run.signals:
+	case <-time.After(limit):
+		f.t.Fatal("nobody was woken up")
+	}
+	return time.Since(began)
+}
+
+// quiet waits until a signal may come at once.
+func (f *fixture) quiet() {
+	for f.sensor.pace.wait(time.Now()) > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// seen waits until a scan has found a file.
+func (f *fixture) seen(name string, limit time.Duration) {
+	f.t.Helper()
+	for began := time.Now(); time.Since(began) < limit; time.Sleep(5 * time.Millisecond) {
+		for _, file := range f.sensor.Snapshot().Files {
+			if file.Path == name {
+				return
+			}
+		}
+	}
+	f.t.Errorf("%s was not seen within %s", name, limit)
+}
+
+func TestWatchWakesWithinASecond(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	f := newFixture(t, Limits{})
+	f.write("/tmp/sub/text", "text", 0o644)
+	f.write("/outside/moved", elfFile(executable, "m"), 0o755)
+	run := f.watch()
+	defer run.stop()
+	for _, act := range []func(){
+		func() { f.write("/tmp/kdevtmpfsi", elfFile(executable, "x"), 0o755) },
+		func() { f.write("/tmp/sub/new", elfFile(executable, "x"), 0o755) },
+		func() { f.must(os.Rename(f.path("/outside/moved"), f.path("/tmp/moved"))) },
+		func() { f.must(os.Chmod(f.path("/tmp/sub/text"), 0o755)) },
+	} {
+		act()
+		if took := f.wait(run, 5*time.Second); took > time.Second {
+			t.Errorf("woken up after %s", took)
+		}
+		f.quiet()
+	}
+	f.must(f.sensor.Sample(time.Now()))
+	if snapshot := f.sensor.Snapshot(); !snapshot.Watching || f.count("/tmp", host.FileELF) != 2 {
+		t.Errorf("%+v", snapshot)
+	}
+}
+
+func TestWatchFollowsNewDirectories(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	f := newFixture(t, Limits{})
+	run := f.watch()
+	defer run.stop()
+	f.must(os.Mkdir(f.path("/tmp/new"), 0o755))
+	f.wait(run, 5*time.Second)
+	f.write("/tmp/new/kdevtmpfsi", elfFile(executable, "x"), 0o755)
+	f.seen("/tmp/new/kdevtmpfsi", 5*time.Second)
+}
+
+func TestWatchIsNotDrivenByAStorm(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	f := newFixture(t, Limits{})
+	run := f.watch()
+	defer run.stop()
+	var last time.Time
+	for began, i := time.Now(), 0; time.Since(began) < 3500*time.Millisecond; i++ {
+		f.must(os.WriteFile(f.path(fmt.Sprintf("/tmp/%d", i%100)), nil, 0o644))
+		f.must(os.Remove(f.path(fmt.Sprintf("/tmp/%d", i%100))))
+	}
+	count := len(run.signals)
+	if count < 1 || count > 4 {
+		t.Errorf("%d signals in 3.5 seconds of events", count)
+	}
+	for range count {
+		at := <-run.signals
+		if !last.IsZero() && at.Sub(last) < 900*time.Millisecond {
+			t.Errorf("%s between two signals", at.Sub(last))
+		}
+		last = at
+	}
+}
+
+func TestWatchBeforeTheFirstScan(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	f := newFixture(t, Limits{})
+	ctx, stop := context.WithCancel(t.Context())
+	changed, done := make(chan struct{}), make(chan error, 1) // nobody receives: it must not block
+	go func() { done <- f.sensor.Watch(ctx, changed) }()
+	f.sample()
+	for began := time.Now(); !f.sensor.watching.Load() && time.Since(began) < 5*time.Second; {
+		time.Sleep(time.Millisecond)
+	}
+	f.write("/tmp/x", "text", 0o644)
+	time.Sleep(300 * time.Millisecond)
+	stop()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("it does not stop")
+	}
+	f.sample()
+	if f.sensor.Snapshot().Watching {
+		t.Error("says that it watches after it has stopped")
+	}
+}
+
+func TestWatchedDirectoriesAreBounded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{Time: time.Minute}, "/tmp", "/var/tmp")
+	for i := range maxWatched + 100 {
+		f.must(os.Mkdir(f.path(fmt.Sprintf("/tmp/%d", i)), 0o755))
+	}
+	f.sample()
+	paths := *f.sensor.watchable.Load()
+	if len(paths) != maxWatched || paths[0] != f.path("/tmp") || paths[1] != f.path("/var/tmp") {
+		t.Errorf("%d paths, first %v", len(paths), paths[:2])
+	}
+}
+
+func TestDelayOf(t *testing.T) {
+	t.Parallel()
+	for op, want := range map[fsnotify.Op]time.Duration{
+		fsnotify.Create: settleTime, fsnotify.Rename: settleTime, fsnotify.Chmod: settleTime,
+		fsnotify.Write: writeTime, fsnotify.Remove: writeTime, fsnotify.Create | fsnotify.Write: settleTime, 0: 0,
+	} {
+		if got := delayOf(op); got != want {
+			t.Errorf("%s: %s, want %s", op, got, want)
+		}
+	}
+}
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, test := range map[string]struct {
+		pace *pace
+		want time.Duration
+	}{
+		"never":                 {&pace{}, 0},
+		"during a scan":         {&pace{scanning: true}, time.Second},
+		"after a short scan":    {&pace{ended: now.Add(-time.Millisecond), took: time.Millisecond}, 9 * time.Millisecond},
+		"after a long scan":     {&pace{ended: now.Add(-time.Second), took: 5 * time.Second}, 49 * time.Second},
+		"long after a scan":     {&pace{ended: now.Add(-time.Hour), took: 5 * time.Second}, 0},
+		"just after a signal":   {&pace{signal: now.Add(-time.Millisecond)}, 999 * time.Millisecond},
+		"a second after it":     {&pace{signal: now.Add(-time.Second)}, 0},
+		"the longer of the two": {&pace{signal: now, ended: now, took: time.Second}, 10 * time.Second},
+	} {
+		if got := test.pace.wait(now); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package report
+
+import (
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	minerHash  = "6e25ad03103a1a972b78c642bac09060fa79c460011dc5748cbb433cc459938b"
+	keeperHash = "5d2530b809fd069f97b30a5938d471dd2145341b5793a70656aad6045445cf6d"
+)
+
+func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
+
+// idle is a host on which nothing is wrong.
+func idle() Report {
+	meta := func(aspects ...host.Aspect) host.Meta {
+		m := host.Meta{Time: noon().Add(-2 * time.Second), Interval: 5 * time.Second, Visibility: map[host.Aspect]host.Share{}}
+		for _, aspect := range aspects {
+			m.Visibility[aspect] = host.Share{Readable: 3, Total: 3}
+		}
+		return m
+	}
+	return Report{
+		Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second,
+		Findings: &host.Findings{Time: noon()},
+		Snapshot: host.Snapshot{
+			Time: noon(),
+			Processes: &host.ProcessSnapshot{
+				Meta: meta(host.AspectStat, host.AspectExe, host.AspectCgroup), CPUs: 8,
+				Processes: []host.Process{
+					{Identity: host.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd"},
+					{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java"},
+					{Identity: host.Identity{PID: 600}, Comm: "cron", Exe: "/usr/sbin/cron"},
+				},
+			},
+			Files:   &host.FileSnapshot{Meta: meta(host.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
+			Sockets: &host.SocketSnapshot{Meta: meta(host.AspectFd, host.AspectNetns), Sockets: make([]host.Socket, 14)},
+		},
+	}
+}
+
+// incident is the one that the exporter was made for.
+func incident() Report {
+	r := idle()
+	top := host.Ancestor{Identity: host.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd", User: "root", Alive: true}
+	java := host.Ancestor{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Alive: true}
+	shell := host.Ancestor{Identity: host.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink"}
+	kinsing := host.Ancestor{Identity: host.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Alive: true}
+	entry := &host.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true}
+
+	miner := host.Process{
+		Identity: host.Identity{PID: 4711, StartTime: 9}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi"},
+		UID: 1000, User: "flink", Cgroup: "/system.slice/flink.service", Unit: "flink.service", Origin: host.OriginTemp, Namespace: host.NamespaceHost,
+		SHA256: minerHash, Ancestors: []host.Ancestor{kinsing, shell, java, top},
+		Started: noon().Add(-3 * time.Hour), Cores: 5.8, CPUSeconds: 62000, RSSBytes: 2469606195,
+	}
+	keeper := host.Process{
+		Identity: host.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
+		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: host.OriginTemp, Namespace: host.NamespaceHost,
+		SHA256: keeperHash, Ancestors: []host.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
+	}
+	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
+	door := &host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: host.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: host.ConfidenceEvidence}
+	seen := noon().Add(-90 * time.Minute)
+	r.Findings.Active = []host.Finding{
+		{
+			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
+			Title:    "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
+			Evidence: []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
+			Remedy:   []string{"Then end it: pid 4711."}, FirstSeen: seen, LastSeen: noon(),
+			Suspect: &host.Suspect{
+				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
+				Signals:  []host.Signal{{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator}, {Rule: detect.RuleSustainedCPU, Family: host.FamilyMining}},
+				Guardian: &host.Guardian{Relation: host.RelationParent, PID: 812, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Starts: 7},
+			},
+		},
+		{
+			ID: "suspect:" + keeperHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
+			Title:    "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
+			Evidence: []string{"Its file name is kinsing, the name of a known miner or of its keeper.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
+			Remedy:   []string{"Then end it: pid 812."}, FirstSeen: seen, LastSeen: noon(),
+			Suspect: &host.Suspect{
+				ID: keeperHash[:12], Process: keeper, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
+				Signals: []host.Signal{{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator}, {Rule: detect.RuleGuardian, Family: host.FamilySurvival}},
+			},
+		},
+		{
+			ID: "service:flink:tcp:0.0.0.0:8081", Rule: detect.RuleExposedService, Severity: host.Warning, Technique: "T1190",
+			Title:     "flink can be reached by other machines on 0.0.0.0:8081",
+			Evidence:  []string{"java (pid 100) listens on 0.0.0.0:8081 (all addresses of this host) and is flink by its program and arguments."},
+			Remedy:    []string{"Set `rest.bind-address: localhost` in Flink's configuration and restart it."},
+			FirstSeen: seen, LastSeen: noon(), Socket: door,
+		},
+		{
+			ID: "file:/tmp/build/tool", Rule: detect.RuleSuspiciousFile, Severity: host.Info, Technique: "T1105",
+			Title: "A program lies in /tmp", Evidence: []string{"/tmp/build/tool (user ci) can be run."}, FirstSeen: seen, LastSeen: noon(),
+			File: &host.File{Path: "/tmp/build/tool", Directory: "/tmp", Reason: host.FileELF, User: "ci", Modified: seen, SizeBytes: 4096},
+		},
+	}
+	return r
+}
+
+// warned has one hidden file, and not everything could be seen.
+func warned() Report {
+	r := idle()
+	r.Blind = []string{"40 of 312 processes hide which program they run. Run as root or give CAP_SYS_PTRACE."}
+	r.Snapshot.Processes.Visibility[host.AspectExe] = host.Share{Readable: 272, Total: 312}
+	r.Findings.Active = []host.Finding{{
+		ID: "file:/tmp/.x/it's", Rule: detect.RuleSuspiciousFile, Severity: host.Warning, Technique: "T1564.001",
+		Title: "A hidden program lies in /tmp", Evidence: []string{"/tmp/.x/it's (user www-data) can be run and is hidden."},
+		FirstSeen: noon(), LastSeen: noon(),
+		File: &host.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: host.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},
+	}}
+	return r
+}
+
+func unknown() Report {
+	return Report{Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second}
+}

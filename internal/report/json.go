@@ -1,0 +1,137 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// schemaVersion grows when a field changes its meaning or goes away, not when
+// one is added.
+const schemaVersion = 1
+
+// JSON writes the report for tools. Text that is no valid UTF-8 or could
+// mislead a reader is escaped (text.Escape). Lists are never null; an object
+// that does not apply is absent.
+func JSON(w io.Writer, r Report) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(newDocument(&r)); err != nil {
+		return fmt.Errorf("write the report as JSON: %w", err)
+	}
+	return nil
+}
+
+// document is the published form: it changes on purpose only, whatever happens
+// to the types of package host.
+type document struct {
+	SchemaVersion  int           `json:"schema_version"`
+	Verdict        verdict       `json:"verdict"`
+	ExitCode       int           `json:"exit_code"`
+	Host           string        `json:"host"`
+	Version        string        `json:"version"`
+	Time           time.Time     `json:"time"`
+	WatchedSeconds float64       `json:"watched_seconds"`
+	Findings       []jsonFinding `json:"findings"`
+	Plan           []jsonStep    `json:"plan"`
+	Blind          []string      `json:"blind"`
+}
+
+type jsonStep struct {
+	Title   string `json:"title"`
+	Command string `json:"command"`
+}
+
+type jsonFinding struct {
+	ID        string       `json:"id"`
+	Rule      string       `json:"rule"`
+	Severity  string       `json:"severity"`
+	Technique string       `json:"technique"`
+	Title     string       `json:"title"`
+	Evidence  []string     `json:"evidence"`
+	Remedy    []string     `json:"remedy"`
+	Exempted  string       `json:"exempted"`
+	FirstSeen time.Time    `json:"first_seen"`
+	LastSeen  time.Time    `json:"last_seen"`
+	Suspect   *jsonSuspect `json:"suspect,omitempty"`
+	File      *jsonFile    `json:"file,omitempty"`
+	Socket    *jsonSocket  `json:"socket,omitempty"`
+}
+
+type jsonSuspect struct {
+	ID         string         `json:"id"`
+	PIDs       []int          `json:"pids"`
+	Instances  int            `json:"instances"`
+	Running    bool           `json:"running"`
+	Comm       string         `json:"comm"`
+	Exe        string         `json:"exe"`
+	ExeDeleted bool           `json:"exe_deleted"`
+	Argv       []string       `json:"argv"`
+	User       string         `json:"user"`
+	UID        uint32         `json:"uid"`
+	Unit       string         `json:"unit"`
+	Container  string         `json:"container"`
+	Cgroup     string         `json:"cgroup"`
+	Origin     string         `json:"origin"`
+	Namespace  string         `json:"namespace"`
+	SHA256     string         `json:"sha256"`
+	Started    time.Time      `json:"started,omitzero"`
+	Cores      float64        `json:"cores"`
+	CPUSeconds float64        `json:"cpu_seconds"`
+	RSSBytes   uint64         `json:"rss_bytes"`
+	Respawns   uint64         `json:"respawns"`
+	Guardian   *jsonGuardian  `json:"guardian,omitempty"`
+	Entry      *jsonEntry     `json:"entry,omitempty"`
+	Ancestors  []jsonAncestor `json:"ancestors"` // nearest first
+}
+
+type jsonGuardian struct {
+	Relation string `json:"relation"`
+	PID      int    `json:"pid"`
+	Comm     string `json:"comm"`
+	Exe      string `json:"exe"`
+	User     string `json:"user"`
+	Unit     string `json:"unit"`
+	Starts   int    `json:"starts"`
+}
+
+type jsonEntry struct {
+	App     string `json:"app"`
+	Process string `json:"process"`
+	PID     int    `json:"pid"`
+	Address string `json:"address"`
+	Port    uint16 `json:"port"`
+	Alive   bool   `json:"alive"`
+}
+
+type jsonAncestor struct {
+	PID     int       `json:"pid"`
+	Comm    string    `json:"comm"`
+	Exe     string    `json:"exe"`
+	User    string    `json:"user"`
+	Started time.Time `json:"started,omitzero"`
+	Alive   bool      `json:"alive"`
+}
+
+type jsonFile struct {
+	Path      string    `json:"path"`
+	Directory string    `json:"directory"`
+	Reason    string    `json:"reason"`
+	User      string    `json:"user"`
+	SHA256    string    `json:"sha256"`
+	Modified  time.Time `json:"modified,omitzero"`
+	SizeBytes int64     `json:"size_bytes"`
+}
+
+type jsonSocket struct {
+	Protocol   string `json:"protocol"`
+	Address    string `json:"address"`
+	Port       uint16 `json:"port"`
+	Scope      string `json:"scope"`
+	App        string `json:"app"`
+	Confidence string `json:"confidence"`
+	PID        int    `json:"pid"`
+	Process    string `json:"process"`
+}

@@ -1,0 +1,227 @@
+package report
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+)
+
+// Step is one thing to do. Command holds shell commands, one a line, for bash
+// and root; it is "" where a person has to decide. Both are fit to be shown.
+type Step struct {
+	Title, Command string
+}
+
+// planner gathers the steps of one report without saying anything twice.
+type planner struct {
+	report                                   *Report
+	steps                                    []Step
+	stopped                                  map[int]bool
+	closed                                   map[string]bool
+	evidence, keepers, miners, files, lookUp []string
+	containers                               []string
+}
+
+// Plan says what to do about all critical and warning findings, in the order
+// that works: evidence first, then what brings a miner back, then the miner,
+// its files, and the door that it came in by.
+func Plan(r Report) []Step {
+	p := &planner{report: &r, stopped: map[int]bool{}, closed: map[string]bool{}}
+	suspects := r.suspects()
+	for _, finding := range suspects {
+		p.keepEvidence(finding.Suspect)
+	}
+	p.add("Keep the evidence, before anything is stopped.", p.evidence)
+	for _, finding := range suspects {
+		p.stopKeeper(finding.Suspect)
+	}
+	p.add("Stop what starts it again.", p.keepers)
+	var pids []int
+	for _, finding := range suspects {
+		pids = append(pids, p.living(finding.Suspect)...)
+	}
+	if len(pids) > 0 {
+		p.miners = append(p.miners, "kill -9 "+joinPIDs(pids))
+	}
+	p.add("Stop the other suspects.", p.miners)
+	for _, finding := range suspects {
+		p.removeProgram(&finding.Suspect.Process)
+	}
+	for _, finding := range r.files() {
+		if finding.File.KnownMiner || finding.File.Hidden {
+			p.files = appendNew(p.files, "rm -- "+shellQuote(finding.File.Path))
+		}
+	}
+	p.add("Remove the files.", p.files)
+	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
+	for _, title := range p.containers {
+		p.steps = append(p.steps, Step{Title: title})
+	}
+	p.closeDoors(suspects)
+	return p.steps
+}
+
+func (p *planner) add(title string, commands []string) {
+	if len(commands) > 0 {
+		p.steps = append(p.steps, Step{title, strings.Join(commands, "\n")})
+	}
+}
+
+func (p *planner) keepEvidence(suspect *host.Suspect) {
+	copyTo := shellWord("./evidence-" + suspect.ID)
+	switch process := &suspect.Process; {
+	case suspect.Running:
+		p.evidence = appendNew(p.evidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, copyTo))
+	case onDisk(process):
+		p.evidence = appendNew(p.evidence, "cp -- "+shellQuote(process.Exe)+" "+copyTo)
+	}
+}
+
+// stopKeeper ends a guardian: a unit is switched off, a process is killed with
+// all instances of its program. Services of the system that only did what they
+// were told are left alone: what told them has to be found.
+func (p *planner) stopKeeper(suspect *host.Suspect) {
+	g := suspect.Guardian
+	switch {
+	case g == nil:
+	case g.Relation == host.RelationUnit:
+		option := ""
+		if strings.HasPrefix(g.Unit, "-") {
+			option = "-- "
+		}
+		p.keepers = appendNew(p.keepers, "systemctl disable --now "+option+shellWord(g.Unit))
+	case suspect.Entry != nil && suspect.Entry.PID == g.PID:
+		p.closeEntry(suspect.Entry) // the service itself starts it: close the door first
+	case g.PID <= 1 || p.stopped[g.PID] || !p.stillRuns(g):
+	case isScheduler(g.Exe):
+		p.keepers = appendNew(p.keepers, "grep -rsF -e "+shellQuote(path.Base(subject(&suspect.Process)))+" /etc/cron* /etc/at* /var/spool/cron /var/spool/at")
+	case isInfrastructure(g.Exe):
+	default:
+		p.stopped[g.PID] = true
+		pids := []int{g.PID}
+		for _, finding := range p.report.suspects() {
+			if slices.Contains(finding.Suspect.PIDs, g.PID) {
+				pids = append(pids, p.living(finding.Suspect)...)
+			}
+		}
+		p.keepers = append(p.keepers, "kill -9 "+joinPIDs(pids))
+	}
+}
+
+// stillRuns guards against a pid that belongs to somebody else by now: what is
+// known of a keeper outlives it.
+func (p *planner) stillRuns(g *host.Guardian) bool {
+	if p.report.Snapshot.Processes == nil {
+		return true
+	}
+	now := p.report.process(g.PID)
+	return now != nil && now.Exe == g.Exe && (g.Exe != "" || now.Comm == g.Comm)
+}
+
+// living returns the pids of a suspect that no step has stopped yet.
+func (p *planner) living(suspect *host.Suspect) []int {
+	if !suspect.Running {
+		return nil
+	}
+	pids := suspect.PIDs
+	if len(pids) == 0 {
+		pids = []int{suspect.Process.PID}
+	}
+	var left []int
+	for _, pid := range pids {
+		if pid > 1 && !p.stopped[pid] {
+			p.stopped[pid] = true
+			left = append(left, pid)
+		}
+	}
+	return left
+}
+
+func (p *planner) removeProgram(process *host.Process) {
+	switch {
+	case process.Exe == "" || process.ExeDeleted || process.Origin == host.OriginMemfd:
+	case process.Namespace == host.NamespaceContainer || process.Container != "":
+		name := text.Label(process.Container)
+		if name == "" {
+			name = "of pid " + fmt.Sprint(process.PID)
+		}
+		p.containers = appendNew(p.containers, fmt.Sprintf("Replace the container %s by one from a clean image; %s lies in it.", name, text.Label(process.Exe)))
+	case process.Origin == host.OriginSystem:
+		file := shellQuote(process.Exe)
+		p.lookUp = appendNew(p.lookUp, "dpkg -S "+file+" || rpm -qf "+file)
+	case onDisk(process):
+		p.files = appendNew(p.files, "rm -- "+shellQuote(process.Exe))
+	}
+}
+
+// onDisk tells whether Exe is a file of the host's own that still has its name.
+func onDisk(process *host.Process) bool {
+	return strings.HasPrefix(process.Exe, "/") && !process.ExeDeleted && process.Origin != host.OriginMemfd &&
+		process.Namespace != host.NamespaceContainer && process.Container == ""
+}
+
+// closeDoors comes last: the doors that suspects came in by, then the others.
+func (p *planner) closeDoors(suspects []*host.Finding) {
+	for _, finding := range suspects {
+		if finding.Suspect.Entry != nil {
+			p.closeEntry(finding.Suspect.Entry)
+		}
+	}
+	for _, finding := range p.report.doors() {
+		socket := finding.Socket
+		p.closeDoor("Close the door", text.Label(socket.App), endpoint(socket.Address, socket.Port), finding.Remedy)
+	}
+}
+
+func (p *planner) closeEntry(e *host.Entry) {
+	var remedy []string
+	for _, finding := range p.report.pick(func(f *host.Finding) bool { return f.Socket != nil }) {
+		if finding.Socket.Port == e.Port && finding.Socket.Address == e.Address && finding.Socket.Protocol == host.TCP {
+			remedy = finding.Remedy
+		}
+	}
+	p.closeDoor("Close the door that it came in by", entryName(e), endpoint(e.Address, e.Port), remedy)
+}
+
+func (p *planner) closeDoor(what, app, where string, remedy []string) {
+	if p.closed[where] {
+		return
+	}
+	p.closed[where] = true
+	title := fmt.Sprintf("%s: %s on %s.", what, app, where)
+	if len(remedy) == 0 {
+		title += " Let it listen on 127.0.0.1 only, or ask for a password."
+	}
+	for _, sentence := range remedy {
+		title += " " + text.Escape(sentence)
+	}
+	p.steps = append(p.steps, Step{Title: title})
+}
+
+func isScheduler(exe string) bool {
+	return isSystemProgram(exe, "cron", "crond", "anacron", "atd")
+}
+
+// isInfrastructure holds for programs whose end would cut people off, or that
+// come back by themselves.
+func isInfrastructure(exe string) bool {
+	return isSystemProgram(exe, "systemd", "sshd", "sshd-session", "dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "conmon", "crio", "kubelet")
+}
+
+func isSystemProgram(exe string, names ...string) bool {
+	if !strings.HasPrefix(exe, "/usr/") && !strings.HasPrefix(exe, "/bin/") && !strings.HasPrefix(exe, "/sbin/") && !strings.HasPrefix(exe, "/lib/") {
+		return false
+	}
+	return slices.Contains(names, path.Base(exe))
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}

@@ -1,0 +1,115 @@
+package report
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+func TestPlanOfTheIncident(t *testing.T) {
+	t.Parallel()
+	want := []Step{
+		{"Keep the evidence, before anything is stopped.", "cp /proc/4711/exe ./evidence-6e25ad03103a\ncp /proc/812/exe ./evidence-5d2530b809fd"},
+		{"Stop what starts it again.", "kill -9 812"},
+		{"Stop the other suspects.", "kill -9 4711"},
+		{"Remove the files.", "rm -- '/tmp/kdevtmpfsi'\nrm -- '/var/tmp/kinsing'"},
+		{"Close the door that it came in by: flink on 0.0.0.0:8081. Set `rest.bind-address: localhost` in Flink's configuration and restart it.", ""},
+	}
+	if diff := cmp.Diff(want, Plan(incident())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPlanDoesNoHarm changes the incident and looks for what must not be there.
+func TestPlanDoesNoHarm(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change       func(*host.Suspect)
+		want, forbid string
+	}{
+		"unit": {func(s *host.Suspect) {
+			s.Guardian = &host.Guardian{Relation: host.RelationUnit, PID: 1, Unit: "x.service"}
+		}, "systemctl disable --now x.service", "kill -9 1\n"},
+		"unit by option":  {func(s *host.Suspect) { s.Guardian = &host.Guardian{Relation: host.RelationUnit, PID: 1, Unit: "-H x"} }, "systemctl disable --now -- '-H x'", ""},
+		"reused pid":      {func(s *host.Suspect) { s.Guardian.PID = 600 }, "kill -9 4711", "600"},
+		"cron":            {func(s *host.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
+		"keeper is init":  {func(s *host.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
+		"keeper is door":  {func(s *host.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the door that it came in by", "kill -9 100"},
+		"deleted":         {func(s *host.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"memfd":           {func(s *host.Suspect) { s.Process.Origin = host.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"container":       {func(s *host.Suspect) { s.Process.Container = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
+		"system program":  {func(s *host.Suspect) { s.Process.Origin, s.Process.Exe = host.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
+		"does not run":    {func(s *host.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
+		"uncatalogued":    {func(s *host.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
+		"name with quote": {func(s *host.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := incident()
+			test.change(r.Findings.Active[0].Suspect)
+			var all strings.Builder
+			for _, step := range Plan(r) {
+				all.WriteString(step.Title + "\n" + step.Command + "\n")
+			}
+			if !strings.Contains(all.String(), test.want) {
+				t.Errorf("%q is missing in\n%s", test.want, all.String())
+			}
+			if test.forbid != "" && strings.Contains(all.String(), test.forbid) {
+				t.Errorf("%q is in\n%s", test.forbid, all.String())
+			}
+		})
+	}
+}
+
+func TestPlanIsEmptyWithoutFindings(t *testing.T) {
+	t.Parallel()
+	for _, r := range []Report{idle(), unknown()} {
+		if steps := Plan(r); len(steps) != 0 {
+			t.Errorf("%+v", steps)
+		}
+	}
+}
+
+// TestShellQuote lets a shell read the words back. Every byte is tried.
+func TestShellQuote(t *testing.T) {
+	t.Parallel()
+	var everyByte []byte
+	for c := 1; c < 256; c++ {
+		everyByte = append(everyByte, byte(c))
+	}
+	names := []string{"", "plain", "it's", `a"b`, "$(id)`id`", "-rf", "a b", `back\slash`, "münze", "a\nb", "\x1b[31m", "\xff1", "safe\u202egpj", `\'$'`, string(everyByte)}
+	for c := 1; c < 256; c++ {
+		names = append(names, string([]byte{byte(c)})+"7")
+	}
+	for _, quote := range []func(string) string{shellQuote, shellWord} {
+		var script strings.Builder
+		for _, name := range names {
+			script.WriteString("printf '%s\\0' " + quote(name) + "\n")
+		}
+		out, err := exec.Command("bash", "-c", script.String()).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(names, strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+// TestShellQuoteForEveryShell uses sh, which need not know $'..'.
+func TestShellQuoteForEveryShell(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"plain", "it's", `a"b`, "$(id)`id`", `back\slash`, "münze", "''"} {
+		out, err := exec.Command("sh", "-c", "printf '%s' "+shellQuote(name)).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(out) != name {
+			t.Errorf("%q became %q", name, out)
+		}
+	}
+}

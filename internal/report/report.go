@@ -1,0 +1,276 @@
+// Package report shows findings to people and their tools: as text on a
+// terminal, as JSON and as a status page. It only formats: nothing is read from
+// the host and nothing is changed on it.
+package report
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+)
+
+// The exit codes of a scan, in the convention of Nagios plugins.
+const (
+	exitOK = iota
+	exitWarning
+	exitCritical
+	exitUnknown
+)
+
+// Report is what is known at one moment.
+type Report struct {
+	Findings *host.Findings // nil before the first sample
+	Snapshot host.Snapshot
+	Hostname string
+	Version  string
+	Now      time.Time
+	Watched  time.Duration // how long a scan has looked; 0 on the status page
+	Blind    []string      // sentences on what could not be seen
+}
+
+// verdict is the answer in one word.
+type verdict string
+
+const (
+	verdictCritical verdict = "critical"
+	verdictWarning  verdict = "warning"
+	verdictOK       verdict = "ok"
+	verdictUnknown  verdict = "unknown"
+)
+
+// ExitCode returns 0 if nothing or only notes were found, 1 after a warning, 2
+// after a critical finding and 3 if no process could be looked at.
+func ExitCode(r Report) int {
+	switch r.verdict() {
+	case verdictCritical:
+		return exitCritical
+	case verdictWarning:
+		return exitWarning
+	case verdictOK:
+		return exitOK
+	default:
+		return exitUnknown
+	}
+}
+
+func (r *Report) verdict() verdict {
+	if r.Findings == nil || r.Snapshot.Processes == nil || len(r.Snapshot.Processes.Processes) == 0 {
+		return verdictUnknown
+	}
+	switch r.Findings.Verdict() {
+	case host.Critical:
+		return verdictCritical
+	case host.Warning:
+		return verdictWarning
+	default:
+		return verdictOK
+	}
+}
+
+// headline is the verdict as a sentence, without the verdict's own word.
+func (r *Report) headline() string {
+	switch r.verdict() {
+	case verdictCritical:
+		return r.criticalHeadline()
+	case verdictWarning:
+		return text.Escape(r.serious()[0].Title)
+	case verdictOK:
+		sentence := "nothing suspicious found on " + text.Label(r.Hostname) + " (" + strings.Join(r.lookedAt(), ", ") + ")"
+		if len(r.blindness()) > 0 {
+			sentence += "; not everything could be seen, see below"
+		}
+		return sentence
+	default:
+		return r.unknownHeadline()
+	}
+}
+
+// criticalHeadline names the miner that burns most, rather than its keeper.
+func (r *Report) criticalHeadline() string {
+	var worst *host.Finding
+	for _, finding := range r.serious() {
+		if finding.Severity != host.Critical || finding.Suspect == nil || onlyKeeps(finding.Suspect) {
+			continue
+		}
+		if worst == nil || r.cores(finding.Suspect) > r.cores(worst.Suspect) {
+			worst = finding
+		}
+	}
+	if worst == nil {
+		return text.Escape(r.serious()[0].Title)
+	}
+	suspect := worst.Suspect
+	p := &suspect.Process
+	if !suspect.Running {
+		return fmt.Sprintf("a miner was here: %s (user %s) does not run now%s", text.Label(subject(p)), text.Label(p.User), keptAlive(suspect))
+	}
+	use := ""
+	if cores := r.cores(suspect); cores >= 0.05 {
+		use = ", " + coresText(cores)
+	}
+	return fmt.Sprintf("a miner runs here: %s (pid %d, user %s%s)%s", text.Label(subject(p)), p.PID, text.Label(p.User), use, keptAlive(suspect))
+}
+
+func keptAlive(suspect *host.Suspect) string {
+	g := suspect.Guardian
+	switch {
+	case g == nil:
+		return ""
+	case g.Relation == host.RelationUnit:
+		return ", kept alive by the unit " + text.Label(g.Unit)
+	case g.PID == 0:
+		return ", kept alive by " + text.Label(keeperName(g))
+	default:
+		return fmt.Sprintf(", kept alive by %s (pid %d)", text.Label(keeperName(g)), g.PID)
+	}
+}
+
+func (r *Report) unknownHeadline() string {
+	switch {
+	case r.Findings == nil:
+		return "nothing was looked at yet: the first sample is not finished"
+	case r.Snapshot.Processes == nil:
+		return "no process was looked at: the process collector is off, or its first sample is not finished"
+	default:
+		return "no process can be seen: is --path.procfs the /proc of the host?"
+	}
+}
+
+// lookedAt counts what the verdict rests on.
+func (r *Report) lookedAt() []string {
+	var parts []string
+	if s := r.Snapshot.Processes; s != nil {
+		parts = append(parts, count(len(s.Processes), "process", "processes"))
+	}
+	if s := r.Snapshot.Files; s != nil {
+		parts = append(parts, count(len(s.Directories), "directory", "directories"))
+	}
+	if s := r.Snapshot.Sockets; s != nil {
+		parts = append(parts, count(len(s.Sockets), "listening socket", "listening sockets"))
+	}
+	if r.Watched > 0 {
+		parts = append(parts, fmt.Sprintf("looked at for %.0f s", r.Watched.Seconds()))
+	}
+	return parts
+}
+
+// blindness is Blind with the sensors that gave nothing and the directories
+// that were too large to be searched to the end.
+func (r *Report) blindness() []string {
+	sentences := make([]string, 0, len(r.Blind)+3)
+	for _, sentence := range r.Blind {
+		sentences = append(sentences, text.Escape(sentence))
+	}
+	if r.Findings == nil {
+		return sentences
+	}
+	if r.Snapshot.Processes == nil {
+		sentences = append(sentences, "No process was looked at: the collector is off, or its first sample is not finished.")
+	}
+	if r.Snapshot.Sockets == nil {
+		sentences = append(sentences, "No socket was looked at: the collector is off, or its first sample is not finished.")
+	}
+	if r.Snapshot.Files == nil {
+		return append(sentences, "No directory was looked at: the collector is off, or its first sample is not finished.")
+	}
+	var truncated []string
+	for directory, cut := range r.Snapshot.Files.Truncated {
+		if cut {
+			truncated = append(truncated, text.Label(directory))
+		}
+	}
+	sort.Strings(truncated)
+	for _, directory := range truncated {
+		sentences = append(sentences, directory+" was not searched to the end: it holds too much.")
+	}
+	return sentences
+}
+
+// serious returns the findings that somebody has to act on, worst first.
+func (r *Report) serious() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info })
+}
+
+func (r *Report) suspects() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect != nil })
+}
+
+func (r *Report) files() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.File != nil })
+}
+
+func (r *Report) doors() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.Socket != nil })
+}
+
+// notes are the findings that nobody has to act on.
+func (r *Report) notes() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool { return f.Severity == host.Info })
+}
+
+func (r *Report) pick(wanted func(*host.Finding) bool) []*host.Finding {
+	if r.Findings == nil {
+		return nil
+	}
+	var list []*host.Finding
+	for i := range r.Findings.Active {
+		if finding := &r.Findings.Active[i]; wanted(finding) {
+			list = append(list, finding)
+		}
+	}
+	return list
+}
+
+// process looks a pid up; nil if it was not in the last sample.
+func (r *Report) process(pid int) *host.Process {
+	s := r.Snapshot.Processes
+	if s == nil {
+		return nil
+	}
+	i := sort.Search(len(s.Processes), func(i int) bool { return s.Processes[i].PID >= pid })
+	if i == len(s.Processes) || s.Processes[i].PID != pid {
+		return nil
+	}
+	return &s.Processes[i]
+}
+
+// cores is the CPU use of all instances of a suspect.
+func (r *Report) cores(suspect *host.Suspect) float64 {
+	sum, found := 0.0, false
+	for _, pid := range suspect.PIDs {
+		if p := r.process(pid); p != nil && p.Suspect() == suspect.ID {
+			sum += p.Cores
+			found = true
+		}
+	}
+	if !found && suspect.Running {
+		sum = suspect.Process.Cores
+	}
+	return finite(sum)
+}
+
+// onlyKeeps tells a keeper from a miner.
+func onlyKeeps(suspect *host.Suspect) bool {
+	keeps := false
+	for _, signal := range suspect.Signals {
+		keeps = keeps || signal.Rule == detect.RuleGuardian
+		if signal.Family == host.FamilyMining {
+			return false
+		}
+	}
+	return keeps
+}
+
+// finite replaces what neither people nor JSON can read.
+func finite(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0
+	}
+	return f
+}
