@@ -47,14 +47,12 @@ run: build ## Build and run the exporter on this host, at http://localhost:10042
 	exec $(BINARY)
 
 .PHONY: test
-test: ## Install what tests need, then run everything: lint, unit, rules, end to end, image
+test: ## Install what tests need, then run lint, unit tests and rule tests
 	$(MAKE) --no-print-directory test-tools
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory vulnerabilities
 	$(MAKE) --no-print-directory unit
 	$(MAKE) --no-print-directory rules
-	$(MAKE) --no-print-directory e2e
-	$(MAKE) --no-print-directory image-check
 	$(call heading,all passed)
 
 .PHONY: test-tools
@@ -89,9 +87,9 @@ bench: ## Run the benchmarks
 
 # With the oldest promtool that is meant to do, Debian 12's, and the newest.
 .PHONY: rules
-rules: e2e-tools ## Check and test the alert rules, with promtool of Debian and of Prometheus 3
+rules: ## Check and test the alert rules with promtool
 	$(call heading,alert rules)
-	@for promtool in promtool "$$E2E_BIN/promtool"; do \
+	@for promtool in promtool; do \
 	  "$$promtool" --version | head -n 1; \
 	  "$$promtool" check rules --lint=all --lint-fatal alerts/*.rules.yml; \
 	  find alerts -name '*test*.yml' -print0 | xargs -0 --no-run-if-empty "$$promtool" test rules; \

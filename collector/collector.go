@@ -6,12 +6,12 @@ package collector
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/client_golang/prometheus"
-	"sync"
 )
 
 // ErrNoData says that a sensor has not finished its first sample. The collector

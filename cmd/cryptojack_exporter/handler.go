@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	stdlog "log"
 	"net/http"
 	"net/http/pprof"
 
@@ -47,7 +46,7 @@ func newHandler(o *options, w *watch.Watch, registry *prometheus.Registry, reloa
 
 func newMetricsHandler(o *options, registry *prometheus.Registry, logger log.Logger) http.Handler {
 	options := promhttp.HandlerOpts{
-		ErrorLog:            stdlog.New(log.NewStdlibAdapter(level.Error(logger)), "", 0),
+		ErrorLog:            errorLog{level.Error(logger)},
 		ErrorHandling:       promhttp.ContinueOnError,
 		MaxRequestsInFlight: o.maxRequests,
 		EnableOpenMetrics:   true,
@@ -56,6 +55,14 @@ func newMetricsHandler(o *options, registry *prometheus.Registry, logger log.Log
 		options.Registry = registry
 	}
 	return promhttp.HandlerFor(registry, options)
+}
+
+// errorLog lets promhttp write to our logger.
+type errorLog struct{ logger log.Logger }
+
+// Println implements promhttp.Logger.
+func (l errorLog) Println(words ...any) {
+	l.logger.Log("msg", "a scrape could not be answered in full", "err", fmt.Sprint(words...)) //nolint:errcheck // there is nowhere else to say it
 }
 
 func reloadOnPost(enabled bool, reload func() error, out http.ResponseWriter, request *http.Request) {

@@ -71,7 +71,8 @@ func (l *lineage) history(p *host.Process) host.Respawn {
 // it more than once.
 func (l *lineage) guardian(p *host.Process) *host.Guardian {
 	suspect := p.Suspect()
-	for a := p.Parent; a != nil; a = a.Parent {
+	// What stands above the door is not what the intruder left behind.
+	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
 		if living, ok := l.byIdentity[a.Identity]; ok && isSuspiciousOrigin(living.Origin) && living.Suspect() != suspect {
 			relation := host.RelationAncestor
 			if a == p.Parent {

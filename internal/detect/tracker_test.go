@@ -75,7 +75,7 @@ func TestSuspectCountersNeverGoBack(t *testing.T) {
 		p := process(10, inTemp("/tmp/kdevtmpfsi"))
 		p.CPUSeconds = used
 		if i >= 3 {
-			p.Identity.StartTime = 999
+			p.StartTime = 999
 		}
 		s := snapshotOf(p)
 		s.Processes.Respawns[hash] = host.Respawn{Count: []uint64{1, 2, 0, 0, 1}[i]} // forgotten in between

@@ -37,7 +37,6 @@ type fakeProcess struct {
 type fakeProc struct {
 	t    testing.TB
 	root string
-	busy float64
 }
 
 func newFakeProc(t testing.TB) *fakeProc {

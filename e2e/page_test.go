@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pageNamesSuspect looks at the status page with a browser, as a person would.
+func pageNamesSuspect(t *testing.T, running *incident) {
+	page := runToEnd(t, "/usr/bin/chromium", browserFlags(t, "--dump-dom", running.exporter.url+"/")...)
+	if page.code != 0 {
+		t.Fatalf("chromium exits %d: %s", page.code, tail(page.stderr, 2000))
+	}
+	for _, wanted := range []string{"kdevtmpfsi", burnerPath, keeperPath, running.suspect} {
+		if !strings.Contains(page.stdout, wanted) {
+			t.Errorf("the page does not name %s:\n%s", wanted, tail(page.stdout, 4000))
+		}
+	}
+
+	picture := filepath.Join(picturesDirectory(t), "status-page.png")
+	shot := runToEnd(t, "/usr/bin/chromium", browserFlags(t, "--screenshot="+picture, "--window-size=1280,1600", running.exporter.url+"/")...)
+	content, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatalf("%v: chromium wrote: %s", err, tail(shot.stderr, 2000))
+	}
+	if !strings.HasPrefix(string(content), "\x89PNG") || len(content) < 5000 {
+		t.Errorf("%s is no picture of a page: %d bytes", picture, len(content))
+	}
+	t.Logf("the page is in %s", picture)
+}
+
+// browserFlags make Chromium run without a screen and reach nothing but the
+// loopback address.
+func browserFlags(t *testing.T, more ...string) []string {
+	return append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync",
+		"--disable-dev-shm-usage",
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+		"--user-data-dir=" + t.TempDir(),
+	}, more...)
+}
