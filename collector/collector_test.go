@@ -1,0 +1,150 @@
+package collector
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-kit/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// full makes every collector over given snapshots.
+func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, found *host.Findings) *Set {
+	labels := &Labels{}
+	processes := func() *host.ProcessSnapshot { return p }
+	files := func() *host.FileSnapshot { return f }
+	sockets := func() *host.SocketSnapshot { return s }
+	findings := func() *host.Findings { return found }
+	meta := func() map[string]host.Meta {
+		if p == nil {
+			return nil
+		}
+		return map[string]host.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
+	}
+	return New(log.NewNopLogger(), NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels),
+		NewSockets(sockets, labels), NewServices(sockets), NewFindings(findings, []string{"known_miner_name", "runs_from_temp"}, labels),
+		NewSensors(Sources{Meta: meta, Processes: processes, Files: files, Sockets: sockets, Findings: findings}, labels))
+}
+
+func gather(t *testing.T, set *Set) *prometheus.Registry {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	unchecked := prometheus.Collector(unchecked{set})
+	if err := registry.Register(unchecked); err != nil {
+		t.Fatal(err)
+	}
+	return registry
+}
+
+// unchecked has the pedantic registry take metrics that Describe does not name.
+type unchecked struct{ *Set }
+
+func (unchecked) Describe(chan<- *prometheus.Desc) {}
+
+// hostile is a host on which an attacker chose every name.
+func hostile() *Set {
+	name := func(i int) string { return fmt.Sprintf("\x1b[31m\xff%d\n", i%700) + strings.Repeat("x", 4096) }
+	p := &host.ProcessSnapshot{Origins: map[host.OriginKey]host.CPUTotals{}, CPUs: 2}
+	p.Visibility = map[host.Aspect]host.Share{host.AspectExe: {Readable: 1, Total: 2}}
+	for i := range 74 {
+		p.Groups = append(p.Groups, host.GroupTotals{GroupKey: host.GroupKey{Process: name(i % 70), Origin: host.OriginHome, User: "u"}})
+	}
+	f := &host.FileSnapshot{Directories: []string{"/tmp", "/tmp"}, Counts: map[host.FileCount]int{}}
+	s := &host.SocketSnapshot{Apps: []string{"flink"}}
+	found := &host.Findings{}
+	for i := range 1000 {
+		f.Files = append(f.Files, host.File{Path: "/tmp/" + name(i), Reason: host.FileELF, User: name(i)})
+		s.Sockets = append(s.Sockets, host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: uint16(i % 500), Scope: host.ScopeAny, OwnerComm: name(i), App: "flink"})
+		found.Active = append(found.Active, host.Finding{
+			Rule: "known_miner_name", Severity: host.Critical,
+			Suspect: &host.Suspect{
+				ID: fmt.Sprintf("%012x", i%900), Running: true, Process: host.Process{Comm: name(i), Exe: name(i)},
+				Guardian: &host.Guardian{Comm: name(i), PID: 5}, Entry: &host.Entry{Process: name(i), Port: 1},
+			},
+		})
+	}
+	return full(p, f, s, found)
+}
+
+func TestHostileHost(t *testing.T) {
+	t.Parallel()
+	families, err := gather(t, hostile()).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := 0
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			samples++
+			for _, label := range metric.Label {
+				if v := label.GetValue(); len(v) > 128 || !utf8.ValidString(v) || strings.ContainsAny(v, "\n\x1b") {
+					t.Errorf("%s: label %q", family.GetName(), v)
+				}
+			}
+		}
+	}
+	if samples < 500 || samples >= 1300 {
+		t.Errorf("%d samples, want under 1,300", samples)
+	}
+}
+
+func TestLint(t *testing.T) {
+	t.Parallel()
+	problems, err := testutil.GatherAndLint(gather(t, hostile()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range problems {
+		t.Errorf("%s: %s", problem.Metric, problem.Text)
+	}
+}
+
+func TestBeforeTheFirstSample(t *testing.T) {
+	t.Parallel()
+	count, err := testutil.GatherAndCount(gather(t, full(nil, nil, nil, nil)), "cryptojack_scrape_collector_success")
+	if err != nil || count != 7 {
+		t.Errorf("%d collectors told of themselves, %v, want 7", count, err)
+	}
+	families, err := gather(t, full(nil, nil, nil, nil)).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, metric := range family.Metric {
+			if family.GetName() == "cryptojack_scrape_collector_success" && metric.GetGauge().GetValue() != 0 {
+				t.Errorf("%v succeeded without a snapshot", metric.Label)
+			}
+		}
+	}
+}
+
+// broken panics.
+type broken struct{}
+
+func (broken) Name() string                          { return "broken" }
+func (broken) Update(chan<- prometheus.Metric) error { panic("boom") }
+
+func TestOnePanicDoesNotBlindTheRest(t *testing.T) {
+	t.Parallel()
+	p := &host.ProcessSnapshot{CPUs: 3}
+	p.Time = time.Unix(1, 0)
+	set := New(log.NewNopLogger(), broken{}, NewProcess(func() *host.ProcessSnapshot { return p }, &Labels{}))
+	err := testutil.GatherAndCompare(gather(t, set), strings.NewReader(`
+# HELP cryptojack_cpus Number of CPUs that are online.
+# TYPE cryptojack_cpus gauge
+cryptojack_cpus 3
+# HELP cryptojack_scrape_collector_success 1 if the collector had something to tell, 0 if it failed or its sensor has not finished its first sample.
+# TYPE cryptojack_scrape_collector_success gauge
+cryptojack_scrape_collector_success{collector="broken"} 0
+cryptojack_scrape_collector_success{collector="process"} 1
+`), "cryptojack_cpus", "cryptojack_scrape_collector_success")
+	if err != nil {
+		t.Error(err)
+	}
+}
