@@ -11,15 +11,42 @@ func newDocument(r *Report) document {
 	d := document{
 		SchemaVersion: schemaVersion, Verdict: r.verdict(), ExitCode: ExitCode(*r),
 		Host: text.Escape(r.Hostname), Version: text.Escape(r.Version), Time: fit(r.Now), WatchedSeconds: r.Watched.Seconds(),
-		Findings: []jsonFinding{}, Plan: []jsonStep{}, Blind: r.blindness(),
+		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonSocket{}, Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
 	}
 	for _, finding := range r.pick(func(*host.Finding) bool { return true }) {
 		d.Findings = append(d.Findings, newJSONFinding(r, finding))
+	}
+	if s := r.Snapshot.Files; s != nil {
+		for i := range s.Files {
+			d.Files = append(d.Files, newJSONFile(&s.Files[i]))
+		}
+	}
+	if s := r.Snapshot.Sockets; s != nil {
+		for i := range s.Sockets {
+			if s.Sockets[i].Exposed() {
+				d.Exposed = append(d.Exposed, newJSONSocket(&s.Sockets[i]))
+			}
+		}
 	}
 	for _, step := range Plan(*r) {
 		d.Plan = append(d.Plan, jsonStep(step))
 	}
 	return d
+}
+
+func newJSONCoverage(r *Report) jsonCoverage {
+	coverage := jsonCoverage{Sensors: []jsonSensor{}, Aspects: []jsonAspect{}}
+	for _, sensor := range r.sensors() {
+		out := jsonSensor{Sensor: sensor.Name, Overdue: sensor.overdue(r.Now)}
+		if sensor.Meta != nil {
+			out.LastSample, out.IntervalSeconds = fit(sensor.Meta.Time), sensor.Meta.Interval.Seconds()
+		}
+		coverage.Sensors = append(coverage.Sensors, out)
+	}
+	for _, share := range r.aspects() {
+		coverage.Aspects = append(coverage.Aspects, jsonAspect{string(share.Aspect), share.Readable, share.Total})
+	}
+	return coverage
 }
 
 func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
@@ -31,20 +58,29 @@ func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
 	if f.Suspect != nil {
 		out.Suspect = newJSONSuspect(r, f.Suspect)
 	}
-	if file := f.File; file != nil {
-		out.File = &jsonFile{
-			Path: text.Escape(file.Path), Directory: text.Escape(file.Directory), Reason: string(file.Reason),
-			User: text.Escape(file.User), SHA256: file.SHA256, Modified: fit(file.Modified), SizeBytes: file.SizeBytes,
-		}
+	if f.File != nil {
+		file := newJSONFile(f.File)
+		out.File = &file
 	}
-	if socket := f.Socket; socket != nil {
-		out.Socket = &jsonSocket{
-			Protocol: string(socket.Protocol), Address: socket.Address, Port: socket.Port, Scope: string(socket.Scope),
-			App: text.Escape(socket.App), Confidence: string(socket.Confidence), PID: socket.Owner.PID,
-			Process: text.Escape(socketOwner(socket)),
-		}
+	if f.Socket != nil {
+		socket := newJSONSocket(f.Socket)
+		out.Socket = &socket
 	}
 	return out
+}
+
+func newJSONFile(f *host.File) jsonFile {
+	return jsonFile{
+		Path: text.Escape(f.Path), Directory: text.Escape(f.Directory), Reason: string(f.Reason), KnownMiner: f.KnownMiner, Hidden: f.Hidden,
+		User: text.Escape(f.User), SHA256: f.SHA256, Modified: fit(f.Modified), SizeBytes: f.SizeBytes,
+	}
+}
+
+func newJSONSocket(s *host.Socket) jsonSocket {
+	return jsonSocket{
+		Protocol: string(s.Protocol), Address: s.Address, Port: s.Port, Scope: string(s.Scope),
+		App: text.Escape(s.App), Confidence: string(s.Confidence), PID: s.Owner.PID, Process: text.Escape(socketOwner(s)),
+	}
 }
 
 func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
@@ -55,7 +91,11 @@ func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
 		User: text.Escape(p.User), UID: p.UID, Unit: text.Escape(p.Unit), Container: text.Escape(p.Container), Cgroup: text.Escape(p.Cgroup),
 		Origin: string(p.Origin), Namespace: string(p.Namespace), SHA256: p.SHA256, Started: fit(p.Started),
 		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns,
+		Signals:   make([]jsonSignal, 0, len(s.Signals)),
 		Ancestors: make([]jsonAncestor, 0, len(p.Ancestors)),
+	}
+	for _, signal := range s.Signals {
+		out.Signals = append(out.Signals, jsonSignal{signal.Rule, string(signal.Family), signal.Technique, text.Escape(signal.Evidence)})
 	}
 	for i := range p.Ancestors {
 		a := &p.Ancestors[i]

@@ -65,15 +65,25 @@ func incident() Report {
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
 	door := &host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: host.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: host.ConfidenceEvidence}
 	seen := noon().Add(-90 * time.Minute)
+	r.Snapshot.Sockets.Sockets[0] = *door
+	r.Snapshot.Files.Files = []host.File{
+		{Path: miner.Exe, Directory: "/tmp", Reason: host.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
+		{Path: keeper.Exe, Directory: "/var/tmp", Reason: host.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
+		{Path: "/tmp/build/tool", Directory: "/tmp", Reason: host.FileELF, User: "ci", Modified: seen, SizeBytes: 4096, Mode: 0o755},
+	}
 	r.Findings.Active = []host.Finding{
 		{
 			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
 			Title:    "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
 			Evidence: []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
-			Remedy:   []string{"Then end it: pid 4711."}, FirstSeen: seen, LastSeen: noon(),
+			Remedy:   []string{"First stop what starts it again: /var/tmp/kinsing, pid 812.", "Then end it: pid 4711.", "Then remove /tmp/kdevtmpfsi."}, FirstSeen: seen, LastSeen: noon(),
 			Suspect: &host.Suspect{
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
-				Signals:  []host.Signal{{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator}, {Rule: detect.RuleSustainedCPU, Family: host.FamilyMining}},
+				Signals: []host.Signal{
+					{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its keeper."},
+					{Rule: detect.RuleSustainedCPU, Family: host.FamilyMining, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
+					{Rule: detect.RuleRespawn, Family: host.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
+				},
 				Guardian: &host.Guardian{Relation: host.RelationParent, PID: 812, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Starts: 7},
 			},
 		},
@@ -81,10 +91,13 @@ func incident() Report {
 			ID: "suspect:" + keeperHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
 			Title:    "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
 			Evidence: []string{"Its file name is kinsing, the name of a known miner or of its keeper.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
-			Remedy:   []string{"Then end it: pid 812."}, FirstSeen: seen, LastSeen: noon(),
+			Remedy:   []string{"Then end it: pid 812.", "Then remove /var/tmp/kinsing."}, FirstSeen: seen, LastSeen: noon(),
 			Suspect: &host.Suspect{
 				ID: keeperHash[:12], Process: keeper, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
-				Signals: []host.Signal{{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator}, {Rule: detect.RuleGuardian, Family: host.FamilySurvival}},
+				Signals: []host.Signal{
+					{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its keeper."},
+					{Rule: detect.RuleGuardian, Family: host.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
+				},
 			},
 		},
 		{
@@ -111,6 +124,7 @@ func warned() Report {
 	r.Findings.Active = []host.Finding{{
 		ID: "file:/tmp/.x/it's", Rule: detect.RuleSuspiciousFile, Severity: host.Warning, Technique: "T1564.001",
 		Title: "A hidden program lies in /tmp", Evidence: []string{"/tmp/.x/it's (user www-data) can be run and is hidden."},
+		Remedy:    []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		FirstSeen: noon(), LastSeen: noon(),
 		File: &host.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: host.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},
 	}}

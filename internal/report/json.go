@@ -34,9 +34,32 @@ type document struct {
 	Version        string        `json:"version"`
 	Time           time.Time     `json:"time"`
 	WatchedSeconds float64       `json:"watched_seconds"`
-	Findings       []jsonFinding `json:"findings"`
+	Findings       []jsonFinding `json:"findings"`         // worst first
+	Files          []jsonFile    `json:"files"`            // all suspicious files, strongest reason first, at most 1,024
+	Exposed        []jsonSocket  `json:"exposed_services"` // all of them, also those that are only noted
 	Plan           []jsonStep    `json:"plan"`
+	Coverage       jsonCoverage  `json:"coverage"`
 	Blind          []string      `json:"blind"`
+}
+
+type jsonCoverage struct {
+	Sensors []jsonSensor `json:"sensors"`
+	Aspects []jsonAspect `json:"aspects"`
+}
+
+// jsonSensor has no last_sample while the sensor is off or has not finished its
+// first sample.
+type jsonSensor struct {
+	Sensor          string    `json:"sensor"`
+	LastSample      time.Time `json:"last_sample,omitzero"`
+	IntervalSeconds float64   `json:"interval_seconds"`
+	Overdue         bool      `json:"overdue"`
+}
+
+type jsonAspect struct {
+	Aspect   string `json:"aspect"`
+	Readable int    `json:"readable"`
+	Total    int    `json:"total"`
 }
 
 type jsonStep struct {
@@ -82,9 +105,17 @@ type jsonSuspect struct {
 	CPUSeconds float64        `json:"cpu_seconds"`
 	RSSBytes   uint64         `json:"rss_bytes"`
 	Respawns   uint64         `json:"respawns"`
+	Signals    []jsonSignal   `json:"signals"` // strongest first
 	Guardian   *jsonGuardian  `json:"guardian,omitempty"`
 	Entry      *jsonEntry     `json:"entry,omitempty"`
 	Ancestors  []jsonAncestor `json:"ancestors"` // nearest first
+}
+
+type jsonSignal struct {
+	Rule      string `json:"rule"`
+	Family    string `json:"family"`
+	Technique string `json:"technique"`
+	Evidence  string `json:"evidence"`
 }
 
 type jsonGuardian struct {
@@ -116,13 +147,15 @@ type jsonAncestor struct {
 }
 
 type jsonFile struct {
-	Path      string    `json:"path"`
-	Directory string    `json:"directory"`
-	Reason    string    `json:"reason"`
-	User      string    `json:"user"`
-	SHA256    string    `json:"sha256"`
-	Modified  time.Time `json:"modified,omitzero"`
-	SizeBytes int64     `json:"size_bytes"`
+	Path       string    `json:"path"`
+	Directory  string    `json:"directory"`
+	Reason     string    `json:"reason"`
+	KnownMiner bool      `json:"known_miner"`
+	Hidden     bool      `json:"hidden"`
+	User       string    `json:"user"`
+	SHA256     string    `json:"sha256"`
+	Modified   time.Time `json:"modified,omitzero"`
+	SizeBytes  int64     `json:"size_bytes"`
 }
 
 type jsonSocket struct {

@@ -18,51 +18,73 @@ type Step struct {
 
 // planner gathers the steps of one report without saying anything twice.
 type planner struct {
-	report                                   *Report
-	steps                                    []Step
-	stopped                                  map[int]bool
-	closed                                   map[string]bool
-	evidence, keepers, miners, files, lookUp []string
-	containers                               []string
+	report     *Report
+	steps      []Step
+	stopped    map[int]bool
+	closed     map[string]bool
+	evidence   []string
+	lookUp     []string // commands about system programs
+	containers []string // titles about containers
 }
+
+// maxPIDs is the most that one kill names.
+const maxPIDs = 32
 
 // Plan says what to do about all critical and warning findings, in the order
 // that works: evidence first, then what brings a miner back, then the miner,
-// its files, and the door that it came in by.
+// its files, and the door that it came in by. What is only a warning may be
+// somebody's own program: it is a step for itself, under a condition.
 func Plan(r Report) []Step {
 	p := &planner{report: &r, stopped: map[int]bool{}, closed: map[string]bool{}}
 	suspects := r.suspects()
+	var sure, doubtful []*host.Suspect
 	for _, finding := range suspects {
 		p.keepEvidence(finding.Suspect)
-	}
-	p.add("Keep the evidence, before anything is stopped.", p.evidence)
-	for _, finding := range suspects {
-		p.stopKeeper(finding.Suspect)
-	}
-	p.add("Stop what starts it again.", p.keepers)
-	var pids []int
-	for _, finding := range suspects {
-		pids = append(pids, p.living(finding.Suspect)...)
-	}
-	if len(pids) > 0 {
-		p.miners = append(p.miners, "kill -9 "+joinPIDs(pids))
-	}
-	p.add("Stop the other suspects.", p.miners)
-	for _, finding := range suspects {
-		p.removeProgram(&finding.Suspect.Process)
-	}
-	for _, finding := range r.files() {
-		if finding.File.KnownMiner || finding.File.Hidden {
-			p.files = appendNew(p.files, "rm -- "+shellQuote(finding.File.Path))
+		if finding.Severity == host.Critical {
+			sure = append(sure, finding.Suspect)
+		} else {
+			doubtful = append(doubtful, finding.Suspect)
 		}
 	}
-	p.add("Remove the files.", p.files)
+	var sureFiles, doubtfulFiles []string
+	for _, finding := range r.files() {
+		switch remove := "rm -- " + shellQuote(finding.File.Path); {
+		case finding.File.KnownMiner:
+			sureFiles = append(sureFiles, remove)
+		case finding.File.Hidden:
+			doubtfulFiles = append(doubtfulFiles, remove)
+		}
+	}
+
+	p.add("Keep the evidence, before anything is stopped.", p.evidence)
+	p.add("Stop what starts it again.", p.stopKeepers(sure))
+	p.add("Stop the other suspects.", p.stop(sure))
+	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
+	commands := append(p.stopKeepers(doubtful), p.stop(doubtful)...)
+	commands = append(commands, p.removePrograms(doubtful)...)
+	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
 	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
 	for _, title := range p.containers {
 		p.steps = append(p.steps, Step{Title: title})
 	}
 	p.closeDoors(suspects)
 	return p.steps
+}
+
+// shortPlan is the plan without what would fill screens: somebody may make
+// thousands of files.
+func shortPlan(r Report) []Step {
+	steps := Plan(r)
+	for i := range steps {
+		commands := strings.Split(steps[i].Command, "\n")
+		if more := len(commands) - maxShown; more > 0 {
+			steps[i].Command = strings.Join(commands[:maxShown], "\n") + fmt.Sprintf("\n# and %d more, in the report as JSON", more)
+		}
+	}
+	if more := len(steps) - maxShown; more > 0 {
+		steps = append(steps[:maxShown], Step{Title: fmt.Sprintf("And %d more, in the report as JSON.", more)})
+	}
+	return steps
 }
 
 func (p *planner) add(title string, commands []string) {
@@ -81,10 +103,19 @@ func (p *planner) keepEvidence(suspect *host.Suspect) {
 	}
 }
 
+// stopKeepers names what ends the guardians of suspects.
+func (p *planner) stopKeepers(suspects []*host.Suspect) []string {
+	var commands []string
+	for _, suspect := range suspects {
+		commands = appendNew(commands, p.stopKeeper(suspect)...)
+	}
+	return commands
+}
+
 // stopKeeper ends a guardian: a unit is switched off, a process is killed with
 // all instances of its program. Services of the system that only did what they
 // were told are left alone: what told them has to be found.
-func (p *planner) stopKeeper(suspect *host.Suspect) {
+func (p *planner) stopKeeper(suspect *host.Suspect) []string {
 	g := suspect.Guardian
 	switch {
 	case g == nil:
@@ -93,12 +124,12 @@ func (p *planner) stopKeeper(suspect *host.Suspect) {
 		if strings.HasPrefix(g.Unit, "-") {
 			option = "-- "
 		}
-		p.keepers = appendNew(p.keepers, "systemctl disable --now "+option+shellWord(g.Unit))
+		return []string{"systemctl disable --now " + option + shellWord(g.Unit)}
 	case suspect.Entry != nil && suspect.Entry.PID == g.PID:
 		p.closeEntry(suspect.Entry) // the service itself starts it: close the door first
 	case g.PID <= 1 || p.stopped[g.PID] || !p.stillRuns(g):
 	case isScheduler(g.Exe):
-		p.keepers = appendNew(p.keepers, "grep -rsF -e "+shellQuote(path.Base(subject(&suspect.Process)))+" /etc/cron* /etc/at* /var/spool/cron /var/spool/at")
+		return []string{"grep -rsF -e " + shellQuote(path.Base(subject(&suspect.Process))) + " /etc/cron* /etc/at* /var/spool/cron /var/spool/at"}
 	case isInfrastructure(g.Exe):
 	default:
 		p.stopped[g.PID] = true
@@ -108,8 +139,26 @@ func (p *planner) stopKeeper(suspect *host.Suspect) {
 				pids = append(pids, p.living(finding.Suspect)...)
 			}
 		}
-		p.keepers = append(p.keepers, "kill -9 "+joinPIDs(pids))
+		return kill(pids)
 	}
+	return nil
+}
+
+// stop names what ends the suspects that no step has stopped yet.
+func (p *planner) stop(suspects []*host.Suspect) []string {
+	var pids []int
+	for _, suspect := range suspects {
+		pids = append(pids, p.living(suspect)...)
+	}
+	return kill(pids)
+}
+
+func kill(pids []int) []string {
+	var commands []string
+	for some := range slices.Chunk(pids, maxPIDs) {
+		commands = append(commands, "kill -9 "+joinPIDs(some))
+	}
+	return commands
 }
 
 // stillRuns guards against a pid that belongs to somebody else by now: what is
@@ -141,7 +190,17 @@ func (p *planner) living(suspect *host.Suspect) []int {
 	return left
 }
 
-func (p *planner) removeProgram(process *host.Process) {
+// removePrograms names what removes the files of suspects. What is no file of
+// the host's own is left to a step of its own.
+func (p *planner) removePrograms(suspects []*host.Suspect) []string {
+	var commands []string
+	for _, suspect := range suspects {
+		commands = appendNew(commands, p.removeProgram(&suspect.Process)...)
+	}
+	return commands
+}
+
+func (p *planner) removeProgram(process *host.Process) []string {
 	switch {
 	case process.Exe == "" || process.ExeDeleted || process.Origin == host.OriginMemfd:
 	case process.Namespace == host.NamespaceContainer || process.Container != "":
@@ -149,13 +208,14 @@ func (p *planner) removeProgram(process *host.Process) {
 		if name == "" {
 			name = "of pid " + fmt.Sprint(process.PID)
 		}
-		p.containers = appendNew(p.containers, fmt.Sprintf("Replace the container %s by one from a clean image; %s lies in it.", name, text.Label(process.Exe)))
+		p.containers = appendNew(p.containers, fmt.Sprintf("Replace the container %s by one from a clean image, unless %s in it is known to its owner.", name, text.Label(process.Exe)))
 	case process.Origin == host.OriginSystem:
 		file := shellQuote(process.Exe)
 		p.lookUp = appendNew(p.lookUp, "dpkg -S "+file+" || rpm -qf "+file)
 	case onDisk(process):
-		p.files = appendNew(p.files, "rm -- "+shellQuote(process.Exe))
+		return []string{"rm -- " + shellQuote(process.Exe)}
 	}
+	return nil
 }
 
 // onDisk tells whether Exe is a file of the host's own that still has its name.
@@ -219,9 +279,12 @@ func isSystemProgram(exe string, names ...string) bool {
 	return slices.Contains(names, path.Base(exe))
 }
 
-func appendNew(list []string, s string) []string {
-	if slices.Contains(list, s) {
-		return list
+// appendNew appends what list does not hold yet.
+func appendNew(list []string, more ...string) []string {
+	for _, s := range more {
+		if !slices.Contains(list, s) {
+			list = append(list, s)
+		}
 	}
-	return append(list, s)
+	return list
 }

@@ -1,13 +1,16 @@
 package report
 
 import (
+	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 func TestPlanOfTheIncident(t *testing.T) {
@@ -65,6 +68,57 @@ func TestPlanDoesNoHarm(t *testing.T) {
 	}
 }
 
+// TestPlanAsksAboutWarnings: a program in /tmp may be somebody's own.
+func TestPlanAsksAboutWarnings(t *testing.T) {
+	t.Parallel()
+	r := incident()
+	r.Findings.Active = append(r.Findings.Active, warned().Findings.Active...)
+	r.Findings.Active = append(r.Findings.Active, host.Finding{Severity: host.Warning, Suspect: &host.Suspect{
+		ID: "0123456789ab", Running: true, PIDs: []int{9001, 9002}, Instances: 2,
+		Process: host.Process{Identity: host.Identity{PID: 9001}, Exe: "/tmp/work", Origin: host.OriginTemp, Namespace: host.NamespaceHost},
+	}})
+	sure := Plan(incident())
+	want := slices.Insert(sure, len(sure)-1, Step{
+		"Ask the owners about these, which are only a warning. Stop and remove what nobody knows.",
+		"kill -9 9001 9002\nrm -- '/tmp/work'\nrm -- '/tmp/.x/it'\\''s'",
+	})
+	want[0].Command += "\ncp /proc/9001/exe ./evidence-0123456789ab"
+	if diff := cmp.Diff(want, Plan(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestShortPlanIsBounded(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	for i := range 1000 {
+		r.Findings.Active = append(r.Findings.Active,
+			host.Finding{Severity: host.Warning, File: &host.File{Path: fmt.Sprintf("/tmp/.%d", i), Hidden: true}},
+			host.Finding{Severity: host.Warning, Socket: &host.Socket{App: "redis", Address: "0.0.0.0", Port: uint16(i)}})
+	}
+	steps := shortPlan(r)
+	if len(steps) != maxShown+1 || steps[maxShown].Title != "And 981 more, in the report as JSON." {
+		t.Errorf("%d steps, the last %+v", len(steps), steps[len(steps)-1])
+	}
+	if lines := strings.Split(steps[0].Command, "\n"); len(lines) != maxShown+1 || lines[maxShown] != "# and 980 more, in the report as JSON" {
+		t.Errorf("%d commands, the last %q", len(lines), lines[len(lines)-1])
+	}
+}
+
+func TestKillNamesFewAtOnce(t *testing.T) {
+	t.Parallel()
+	pids := make([]int, 40)
+	for i := range pids {
+		pids[i] = 100 + i
+	}
+	if commands := kill(pids); len(commands) != 2 || commands[1] != "kill -9 132 133 134 135 136 137 138 139" {
+		t.Errorf("%q", commands)
+	}
+	if commands := kill(nil); len(commands) != 0 {
+		t.Errorf("%q kills nothing", commands)
+	}
+}
+
 func TestPlanIsEmptyWithoutFindings(t *testing.T) {
 	t.Parallel()
 	for _, r := range []Report{idle(), unknown()} {
@@ -112,4 +166,27 @@ func TestShellQuoteForEveryShell(t *testing.T) {
 			t.Errorf("%q became %q", name, out)
 		}
 	}
+}
+
+// FuzzShellQuote: whatever a file is called, bash reads its name back, and
+// what is shown is one harmless line.
+func FuzzShellQuote(f *testing.F) {
+	for _, seed := range []string{"", "it's", "$'x'", "\\'", "a\nb", "\xff\x001", "safe\u202egpj", "!!", "~root", "-rf", "\u00a0", "a\\\n'"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		name = strings.ReplaceAll(name, "\x00", "") // no path and no argument holds it
+		for _, quoted := range []string{shellQuote(name), shellWord(name)} {
+			if text.Escape(quoted) != quoted {
+				t.Fatalf("%q is not fit to be shown", quoted)
+			}
+			out, err := exec.Command("bash", "-c", "printf '%s' "+quoted).Output()
+			if err != nil {
+				t.Fatalf("%s: %v", quoted, err)
+			}
+			if string(out) != name {
+				t.Fatalf("%q became %q by %s", name, out, quoted)
+			}
+		}
+	})
 }

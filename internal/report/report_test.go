@@ -130,12 +130,49 @@ func TestJSONHasNoNull(t *testing.T) {
 	}
 }
 
+// TestJSONFields holds the fields that users rest on.
+func TestJSONFields(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := JSON(&out, incident()); err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		SchemaVersion int              `json:"schema_version"`
+		Findings      []map[string]any `json:"findings"`
+		Files         []map[string]any `json:"files"`
+		Exposed       []map[string]any `json:"exposed_services"`
+		Coverage      map[string]any   `json:"coverage"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &read); err != nil {
+		t.Fatal(err)
+	}
+	if read.SchemaVersion != 1 || len(read.Files) != 3 || len(read.Exposed) != 1 || read.Exposed[0]["app"] != "flink" {
+		t.Errorf("version %d, files %v, exposed %v", read.SchemaVersion, read.Files, read.Exposed)
+	}
+	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 3 || len(aspects) != 6 {
+		t.Errorf("coverage %v", read.Coverage)
+	}
+	suspect := read.Findings[0]["suspect"].(map[string]any)
+	for _, field := range []string{
+		"id", "pids", "comm", "exe", "argv", "user", "uid", "unit", "container", "origin", "sha256", "started", "cores", "rss_bytes",
+		"respawns", "guardian", "entry", "signals",
+	} {
+		if _, ok := suspect[field]; !ok {
+			t.Errorf("a suspect has no %s", field)
+		}
+	}
+	if signals := suspect["signals"].([]any); len(signals) != 3 || signals[0].(map[string]any)["rule"] != "known_miner_name" {
+		t.Errorf("signals %v", signals)
+	}
+}
+
 // hostile is an incident in which every name that somebody else chooses is bad.
 func hostile(name string) Report {
 	r := incident()
 	for i := range r.Findings.Active {
 		f := &r.Findings.Active[i]
-		f.Title, f.Evidence = text.Label(name), []string{text.Label(name)}
+		f.Title, f.Evidence, f.Remedy = text.Label(name), []string{text.Label(name)}, []string{text.Label(name)}
 		if f.File != nil {
 			f.Severity, f.File.Hidden, f.File.Path, f.File.User = host.Warning, true, "/tmp/"+name, name
 		}
@@ -147,6 +184,8 @@ func hostile(name string) Report {
 			s.Entry = &host.Entry{Process: name, PID: 100, Address: "0.0.0.0", Port: 1}
 		}
 	}
+	r.Snapshot.Files.Files = []host.File{{Path: "/tmp/" + name, User: name}}
+	r.Snapshot.Sockets.Sockets = []host.Socket{{App: name, Scope: host.ScopeAny, OwnerExe: name, OwnerComm: name}}
 	r.Hostname = name
 	return r
 }

@@ -28,7 +28,7 @@ func Text(w io.Writer, r Report, colour bool) error {
 	p.listing("Other findings", r.pick(func(f *host.Finding) bool {
 		return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Socket == nil
 	}))
-	p.plan(Plan(r))
+	p.plan(shortPlan(r))
 	p.sentences("What could not be seen", r.blindness())
 	p.notes(r.notes())
 	if _, err := w.Write(p.out.Bytes()); err != nil {
@@ -145,20 +145,11 @@ func (p *printer) plan(steps []Step) {
 	}
 	p.title("What to do, in this order (the exporter never does this itself)")
 	for i, step := range steps {
-		if i == maxShown {
-			p.line(fmt.Sprintf("  and %d more", len(steps)-maxShown))
-			return
-		}
 		p.wrapped(fmt.Sprintf("  %d. ", i+1), 5, step.Title)
 		if step.Command == "" {
 			continue
 		}
-		commands := strings.Split(step.Command, "\n")
-		for j, command := range commands {
-			if j == maxShown {
-				p.line(fmt.Sprintf("       # and %d more, in the report as JSON", len(commands)-maxShown))
-				break
-			}
+		for command := range strings.SplitSeq(step.Command, "\n") {
 			p.line("       " + command)
 		}
 	}

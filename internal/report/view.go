@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
@@ -24,15 +23,15 @@ type view struct {
 }
 
 type suspectView struct {
-	Severity, Title string
-	Evidence        []string
-	Facts           []fact
-	Chain           []string
+	Severity, Title  string
+	Evidence, Remedy []string
+	Facts            []fact
+	Chain            []string
 }
 
 type findingView struct {
-	Severity, Title string
-	Evidence        []string
+	Severity, Title  string
+	Evidence, Remedy []string
 }
 
 // coverageView is one line of what could be seen. Tone is "good", "blind" or
@@ -44,7 +43,7 @@ type coverageView struct {
 func newView(r *Report, telemetryPath string) view {
 	v := view{
 		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), TelemetryPath: telemetryPath,
-		Headline: capital(r.headline()), Plan: Plan(*r), Coverage: r.coverage(), Blind: r.blindness(),
+		Headline: capital(r.headline()), Plan: shortPlan(*r), Coverage: r.coverage(), Blind: r.blindness(),
 		Files: findingViews(r.files()), Doors: findingViews(r.doors()),
 		Others: findingViews(r.pick(func(f *host.Finding) bool {
 			return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Socket == nil
@@ -65,7 +64,7 @@ func newView(r *Report, telemetryPath string) view {
 			break
 		}
 		v.Suspects = append(v.Suspects, suspectView{
-			Severity: string(finding.Severity), Title: text.Escape(finding.Title), Evidence: escapeAll(finding.Evidence),
+			Severity: string(finding.Severity), Title: text.Escape(finding.Title), Evidence: escapeAll(finding.Evidence), Remedy: escapeAll(finding.Remedy),
 			Facts: r.facts(finding), Chain: chain(finding.Suspect),
 		})
 	}
@@ -87,7 +86,7 @@ func findingViews(list []*host.Finding) []findingView {
 			views = append(views, findingView{Severity: string(host.Info), Title: fmt.Sprintf("and %d more, in the findings as JSON", len(list)-maxShown)})
 			break
 		}
-		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), escapeAll(finding.Evidence)})
+		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), escapeAll(finding.Evidence), escapeAll(finding.Remedy)})
 	}
 	return views
 }
@@ -107,71 +106,28 @@ func (r *Report) isBlind() bool {
 
 // coverage lists each sensor with its age and each aspect with its share.
 func (r *Report) coverage() []coverageView {
-	var metas []host.Meta
 	var lines []coverageView
-	sensor := func(name string, meta *host.Meta, what string) {
-		if meta == nil {
-			lines = append(lines, coverageView{name, "off, or its first sample is not finished", "blind"})
-			return
+	for _, sensor := range r.sensors() {
+		line := coverageView{sensor.Title, "off, or its first sample is not finished", "blind"}
+		if sensor.Meta != nil {
+			line.Value = fmt.Sprintf("%s, %s ago", sensor.LookedAt, span(r.Now.Sub(sensor.Meta.Time)))
+			line.Tone = "good"
 		}
-		metas = append(metas, *meta)
-		age := r.Now.Sub(meta.Time)
-		line := coverageView{name, fmt.Sprintf("%s, %s ago", what, span(age)), "good"}
-		if age > 3*meta.Interval+30*time.Second {
+		if sensor.overdue(r.Now) {
 			line.Value += ": overdue"
 			line.Tone = "blind"
 		}
 		lines = append(lines, line)
 	}
-	if s := r.Snapshot.Processes; s != nil {
-		sensor("Processes", &s.Meta, count(len(s.Processes), "process", "processes"))
-	} else {
-		sensor("Processes", nil, "")
-	}
-	if s := r.Snapshot.Files; s != nil {
-		sensor("Files", &s.Meta, count(len(s.Directories), "directory", "directories"))
-	} else {
-		sensor("Files", nil, "")
-	}
-	if s := r.Snapshot.Sockets; s != nil {
-		sensor("Sockets", &s.Meta, count(len(s.Sockets), "listening socket", "listening sockets"))
-	} else {
-		sensor("Sockets", nil, "")
-	}
-	return append(lines, shares(metas)...)
-}
-
-// shares adds up what the sensors say of each aspect.
-func shares(metas []host.Meta) []coverageView {
-	var lines []coverageView
-	for _, aspect := range []struct {
-		key  host.Aspect
-		name string
-	}{
-		{host.AspectStat, "Processes that could be read"},
-		{host.AspectExe, "Executables that could be read"},
-		{host.AspectFd, "Owners of sockets"},
-		{host.AspectCgroup, "Users and cgroups"},
-		{host.AspectTemp, "Directories that could be searched"},
-		{host.AspectNetns, "Network namespaces"},
-	} {
-		sum, known := host.Share{}, false
-		for _, meta := range metas {
-			if share, ok := meta.Visibility[aspect.key]; ok {
-				known = true
-				sum.Readable += share.Readable
-				sum.Total += share.Total
-			}
-		}
+	for _, share := range r.aspects() {
+		line := coverageView{share.Title, fmt.Sprintf("all %d", share.Total), "good"}
 		switch {
-		case !known:
-		case sum.Total == 0:
-			lines = append(lines, coverageView{aspect.name, "nothing to look at", "none"})
-		case sum.Readable < sum.Total:
-			lines = append(lines, coverageView{aspect.name, fmt.Sprintf("%d of %d", sum.Readable, sum.Total), "blind"})
-		default:
-			lines = append(lines, coverageView{aspect.name, fmt.Sprintf("all %d", sum.Total), "good"})
+		case share.Total == 0:
+			line.Value, line.Tone = "nothing to look at", "none"
+		case share.Readable < share.Total:
+			line.Value, line.Tone = fmt.Sprintf("%d of %d", share.Readable, share.Total), "blind"
 		}
+		lines = append(lines, line)
 	}
 	return lines
 }

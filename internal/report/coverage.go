@@ -1,0 +1,86 @@
+package report
+
+import (
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// sensorState is what one sensor says of itself. Meta is nil while it is off or
+// its first sample is not finished.
+type sensorState struct {
+	Name     string // as in the label `sensor`
+	Title    string // for people
+	LookedAt string // what the last sample holds
+	Meta     *host.Meta
+}
+
+// unknownInterval stands for the interval of a sensor that does not say it: no
+// sensor waits for longer by default.
+const unknownInterval = time.Minute
+
+// overdue tells whether the last sample is so old that the sensor must be stuck.
+func (s *sensorState) overdue(now time.Time) bool {
+	if s.Meta == nil {
+		return false
+	}
+	interval := s.Meta.Interval
+	if interval <= 0 {
+		interval = unknownInterval
+	}
+	return now.Sub(s.Meta.Time) > 3*interval+30*time.Second
+}
+
+// sensors lists every sensor, also those that gave nothing.
+func (r *Report) sensors() []sensorState {
+	states := []sensorState{
+		{Name: "process", Title: "Processes"}, {Name: "files", Title: "Files"}, {Name: "sockets", Title: "Sockets"},
+	}
+	if s := r.Snapshot.Processes; s != nil {
+		states[0].Meta, states[0].LookedAt = &s.Meta, count(len(s.Processes), "process", "processes")
+	}
+	if s := r.Snapshot.Files; s != nil {
+		states[1].Meta, states[1].LookedAt = &s.Meta, count(len(s.Directories), "directory", "directories")
+	}
+	if s := r.Snapshot.Sockets; s != nil {
+		states[2].Meta, states[2].LookedAt = &s.Meta, count(len(s.Sockets), "listening socket", "listening sockets")
+	}
+	return states
+}
+
+// aspectShare is how much of one kind of fact all sensors together could read.
+type aspectShare struct {
+	host.Share
+	Aspect host.Aspect
+	Title  string // for people
+}
+
+// aspects adds up what the sensors say of each aspect. An aspect that no sensor
+// looks at is left out.
+func (r *Report) aspects() []aspectShare {
+	var known []aspectShare
+	for _, share := range []aspectShare{
+		{Aspect: host.AspectStat, Title: "Processes that could be read"},
+		{Aspect: host.AspectExe, Title: "Executables that could be read"},
+		{Aspect: host.AspectFd, Title: "Owners of sockets"},
+		{Aspect: host.AspectCgroup, Title: "Users and cgroups"},
+		{Aspect: host.AspectTemp, Title: "Directories that could be searched"},
+		{Aspect: host.AspectNetns, Title: "Network namespaces"},
+	} {
+		seen := false
+		for _, sensor := range r.sensors() {
+			if sensor.Meta == nil {
+				continue
+			}
+			if part, ok := sensor.Meta.Visibility[share.Aspect]; ok {
+				seen = true
+				share.Readable += part.Readable
+				share.Total += part.Total
+			}
+		}
+		if seen {
+			known = append(known, share)
+		}
+	}
+	return known
+}
