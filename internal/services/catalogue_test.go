@@ -41,6 +41,19 @@ func TestIdentify(t *testing.T) {
 		{"twin: 9000 says nothing", host.TCP, 9000, "/usr/bin/x", nil, "", ""},
 		{"Docker", host.TCP, 2375, "/usr/bin/dockerd", nil, "docker", host.ConfidenceEvidence},
 		{"php-fpm on 9000", host.TCP, 9000, "/usr/sbin/php-fpm8.2", nil, "php-fpm", host.ConfidenceEvidence},
+		{"Redis where it is a link to its own checker", host.TCP, 6380, "/usr/bin/redis-check-rdb", []string{"/usr/bin/redis-server 127.0.0.1:6380", "", ""}, "redis", host.ConfidenceEvidence},
+		{"Redis, title with a path behind", host.TCP, 6380, "/usr/bin/redis-check-rdb", []string{"/usr/bin/redis-server unixsocket:/run/redis.sock"}, "redis", host.ConfidenceEvidence},
+		{"Elasticsearch as a Java module", host.TCP, 9201, "/usr/bin/java", []string{"java", "-m", "org.elasticsearch.server/org.elasticsearch.bootstrap.Elasticsearch"}, "elasticsearch", host.ConfidenceEvidence},
+		{"Jenkins by its archive", host.TCP, 8080, "/usr/bin/java", []string{"java", "-jar", "/usr/share/java/jenkins.war", "--httpPort=8080"}, "jenkins", host.ConfidenceEvidence},
+		{"Confluence by its home", host.TCP, 8090, "/usr/bin/java", []string{"java", "-Dcatalina.home=/opt/atlassian/confluence", "org.apache.catalina.startup.Bootstrap"}, "confluence", host.ConfidenceEvidence},
+		{"Ray's dashboard", host.TCP, 8266, "/usr/bin/python3.11", []string{"python3", "-u", "/usr/lib/python3/dist-packages/ray/dashboard/dashboard.py"}, "ray", host.ConfidenceEvidence},
+		{"Salt in a title", host.TCP, 1, "/usr/bin/python3.11", []string{"/usr/bin/python3 /usr/bin/x", "/usr/bin/salt-master MainProcess"}, "salt", host.ConfidenceEvidence},
+		{"Jupyter as two words", host.TCP, 7000, "/usr/bin/python3.11", []string{"python3", "/usr/local/bin/jupyter", "notebook"}, "jupyter", host.ConfidenceEvidence},
+		{"Jupyter's script", host.TCP, 7000, "/usr/bin/python3.11", []string{"python3", "/usr/local/bin/jupyter-lab", "--ip=0.0.0.0"}, "jupyter", host.ConfidenceEvidence},
+		{"twin: a kernel in a folder of that name", host.TCP, 7000, "/srv/jupyter-lab/bin/python3", []string{"/srv/jupyter-lab/bin/python", "-m", "ipykernel_launcher", "-f", "/run/jupyter/kernel-1.json"}, "", ""},
+		{"twin: the class is only mentioned", host.TCP, 7000, "/usr/bin/java", []string{"java", "--exclude=org.apache.flink.x", "Main"}, "", ""},
+		{"twin: nginx with a forged argument", host.TCP, 8081, "/usr/sbin/nginx", []string{"nginx", "org.apache.flink.x"}, "", ""},
+		{"the program counts before the arguments", host.TCP, 8081, "/usr/bin/dockerd", flink, "docker", host.ConfidenceEvidence},
 		{"Jupyter as a module", host.TCP, 7000, "/usr/bin/python3", []string{"python3", "-m", "jupyterlab"}, "jupyter", host.ConfidenceEvidence},
 		{"Spark master", host.TCP, 8080, "/usr/bin/java", []string{"java", "org.apache.spark.deploy.master.Master"}, "spark", host.ConfidenceEvidence},
 	} {
@@ -80,7 +93,10 @@ func TestDefaultIsComplete(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	t.Parallel()
-	c := catalogue(t, Service{App: "flink", Ports: []uint16{18081}}, Service{App: "mine", Executables: []string{"mine"}})
+	c := catalogue(t, Service{App: "flink", Ports: []uint16{18081}}, Service{App: "mine", Executables: []string{"mine"}, Ports: []uint16{2375}})
+	if app, _ := c.Identify(host.TCP, 2375, "/x", nil); app != "mine" {
+		t.Errorf("2375 is %q, want the user's own claim", app)
+	}
 	if app, _ := c.Identify(host.TCP, 18081, "/x", nil); app != "flink" {
 		t.Errorf("added port: %q", app)
 	}
@@ -96,10 +112,70 @@ func TestNew(t *testing.T) {
 		"set ports":              {{App: "none"}},
 		"0 is no port":           {{App: "zero", Ports: []uint16{0}}},
 		"would match everything": {{App: "all", CommandLine: []string{""}}},
+		"without /":              {{App: "path", Executables: []string{"/usr/sbin/x"}}},
+		"would match every":      {{App: "blank", Executables: []string{" "}}},
 		"at most 64":             many,
 	} {
 		if _, err := New(extra...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+}
+
+func TestNewKeepsTheCallersEntries(t *testing.T) {
+	t.Parallel()
+	ports := append(make([]uint16, 0, 8), 1)
+	catalogue(t, Service{App: "mine", Ports: ports}, Service{App: "mine", Ports: []uint16{2}})
+	if got := ports[:2]; got[1] != 0 {
+		t.Errorf("the caller's memory was written to: %v", got)
+	}
+}
+
+// TestEvidenceIsBounded shows that only the first arguments are looked at.
+func TestEvidenceIsBounded(t *testing.T) {
+	t.Parallel()
+	c := catalogue(t)
+	argv := append(slices.Repeat([]string{""}, maxArguments-1), "org.apache.flink.X")
+	if got := c.Evidence("/usr/bin/java", argv); got != "flink" {
+		t.Errorf("argument %d: %q", maxArguments, got)
+	}
+	if got := c.Evidence("/usr/bin/java", append([]string{""}, argv...)); got != "" {
+		t.Errorf("argument %d: %q", maxArguments+1, got)
+	}
+}
+
+// FuzzEvidence gives any bytes as a command line, which a process may have.
+func FuzzEvidence(f *testing.F) {
+	f.Add("/usr/bin/java", "java\x00org.apache.flink.X")
+	f.Add("", "/ /\x00//\x00 ")
+	f.Add("/php-fpm8.2", "\xff/ray/dashboard/dashboard.py")
+	c, err := New()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, exe, line string) {
+		app := c.Evidence(exe, strings.Split(line, "\x00"))
+		if _, ok := c.Service(app); app != "" && !ok {
+			t.Errorf("%q is in no catalogue", app)
+		}
+	})
+}
+
+func BenchmarkEvidence(b *testing.B) {
+	c, err := New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, argv := range map[string][]string{
+		"jvm":     append(slices.Repeat([]string{"-Dsome.option=/with/a/path"}, 60), "-cp", strings.Repeat("/opt/x/lib/y.jar:", 1000), "Main"),
+		"hostile": slices.Repeat([]string{"/ /"}, 20_000),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if app := c.Evidence("/usr/bin/java", argv); app != "" {
+					b.Fatal(app)
+				}
+			}
+		})
 	}
 }

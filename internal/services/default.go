@@ -1,8 +1,10 @@
 package services
 
 // Default returns the built-in catalogue: services that reports of campaigns
-// name as a miner's way in. Where many programs share a port (9000, 8090) only
-// evidence counts: a Java main class or a package of it, or the program's name.
+// name as a miner's way in. Where many programs share a port (8090, 9000, 4444,
+// 50000) only evidence counts: a Java main class or a package of it, or the
+// program's name. 8080 (Spark) and 8888 (Jupyter) are shared too, but reports
+// name them so often that they are worth a remark; a port alone is no more.
 func Default() []Service {
 	return []Service{
 		{
@@ -27,9 +29,13 @@ func Default() []Service {
 		},
 		{
 			App: "jupyter", Ports: []uint16{8888}, Executables: []string{"jupyter-lab", "jupyter-notebook", "jupyter-server"},
-			CommandLine: []string{"jupyter-lab", "jupyter-notebook", "jupyter-server", "jupyterlab", "jupyter_server", "jupyterhub"},
-			Harm:        "Whoever reaches Jupyter without a token has a shell.",
-			Remedy:      "Set `c.ServerApp.ip = \"127.0.0.1\"` and keep the token or a password on.",
+			// Not ipykernel: a kernel is behind the server, not a door of its own.
+			CommandLine: []string{
+				"jupyter-lab", "jupyter-notebook", "jupyter-server", "jupyterhub",
+				"-m jupyter", "-m notebook", "jupyter lab", "jupyter notebook", "jupyter server",
+			},
+			Harm:   "Whoever reaches Jupyter without a token has a shell.",
+			Remedy: "Set `c.ServerApp.ip = \"127.0.0.1\"` and keep the token or a password on.",
 		},
 		{
 			App: "spark", Ports: []uint16{7077, 8080}, CommandLine: []string{"org.apache.spark.deploy.master.Master", "org.apache.spark.deploy.worker.Worker"},
@@ -62,7 +68,7 @@ func Default() []Service {
 			Remedy: "Set `net.bindIp: 127.0.0.1` and `security.authorization: enabled`.",
 		},
 		{
-			App: "php-fpm", Executables: []string{"php-fpm", "php-fpm7.4", "php-fpm8.1", "php-fpm8.2", "php-fpm8.3", "php-fpm8.4"},
+			App: "php-fpm", Executables: []string{"php-fpm"},
 			Harm:   "Whoever reaches a FastCGI port can run any PHP code.",
 			Remedy: "Let php-fpm listen on a Unix socket or on 127.0.0.1, and do not publish its container port.",
 		},
@@ -72,7 +78,7 @@ func Default() []Service {
 			Remedy: "Turn security on and put Jenkins behind a proxy that asks for a password.",
 		},
 		{
-			App: "confluence", CommandLine: []string{"atlassian-confluence", "com.atlassian.confluence"},
+			App: "confluence", CommandLine: []string{"-Dconfluence.", "atlassian/confluence", "atlassian-confluence", "com.atlassian.confluence."},
 			Harm:   "Unpatched versions run code for anybody (CVE-2022-26134, CVE-2023-22527).",
 			Remedy: "Update it and do not let the Internet reach it.",
 		},
@@ -87,7 +93,27 @@ func Default() []Service {
 			Remedy: "Update it and bind its transports to an internal address.",
 		},
 		{
-			App: "solr", Ports: []uint16{8983}, CommandLine: []string{"solr.solr.home", "-Dsolr."},
+			App: "rocketmq", Ports: []uint16{10911}, CommandLine: []string{"org.apache.rocketmq."},
+			Harm:   "Unpatched brokers and name servers run code for anybody (CVE-2023-33246, CVE-2023-37582).",
+			Remedy: "Update it, set `brokerIP1` and the bind address to an internal address, and turn ACLs on.",
+		},
+		{
+			App: "airflow", CommandLine: []string{"airflow webserver", "airflow api-server", "airflow standalone", "gunicorn: master [airflow"},
+			Harm:   "Whoever gets into Airflow's pages can run a workflow that runs commands.",
+			Remedy: "Bind it to 127.0.0.1 (`web_server_host`), change the first password and leave the example workflows off.",
+		},
+		{
+			App: "zeppelin", CommandLine: []string{"org.apache.zeppelin.server.ZeppelinServer"},
+			Harm:   "Whoever reaches a Zeppelin that knows no users has a shell in a notebook.",
+			Remedy: "Set `zeppelin.server.addr` to 127.0.0.1 and `zeppelin.anonymous.allowed` to false.",
+		},
+		{
+			App: "nifi", CommandLine: []string{"org.apache.nifi."},
+			Harm:   "Whoever may edit a flow can run commands (ExecuteProcess).",
+			Remedy: "Set `nifi.web.https.host=localhost` and let people in by password or certificate only.",
+		},
+		{
+			App: "solr", Ports: []uint16{8983}, CommandLine: []string{"-Dsolr.solr.home=", "-Dsolr.install.dir=", "-Dsolr.default.confdir="},
 			Harm:   "Whoever reaches Solr without authentication can change its configuration and run code.",
 			Remedy: "Set SOLR_JETTY_HOST=127.0.0.1 and turn on authentication.",
 		},
@@ -107,7 +133,7 @@ func Default() []Service {
 			Remedy: "Update it and let only the minions reach ports 4505 and 4506.",
 		},
 		{
-			App: "ray", Ports: []uint16{8265}, CommandLine: []string{"ray/dashboard/dashboard.py", "ray::Dashboard"},
+			App: "ray", Ports: []uint16{8265}, Executables: []string{"raylet", "gcs_server"}, CommandLine: []string{"ray/dashboard/dashboard.py", "ray::Dashboard"},
 			Harm:   "Whoever reaches the dashboard can submit jobs; it has no password.",
 			Remedy: "Start Ray with `--dashboard-host=127.0.0.1`.",
 		},
@@ -140,6 +166,6 @@ func others() []string {
 	return []string{
 		"nginx", "apache2", "httpd", "lighttpd", "caddy", "haproxy", "envoy", "traefik", "squid", "varnishd",
 		"sshd", "systemd", "systemd-resolved", "dnsmasq", "named", "unbound", "chronyd", "avahi-daemon", "cupsd",
-		"prometheus", "node_exporter", "alertmanager", "grafana", "grafana-server", "rpcbind", "smbd", "postfix", "master",
+		"prometheus", "node_exporter", "alertmanager", "grafana", "grafana-server", "rpcbind", "smbd",
 	}
 }

@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/netip"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -17,23 +16,17 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
 
-const (
-	stateListen = 0x0a // TCP_LISTEN, include/net/tcp_states.h
-	stateClose  = 0x07 // TCP_CLOSE: what a UDP socket without a peer is in
-)
-
 // Options are what the sensor needs.
 type Options struct {
 	Proc      string                     // --path.procfs
 	Catalogue func() *services.Catalogue // asked at each sample
-	OwnPID    int
+	OwnPID    int                        // of the exporter, as Proc numbers it
 	Logger    log.Logger
 }
 
@@ -42,49 +35,45 @@ type Sensor struct {
 	options   Options
 	owners    *owners
 	errors    map[host.ReadError]uint64
+	told      map[string]bool // what was logged already
 	published atomic.Pointer[host.SocketSnapshot]
 }
 
-// New returns a sensor.
+// New returns a sensor. It reads nothing yet.
 func New(o Options) *Sensor {
 	errors := map[host.ReadError]uint64{}
-	return &Sensor{options: o, owners: newOwners(o.Proc, errors), errors: errors}
+	return &Sensor{options: o, owners: newOwners(o.Proc, errors), errors: errors, told: map[string]bool{}}
 }
 
 // Snapshot returns the last sample, or nil before the first.
 func (s *Sensor) Snapshot() *host.SocketSnapshot { return s.published.Load() }
 
-// Sample reads the socket tables once. It fails only if none could be read.
+// Sample reads the socket tables once and publishes them with what is known of
+// the owners. It fails only if no table could be read; the last snapshot then
+// stays. now should come from a clock that goes on between samples: an expensive
+// search for owners is put off by it.
 func (s *Sensor) Sample(now time.Time) error {
 	began := time.Now()
-	tables, share, err := s.tables()
+	sockets, share, err := s.tables()
 	if err != nil {
 		return err
 	}
-	sockets := unique(tables)
-	inodes := make(map[uint64]bool, len(sockets))
-	for i := range sockets {
-		inodes[sockets[i].Inode] = true
-	}
-	found := s.owners.find(inodes)
+	sockets = unique(sockets)
 	catalogue := s.options.Catalogue()
+	found := s.owners.find(now, sockets, catalogue)
 	for i := range sockets {
 		socket := &sockets[i]
-		if owner, ok := found[socket.Inode]; ok {
+		var exe, evidence string
+		if owner := found[socket.Inode].owner; owner != nil {
 			socket.Owner, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
 			socket.Own = owner.identity.PID == s.options.OwnPID
-			socket.App, socket.Confidence = catalogue.Identify(socket.Protocol, socket.Port, owner.exe, owner.argv)
-			continue
+			exe, evidence = owner.exe, owner.evidence
 		}
-		socket.App, socket.Confidence = catalogue.Identify(socket.Protocol, socket.Port, "", nil)
-	}
-	errors := make(map[host.ReadError]uint64, len(s.errors))
-	for key, count := range s.errors {
-		errors[key] = count
+		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, evidence)
 	}
 	s.published.Store(&host.SocketSnapshot{
 		Meta: host.Meta{
-			Time: now, Duration: time.Since(began), ReadErrors: errors,
+			Time: now, Duration: time.Since(began), ReadErrors: maps.Clone(s.errors),
 			Visibility: map[host.Aspect]host.Share{host.AspectNetns: share, host.AspectFd: s.owners.share},
 		},
 		Apps:    catalogue.Apps(),
@@ -97,82 +86,58 @@ func (s *Sensor) Sample(now time.Time) error {
 // tables reads the tables of pid 1, which is in the host's network namespace
 // also when the exporter is not, or else those of the exporter's own.
 func (s *Sensor) tables() ([]host.Socket, host.Share, error) {
-	sockets, share, err := s.read(filepath.Join(s.options.Proc, "1"))
-	if share.Readable == 0 {
-		sockets, share, err = s.read(s.options.Proc)
+	sockets, share, err := s.read(filepath.Join(s.options.Proc, "1", "net"))
+	if share.Readable > 0 {
+		return sockets, share, nil
 	}
+	s.tell("the socket tables of pid 1 cannot be read, only this process' own network namespace is seen; run as root, without hidepid", err)
+	sockets, share, err = s.read(filepath.Join(s.options.Proc, "net"))
 	if share.Readable == 0 {
-		return nil, share, fmt.Errorf("no socket table could be read below %s: %w", s.options.Proc, err)
+		return nil, share, fmt.Errorf("no socket table could be read below %s, is it a /proc (--path.procfs)?: %w", s.options.Proc, err)
 	}
 	return sockets, share, nil
 }
 
-// read reads the four tables. A table of IPv6 that is not there is no failure:
-// IPv6 is off.
+// read reads the four tables. One of IPv6 that is not there is no failure: IPv6
+// is off. A table that ends early still gives what was read of it.
 func (s *Sensor) read(directory string) (sockets []host.Socket, share host.Share, err error) {
-	proc, err := procfs.NewFS(directory)
-	if err != nil {
-		return nil, host.Share{Total: 1}, err
-	}
-	take := func(protocol host.Protocol, state uint64, ip net.IP, port, inode, socketState, remotePort uint64) {
-		address, ok := netip.AddrFromSlice(ip)
-		if !ok || socketState != state || remotePort != 0 && protocol == host.UDP || port > 65535 {
-			return
-		}
-		sockets = append(sockets, host.Socket{
-			Protocol: protocol, Address: address.String(), Port: uint16(port), Scope: scopeOf(address), Inode: inode,
+	found := func(socket host.Socket) { sockets = append(sockets, socket) }
+	for _, table := range tables() {
+		name := filepath.Join(directory, table.file)
+		readErr := readTable(name, table.protocol, found, func(lineErr error) {
+			s.failed(lineErr)
+			s.tell("a line of a socket table cannot be read and is left out", fmt.Errorf("%s: %w", name, lineErr))
 		})
-	}
-	for _, table := range []struct {
-		optional bool
-		read     func() error
-	}{
-		{false, func() error {
-			lines, err := proc.NetTCP() //nolint:staticcheck // netlink sees the exporter's own namespace only, this any
-			for _, l := range lines {
-				take(host.TCP, stateListen, l.LocalAddr, l.LocalPort, l.Inode, l.St, l.RemPort)
-			}
-			return err
-		}},
-		{true, func() error {
-			lines, err := proc.NetTCP6() //nolint:staticcheck // as above
-			for _, l := range lines {
-				take(host.TCP, stateListen, l.LocalAddr, l.LocalPort, l.Inode, l.St, l.RemPort)
-			}
-			return err
-		}},
-		{false, func() error {
-			lines, err := proc.NetUDP()
-			for _, l := range lines {
-				take(host.UDP, stateClose, l.LocalAddr, l.LocalPort, l.Inode, l.St, l.RemPort)
-			}
-			return err
-		}},
-		{true, func() error {
-			lines, err := proc.NetUDP6()
-			for _, l := range lines {
-				take(host.UDP, stateClose, l.LocalAddr, l.LocalPort, l.Inode, l.St, l.RemPort)
-			}
-			return err
-		}},
-	} {
-		readErr := table.read()
-		if readErr != nil && table.optional && errors.Is(readErr, fs.ErrNotExist) {
+		if table.optional && errors.Is(readErr, fs.ErrNotExist) {
 			continue
 		}
 		share.Total++
-		if readErr != nil {
-			err = readErr
-			s.errors[host.ReadError{Aspect: host.AspectNetns, Reason: reasonOf(readErr)}]++
+		if readErr == nil {
+			share.Readable++
 			continue
 		}
-		share.Readable++
+		err = fmt.Errorf("read %s: %w", name, readErr)
+		s.failed(readErr)
+		s.tell("a socket table cannot be read in full", err)
 	}
 	return sockets, share, err
 }
 
-// unique keeps one socket of those that share an address (SO_REUSEPORT), in a
-// stable order.
+func (s *Sensor) failed(err error) {
+	s.errors[host.ReadError{Aspect: host.AspectNetns, Reason: reasonOf(err)}]++
+}
+
+// tell logs a condition the first time it is met.
+func (s *Sensor) tell(message string, err error) {
+	if s.told[message] {
+		return
+	}
+	s.told[message] = true
+	level.Warn(s.options.Logger).Log("msg", message, "err", err)
+}
+
+// unique keeps one socket of those that share an address (SO_REUSEPORT), the
+// one with the lowest inode, in a stable order.
 func unique(sockets []host.Socket) []host.Socket {
 	sort.Slice(sockets, func(i, j int) bool {
 		a, b := &sockets[i], &sockets[j]
@@ -192,34 +157,22 @@ func unique(sockets []host.Socket) []host.Socket {
 	})
 }
 
-// carrierNAT is what RFC 6598 sets aside.
-var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
-
-// scopeOf tells how far an address reaches. An IPv4 address within IPv6 is
-// judged as what it is.
-func scopeOf(address netip.Addr) host.Scope {
-	address = address.Unmap()
+func reasonOf(err error) host.Reason {
 	switch {
-	case address.IsUnspecified():
-		return host.ScopeAny
-	case address.IsLoopback():
-		return host.ScopeLoopback
-	case address.IsPrivate(), address.IsLinkLocalUnicast(), carrierNAT.Contains(address):
-		return host.ScopePrivate
+	case errors.Is(err, errTimeout):
+		return host.ReasonTimeout
+	case errors.Is(err, errLine), errors.Is(err, errEmpty):
+		return host.ReasonParse
+	case errors.Is(err, fs.ErrPermission):
+		return host.ReasonPermission
+	case isGone(err):
+		return host.ReasonVanished
 	default:
-		return host.ScopePublic
+		return host.ReasonOther
 	}
 }
 
-func reasonOf(err error) host.Reason {
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return host.ReasonPermission
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESRCH):
-		return host.ReasonVanished
-	case errors.As(err, new(*fs.PathError)):
-		return host.ReasonOther
-	default:
-		return host.ReasonParse
-	}
+// isGone tells whether a process ended while it was looked at.
+func isGone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }

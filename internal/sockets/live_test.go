@@ -1,0 +1,85 @@
+package sockets
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// open listens on a free port of an address and tells which, or 0 if this
+// machine has no IPv6.
+func open(t *testing.T, network, address string) uint16 {
+	t.Helper()
+	if network[:3] == "tcp" {
+		listener, err := net.Listen(network, net.JoinHostPort(address, "0"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		return uint16(listener.Addr().(*net.TCPAddr).Port)
+	}
+	packets, err := net.ListenPacket(network, net.JoinHostPort(address, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { packets.Close() })
+	return uint16(packets.LocalAddr().(*net.UDPAddr).Port)
+}
+
+// TestLive opens sockets on this machine and finds itself behind them.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	type place struct {
+		protocol host.Protocol
+		address  string
+		port     uint16
+	}
+	want := map[place]host.Scope{}
+	addresses := map[string]map[string]host.Scope{"4": {"127.0.0.1": host.ScopeLoopback, "0.0.0.0": host.ScopeAny}}
+	if _, err := os.Stat("/proc/net/tcp6"); err == nil { // else IPv6 is off
+		addresses["6"] = map[string]host.Scope{"::1": host.ScopeLoopback, "::": host.ScopeAny}
+	}
+	for _, protocol := range host.Protocols() {
+		for version, scopes := range addresses {
+			for address, scope := range scopes {
+				want[place{protocol, address, open(t, string(protocol)+version, address)}] = scope
+			}
+		}
+	}
+	// A connected UDP socket is none.
+	peer, err := net.Dial("udp4", fmt.Sprintf("127.0.0.1:%d", open(t, "udp4", "127.0.0.2")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { peer.Close() })
+	connected := uint16(peer.LocalAddr().(*net.UDPAddr).Port)
+
+	s := newSensor(t, "/proc", os.Getpid())
+	for range 2 { // found by a walk, and remembered
+		if err := s.Sample(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		got := map[place]host.Scope{}
+		for _, socket := range s.Snapshot().Sockets {
+			key := place{socket.Protocol, socket.Address, socket.Port}
+			if _, mine := want[key]; mine && socket.Own && socket.Owner.PID == os.Getpid() && socket.OwnerExe != "" && socket.OwnerComm != "" {
+				got[key] = socket.Scope
+			}
+			if socket.Protocol == host.UDP && socket.Address == "127.0.0.1" && socket.Port == connected {
+				t.Errorf("a connected UDP socket does not listen: %+v", socket)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if share := s.Snapshot().Visibility[host.AspectFd]; share.Readable == 0 {
+		t.Errorf("fd %+v", share)
+	}
+}
