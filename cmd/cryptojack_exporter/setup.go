@@ -33,8 +33,7 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		level.Warn(logger).Log("msg", "users are shown by number", "err", err)
 	}
 	settings := watch.Options{
-		FilesInterval: o.filesInterval, SocketsInterval: o.socketsInterval, Hold: o.hold,
-		OwnPID: os.Getpid(), Config: current.Load, Observe: observe, Logger: logger,
+		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: observe, Logger: logger,
 	}
 	if on("process") || on("respawn") || on("findings") {
 		sensor, err := proctable.New(proctable.Options{
@@ -54,13 +53,14 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 			KnownHash:   func(sha256 string) bool { return current.Load().Policy.Hashes[sha256] },
 			Running:     running(settings.Process),
 			UserName:    names.Name,
+			Interval:    o.filesInterval,
 			Logger:      logger,
 		})
 	}
 	if on("sockets") || on("services") {
 		settings.Sockets = sockets.New(sockets.Options{
 			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
-			OwnPID: os.Getpid(), Logger: logger,
+			OwnPID: os.Getpid(), Interval: o.socketsInterval, Logger: logger,
 		})
 	}
 	if settings.Process == nil && settings.Files == nil && settings.Sockets == nil {

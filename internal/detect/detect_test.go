@@ -117,6 +117,11 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 		{"twin: package upgrade", process(10, func(p *host.Process) { p.Exe, p.ExeDeleted, p.ExeAgain = "/usr/sbin/sshd", true, true }), "", "", ""},
 
 		{"memfd", process(10, all(func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", host.OriginMemfd, true }, busy)), RuleMemfdExecutable, host.Critical, "/memfd:x"},
+		{"fresh memfd", process(10, func(p *host.Process) {
+			p.Exe, p.Origin, p.Started, p.CPUSeconds = "/memfd:x", host.OriginMemfd, noon.Add(-time.Minute), 0.1
+		}), RuleMemfdExecutable, host.Warning, "/memfd:x"},
+		{"twin: an agent's idle copy of itself", process(10, func(p *host.Process) { p.Exe, p.Origin = "/memfd:sealed", host.OriginMemfd }), RuleMemfdExecutable, host.Info, "idle"},
+		{"not exempt: it wakes up", process(10, func(p *host.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", host.OriginMemfd, 0.2 }), RuleMemfdExecutable, host.Warning, ""},
 		{"twin: runc", process(10, func(p *host.Process) {
 			p.Comm, p.Exe, p.Origin = "runc:[2:INIT]", "/memfd:runc_cloned:/proc/self/exe", host.OriginMemfd
 		}), RuleMemfdExecutable, host.Info, "container runtime"},

@@ -46,7 +46,7 @@ func (c *candidate) finding() host.Finding {
 	return host.Finding{
 		ID: "suspect:" + suspect.ID, Rule: strongest.Rule, Severity: c.severity, Technique: strongest.Technique,
 		Title: title(&suspect, c.severity), Evidence: evidence, Remedy: remedy(&suspect, c.severity),
-		Exempted: c.exempted, Suspect: &suspect,
+		Exempted: c.expected(), Suspect: &suspect,
 	}
 }
 
@@ -92,6 +92,12 @@ func remedy(suspect *host.Suspect, severity host.Severity) []string {
 		return []string{"Nothing, unless you do not know this program."}
 	}
 	p := &suspect.Process
+	if severity == host.Warning {
+		return []string{
+			fmt.Sprintf("Ask its owner (user %s) what it is.", quote(p.User)),
+			"If nobody knows it, end it and remove its file; if somebody does, put it on the allow list.",
+		}
+	}
 	steps := []string{fmt.Sprintf("Keep a copy for later: the running program can be read from /proc/%d/exe.", p.PID)}
 	switch g := suspect.Guardian; {
 	case g == nil:

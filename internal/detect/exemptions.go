@@ -4,8 +4,14 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	dormantAge   = 10 * time.Minute // as DefaultHold: nobody is warned for less
+	dormantCores = 0.01             // over its whole life, and now
 )
 
 // Allow is an entry of the user's allow list. Every field that is set must
@@ -67,6 +73,19 @@ func exempt(p *host.Process, list []Allow) (why string, allowed bool) {
 		}
 	}
 	return "", false
+}
+
+// dormant holds for a program in memory that all but never ran: agents and
+// container runtimes keep such copies of themselves (CVE-2019-5736). A miner
+// burns, and one that waits for its keeper is known by the keeper.
+func dormant(instances []*host.Process, now time.Time) bool {
+	for _, p := range instances {
+		age := now.Sub(p.Started)
+		if p.Origin != host.OriginMemfd || age < dormantAge || p.CPUSeconds > dormantCores*age.Seconds() || p.Cores > dormantCores {
+			return false
+		}
+	}
+	return true
 }
 
 func installed(a *host.Ancestor) bool {

@@ -67,8 +67,8 @@ func (l *lineage) history(p *host.Process) host.Respawn {
 
 // guardian finds what keeps a process alive, the surest first: an ancestor from
 // a suspicious place; a process from such a place in the same cgroup that was
-// there before it (what double-forks still shares the cgroup); whoever started
-// it more than once.
+// there before it (what double-forks still shares the cgroup) and is no
+// ancestor: those were looked at; whoever started it more than once.
 func (l *lineage) guardian(p *host.Process) *host.Guardian {
 	suspect := p.Suspect()
 	// What stands above the door is not what the intruder left behind.
@@ -83,7 +83,7 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 	}
 	var first *host.Process
 	for _, sibling := range l.byCgroup[p.Cgroup] {
-		if sibling.Suspect() == suspect || !sibling.Started.Before(p.Started) {
+		if sibling.Suspect() == suspect || !sibling.Started.Before(p.Started) || isAncestor(sibling, p) {
 			continue
 		}
 		if first == nil || sibling.Started.Before(first.Started) {
@@ -104,6 +104,15 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 		return l.guardianOf(p, living, host.RelationParent)
 	}
 	return nil
+}
+
+func isAncestor(older, p *host.Process) bool {
+	for a := p.Parent; a != nil; a = a.Parent {
+		if a.Identity == older.Identity {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *lineage) guardianOf(p, keeper *host.Process, relation host.Relation) *host.Guardian {

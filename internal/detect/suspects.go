@@ -26,6 +26,7 @@ type candidate struct {
 	instances []*host.Process
 	exempted  string
 	allowed   bool // by the user, who may know an indicator too
+	dormant   bool // see dormant
 	severity  host.Severity
 }
 
@@ -127,6 +128,7 @@ func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
 	c.exempted, c.allowed = exempt(first, policy.Allow)
+	c.dormant = c.suspect.Entry == nil && dormant(c.instances, now)
 	if !c.has(host.FamilyIndicator) && !c.has(host.FamilyPlace) {
 		return // a busy program of the system has a parent, not a keeper
 	}
@@ -209,6 +211,17 @@ func (c *candidate) judge() {
 	if c.allowed || c.exempted != "" && !families[host.FamilyIndicator] {
 		c.severity = host.Info
 	}
+	if c.severity == host.Warning && c.dormant {
+		c.severity = host.Info
+	}
+}
+
+// expected says why a candidate was lowered to a note, or "".
+func (c *candidate) expected() string {
+	if c.exempted == "" && c.dormant && c.severity == host.Info {
+		return "it has been idle since long, and no service that others reach started it"
+	}
+	return c.exempted
 }
 
 // worse tells whether a is worse than b.

@@ -94,7 +94,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	s.publishWatchable(watchable)
 	snapshot.Watching = s.watching.Load()
 	snapshot.Meta = host.Meta{
-		Time: now, Duration: time.Since(began), ReadErrors: s.troubles.copy(),
+		Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.troubles.copy(),
 		Visibility: map[host.Aspect]host.Share{host.AspectTemp: share},
 	}
 	s.published.Store(snapshot)

@@ -24,6 +24,7 @@ type Options struct {
 	KnownHash   func(sha256 string) bool    // is it the content of one? 64 hex, as in host.File
 	Running     func(file host.FileID) bool // does a process run this file now?
 	UserName    func(uid uint32) string
+	Interval    time.Duration // between full scans, published with each
 	Logger      log.Logger
 	Limits      Limits
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Proc      string                     // --path.procfs
 	Catalogue func() *services.Catalogue // asked at each sample
 	OwnPID    int                        // of the exporter, as Proc numbers it
+	Interval  time.Duration              // between samples, published with each
 	Logger    log.Logger
 }
 
@@ -73,7 +74,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	}
 	s.published.Store(&host.SocketSnapshot{
 		Meta: host.Meta{
-			Time: now, Duration: time.Since(began), ReadErrors: maps.Clone(s.errors),
+			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: maps.Clone(s.errors),
 			Visibility: map[host.Aspect]host.Share{host.AspectNetns: share, host.AspectFd: s.owners.share},
 		},
 		Apps:    catalogue.Apps(),

@@ -69,9 +69,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isUnsafe holds for control characters, line and paragraph separators,
-// invisible format characters (bidi controls among them) and U+FFFD, which
-// hides what was there.
+// isUnsafe holds for control characters, line and paragraph separators and
+// invisible format characters (bidi controls among them).
 func isUnsafe(r rune) bool {
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
 }

@@ -25,7 +25,7 @@ func Blind(meta map[string]host.Meta) []string {
 		mend   string
 	}{
 		{host.AspectStat, "processes could not be read at all", "Is /proc mounted with hidepid? Run as root or give CAP_SYS_PTRACE."},
-		{host.AspectExe, "processes hide which program they run", "Run as root or give CAP_SYS_PTRACE."},
+		{host.AspectExe, "processes hide which program they run", "Run as root or give CAP_SYS_PTRACE; one that holds more capabilities than the exporter stays closed."},
 		{host.AspectCgroup, "processes could not be read in full (user, cgroup)", "Run as root or give CAP_SYS_PTRACE."},
 		{host.AspectFd, "processes hide which sockets they own", "Run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."},
 		{host.AspectTemp, "directories could not be searched", "Run as root or give CAP_DAC_READ_SEARCH."},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,13 +39,11 @@ type Options struct {
 	Files   *files.Sensor
 	Sockets *sockets.Sensor
 
-	FilesInterval   time.Duration // between full scans; changes wake it earlier
-	SocketsInterval time.Duration
-	Hold            time.Duration
-	OwnPID          int
-	Config          func() *config.Config
-	Observe         func(sensor string, took time.Duration) // called after each sample
-	Logger          log.Logger
+	Hold    time.Duration
+	OwnPID  int
+	Config  func() *config.Config
+	Observe func(sensor string, took time.Duration) // called after each sample
+	Logger  log.Logger
 }
 
 // Watch is a running set of sensors.
@@ -100,14 +99,10 @@ func (w *Watch) Meta() map[string]host.Meta {
 		meta[SensorProcess] = s.Meta
 	}
 	if s := w.Files(); s != nil {
-		m := s.Meta
-		m.Interval = w.options.FilesInterval
-		meta[SensorFiles] = m
+		meta[SensorFiles] = s.Meta
 	}
 	if s := w.Sockets(); s != nil {
-		m := s.Meta
-		m.Interval = w.options.SocketsInterval
-		meta[SensorSockets] = m
+		meta[SensorSockets] = s.Meta
 	}
 	return meta
 }
@@ -128,30 +123,63 @@ func (w *Watch) complete() bool {
 func (w *Watch) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	o := &w.options
+	changed := make(chan struct{}, 1) // it is time to look at the files
 	if o.Process != nil {
 		group.Go(func() {
 			// The sensor measures its cost by the time of its thread.
 			runtime.LockOSThread()
-			w.loop(ctx, SensorProcess, nil, o.Process.Sample, func() time.Duration { return o.Process.Snapshot().Interval })
+			w.loop(ctx, SensorProcess, nil, o.Process.Sample, func() time.Duration {
+				if startedOrEnded(w.Files(), w.Processes()) {
+					wake(changed)
+				}
+				return o.Process.Snapshot().Interval
+			})
 		})
 	}
 	if o.Sockets != nil {
 		group.Go(func() {
-			w.loop(ctx, SensorSockets, nil, o.Sockets.Sample, func() time.Duration { return o.SocketsInterval })
+			w.loop(ctx, SensorSockets, nil, o.Sockets.Sample, func() time.Duration { return o.Sockets.Snapshot().Interval })
 		})
 	}
 	if o.Files != nil {
-		changed := make(chan struct{}, 1)
 		group.Go(func() {
 			if err := o.Files.Watch(ctx, changed); err != nil {
 				level.Warn(o.Logger).Log("msg", "files are only looked at periodically", "err", err)
 			}
 		})
 		group.Go(func() {
-			w.loop(ctx, SensorFiles, changed, o.Files.Sample, func() time.Duration { return o.FilesInterval })
+			w.loop(ctx, SensorFiles, changed, o.Files.Sample, func() time.Duration { return o.Files.Snapshot().Interval })
 		})
 	}
 	group.Wait()
+}
+
+// startedOrEnded tells whether a suspicious file runs and is not said to, or the
+// other way round: the process sample that shows it came after the scan.
+func startedOrEnded(files *host.FileSnapshot, processes *host.ProcessSnapshot) bool {
+	if files == nil || len(files.Files) == 0 {
+		return false
+	}
+	runs := make(map[host.FileID]bool, len(files.Files))
+	for i := range files.Files {
+		runs[files.Files[i].ID] = false
+	}
+	for i := range processes.Processes {
+		id := processes.Processes[i].ExeFile
+		if _, ok := runs[id]; ok {
+			runs[id] = true
+		}
+	}
+	return slices.ContainsFunc(files.Files, func(file host.File) bool {
+		return runs[file.ID] != (file.Reason == host.FileRunning)
+	})
+}
+
+func wake(sleeper chan<- struct{}) {
+	select {
+	case sleeper <- struct{}{}:
+	default: // it wakes already
+	}
 }
 
 // loop samples at once and then after each interval or wake-up. A sample that

@@ -1,0 +1,64 @@
+package detect
+
+import (
+	"testing"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// idleInMemory is a program in memory that has done nothing for an hour.
+func idleInMemory(p *host.Process) {
+	p.Comm, p.Exe, p.Origin = "agent", "/memfd:agent", host.OriginMemfd
+}
+
+func severityOf(t *testing.T, s *host.Snapshot, pid int) (host.Severity, *host.Suspect) {
+	t.Helper()
+	for _, f := range evaluate(t, s, Policy{}) {
+		if f.Suspect != nil && f.Suspect.Process.PID == pid {
+			return f.Severity, f.Suspect
+		}
+	}
+	t.Fatalf("pid %d was not found", pid)
+	return "", nil
+}
+
+// TestIdleKeeperInMemory: being idle excuses nobody who starts a miner.
+func TestIdleKeeperInMemory(t *testing.T) {
+	t.Parallel()
+	keeper := process(20, idleInMemory)
+	miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, host.OriginMemfd)))
+	s := snapshotOf(keeper, miner)
+	if severity, _ := severityOf(t, s, 20); severity != host.Critical {
+		t.Errorf("the keeper is %s", severity)
+	}
+	if _, suspect := severityOf(t, s, 30); suspect.Guardian == nil || suspect.Guardian.PID != 20 {
+		t.Errorf("guardian %+v", suspect.Guardian)
+	}
+}
+
+// TestAgentAboveTheDoorIsNoKeeper is the twin: the agent started the service
+// that the miner came in by, and shares the cgroup with both.
+func TestAgentAboveTheDoorIsNoKeeper(t *testing.T) {
+	t.Parallel()
+	agent := process(20, idleInMemory)
+	service := process(25, func(p *host.Process) {
+		p.Exe = "/usr/bin/java"
+		p.Parent = &host.Ancestor{Identity: agent.Identity, Exe: agent.Exe, Origin: agent.Origin}
+	})
+	miner := process(30, func(p *host.Process) {
+		inTemp("/tmp/kdevtmpfsi")(p)
+		p.Parent = &host.Ancestor{Identity: service.Identity, Exe: service.Exe, Origin: service.Origin, Parent: service.Parent}
+		p.Started = noon
+	})
+	s := snapshotOf(agent, service, miner)
+	s.Sockets = &host.SocketSnapshot{Sockets: []host.Socket{{
+		Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: service.Identity,
+		OwnerExe: service.Exe, App: "flink", Confidence: host.ConfidenceEvidence,
+	}}}
+	if severity, _ := severityOf(t, s, 20); severity != host.Info {
+		t.Errorf("the agent is %s", severity)
+	}
+	if _, suspect := severityOf(t, s, 30); suspect.Guardian != nil || suspect.Entry == nil || suspect.Entry.PID != 25 {
+		t.Errorf("guardian %+v, entry %+v", suspect.Guardian, suspect.Entry)
+	}
+}
