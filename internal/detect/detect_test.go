@@ -71,6 +71,11 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 	t.Parallel()
 	goTool := process(900, func(p *host.Process) { p.Comm, p.Exe, p.Origin = "go", "/usr/local/go/bin/go", host.OriginLocal })
 	stolenTool := process(901, all(inTemp("/tmp/go"), func(p *host.Process) { p.Comm = "go" }))
+	shim := process(902, func(p *host.Process) { p.Exe = "/usr/bin/containerd-shim-runc-v2" })
+	runc := func(p *host.Process) {
+		p.Comm, p.Exe, p.Origin = "runc:[2:INIT]", "/memfd:runc_cloned:/proc/self/exe", host.OriginMemfd
+	}
+	fresh := func(p *host.Process) { p.Started, p.CPUSeconds = noon.Add(-time.Minute), 0.1 }
 	hash := strings.Repeat("ab", 32)
 	for _, test := range []struct {
 		name     string
@@ -122,9 +127,9 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 		}), RuleMemfdExecutable, host.Warning, "/memfd:x"},
 		{"twin: an agent's idle copy of itself", process(10, func(p *host.Process) { p.Exe, p.Origin = "/memfd:sealed", host.OriginMemfd }), RuleMemfdExecutable, host.Info, "idle"},
 		{"not exempt: it wakes up", process(10, func(p *host.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", host.OriginMemfd, 0.2 }), RuleMemfdExecutable, host.Warning, ""},
-		{"twin: runc", process(10, func(p *host.Process) {
-			p.Comm, p.Exe, p.Origin = "runc:[2:INIT]", "/memfd:runc_cloned:/proc/self/exe", host.OriginMemfd
-		}), RuleMemfdExecutable, host.Info, "container runtime"},
+		{"twin: runc", process(10, all(fresh, runc, childOf(shim, host.OriginSystem))), RuleMemfdExecutable, host.Info, "container runtime"},
+		{"not exempt: called runc", process(10, all(fresh, runc)), RuleMemfdExecutable, host.Warning, "runc_cloned"},
+		{"not exempt: a container that burns", process(10, all(fresh, runc, childOf(shim, host.OriginSystem), busy, func(p *host.Process) { p.CPUSeconds = 240 })), RuleMemfdExecutable, host.Critical, ""},
 
 		{"twin: training", process(10, all(func(p *host.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *host.Process) { p.Cores = 16 })), RuleSustainedCPU, host.Info, "16.0 cores"},
 		{"twin: compile", process(10, all(func(p *host.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *host.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},

@@ -12,6 +12,7 @@ import (
 const (
 	dormantAge   = 10 * time.Minute // as DefaultHold: nobody is warned for less
 	dormantCores = 0.01             // over its whole life, and now
+	setUpSeconds = 5                // of CPU; to set a container up takes less than one
 )
 
 // Allow is an entry of the user's allow list. Every field that is set must
@@ -46,7 +47,8 @@ func buildTools() []string {
 	}
 }
 
-// containerTools copy themselves into a memfd (CVE-2019-5736) and end soon.
+// containerTools run from a copy of themselves in memory (CVE-2019-5736) while
+// they set a container up.
 func containerTools() []string {
 	return []string{"runc", "crun", "youki", "containerd-shim-runc-v2", "containerd", "dockerd", "podman", "conmon", "buildah"}
 }
@@ -61,7 +63,7 @@ func exempt(p *host.Process, list []Allow) (why string, allowed bool) {
 			return "it is on the allow list of the configuration", true
 		}
 	}
-	if p.Origin == host.OriginMemfd && contains(containerTools(), strings.SplitN(p.Comm, ":", 2)[0]) {
+	if p.Origin == host.OriginMemfd && p.CPUSeconds < setUpSeconds && isSettingUp(p) {
 		return "a container runtime runs from a copy of itself", false
 	}
 	if strings.HasPrefix(p.Exe, "/tmp/.mount_") && p.Parent != nil && installed(p.Parent) && p.Parent.User == p.User {
@@ -73,6 +75,17 @@ func exempt(p *host.Process, list []Allow) (why string, allowed bool) {
 		}
 	}
 	return "", false
+}
+
+// isSettingUp holds for a program in memory that a container tool started, or
+// that such a program started.
+func isSettingUp(p *host.Process) bool {
+	for a := p.Parent; a != nil; a = a.Parent {
+		if a.Origin != host.OriginMemfd {
+			return installed(a) && contains(containerTools(), path.Base(a.Exe))
+		}
+	}
+	return false
 }
 
 // dormant holds for a program in memory that all but never ran: agents and
