@@ -25,12 +25,13 @@ const (
 
 // incident is the replica at work, and all that watches it.
 type incident struct {
-	whole    *testing.T // outlives the parts
-	exporter exporter
-	before   metrics // before it began
-	hook     *webhook
-	door     *process
-	suspect  string // id of the burner
+	whole      *testing.T // outlives the parts
+	exporter   exporter
+	before     metrics // before it began
+	hook       *webhook
+	prometheus string // its address
+	door       *process
+	suspect    string // id of the burner
 }
 
 // TestIncident replays the infection on this host, with harmless programs under
@@ -47,6 +48,7 @@ func TestIncident(t *testing.T) {
 		{"scan names both and exits 2", scanNamesBoth},
 		{"status page names the suspect", pageNamesSuspect},
 		{"respawn after a kill is one suspect", respawnIsOneSuspect},
+		{"dashboards show it", dashboardsShowTheIncident},
 		{"another name is the same suspect", renameIsOneSuspect},
 		{"all stopped resolves", stoppedResolves},
 	} {
@@ -61,7 +63,7 @@ func TestIncident(t *testing.T) {
 func exporterAndReplica(t *testing.T) *incident {
 	t.Helper()
 	running := &incident{whole: t, exporter: startExporter(t)}
-	running.hook, _ = startMonitoring(t, running.exporter)
+	running.hook, running.prometheus = startMonitoring(t, running.exporter)
 	running.before = scrape(t, running.exporter.url)
 
 	// The door lies where services lie. A copy in a temporary directory would
