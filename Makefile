@@ -47,12 +47,14 @@ run: build ## Build and run the exporter on this host, at http://localhost:10042
 	exec $(BINARY)
 
 .PHONY: test
-test: ## Install what tests need, then run lint, unit tests and rule tests
+test: ## Install what tests need, then run every check and every test
 	$(MAKE) --no-print-directory test-tools
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory vulnerabilities
 	$(MAKE) --no-print-directory unit
 	$(MAKE) --no-print-directory rules
+	$(MAKE) --no-print-directory e2e
+	$(MAKE) --no-print-directory image-check
 	$(call heading,all passed)
 
 .PHONY: test-tools
@@ -87,13 +89,18 @@ bench: ## Run the benchmarks
 
 # With the oldest promtool that is meant to do, Debian 12's, and the newest.
 .PHONY: rules
-rules: ## Check and test the alert rules with promtool
+rules: e2e-tools ## Check and test the alert rules with promtool, and the example for Alertmanager
 	$(call heading,alert rules)
-	@for promtool in promtool; do \
+	@for promtool in promtool "$$E2E_BIN/promtool"; do \
 	  "$$promtool" --version | head -n 1; \
 	  "$$promtool" check rules --lint=all --lint-fatal alerts/*.rules.yml; \
-	  find alerts -name '*test*.yml' -print0 | xargs -0 --no-run-if-empty "$$promtool" test rules; \
+	  "$$promtool" test rules alerts/*.rules.test.yml; \
 	done
+	@amtool check-config alerts/alertmanager.yml
+	@while read -r severity receiver; do \
+	  amtool config routes test --config.file=alerts/alertmanager.yml --verify.receivers="$$receiver" \
+	    alertname=CryptojackMinerFound severity="$$severity" instance=host job=cryptojack; \
+	done <<<$$'critical page\nwarning ticket\ninfo nobody'
 
 .PHONY: e2e
 e2e: e2e-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser
@@ -101,7 +108,7 @@ e2e: e2e-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alert
 	mkdir -p "$$E2E_BIN/tmp"
 	cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES') .
 
-# Prometheus needs two minutes; it is built again only for another version.
+# Prometheus takes two minutes to build; it is built again only for another version.
 .PHONY: e2e-tools
 e2e-tools: ## Build what the end-to-end tests run
 	$(call heading,end-to-end tools)
