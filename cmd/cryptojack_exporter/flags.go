@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"path"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -116,6 +119,10 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	return o, exitOK, false
 }
 
+// telemetryPath is what the metrics may be served at: an HTTP mux takes other
+// characters for patterns, and /-/ is the lifecycle's.
+var telemetryPath = regexp.MustCompile(`^/[A-Za-z0-9_.][A-Za-z0-9_./-]*$`)
+
 // check refuses values that no flag type can refuse.
 func (o *options) check() error {
 	for _, interval := range []struct {
@@ -134,12 +141,12 @@ func (o *options) check() error {
 		}
 	}
 	switch {
-	case o.cpuBudget <= 0 || o.cpuBudget > 1:
+	case !(o.cpuBudget > 0 && o.cpuBudget <= 1): // NaN is neither
 		return fmt.Errorf("--process.cpu-budget: %g is not above 0 and at most 1", o.cpuBudget)
 	case o.maxRequests < 0:
 		return fmt.Errorf("--web.max-requests: %d is less than 0", o.maxRequests)
-	case len(o.telemetryPath) < 2 || o.telemetryPath[0] != '/':
-		return fmt.Errorf("--web.telemetry-path: %q does not begin with / or is the status page", o.telemetryPath)
+	case !telemetryPath.MatchString(o.telemetryPath), path.Clean(o.telemetryPath) != o.telemetryPath, strings.HasPrefix(o.telemetryPath, "/api/"), strings.HasPrefix(o.telemetryPath, "/debug/"):
+		return fmt.Errorf("--web.telemetry-path: %q is not like /metrics: a plain path that no other page has", o.telemetryPath)
 	case o.command == commandScan && o.scanFor <= 0:
 		return fmt.Errorf("--for: %s is not above 0", o.scanFor)
 	}

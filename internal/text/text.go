@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,8 +24,13 @@ func Escape(s string) string {
 	if isPlain(s) {
 		return s
 	}
+	return escape(s, math.MaxInt)
+}
+
+// escape stops after limit bytes or a few more.
+func escape(s string, limit int) string {
 	var b strings.Builder
-	for i := 0; i < len(s); {
+	for i := 0; i < len(s) && b.Len() < limit; {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
@@ -45,7 +51,10 @@ func Escape(s string) string {
 // a character and ends in `~` and 6 hex digits of the SHA-256 of the whole, so
 // that two long values stay two.
 func Label(s string) string {
-	escaped := Escape(s)
+	if len(s) <= LabelBytes && isPlain(s) {
+		return s
+	}
+	escaped := escape(s, LabelBytes+1)
 	if len(escaped) <= LabelBytes {
 		return escaped
 	}
@@ -72,5 +81,8 @@ func isPlain(s string) bool {
 // isUnsafe holds for control characters, line and paragraph separators and
 // invisible format characters (bidi controls among them).
 func isUnsafe(r rune) bool {
+	if r >= ' ' && r <= '~' {
+		return false
+	}
 	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
 }

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// lockedBuffer takes the log of a server while a test reads it.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// server is the whole program as it serves a test.
+type server struct {
+	url string
+	log *lockedBuffer
+}
+
+// start runs the program on this machine's /proc and an empty root directory
+// until the test ends, and waits until it is ready.
+func start(t *testing.T, arguments ...string) server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := server{url: "http://" + address, log: &lockedBuffer{}}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"--web.listen-address=" + address, "--path.rootfs=" + t.TempDir()}, arguments...), io.Discard, s.log)
+	}()
+	t.Cleanup(func() {
+		stop()
+		if code := <-ended; code != exitOK {
+			t.Errorf("the server ended with %d:\n%s", code, s.log)
+		}
+	})
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if status, _, err := s.request(http.MethodGet, "/-/ready"); err == nil && status == http.StatusOK {
+			return s
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("not ready after 30 s:\n%s", s.log)
+		}
+	}
+}
+
+func (s server) request(method, path string) (int, string, error) {
+	request, err := http.NewRequestWithContext(context.Background(), method, s.url+path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	return response.StatusCode, string(body), err
+}
+
+// expect asks and compares the status; it returns the body.
+func (s server) expect(t *testing.T, method, path string, want int) string {
+	t.Helper()
+	status, body, err := s.request(method, path)
+	if err != nil || status != want {
+		t.Errorf("%s %s: %d, %v, want %d: %.200s", method, path, status, err, want, body)
+	}
+	return body
+}
+
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--web.disable-exporter-metrics")
+	for path, want := range map[string]string{
+		"/":                "<title>",
+		"/metrics":         "\ncryptojack_cpus ",
+		"/api/v1/findings": `"schema_version": 1`,
+		"/-/healthy":       "healthy",
+	} {
+		if body := s.expect(t, http.MethodGet, path, http.StatusOK); !strings.Contains(body, want) {
+			t.Errorf("%s does not hold %q: %.300s", path, want, body)
+		}
+	}
+	if metrics := s.expect(t, http.MethodGet, "/metrics", http.StatusOK); strings.Contains(metrics, "\ngo_") || strings.Contains(metrics, "\npromhttp_") {
+		t.Error("--web.disable-exporter-metrics left metrics of the exporter's own")
+	}
+	s.expect(t, http.MethodGet, "/favicon.ico", http.StatusNotFound)
+	s.expect(t, http.MethodGet, "/debug/pprof/", http.StatusNotFound)
+	if body := s.expect(t, http.MethodPost, "/-/reload", http.StatusForbidden); !strings.Contains(body, "--web.enable-lifecycle") {
+		t.Errorf("the refusal does not say how to allow it: %s", body)
+	}
+}
+
+func TestSwitches(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--no-collector.files", "--no-collector.sockets", "--no-collector.services", "--no-collector.findings",
+		"--no-collector.respawn", "--web.telemetry-path=/m", "--web.enable-pprof")
+	metrics := s.expect(t, http.MethodGet, "/m", http.StatusOK)
+	for _, gone := range []string{"suspicious_files", "listening_sockets", "exposed_services", "findings", "origin_respawns_total"} {
+		if strings.Contains(metrics, "\ncryptojack_"+gone) {
+			t.Errorf("cryptojack_%s is there although its collector is off", gone)
+		}
+	}
+	if !strings.Contains(metrics, "\ncryptojack_cpus ") || !strings.Contains(metrics, "\ngo_goroutines ") {
+		t.Error("what is on is not there")
+	}
+	s.expect(t, http.MethodGet, "/debug/pprof/", http.StatusOK)
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yml")
+	write := func(content string) {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watched := func(directory string) string { return "\ncryptojack_suspicious_files{directory=\"" + directory + "\"" }
+	write("directories: [/first]\n")
+	s := start(t, "--config.file="+file, "--web.enable-lifecycle", "--files.interval=1s")
+	s.expect(t, http.MethodGet, "/-/reload", http.StatusMethodNotAllowed)
+
+	write("directoris: [/second]\n")
+	if body := s.expect(t, http.MethodPost, "/-/reload", http.StatusInternalServerError); !strings.Contains(body, "directoris") {
+		t.Errorf("the error does not name the mistake: %s", body)
+	}
+	metrics := s.expect(t, http.MethodGet, "/metrics", http.StatusOK)
+	if !strings.Contains(metrics, "\ncryptojack_config_last_reload_successful 0\n") || !strings.Contains(metrics, watched("/first")) {
+		t.Error("an invalid file did not leave the configuration as it was, or that is no metric")
+	}
+
+	write("directories: [/second]\n")
+	s.expect(t, http.MethodPost, "/-/reload", http.StatusOK)
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		metrics = s.expect(t, http.MethodGet, "/metrics", http.StatusOK)
+		if strings.Contains(metrics, watched("/second")) && !strings.Contains(metrics, watched("/first")) {
+			break
+		}
+		if time.Since(began) > 20*time.Second {
+			t.Fatal("the new directories are not watched")
+		}
+	}
+	if !strings.Contains(metrics, "\ncryptojack_config_last_reload_successful 1\n") {
+		t.Error("the reload is not told as successful")
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	empty := t.TempDir()
+	for _, test := range []struct {
+		name      string
+		arguments []string
+		code      int
+		says      string
+	}{
+		{"unknown flag", []string{"--nonsense"}, exitFailure, "--nonsense"},
+		{"unknown flag of scan", []string{"scan", "--nonsense"}, exitUnknown, "--nonsense"},
+		{"no time", []string{"scan", "--for=0s"}, exitUnknown, "--for"},
+		{"no interval", []string{"--process.interval=1ms"}, exitFailure, "--process.interval"},
+		{"budget", []string{"--process.cpu-budget=2"}, exitFailure, "--process.cpu-budget"},
+		{"not a number", []string{"--process.cpu-budget=NaN"}, exitFailure, "--process.cpu-budget"},
+		{"path is the page's", []string{"--web.telemetry-path=/"}, exitFailure, "--web.telemetry-path"},
+		{"path is an endpoint's", []string{"--web.telemetry-path=/-/ready"}, exitFailure, "--web.telemetry-path"},
+		{"path is a pattern", []string{"--web.telemetry-path=/{x"}, exitFailure, "--web.telemetry-path"},
+		{"path is not clean", []string{"--web.telemetry-path=/a/../b"}, exitFailure, "--web.telemetry-path"},
+		{"no such configuration", []string{"--config.file=" + empty + "/none.yml"}, exitFailure, "none.yml"},
+		{"everything is off", []string{"scan", "--no-collector.process", "--no-collector.respawn", "--no-collector.findings", "--no-collector.files", "--no-collector.sockets", "--no-collector.services"}, exitUnknown, "nothing to look at"},
+		{"no procfs", []string{"scan", "--for=100ms", "--path.procfs=" + empty}, exitUnknown, "--path.procfs"},
+		{"port in use", []string{"--web.listen-address=" + taken.Addr().String(), "--path.rootfs=" + empty}, exitFailure, "in use"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr lockedBuffer
+			if code := run(context.Background(), test.arguments, &stdout, &stderr); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if !strings.Contains(stderr.String(), test.says) {
+				t.Errorf("stderr does not say %q: %s", test.says, stderr.String())
+			}
+		})
+	}
+}
+
+func TestConfigCheck(t *testing.T) {
+	t.Parallel()
+	var stderr lockedBuffer
+	if code := run(context.Background(), []string{"--config.check"}, io.Discard, &stderr); code != exitOK {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// fakeHost writes a /proc of one process besides pid 1, and returns the flags
+// that make it the host.
+func fakeHost(t *testing.T, exe string) []string {
+	t.Helper()
+	proc := t.TempDir()
+	write := func(name, content string) {
+		path := filepath.Join(proc, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("stat", "cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nbtime 1700000000\n")
+	for pid, program := range map[int]string{1: "/usr/lib/systemd/systemd", 812: exe} {
+		directory := fmt.Sprint(pid, "/")
+		write(directory+"stat", fmt.Sprintf("%d (%.15s) S %d 0 0 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 100 4096 10"+strings.Repeat(" 0", 28)+"\n",
+			pid, filepath.Base(program), min(1, pid-1)))
+		write(directory+"status", fmt.Sprintf("Name:\tx\nPid:\t%d\nTgid:\t%d\nNSpid:\t%d\nUid:\t0\t0\t0\t0\n", pid, pid, pid))
+		write(directory+"cmdline", program+"\x00")
+		write(directory+"cgroup", "0::/\n")
+		for _, table := range []string{"tcp", "udp"} {
+			write(directory+"net/"+table, "  sl  local_address rem_address   st\n")
+		}
+		if err := os.MkdirAll(filepath.Join(proc, directory, "fd"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(program, filepath.Join(proc, directory, "exe")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []string{"--path.procfs=" + proc, "--path.rootfs=" + t.TempDir()}
+}
+
+// TestScan holds the exit codes, and the first word and the first suspect of the
+// report.
+func TestScan(t *testing.T) {
+	t.Parallel()
+	for exe, want := range map[string]struct {
+		code  int
+		first string
+	}{
+		"/usr/bin/worker": {0, "OK:"},
+		"/tmp/worker":     {1, "WARNING:"},
+		"/opt/kinsing":    {2, "CRITICAL:"},
+	} {
+		t.Run(exe, func(t *testing.T) {
+			t.Parallel()
+			for _, format := range []string{formatText, formatJSON} {
+				var stdout, stderr lockedBuffer
+				arguments := append([]string{"scan", "--for=300ms", "--format=" + format}, fakeHost(t, exe)...)
+				if code := run(context.Background(), arguments, &stdout, &stderr); code != want.code {
+					t.Errorf("%s: exit code %d, want %d: %s%s", format, code, want.code, &stdout, &stderr)
+				}
+				if format == formatText && !strings.HasPrefix(stdout.String(), want.first) {
+					t.Errorf("the report begins %.100q, want %s", stdout.String(), want.first)
+				}
+				if want.code > 0 && !strings.Contains(stdout.String(), exe) {
+					t.Errorf("the report does not name %s: %s", exe, &stdout)
+				}
+				if stderr.String() != "" {
+					t.Errorf("stderr: %s", &stderr)
+				}
+			}
+		})
+	}
+}
+
+// TestInterruptedScan: whoever stops a scan still gets its report.
+func TestInterruptedScan(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	var stdout, stderr lockedBuffer
+	code := run(ctx, append([]string{"scan", "--for=1h"}, fakeHost(t, "/usr/bin/worker")...), &stdout, &stderr)
+	if code != exitOK && code != exitUnknown {
+		t.Errorf("exit code %d", code)
+	}
+	if stdout.String() == "" {
+		t.Errorf("no report: %s", &stderr)
+	}
+}
