@@ -255,9 +255,12 @@ func (w *Watch) log(before, current *host.Findings) {
 		level.Warn(w.options.Logger).Log("msg", "finding", "severity", finding.Severity, "rule", finding.Rule,
 			"technique", finding.Technique, "title", finding.Title, "id", finding.ID)
 	}
-	still := severities(current)
+	still, ended := severities(current), 0
 	for id, severity := range known {
-		if _, ok := still[id]; !ok && severity != host.Info {
+		if _, ok := still[id]; ok || severity == host.Info {
+			continue
+		}
+		if ended++; ended <= loggedFindings {
 			level.Info(w.options.Logger).Log("msg", "finding ended", "severity", severity, "id", id)
 		}
 	}
