@@ -40,7 +40,7 @@ func busy(p *host.Process) { p.Cores = 4 }
 func childOf(parent host.Process, tool host.Origin) func(*host.Process) {
 	return func(p *host.Process) {
 		p.PPID = parent.PID
-		p.Parent = &host.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool}
+		p.Parent = &host.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool, Started: parent.Started}
 	}
 }
 
@@ -248,6 +248,57 @@ func TestGuardianByCgroup(t *testing.T) {
 	}
 	if g := find(); g != nil {
 		t.Errorf("the root cgroup made a guardian: %+v", g)
+	}
+}
+
+// TestSiblingsThatAreNoKeepers: twins of the keeper in the cgroup, each unlike
+// it in one thing.
+func TestSiblingsThatAreNoKeepers(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*host.Process){
+		"the keeper itself":    nil,
+		"another user":         func(p *host.Process) { p.UID = 1001 },
+		"older than the door":  func(p *host.Process) { p.Started = noon.Add(-25 * time.Hour) },
+		"younger":              func(p *host.Process) { p.Started = noon },
+		"an AppImage":          func(p *host.Process) { p.Exe, p.Parent.Origin = "/tmp/.mount_x/AppRun", host.OriginHome },
+		"on the allow list":    func(p *host.Process) { p.Exe = "/tmp/allowed" },
+		"an agent's idle copy": func(p *host.Process) { p.Exe, p.Origin = "/memfd:agent", host.OriginMemfd },
+	} {
+		s := incident()
+		s.Processes.Respawns = map[string]host.Respawn{}
+		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		miner.PPID, miner.Parent = 1, keeper.Parent // double-forked
+		if change != nil {
+			parent := *keeper.Parent
+			parent.User = keeper.User
+			keeper.Parent = &parent
+			change(keeper)
+		}
+		for _, f := range evaluate(t, s, Policy{Allow: []Allow{{Path: "/tmp/allowed"}}}) {
+			if f.Suspect == nil || f.Suspect.Process.PID != miner.PID {
+				continue
+			}
+			if isKeeper := f.Suspect.Guardian != nil; isKeeper != (change == nil) {
+				t.Errorf("%s: guardian %+v", name, f.Suspect.Guardian)
+			}
+		}
+	}
+}
+
+// TestOneProgramUnderTwoNames: a keeper with the miner's own content is named as
+// such, and a miner that only forked is not.
+func TestOneProgramUnderTwoNames(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{"/var/tmp/kinsing": true, "/tmp/kdevtmpfsi": false} {
+		keeper := process(20, all(inTemp(path), func(p *host.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
+		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, host.OriginTemp), func(p *host.Process) { p.SHA256 = keeper.SHA256 }))
+		f := evaluate(t, snapshotOf(keeper, miner), Policy{})[0]
+		if g := f.Suspect.Guardian; (g != nil && g.PID == 20) != want {
+			t.Errorf("%s: guardian %+v", path, g)
+		}
+		if f.Suspect.Process.PID != 30 || !strings.Contains(f.Evidence[0], "kdevtmpfsi") {
+			t.Errorf("pid %d, evidence %q: not of the one that burns", f.Suspect.Process.PID, f.Evidence)
+		}
 	}
 }
 

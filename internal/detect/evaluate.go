@@ -128,7 +128,7 @@ func fileFindings(s *host.FileSnapshot) []host.Finding {
 	for i := range s.Files {
 		file := s.Files[i]
 		finding := host.Finding{
-			ID: "file:" + file.Path, Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
+			ID: fileID(&file), Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
 			Remedy: []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		}
 		what := fmt.Sprintf("%s (user %s, changed %s", quote(file.Path), quote(file.User), file.Modified.UTC().Format("2006-01-02 15:04:05 MST"))
@@ -156,6 +156,8 @@ func fileFindings(s *host.FileSnapshot) []host.Finding {
 	}
 	return findings
 }
+
+func fileID(file *host.File) string { return "file:" + file.Path }
 
 // serviceFindings are about doors. What is called by its port alone is noted:
 // half of all proxies listen on 8081.

@@ -2,25 +2,39 @@ package detect
 
 import (
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
-const maxAncestors = 16
+const (
+	maxAncestors = 16
+	maxSiblings  = 1024 // looked at for one process
+)
+
+// cgroupUser is what a miner and its keeper share when no line of descent does.
+type cgroupUser struct {
+	cgroup string
+	uid    uint32
+}
 
 // lineage answers who started what in one snapshot.
 type lineage struct {
 	byIdentity map[host.Identity]*host.Process
-	byCgroup   map[string][]*host.Process // of suspicious origin only
+	siblings   map[cgroupUser][]*host.Process // of suspicious origin only, oldest first
 	listeners  map[host.Identity][]*host.Socket
 	respawns   map[string]host.Respawn
+	allow      []Allow
+	now        time.Time
 }
 
-func newLineage(s *host.Snapshot) *lineage {
+func newLineage(s *host.Snapshot, policy Policy) *lineage {
 	l := &lineage{
+		allow: policy.Allow, now: s.Time,
 		byIdentity: make(map[host.Identity]*host.Process, len(s.Processes.Processes)),
-		byCgroup:   map[string][]*host.Process{},
+		siblings:   map[cgroupUser][]*host.Process{},
 		listeners:  map[host.Identity][]*host.Socket{},
 		respawns:   s.Processes.Respawns,
 	}
@@ -30,8 +44,12 @@ func newLineage(s *host.Snapshot) *lineage {
 		// The root cgroup holds everything on a host without systemd: being in
 		// it together says nothing.
 		if isSuspiciousOrigin(p.Origin) && p.Cgroup != "" && p.Cgroup != "/" {
-			l.byCgroup[p.Cgroup] = append(l.byCgroup[p.Cgroup], p)
+			key := cgroupUser{p.Cgroup, p.UID}
+			l.siblings[key] = append(l.siblings[key], p)
 		}
+	}
+	for _, siblings := range l.siblings {
+		slices.SortStableFunc(siblings, func(a, b *host.Process) int { return a.Started.Compare(b.Started) })
 	}
 	if s.Sockets == nil {
 		return l
@@ -66,14 +84,14 @@ func (l *lineage) history(p *host.Process) host.Respawn {
 }
 
 // guardian finds what keeps a process alive, the surest first: an ancestor from
-// a suspicious place; a process from such a place in the same cgroup that was
-// there before it (what double-forks still shares the cgroup) and is no
-// ancestor: those were looked at; whoever started it more than once.
+// a suspicious place; a process from such a place that shares cgroup and user
+// (what double-forks still does); whoever started it more than once.
 func (l *lineage) guardian(p *host.Process) *host.Guardian {
 	suspect := p.Suspect()
 	// What stands above the door is not what the intruder left behind.
 	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
-		if living, ok := l.byIdentity[a.Identity]; ok && isSuspiciousOrigin(living.Origin) && living.Suspect() != suspect {
+		living, ok := l.byIdentity[a.Identity]
+		if ok && isSuspiciousOrigin(living.Origin) && (living.Suspect() != suspect || l.keepsItself(p, living)) {
 			relation := host.RelationAncestor
 			if a == p.Parent {
 				relation = host.RelationParent
@@ -81,17 +99,14 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 			return l.guardianOf(p, living, relation)
 		}
 	}
-	var first *host.Process
-	for _, sibling := range l.byCgroup[p.Cgroup] {
-		if sibling.Suspect() == suspect || !sibling.Started.Before(p.Started) || isAncestor(sibling, p) {
-			continue
+	siblings := l.siblings[cgroupUser{p.Cgroup, p.UID}]
+	for _, sibling := range siblings[:min(len(siblings), maxSiblings)] {
+		if !sibling.Started.Before(p.Started) {
+			break
 		}
-		if first == nil || sibling.Started.Before(first.Started) {
-			first = sibling
+		if sibling.Suspect() != suspect && l.mayKeep(sibling, p) {
+			return l.guardianOf(p, sibling, host.RelationCgroup)
 		}
-	}
-	if first != nil {
-		return l.guardianOf(p, first, host.RelationCgroup)
 	}
 	for _, starter := range l.history(p).Starters {
 		living, ok := l.byIdentity[starter.Identity]
@@ -106,6 +121,36 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 	return nil
 }
 
+// keepsItself holds for an ancestor with the same content that is more than a
+// miner that forked: it has another name, or started it again.
+func (l *lineage) keepsItself(p, ancestor *host.Process) bool {
+	return ancestor.Exe != p.Exe || l.starts(p, ancestor) > 1
+}
+
+// starts counts how often a process was seen to start a program.
+func (l *lineage) starts(p, starter *host.Process) int {
+	for _, known := range l.history(p).Starters {
+		if known.Identity == starter.Identity {
+			return known.Count
+		}
+	}
+	return 0
+}
+
+// mayKeep tells whether an older sibling in the cgroup can be what brought a
+// process: it was not there before the door that it came in by, and is not
+// expected there. Ancestors were looked at already.
+func (l *lineage) mayKeep(sibling, p *host.Process) bool {
+	if isAncestor(sibling, p) {
+		return false
+	}
+	if door := l.door(p); door != nil && sibling.Started.Before(door.Started) {
+		return false
+	}
+	why, _ := exempt(sibling, l.allow)
+	return why == "" && !dormant([]*host.Process{sibling}, l.now)
+}
+
 func isAncestor(older, p *host.Process) bool {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if a.Identity == older.Identity {
@@ -116,34 +161,38 @@ func isAncestor(older, p *host.Process) bool {
 }
 
 func (l *lineage) guardianOf(p, keeper *host.Process, relation host.Relation) *host.Guardian {
-	guardian := &host.Guardian{
+	return &host.Guardian{
 		Relation: relation, PID: keeper.PID, Comm: keeper.Comm, Exe: keeper.Exe, User: keeper.User, Unit: keeper.Unit,
+		Starts: l.starts(p, keeper),
 	}
-	for _, starter := range l.history(p).Starters {
-		if starter.Identity == keeper.Identity {
-			guardian.Starts = starter.Count
-		}
-	}
-	return guardian
 }
 
-// entry finds the door: the nearest ancestor that listens where others can
-// reach it. A socket that the catalogue knows goes before one that it does not.
-func (l *lineage) entry(p *host.Process) *host.Entry {
+// door is the nearest ancestor that listens where others can reach it, or nil.
+func (l *lineage) door(p *host.Process) *host.Ancestor {
 	for a := p.Parent; a != nil; a = a.Parent {
-		var door *host.Socket
-		for _, socket := range l.listeners[a.Identity] {
-			if door == nil || door.App == "" && socket.App != "" {
-				door = socket
-			}
-		}
-		if door != nil {
-			_, alive := l.byIdentity[a.Identity]
-			return &host.Entry{
-				App: door.App, Process: path.Base(a.Exe), PID: a.PID,
-				Address: door.Address, Port: door.Port, Alive: alive,
-			}
+		if len(l.listeners[a.Identity]) > 0 {
+			return a
 		}
 	}
 	return nil
+}
+
+// entry describes the door. A socket that the catalogue knows goes before one
+// that it does not.
+func (l *lineage) entry(p *host.Process) *host.Entry {
+	a := l.door(p)
+	if a == nil {
+		return nil
+	}
+	socket := l.listeners[a.Identity][0]
+	for _, other := range l.listeners[a.Identity] {
+		if socket.App == "" && other.App != "" {
+			socket = other
+		}
+	}
+	_, alive := l.byIdentity[a.Identity]
+	return &host.Entry{
+		App: socket.App, Process: path.Base(a.Exe), PID: a.PID,
+		Address: socket.Address, Port: socket.Port, Alive: alive,
+	}
 }

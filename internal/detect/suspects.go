@@ -32,7 +32,7 @@ type candidate struct {
 
 // suspects returns every program with a signal, the worst first.
 func suspects(s *host.Snapshot, policy Policy) []*candidate {
-	l := newLineage(s)
+	l := newLineage(s, policy)
 	candidates := gather(s, policy)
 	for _, c := range candidates {
 		c.complete(l, s.Time, policy)
@@ -66,8 +66,7 @@ func gather(s *host.Snapshot, policy Policy) map[string]*candidate {
 		if p.Origin == host.OriginKernel || p.PID == policy.OwnPID {
 			continue
 		}
-		signals := ownSignals(p, policy)
-		if len(signals) == 0 {
+		if len(ownSignals(p, policy)) == 0 {
 			continue
 		}
 		id := p.Suspect()
@@ -77,9 +76,6 @@ func gather(s *host.Snapshot, policy Policy) map[string]*candidate {
 			candidates[id] = c
 		}
 		c.instances = append(c.instances, p)
-		for _, signal := range signals {
-			c.add(signal)
-		}
 	}
 	return candidates
 }
@@ -114,6 +110,11 @@ func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
 		}
 		return a.PID < b.PID
 	})
+	for _, p := range c.instances {
+		for _, signal := range ownSignals(p, policy) {
+			c.add(signal) // of the instance that uses most, if it has it
+		}
+	}
 	first := c.instances[0]
 	c.suspect.Process = *first
 	c.suspect.Process.Ancestors = l.ancestors(first)

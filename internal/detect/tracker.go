@@ -47,7 +47,7 @@ func NewTracker(hold time.Duration) *Tracker {
 // finding's rule stays the one that it was raised by, and its severity falls
 // only when the evidence for it is older than the hold: alerts must not flap.
 func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings {
-	byPID := index(s.Processes)
+	byPID, running := index(s.Processes), runningFiles(s.Files)
 	for _, finding := range found {
 		kept, ok := t.active[finding.ID]
 		if !ok {
@@ -64,7 +64,7 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 	}
 	active := make([]host.Finding, 0, len(t.active))
 	for id, kept := range t.active {
-		if s.Time.Sub(kept.finding.LastSeen) > t.hold {
+		if s.Time.Sub(kept.finding.LastSeen) > t.hold || kept.finding.File != nil && running[id] {
 			delete(t.active, id)
 			continue
 		}
@@ -153,6 +153,21 @@ func index(s *host.ProcessSnapshot) map[int]*host.Process {
 		byPID[s.Processes[i].PID] = &s.Processes[i]
 	}
 	return byPID
+}
+
+// runningFiles are the findings that are over because the file runs: it is a
+// suspect now.
+func runningFiles(s *host.FileSnapshot) map[string]bool {
+	if s == nil {
+		return nil
+	}
+	ids := map[string]bool{}
+	for i := range s.Files {
+		if s.Files[i].Reason == host.FileRunning {
+			ids[fileID(&s.Files[i])] = true
+		}
+	}
+	return ids
 }
 
 // sortFindings puts the worst first, then the one that is known longest.

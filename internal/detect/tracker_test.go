@@ -104,3 +104,22 @@ func TestKeeperStaysKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestFileThatRunsIsNoIdleFile: the scan may come before the process sample that
+// shows the program; what it said then is over at once.
+func TestFileThatRunsIsNoIdleFile(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(DefaultHold)
+	file := host.File{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: host.FileKnownMiner, KnownMiner: true}
+	look := func(at time.Time) int {
+		s := &host.Snapshot{Time: at, Files: &host.FileSnapshot{Files: []host.File{file}}}
+		return len(tracker.Update(s, evaluate(t, s, Policy{})).Active)
+	}
+	if got := look(noon); got != 1 {
+		t.Fatalf("%d findings, want the file", got)
+	}
+	file.Reason = host.FileRunning
+	if got := look(noon.Add(time.Second)); got != 0 {
+		t.Errorf("%d findings about a file that is said not to run and does", got)
+	}
+}
