@@ -27,6 +27,7 @@ type entry struct {
 	counted       bool      // it began after the exporter did
 	dead          bool      // a zombie: it ended and was not waited for
 	unreadable    bool      // the failure to read exe was counted
+	partial       bool      // user or cgroup could not be read
 	seen          int       // the sample that last saw it
 }
 

@@ -100,6 +100,9 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	process.CPUSeconds = e.used
 	process.Cores, process.CoresSpan = e.window.mean(p.now, e.used)
 	p.identify(e, proc, stat, !known)
+	if process.Origin != host.OriginKernel {
+		p.saw(host.AspectCgroup, !e.partial)
+	}
 	if stat.State == "Z" && stat.NumThreads <= 1 && !e.dead {
 		p.died(e)
 	}
@@ -165,7 +168,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 	if err != nil && gone(err) && !isNew {
 		return
 	}
-	p.saw(host.AspectCgroup, err == nil)
+	e.partial = err != nil && !gone(err)
 	process.Argv, process.UID, process.Cgroup, process.Namespace = found.argv, found.uid, found.cgroup, found.namespace
 	process.User = s.options.UserName(found.uid)
 	process.Unit, process.Container = unitOf(found.cgroup), containerOf(found.cgroup)

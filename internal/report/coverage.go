@@ -65,7 +65,7 @@ func (r *Report) aspects() []aspectShare {
 		{Aspect: host.AspectFd, Title: "Owners of sockets"},
 		{Aspect: host.AspectCgroup, Title: "Users and cgroups"},
 		{Aspect: host.AspectTemp, Title: "Directories that could be searched"},
-		{Aspect: host.AspectNetns, Title: "Network namespaces"},
+		{Aspect: host.AspectNetns, Title: "Socket tables that could be read"},
 	} {
 		seen := false
 		for _, sensor := range r.sensors() {

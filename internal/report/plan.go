@@ -196,6 +196,28 @@ func (p *planner) removePrograms(suspects []*host.Suspect) []string {
 	var commands []string
 	for _, suspect := range suspects {
 		commands = appendNew(commands, p.removeProgram(&suspect.Process)...)
+		for _, pid := range suspect.PIDs { // the same content may run under other names
+			if process := p.report.process(pid); process != nil && pid != suspect.Process.PID && process.SHA256 == suspect.Process.SHA256 {
+				commands = appendNew(commands, p.removeProgram(process)...)
+			}
+		}
+		if suspect.Process.Origin != host.OriginSystem && suspect.Process.Origin != host.OriginLocal { // of python3 there are good copies
+			commands = appendNew(commands, p.removeCopies(suspect.Process.SHA256)...)
+		}
+	}
+	return commands
+}
+
+// removeCopies names what removes the files with a suspect's content.
+func (p *planner) removeCopies(sha256 string) []string {
+	if sha256 == "" || p.report.Snapshot.Files == nil {
+		return nil
+	}
+	var commands []string
+	for i := range p.report.Snapshot.Files.Files {
+		if file := &p.report.Snapshot.Files.Files[i]; file.SHA256 == sha256 {
+			commands = append(commands, "rm -- "+shellQuote(file.Path))
+		}
 	}
 	return commands
 }

@@ -53,6 +53,7 @@ func TestPlanDoesNoHarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := incident()
+			r.Snapshot.Files = nil // copies are TestPlanRemovesEveryCopy's
 			test.change(r.Findings.Active[0].Suspect)
 			var all strings.Builder
 			for _, step := range Plan(r) {
@@ -65,6 +66,39 @@ func TestPlanDoesNoHarm(t *testing.T) {
 				t.Errorf("%q is in\n%s", test.forbid, all.String())
 			}
 		})
+	}
+}
+
+// TestPlanRemovesEveryCopy: one content may run, and lie, under many names.
+func TestPlanRemovesEveryCopy(t *testing.T) {
+	t.Parallel()
+	r := incident()
+	suspect := r.Findings.Active[0].Suspect
+	sum := strings.Repeat("6e", 32)
+	suspect.Process.SHA256, suspect.PIDs = sum, []int{4711, 4712, 4713}
+	r.Snapshot.Processes = &host.ProcessSnapshot{Processes: []host.Process{
+		suspect.Process,
+		{Identity: host.Identity{PID: 4712}, Exe: "/opt/x/worker", SHA256: sum, Origin: host.OriginLocal},
+		{Identity: host.Identity{PID: 4713}, Exe: "/home/alice/reused-pid", SHA256: strings.Repeat("00", 32), Origin: host.OriginHome},
+	}}
+	r.Snapshot.Files = &host.FileSnapshot{Files: []host.File{
+		{Path: "/dev/shm/.copy", SHA256: sum, Reason: host.FileRunning}, {Path: "/tmp/other", SHA256: strings.Repeat("11", 32)}, {Path: "/tmp/unread"},
+	}}
+	var commands string
+	for _, step := range Plan(r) {
+		if step.Title == "Remove the files." {
+			commands = step.Command
+		}
+	}
+	for _, want := range []string{"'/tmp/kdevtmpfsi'", "'/opt/x/worker'", "'/dev/shm/.copy'"} {
+		if strings.Count(commands, want) != 1 {
+			t.Errorf("%s is not removed once:\n%s", want, commands)
+		}
+	}
+	for _, forbid := range []string{"reused-pid", "other", "unread"} {
+		if strings.Contains(commands, forbid) {
+			t.Errorf("%s is removed:\n%s", forbid, commands)
+		}
 	}
 }
 

@@ -186,7 +186,7 @@ func wake(sleeper chan<- struct{}) {
 // fails is tried again after the last known interval.
 func (w *Watch) loop(ctx context.Context, sensor string, wake <-chan struct{}, sample func(time.Time) error, interval func() time.Duration) {
 	pause, failing := time.Second, ""
-	for {
+	for ctx.Err() == nil {
 		now := time.Now()
 		err := w.safely(sample, now)
 		w.options.Observe(sensor, time.Since(now))

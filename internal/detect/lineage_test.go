@@ -1,0 +1,161 @@
+package detect
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// incident is the one that the product exists for.
+func incident() *host.Snapshot {
+	flink := process(100, func(p *host.Process) {
+		p.Comm, p.Exe, p.User, p.Started = "java", "/usr/lib/jvm/bin/java", "flink", noon.Add(-24*time.Hour)
+	})
+	keeper := process(200, all(inTemp("/var/tmp/x812"), childOf(flink, host.OriginSystem), func(p *host.Process) {
+		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-2*time.Hour)
+	}))
+	miner := process(300, all(inTemp("/tmp/x9f3ka"), busy, func(p *host.Process) {
+		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-3*time.Minute)
+		p.PPID, p.Parent = 200, &host.Ancestor{
+			Identity: keeper.Identity, Comm: keeper.Comm, Exe: keeper.Exe, User: "flink", Origin: host.OriginTemp, Parent: keeper.Parent,
+		}
+	}))
+	s := snapshotOf(process(1, nil), flink, keeper, miner)
+	s.Processes.Respawns[miner.SHA256] = host.Respawn{
+		Key: miner.SHA256, Count: 14, Recent: []time.Time{noon.Add(-3 * time.Minute)}, LastGap: 2 * time.Second,
+		Starters: []host.Starter{{Ancestor: host.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
+	}
+	s.Sockets = &host.SocketSnapshot{Sockets: []host.Socket{
+		{Protocol: host.TCP, Address: "127.0.0.1", Port: 6123, Scope: host.ScopeLoopback, Owner: flink.Identity},
+		{Protocol: host.TCP, Address: "0.0.0.0", Port: 40001, Scope: host.ScopeAny, Owner: flink.Identity},
+		{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: host.ConfidenceEvidence},
+	}}
+	return s
+}
+
+func TestIncidentWithUnknownNames(t *testing.T) {
+	t.Parallel()
+	byPID := map[int]host.Finding{}
+	for _, f := range evaluate(t, incident(), Policy{}) {
+		if f.Suspect != nil {
+			byPID[f.Suspect.Process.PID] = f
+		}
+	}
+	miner, keeper := byPID[300], byPID[200]
+	if miner.Severity != host.Critical || keeper.Severity != host.Critical {
+		t.Fatalf("miner %s, keeper %s, want both critical", miner.Severity, keeper.Severity)
+	}
+	g := miner.Suspect.Guardian
+	if g == nil || g.Relation != host.RelationParent || g.PID != 200 || g.Exe != "/var/tmp/x812" || g.Starts != 15 {
+		t.Errorf("guardian %+v", g)
+	}
+	e := miner.Suspect.Entry
+	if e == nil || e.App != "flink" || e.PID != 100 || e.Port != 8081 || e.Process != "java" || !e.Alive {
+		t.Errorf("entry %+v", e)
+	}
+	if chain := miner.Suspect.Process.Ancestors; len(chain) != 2 || !chain[0].Alive || chain[1].PID != 100 {
+		t.Errorf("ancestors %+v", chain)
+	}
+	if !strings.Contains(strings.Join(keeper.Evidence, " "), "/tmp/x9f3ka (pid 300) alive: it started it 15 times") {
+		t.Errorf("keeper: %q", keeper.Evidence)
+	}
+	steps := strings.Join(miner.Remedy, "\n")
+	for i, want := range []string{"/proc/300/exe", "pid 200", "pid 300", "remove /tmp/x9f3ka", "flink on 0.0.0.0:8081"} {
+		at := strings.Index(steps, want)
+		if at < 0 {
+			t.Errorf("step %d, %q, is missing in\n%s", i, want, steps)
+			continue
+		}
+		steps = steps[at:]
+	}
+}
+
+func TestGuardianByCgroup(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	miner := &s.Processes.Processes[3]
+	miner.PPID, miner.Parent = 1, nil // double-forked
+	s.Processes.Respawns = map[string]host.Respawn{}
+	find := func() *host.Guardian {
+		for _, f := range evaluate(t, s, Policy{}) {
+			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
+				return f.Suspect.Guardian
+			}
+		}
+		t.Fatal("the miner was not found")
+		return nil
+	}
+	if g := find(); g == nil || g.Relation != host.RelationCgroup || g.PID != 200 {
+		t.Errorf("guardian %+v", g)
+	}
+	for i := range s.Processes.Processes {
+		s.Processes.Processes[i].Cgroup = "/"
+	}
+	if g := find(); g != nil {
+		t.Errorf("the root cgroup made a guardian: %+v", g)
+	}
+}
+
+// TestSiblingsThatAreNoKeepers: twins of the keeper in the cgroup, each unlike
+// it in one thing.
+func TestSiblingsThatAreNoKeepers(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*host.Process){
+		"the keeper itself":    nil,
+		"another user":         func(p *host.Process) { p.UID = 1001 },
+		"older than the door":  func(p *host.Process) { p.Started = noon.Add(-25 * time.Hour) },
+		"younger":              func(p *host.Process) { p.Started = noon },
+		"an AppImage":          func(p *host.Process) { p.Exe, p.Parent.Origin = "/tmp/.mount_x/AppRun", host.OriginHome },
+		"on the allow list":    func(p *host.Process) { p.Exe = "/tmp/allowed" },
+		"an agent's idle copy": func(p *host.Process) { p.Exe, p.Origin = "/memfd:agent", host.OriginMemfd },
+	} {
+		s := incident()
+		s.Processes.Respawns = map[string]host.Respawn{}
+		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		miner.PPID, miner.Parent = 1, keeper.Parent // double-forked
+		if change != nil {
+			parent := *keeper.Parent
+			parent.User = keeper.User
+			keeper.Parent = &parent
+			change(keeper)
+		}
+		for _, f := range evaluate(t, s, Policy{Allow: []Allow{{Path: "/tmp/allowed"}}}) {
+			if f.Suspect == nil || f.Suspect.Process.PID != miner.PID {
+				continue
+			}
+			if isKeeper := f.Suspect.Guardian != nil; isKeeper != (change == nil) {
+				t.Errorf("%s: guardian %+v", name, f.Suspect.Guardian)
+			}
+		}
+	}
+}
+
+// TestOneProgramUnderTwoNames: a keeper with the miner's own content is named as
+// such, and a miner that only forked is not.
+func TestOneProgramUnderTwoNames(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{"/var/tmp/kinsing": true, "/tmp/kdevtmpfsi": false} {
+		keeper := process(20, all(inTemp(path), func(p *host.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
+		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, host.OriginTemp), func(p *host.Process) { p.SHA256 = keeper.SHA256 }))
+		f := evaluate(t, snapshotOf(keeper, miner), Policy{})[0]
+		if g := f.Suspect.Guardian; (g != nil && g.PID == 20) != want {
+			t.Errorf("%s: guardian %+v", path, g)
+		}
+		if f.Suspect.Process.PID != 30 || !strings.Contains(f.Evidence[0], "kdevtmpfsi") {
+			t.Errorf("pid %d, evidence %q: not of the one that burns", f.Suspect.Process.PID, f.Evidence)
+		}
+	}
+}
+
+// TestTwoToolsInOneSession is the twin of the cgroup rule: somebody runs two
+// programs that they built in /tmp.
+func TestTwoToolsInOneSession(t *testing.T) {
+	t.Parallel()
+	for _, f := range evaluate(t, snapshotOf(process(10, inTemp("/tmp/p/server")), process(11, inTemp("/tmp/p/client"))), Policy{}) {
+		if f.Severity == host.Critical {
+			t.Errorf("%s: %v", f.Title, f.Evidence)
+		}
+	}
+}
