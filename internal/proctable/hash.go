@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,8 @@ import (
 const (
 	// hashBudget is how much is hashed in one sample, in bytes.
 	hashBudget = 128 << 20
+	// hashTime bounds the hashing of one of them.
+	hashTime = 5 * time.Second
 	// hashEntries bounds the cache of hashes.
 	hashEntries = 16384
 )

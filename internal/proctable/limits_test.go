@@ -74,32 +74,6 @@ func TestNoProcfs(t *testing.T) {
 	}
 }
 
-func TestDeadlineLeavesStuckReadsBehind(t *testing.T) {
-	t.Parallel()
-	d := &deadline{maxStuck: 2}
-	release := make(chan struct{})
-	stuck := func() int { <-release; return 1 }
-	for range 3 {
-		if _, err := within(d, time.Millisecond, stuck); err == nil {
-			t.Fatal("a stuck read gave an answer")
-		}
-	}
-	if got := d.stuck.Load(); got != 2 {
-		t.Errorf("%d reads are stuck, want 2", got)
-	}
-	close(release)
-	for range 1000 {
-		if value, err := within(d, time.Second, func() int { return 7 }); err == nil {
-			if value != 7 {
-				t.Errorf("got %d", value)
-			}
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Error("reads are refused for ever")
-}
-
 // TestVisibilityIsOfTheLiving: what could not be read of a process counts at
 // every sample, and what was read once counts as seen.
 func TestVisibilityIsOfTheLiving(t *testing.T) {

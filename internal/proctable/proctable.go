@@ -16,6 +16,7 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -81,9 +82,9 @@ func New(o Options) (*Sensor, error) {
 		options: o,
 		fs:      fs,
 		reader: &reader{
-			proc:     o.Proc,
-			deadline: &deadline{maxStuck: maxStuckReads},
-			errors:   map[host.ReadError]uint64{},
+			proc:   o.Proc,
+			guard:  deadline.New(maxStuck),
+			errors: map[host.ReadError]uint64{},
 		},
 		hasher:   newHasher(),
 		accounts: newAccounts(),

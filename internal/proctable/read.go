@@ -8,17 +8,22 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
 const (
 	kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
 	argvLimit    = 4096       // bytes of a command line that are kept
+
+	readTime = 500 * time.Millisecond
+	maxStuck = 64
 )
 
 // facts are what is read of a process once for each program that it runs.
@@ -40,9 +45,9 @@ type executable struct {
 
 // reader reads one /proc.
 type reader struct {
-	proc     string
-	deadline *deadline
-	errors   map[host.ReadError]uint64
+	proc   string
+	guard  *deadline.Guard
+	errors map[host.ReadError]uint64
 }
 
 func (r *reader) path(pid int, name string) string {
@@ -62,7 +67,7 @@ func gone(err error) bool {
 
 func reasonOf(err error) host.Reason {
 	switch {
-	case errors.Is(err, errTimeout):
+	case errors.Is(err, deadline.ErrExceeded):
 		return host.ReasonTimeout
 	case errors.Is(err, fs.ErrPermission):
 		return host.ReasonPermission
@@ -103,7 +108,7 @@ func (r *reader) inspect(pid int, target string) (executable, error) {
 		err   error
 	}
 	name, marked := strings.CutSuffix(target, deletedSuffix)
-	got, err := within(r.deadline, readTime, func() (a answer) {
+	got, err := deadline.Within(r.guard, readTime, func() (a answer) {
 		a.err = unix.Stat(r.path(pid, "exe"), &a.stat)
 		if marked {
 			var other unix.Stat_t
@@ -129,7 +134,7 @@ func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
 		argv []string
 		err  error
 	}
-	got, err := within(r.deadline, readTime, func() (a answer) {
+	got, err := deadline.Within(r.guard, readTime, func() (a answer) {
 		a.argv, a.err = r.argv(proc.PID)
 		return a
 	})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -63,7 +64,7 @@ func (p *pass) hash(e *entry) string {
 	}
 	r := p.sensor.reader
 	name, key := r.path(e.process.PID, "exe"), e.content
-	got, err := within(r.deadline, hashLimitTime, func() (a answer) {
+	got, err := deadline.Within(r.guard, hashTime, func() (a answer) {
 		a.sum, a.err = p.sensor.hasher.hash(name, key)
 		return a
 	})

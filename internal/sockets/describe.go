@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
@@ -60,7 +61,7 @@ func (o *owners) argv(pid int) ([]string, error) {
 		err     error
 	}
 	name := o.path(pid, "cmdline")
-	got, err := within(o.deadline, argvTime, func() (a answer) {
+	got, err := deadline.Within(o.guard, argvTime, func() (a answer) {
 		a.content, a.err = readStart(name, argvLimit)
 		return a
 	})

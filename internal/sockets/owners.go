@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
@@ -53,13 +54,13 @@ type owners struct {
 	fdLimit   int
 	share     host.Share // of the last walk
 	errors    map[host.ReadError]uint64
-	deadline  *deadline
+	guard     *deadline.Guard // of command lines
 }
 
 func newOwners(proc string, errors map[host.ReadError]uint64) *owners {
 	return &owners{
 		proc: proc, known: map[uint64]holding{}, missing: map[uint64]bool{}, errors: errors,
-		walkTime: 5 * time.Second, fdLimit: 1 << 16, deadline: &deadline{maxStuck: 8},
+		walkTime: 5 * time.Second, fdLimit: 1 << 16, guard: deadline.New(8),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
@@ -181,23 +182,23 @@ func TestStuckCommandLine(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	release := make(chan struct{})
-	d := &deadline{maxStuck: 1}
-	if _, err := within(d, time.Millisecond, func() bool { <-release; return true }); !errors.Is(err, errTimeout) {
+	guard := deadline.New(1)
+	if _, err := deadline.Within(guard, time.Millisecond, func() bool { <-release; return true }); !errors.Is(err, deadline.ErrExceeded) {
 		t.Fatalf("a stuck read gave %v", err)
 	}
 	f.process(50, 1, "/usr/bin/dockerd", []string{"dockerd"}, 11)
 	errors := map[host.ReadError]uint64{}
 	o := newOwners(f.root, errors)
-	o.deadline = d
+	o.guard = guard
 	found := o.find(time.Unix(1, 0), listeners(11), newCatalogue(t))
 	if found[11].owner == nil || found[11].owner.evidence != "docker" || errors[host.ReadError{Aspect: host.AspectFd, Reason: host.ReasonTimeout}] != 1 {
 		t.Errorf("the executable is evidence enough: %+v %v", found[11].owner, errors)
 	}
 	close(release)
-	for d.stuck.Load() != 0 {
+	for guard.Stuck() != 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if answer, err := within(d, time.Minute, func() int { return 7 }); answer != 7 || err != nil {
+	if answer, err := deadline.Within(guard, time.Minute, func() int { return 7 }); answer != 7 || err != nil {
 		t.Errorf("after the stuck read came back: %d %v", answer, err)
 	}
 }
@@ -213,7 +214,7 @@ func TestReasons(t *testing.T) {
 		{errLine, host.ReasonParse},
 		{errStat, host.ReasonParse},
 		{errEmpty, host.ReasonParse},
-		{errTimeout, host.ReasonTimeout},
+		{deadline.ErrExceeded, host.ReasonTimeout},
 		{errDescriptors, host.ReasonOther},
 	} {
 		if got := reasonOf(fmt.Errorf("read x: %w", test.err)); got != test.want {

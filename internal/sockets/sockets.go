@@ -18,6 +18,7 @@ import (
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
@@ -160,7 +161,7 @@ func unique(sockets []host.Socket) []host.Socket {
 
 func reasonOf(err error) host.Reason {
 	switch {
-	case errors.Is(err, errTimeout):
+	case errors.Is(err, deadline.ErrExceeded):
 		return host.ReasonTimeout
 	case errors.Is(err, errLine), errors.Is(err, errEmpty):
 		return host.ReasonParse

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
@@ -42,7 +43,7 @@ func (o *owners) walk(wanted map[uint64]bool, catalogue *services.Catalogue) {
 		}
 		if time.Now().After(end) {
 			o.share.Total += len(processes) - i
-			o.failed(fmt.Errorf("look for the owners of %d sockets: %w", len(wanted), errTimeout))
+			o.failed(fmt.Errorf("look for the owners of %d sockets: %w", len(wanted), deadline.ErrExceeded))
 			return
 		}
 		err := o.search(process, end, wanted, shared, catalogue)
@@ -74,7 +75,7 @@ func (o *owners) list(end time.Time) []host.Identity {
 		}
 		if time.Now().After(end) {
 			o.share.Total += len(names) - i
-			o.failed(fmt.Errorf("list the processes: %w", errTimeout))
+			o.failed(fmt.Errorf("list the processes: %w", deadline.ErrExceeded))
 			break
 		}
 		_, start, err := o.stat(pid)
@@ -120,7 +121,7 @@ func (o *owners) search(process host.Identity, end time.Time, wanted map[uint64]
 		case seen >= o.fdLimit:
 			return errDescriptors
 		case time.Now().After(end):
-			return errTimeout
+			return deadline.ErrExceeded
 		}
 		for _, name := range names {
 			// Without ptrace access the names can be had (CAP_DAC_READ_SEARCH) but
