@@ -260,6 +260,22 @@ func TestRespawn(t *testing.T) {
 	}
 }
 
+// TestKeeperWithTheMinersContent: one program under two names hides nothing.
+func TestKeeperWithTheMinersContent(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	keeper, miner := program(t, "kinsing", "one content"), program(t, "kdevtmpfsi", "one content")
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 5, comm: "kinsing", exe: keeper, start: 10})
+	proc.put(fakeProcess{pid: 20, ppid: 5, comm: "kdevtmpfsi", exe: miner, start: 20})
+	key := processOf(t, sampleAt(t, sensor, 100), 20).SHA256
+	proc.remove(20)
+	proc.put(fakeProcess{pid: 21, ppid: 5, comm: "kdevtmpfsi", exe: miner, start: 103})
+	if got := sampleAt(t, sensor, 105).Respawns[key]; got.Count != 1 || got.Starters[0].PID != 5 {
+		t.Errorf("respawns %+v", got)
+	}
+}
+
 func TestWorkersAreNoRespawns(t *testing.T) {
 	t.Parallel()
 	proc := newFakeProc(t)

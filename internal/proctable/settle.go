@@ -164,7 +164,8 @@ func (p *pass) creditChildren() {
 
 // respawned tells the history of a program about a new instance of it. A
 // process whose parent runs the same program is none of its own; should it
-// outlive the parent, it becomes one.
+// outlive the parent, it becomes one. A keeper and its miner may be one content
+// under two names: such a child is an instance.
 func (p *pass) respawned(e *entry) bool {
 	s := p.sensor
 	key := respawnKey(e.process.Origin, e.process.Exe, e.process.SHA256)
@@ -173,7 +174,8 @@ func (p *pass) respawned(e *entry) bool {
 	}
 	if parent := e.process.Parent; parent != nil {
 		above, ok := s.entries[parent.PID]
-		if ok && above.process.Identity == parent.Identity && !above.dead &&
+		twoNames := isSuspiciousOrigin(e.process.Origin) && ok && above.process.Exe != e.process.Exe
+		if ok && above.process.Identity == parent.Identity && !above.dead && !twoNames &&
 			key == respawnKey(above.process.Origin, above.process.Exe, above.process.SHA256) {
 			return false
 		}
