@@ -1,0 +1,92 @@
+// Package procevents attaches to what the kernel tells of processes without
+// being asked: the proc connector (every fork, exec and exit as it happens) and
+// taskstats (the CPU account of every thread that exits). Both are netlink, need
+// CAP_NET_ADMIN in the host's first namespaces, and are there from Linux 3.10 on.
+//
+// The kernel never waits for a reader: when the buffer is full it drops, and
+// says so once it can (ENOBUFS, netlink(7)). Every such report is counted; what
+// was lost the next look at /proc has to mend.
+package procevents
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind is what happened to a process.
+type Kind uint8
+
+// The kinds of events that are told on; others are left out.
+const (
+	Fork Kind = iota + 1 // a process or thread was made
+	Exec                 // a process runs another program now
+	Exit                 // a thread has ended; a process when its last one has
+	UID                  // a process changed its user
+)
+
+// Event is one message of the proc connector. Its numbers are those of the
+// first pid namespace.
+type Event struct {
+	Kind       Kind
+	Time       time.Duration // CLOCK_MONOTONIC
+	PID        int           // thread; for Fork that of the child
+	TGID       int           // process; equal to PID for its first thread
+	ParentPID  int           // Fork: the thread that forked; Exit: the parent's, 0 before Linux 4.18
+	ParentTGID int
+	ExitCode   uint32 // Exit: status as of wait(2)
+	UID        uint32 // UID: effective
+}
+
+// Signal is what ended the process, or 0 if it exited by itself.
+func (e Event) Signal() int { return int(e.ExitCode & 0x7f) }
+
+// Account is what a thread used from its birth to its exit.
+type Account struct {
+	PID      int           // thread
+	TGID     int           // process; 0 where the kernel does not tell (before Linux 5.19)
+	PPID     int           // process of the parent
+	Last     bool          // no thread of the process is left; without TGID it is only told for processes that had several
+	User     time.Duration // µs precision, as are all times that the kernel gives here
+	System   time.Duration
+	Elapsed  time.Duration
+	UID      uint32
+	Comm     string // raw bytes, at most 15
+	ExitCode uint32 // status as of wait(2); of the first thread only
+	ExeDev   uint64 // of the program's file, as of stat(2); 0 before Linux 5.19
+	ExeInode uint64
+}
+
+// CPU is the whole time that the thread used.
+func (a Account) CPU() time.Duration { return a.User + a.System }
+
+// receiveBuffer is big enough for some seconds of a fork storm, in bytes: a
+// message needs about 1 KiB of it with the kernel's own overhead.
+const receiveBuffer = 32 << 20
+
+// counter counts what was lost.
+type counter struct{ lost atomic.Uint64 }
+
+// Lost is how often the kernel said that it dropped messages, or a message could
+// not be understood. How many it dropped each time is not told.
+func (c *counter) Lost() uint64 { return c.lost.Load() }
+
+// explain says what is missing and how to give it.
+func explain(what string, err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%s: give CAP_NET_ADMIN: %w", what, err)
+	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%s: this kernel was built without it: %w", what, err)
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.EINVAL):
+		return fmt.Errorf("%s: it is only told in the host's first pid, user and network namespace (--pid=host --net=host): %w", what, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("%s: the kernel did not answer; it is only told in the host's first pid and user namespace (--pid=host): %w", what, err)
+	default:
+		return fmt.Errorf("%s: %w", what, err)
+	}
+}
