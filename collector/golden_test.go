@@ -31,7 +31,9 @@ func infected() *Set {
 	processes := &host.ProcessSnapshot{
 		Meta: meta(map[host.Aspect]host.Share{host.AspectStat: {Readable: 9, Total: 9}, host.AspectExe: {Readable: 8, Total: 9}}),
 		CPUs: 8, BusySeconds: 700.25, Unattributed: 0.5,
-		Origins: map[host.OriginKey]host.CPUTotals{temp: used},
+		Sources:    map[host.Source]bool{host.SourcePoll: true, host.SourceConnector: true},
+		EventsLost: map[host.Source]uint64{host.SourceConnector: 2},
+		Origins:    map[host.OriginKey]host.CPUTotals{temp: used},
 		Groups: []host.GroupTotals{
 			{GroupKey: host.GroupKey{Process: "/tmp#f853cd", Origin: host.OriginTemp, User: "flink"}, CPUTotals: used, TopPID: 300},
 			{GroupKey: host.GroupKey{Process: "other", Origin: host.OriginSystem, User: "other"}},

@@ -22,7 +22,8 @@ type sensors struct {
 	labels  *Labels
 
 	visibility, readErrors, interval, last *prometheus.Desc
-	active, slots, refused, sanitized      *prometheus.Desc
+	active, lost                           *prometheus.Desc
+	slots, refused, sanitized              *prometheus.Desc
 }
 
 // NewSensors tells what the exporter sees, and what it does not: blindness is a
@@ -39,7 +40,9 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 		last: prometheus.NewDesc("cryptojack_last_sample_timestamp_seconds",
 			"When a sensor last finished a sample, in seconds since the epoch.", []string{"sensor"}, nil),
 		active: prometheus.NewDesc("cryptojack_event_source_active",
-			"1 for what the process table is fed by.", []string{"source"}, nil),
+			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits).", []string{"source"}, nil),
+		lost: prometheus.NewDesc("cryptojack_events_lost_total",
+			"Times that the kernel dropped events because they came too fast. The next look at /proc mends what it can.", []string{"source"}, nil),
 		slots: prometheus.NewDesc("cryptojack_slots",
 			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
 		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
@@ -60,7 +63,6 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	}
 	send := newSender(ch)
 	shares, failures := map[host.Aspect]host.Share{}, map[host.ReadError]uint64{}
-	polling := 0.0
 	for sensor, m := range meta {
 		send.gauge(c.interval, m.Interval.Seconds(), sensor)
 		send.gauge(c.last, seconds(m.Time), sensor)
@@ -80,15 +82,25 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	for key, count := range failures {
 		send.counter(c.readErrors, float64(count), string(key.Aspect), string(key.Reason))
 	}
-	if c.sources.Processes() != nil {
-		polling = 1
-	}
-	send.gauge(c.active, polling, "poll")
-	send.gauge(c.active, 0, "proc_connector") // as yet every host is polled
-	send.gauge(c.active, 0, "taskstats")
+	c.events(send)
 	c.tables(send)
 	send.counter(c.sanitized, float64(c.labels.changed.Load()))
 	return nil
+}
+
+// events tells what feeds the process table. Without its sensor nothing does.
+func (c *sensors) events(send *sender) {
+	s := c.sources.Processes()
+	for _, source := range host.Sources() {
+		active := 0.0
+		if s != nil && s.Sources[source] {
+			active = 1
+		}
+		send.gauge(c.active, active, string(source))
+		if s != nil && source != host.SourcePoll {
+			send.counter(c.lost, float64(s.EventsLost[source]), string(source))
+		}
+	}
 }
 
 // tables tells how full the bounded tables are.

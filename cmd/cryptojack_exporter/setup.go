@@ -15,6 +15,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
@@ -43,7 +44,7 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		if err != nil {
 			return nil, err
 		}
-		settings.Process = sensor
+		settings.Process, settings.Sources = sensor, attach(logger)
 	}
 	if on("files") {
 		settings.Files = files.New(files.Options{
@@ -67,6 +68,20 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		return nil, errors.New("every collector is switched off: there is nothing to look at")
 	}
 	return watch.New(settings), nil
+}
+
+// attach subscribes to the kernel's sources. Without one the process table is
+// polled only, and a line in the log says what is missing.
+func attach(logger log.Logger) proctable.Sources {
+	var sources proctable.Sources
+	var err error
+	if sources.Connector, err = procevents.NewConnector(); err != nil {
+		level.Warn(logger).Log("msg", "processes that live shorter than a sample are not seen", "err", err)
+	}
+	if sources.Taskstats, err = procevents.NewTaskstats("/sys"); err != nil {
+		level.Warn(logger).Log("msg", "the CPU time of short processes counts for their parents", "err", err)
+	}
+	return sources
 }
 
 // running tells the files sensor which files are programs that run now.

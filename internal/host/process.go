@@ -139,10 +139,24 @@ type Starter struct {
 type Respawn struct {
 	Key      string
 	Count    uint64        // since the exporter started
+	Killed   uint64        // of these, how often a signal had ended the instance before; known with the proc connector only
 	Recent   []time.Time   // starts that were respawns, newest last, at most 16
 	LastGap  time.Duration // between the end of an instance and the next start, as seen
 	Starters []Starter     // most first, at most 4
 }
+
+// Source feeds the process table.
+type Source string
+
+// The sources.
+const (
+	SourcePoll      Source = "poll"           // /proc, on the sensor's clock
+	SourceConnector Source = "proc_connector" // fork, exec and exit as they happen
+	SourceTaskstats Source = "taskstats"      // the account of each thread that exits
+)
+
+// Sources lists every source.
+func Sources() []Source { return []Source{SourcePoll, SourceConnector, SourceTaskstats} }
 
 // Slots tells how full a bounded table is.
 type Slots struct {
@@ -155,6 +169,8 @@ type Slots struct {
 type ProcessSnapshot struct {
 	Meta
 	BootID       string
+	Sources      map[Source]bool   // whether each is active
+	EventsLost   map[Source]uint64 // reports of loss since the exporter started, not of SourcePoll
 	CPUs         int
 	BusySeconds  float64 // user + nice + system of /proc/stat since the exporter started
 	Unattributed float64 // running maximum of busy - attributed, seconds

@@ -29,6 +29,10 @@ type entry struct {
 	unreadable    bool      // the failure to read exe was counted
 	partial       bool      // user or cgroup could not be read
 	seen          int       // the sample that last saw it
+	forked        bool      // the kernel told of its fork, so of all its threads too
+	threads       int       // the most that a sample saw
+	settled       bool      // its last account was credited
+	missing       bool      // the last sample did not see it, and its account had not come
 }
 
 // group is the label set that this process counts for.
@@ -48,8 +52,9 @@ func (e *entry) rename() {
 
 // ancestor is what children will remember of the process. Chains are kept
 // short, so that a program that forks and exits for ever does not fill memory.
-func (e *entry) ancestor() *host.Ancestor {
-	p := &e.process
+func (e *entry) ancestor() *host.Ancestor { return ancestorOf(&e.process) }
+
+func ancestorOf(p *host.Process) *host.Ancestor {
 	parent := p.Parent
 	depth := 0
 	if parent != nil {

@@ -1,6 +1,7 @@
 package proctable
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -19,6 +20,8 @@ const (
 	// hashEntries bounds the cache of hashes.
 	hashEntries = 16384
 )
+
+var errReplaced = errors.New("another file has taken its name")
 
 // hasher remembers the hashes of executables.
 type hasher struct {
@@ -46,16 +49,37 @@ func (h *hasher) put(key content.Key, sum string) {
 	h.hashes[key] = sum
 }
 
-// hash returns the SHA-256 of a file.
+// hash returns the SHA-256 of the file behind /proc/PID/exe.
 func (h *hasher) hash(name string, key content.Key) (string, error) {
 	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
+	return h.sum(file, key)
+}
+
+// same is hash for a path: the file must still be the one with this key.
+func (h *hasher) same(name string, key content.Key) (string, error) {
+	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return "", fmt.Errorf("stat %s: %w", name, err)
+	}
+	if content.KeyOf(&stat) != key {
+		return "", fmt.Errorf("%s: %w", name, errReplaced)
+	}
+	return h.sum(file, key)
+}
+
+func (h *hasher) sum(file *os.File, key content.Key) (string, error) {
 	sum, err := content.Sum(file, key.Size)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
+		return "", fmt.Errorf("%s: %w", file.Name(), err)
 	}
 	h.put(key, sum)
 	return sum, nil

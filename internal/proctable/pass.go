@@ -20,6 +20,9 @@ type pass struct {
 	groups     map[host.GroupKey]*groupSample
 	visibility map[host.Aspect]host.Share
 	hostMount  string
+	hashBudget int64            // bytes that this sample may yet hash
+	replaced   map[int][]*entry // processes whose pid is another's now
+	pending    bool             // what some ended processes used is not known yet
 }
 
 func newPass(s *Sensor, now time.Time) *pass {
@@ -31,6 +34,8 @@ func newPass(s *Sensor, now time.Time) *pass {
 		sensor: s, now: now, hostMount: mount,
 		groups:     map[host.GroupKey]*groupSample{},
 		visibility: map[host.Aspect]host.Share{},
+		hashBudget: hashBudget,
+		replaced:   map[int][]*entry{},
 	}
 }
 
@@ -77,10 +82,17 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	used := float64(stat.UTime+stat.STime) / userHz
 	children := float64(max(0, stat.CUTime)+max(0, stat.CSTime)) / userHz
 	e, known := s.entries[id.PID]
+	if known && e.settled && near(e.process.StartTime, id.StartTime) {
+		e.process.Identity = id // which events told but roughly
+	}
 	if known && e.process.Identity != id {
 		// The pid was reused within one interval: the old process has ended.
-		p.ended(e)
+		p.replaced[id.PID] = append(p.replaced[id.PID], e)
 		known = false
+	}
+	zombie := stat.State == "Z" && stat.NumThreads <= 1
+	if !known && zombie && s.follower.hasAccounts() {
+		return // its trace says more than is left of it
 	}
 	if !known {
 		e = p.newEntry(id, stat, used, children)
@@ -89,10 +101,13 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 		// Time that steps back is a read of the kernel's scaled times at a bad
 		// moment (cputime_adjust): nothing is taken back.
 		e.delta = max(0, used-e.used)
+		if e.settled {
+			e.delta = 0
+		}
 		e.childrenDelta = max(0, children-e.children)
 		e.used, e.children = max(e.used, used), max(e.children, children)
 	}
-	e.seen = s.samples
+	e.seen, e.missing, e.threads = s.samples, false, max(e.threads, stat.NumThreads)
 	p.order = append(p.order, e)
 	process := &e.process
 	process.PPID, process.Threads = stat.PPID, stat.NumThreads
@@ -103,7 +118,7 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	if process.Origin != host.OriginKernel {
 		p.saw(host.AspectCgroup, !e.partial)
 	}
-	if stat.State == "Z" && stat.NumThreads <= 1 && !e.dead {
+	if zombie && !e.dead {
 		p.died(e)
 	}
 }
@@ -120,7 +135,11 @@ func (p *pass) newEntry(id host.Identity, stat procfs.ProcStat, used, children f
 	if s.samples > 0 && e.process.Started.After(s.first.Add(-clockSlack)) {
 		e.delta, e.childrenDelta, e.counted = used, children, true
 	}
-	if parent, ok := s.entries[stat.PPID]; ok && parent.process.StartTime <= id.StartTime {
+	if t := s.follower.trace(id.PID); t != nil && t.forked && t.is(id.StartTime) {
+		e.forked = true
+		e.process.Parent = p.exact(t.parent) // who forked it, also if it was given another parent since
+	}
+	if parent, ok := s.entries[stat.PPID]; ok && e.process.Parent == nil && parent.process.StartTime <= id.StartTime {
 		e.process.Parent = parent.ancestor()
 	}
 	return e

@@ -52,6 +52,7 @@ type Sensor struct {
 	accounts *accounts
 	slots    *slotTable
 	respawns *respawns
+	follower *follower
 
 	entries map[int]*entry
 	samples int
@@ -78,7 +79,7 @@ func New(o Options) (*Sensor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no procfs at %s, set --path.procfs: %w", o.Proc, err)
 	}
-	return &Sensor{
+	s := &Sensor{
 		options: o,
 		fs:      fs,
 		reader: &reader{
@@ -91,7 +92,9 @@ func New(o Options) (*Sensor, error) {
 		slots:    newSlotTable(),
 		respawns: newRespawns(o.RespawnWindow),
 		entries:  map[int]*entry{},
-	}, nil
+	}
+	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
+	return s, nil
 }
 
 // Snapshot returns the last sample, or nil before the first.
@@ -117,14 +120,23 @@ func (s *Sensor) Sample(now time.Time) error {
 		s.bootID = readBootID(s.options.Proc)
 		s.first = now
 	}
+	pass := newPass(s, now)
+	looked := s.follower.setClock(s.boot)
 	s.accounts.setBusy(stat.CPUTotal.User + stat.CPUTotal.Nice + stat.CPUTotal.System)
 
-	pass := newPass(s, now)
 	pass.observe(procs)
+	over, complete := s.follower.take()
 	pass.hashContents()
+	pass.settleOver(over)
 	pass.settleEnded()
 	pass.settleLiving()
-	s.accounts.settle()
+	if !complete {
+		pass.creditChildren()
+	}
+	if !pass.pending {
+		s.accounts.settle()
+	}
+	s.follower.forget(pass.hasSeen, looked)
 	s.slots.update(now, pass.groups)
 	s.respawns.prune(now)
 

@@ -21,8 +21,9 @@ const (
 // life is the history of one program.
 type life struct {
 	living   int
-	ends     []time.Time // when ended instances were last seen; each explains one start
-	lastEnd  time.Time
+	ends     []ending // of instances; each explains one start
+	last     ending
+	killed   uint64
 	count    uint64
 	recent   []time.Time
 	lastGap  time.Duration
@@ -58,12 +59,15 @@ func (r *respawns) start(key string, started time.Time, parent *host.Ancestor, c
 	}
 	l.startedBy(parent)
 	for i, end := range l.ends {
-		gap := started.Sub(end)
+		gap := started.Sub(end.at)
 		if gap < -clockSlack || gap > r.window {
 			continue
 		}
 		l.ends = append(l.ends[:i], l.ends[i+1:]...)
 		l.count++
+		if end.known && end.code&0x7f != 0 {
+			l.killed++
+		}
 		l.lastGap = max(0, gap)
 		l.recent = append(l.recent, started)
 		if len(l.recent) > recentRespawns {
@@ -74,15 +78,23 @@ func (r *respawns) start(key string, started time.Time, parent *host.Ancestor, c
 	return false
 }
 
-// end records that an instance ended after lastSeen.
-func (r *respawns) end(key string, lastSeen time.Time) {
+// ending is how an instance ended. Without the proc connector only when it was
+// last seen is known.
+type ending struct {
+	at    time.Time
+	known bool
+	code  uint32 // status as of wait(2)
+}
+
+// end records that an instance ended.
+func (r *respawns) end(key string, how ending) {
 	l, ok := r.lives[key]
 	if !ok {
 		return
 	}
 	l.living--
-	l.lastEnd = lastSeen
-	l.ends = append(l.ends, lastSeen)
+	l.last = how
+	l.ends = append(l.ends, how)
 	if len(l.ends) > pendingEnds {
 		l.ends = l.ends[1:]
 	}
@@ -103,7 +115,7 @@ func (r *respawns) prune(now time.Time) {
 		if l.count > 0 {
 			keep = max(keep, respawnKeep)
 		}
-		if l.living <= 0 && now.Sub(l.lastEnd) > keep {
+		if l.living <= 0 && now.Sub(l.last.at) > keep {
 			delete(r.lives, key)
 		}
 	}
@@ -156,7 +168,7 @@ func (r *respawns) snapshot() map[string]host.Respawn {
 		sort.SliceStable(starters, func(i, j int) bool { return starters[i].Count > starters[j].Count })
 		out[key] = host.Respawn{
 			Key: key, Count: l.count, Recent: append([]time.Time(nil), l.recent...),
-			LastGap: l.lastGap, Starters: starters,
+			LastGap: l.lastGap, Starters: starters, Killed: l.killed,
 		}
 	}
 	return out

@@ -26,14 +26,13 @@ func (p *pass) hashContents() {
 		}
 		return a.process.PID < b.process.PID
 	})
-	budget := int64(hashBudget)
 	for _, e := range wanting {
 		sum, ok := s.hasher.get(e.content)
 		if !ok {
-			if budget <= 0 {
+			if p.hashBudget <= 0 {
 				continue
 			}
-			budget -= min(e.content.Size, content.Limit)
+			p.hashBudget -= min(e.content.Size, content.Limit)
 			sum = p.hash(e)
 		}
 		if sum == "" {
@@ -80,11 +79,23 @@ func (p *pass) hash(e *entry) string {
 
 // settleEnded takes leave of the processes that were not seen any more.
 func (p *pass) settleEnded() {
-	for pid, e := range p.sensor.entries {
-		if e.seen != p.sensor.samples {
+	for _, replaced := range p.replaced {
+		for _, e := range replaced {
 			p.ended(e)
-			delete(p.sensor.entries, pid)
 		}
+	}
+	accounts := p.sensor.follower.hasAccounts()
+	for pid, e := range p.sensor.entries {
+		if e.seen == p.sensor.samples {
+			continue
+		}
+		if accounts && !e.settled && !e.missing {
+			e.missing = true // its account is on its way
+			p.pending = true
+			continue
+		}
+		p.ended(e)
+		delete(p.sensor.entries, pid)
 	}
 }
 
@@ -107,7 +118,7 @@ func (p *pass) ended(e *entry) {
 // keeper that never waits leaves a zombie behind.
 func (p *pass) died(e *entry) {
 	if e.key != "" {
-		p.sensor.respawns.end(e.key, p.sensor.last)
+		p.sensor.respawns.end(e.key, ending{at: p.sensor.last})
 		e.key = ""
 	}
 	e.dead = true
@@ -140,7 +151,6 @@ func (p *pass) settleLiving() {
 			totals.Respawns++
 		}
 	}
-	p.creditChildren()
 }
 
 func (p *pass) credit(e *entry, seconds float64) {
@@ -207,10 +217,13 @@ func (p *pass) snapshot() *host.ProcessSnapshot {
 	for key, count := range s.reader.errors {
 		errors[key] = count
 	}
+	active, lost := s.follower.state()
 	slots := host.Slots{Used: len(s.slots.slots), Limit: groupSlots, Refused: s.slots.refused}
 	return &host.ProcessSnapshot{
 		Meta:         host.Meta{Time: p.now, Visibility: p.visibility, ReadErrors: errors},
 		BootID:       strings.Clone(s.bootID),
+		Sources:      active,
+		EventsLost:   lost,
 		BusySeconds:  s.accounts.busy,
 		Unattributed: s.accounts.unattributed,
 		Origins:      s.accounts.snapshot(),

@@ -36,6 +36,7 @@ const loggedFindings = 20
 // Options are what a watch is made of. A sensor that is nil is off.
 type Options struct {
 	Process *proctable.Sensor
+	Sources proctable.Sources // what feeds Process besides its samples
 	Files   *files.Sensor
 	Sockets *sockets.Sensor
 
@@ -125,6 +126,7 @@ func (w *Watch) Run(ctx context.Context) {
 	o := &w.options
 	changed := make(chan struct{}, 1) // it is time to look at the files
 	if o.Process != nil {
+		group.Go(func() { o.Process.Follow(ctx, o.Sources) })
 		group.Go(func() {
 			// The sensor measures its cost by the time of its thread.
 			runtime.LockOSThread()

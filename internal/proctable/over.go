@@ -1,0 +1,151 @@
+package proctable
+
+import (
+	"path/filepath"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// settleOver settles what the kernel told of processes that have ended, in the
+// order of their end: a keeper may have started many in one interval.
+func (p *pass) settleOver(over []*trace) {
+	for _, t := range over {
+		if e := p.entryOf(t); e != nil {
+			p.settleKnown(e, t)
+		} else if t.forked {
+			p.settleUnseen(t)
+		}
+	}
+}
+
+// entryOf returns the entry of a process that a sample has seen.
+func (p *pass) entryOf(t *trace) *entry {
+	for _, e := range p.replaced[t.pid] {
+		if t.is(e.process.StartTime) && !e.settled {
+			return e
+		}
+	}
+	if e := p.sensor.entries[t.pid]; e != nil && t.is(e.process.StartTime) && !e.settled {
+		return e
+	}
+	return nil
+}
+
+// settleKnown credits what a process used since it was last seen. An account is
+// exact where every thread was counted: of a process whose fork was seen, or
+// that never had but one. Of others the parent's account has to do.
+func (p *pass) settleKnown(e *entry, t *trace) {
+	if !t.settled && !t.forked && e.seen == p.sensor.samples && e.process.Threads > 1 {
+		return // its first thread has ended, others go on
+	}
+	if t.settled && (t.forked || e.threads <= 1) {
+		final := t.cpu.Seconds()
+		p.credit(e, max(0, final-e.used))
+		e.used = max(e.used, final)
+		e.settled = true
+	}
+	p.diedAt(e, t)
+}
+
+// settleUnseen settles a process that began and ended between two samples: its
+// start, what it used, and its place in the history of its program.
+func (p *pass) settleUnseen(t *trace) {
+	s := p.sensor
+	e := &entry{used: t.cpu.Seconds(), seen: s.samples, settled: true, counted: true}
+	process := &e.process
+	process.Identity = host.Identity{PID: t.pid, StartTime: t.startTime()}
+	process.Comm, process.Started = t.comm, s.boot.Add(t.born)
+	process.Parent = p.exact(t.parent)
+	e.imageStarted = process.Started
+	process.Origin, process.Namespace, e.directory = host.OriginUnreadable, host.NamespaceHost, "unreadable"
+	if t.owner != nil {
+		process.UID, process.User, process.Cgroup = t.owner.uid, t.owner.user, t.owner.cgroup
+		process.Unit, process.Container, process.Namespace = t.owner.unit, t.owner.contained, t.owner.namespace
+	}
+	if t.image != nil {
+		process.Exe, process.ExeDeleted, process.ExeAgain = t.image.path, t.image.deleted, t.image.again
+		process.ExeFile, process.Origin, e.directory = t.image.file, t.image.origin, t.image.directory
+		process.SHA256 = p.contentOf(t.image)
+	}
+	e.rename()
+	group, totals := p.group(e.group()), s.accounts.origins[e.origin()]
+	p.credit(e, e.used)
+	starts := uint64(max(1, t.execs))
+	group.starts += starts
+	totals.Starts += starts
+	if p.respawned(e) {
+		group.respawns++
+		totals.Respawns++
+	}
+	p.diedAt(e, t)
+	if _, taken := s.entries[t.pid]; !taken {
+		s.entries[t.pid] = e // it may be there as a zombie yet, until it is waited for
+	}
+}
+
+// diedAt closes the instance of a process whose end the kernel told.
+func (p *pass) diedAt(e *entry, t *trace) {
+	if e.key != "" {
+		end := ending{at: p.now}
+		if t.exited {
+			end = ending{at: p.sensor.boot.Add(t.ended), known: true, code: t.exitCode}
+		}
+		p.sensor.respawns.end(e.key, end)
+		e.key = ""
+	}
+	e.dead = true
+}
+
+// hasSeen tells whether this sample saw a process.
+func (p *pass) hasSeen(pid int) bool {
+	e := p.sensor.entries[pid]
+	return e != nil && e.seen == p.sensor.samples
+}
+
+// contentOf returns the hash of a program that has ended. If nobody knows it yet
+// it is read under the path that it had, if the same file is still there.
+func (p *pass) contentOf(i *image) string {
+	if i.sha256 != "" || !isSuspiciousOrigin(i.origin) {
+		return i.sha256
+	}
+	hasher := p.sensor.hasher
+	if sum, ok := hasher.get(i.content); ok {
+		return sum
+	}
+	if i.deleted || p.hashBudget <= 0 {
+		return ""
+	}
+	p.hashBudget -= min(i.content.Size, hashBudget)
+	type answer struct {
+		sum string
+		err error
+	}
+	name := filepath.Join(p.sensor.options.Proc, "1/root", i.path)
+	got, err := deadline.Within(p.sensor.reader.guard, hashTime, func() (a answer) {
+		a.sum, a.err = hasher.same(name, i.content)
+		return a
+	})
+	if err != nil || got.err != nil {
+		return "" // removed, replaced, or of another mount namespace
+	}
+	return got.sum
+}
+
+// exact replaces the ancestors that a sample has seen by what it knows of them:
+// their start times are exact, those of events are not.
+func (p *pass) exact(a *host.Ancestor) *host.Ancestor {
+	if a == nil {
+		return nil
+	}
+	if e := p.sensor.entries[a.PID]; e != nil && near(e.process.StartTime, a.StartTime) {
+		return e.ancestor()
+	}
+	parent := p.exact(a.Parent)
+	if parent == a.Parent {
+		return a
+	}
+	changed := *a
+	changed.Parent = parent
+	return &changed
+}
