@@ -2,11 +2,13 @@ package proctable
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,29 +18,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/procevents"
 )
 
-// burnFor is how long the children of the live tests burn, in CPU time.
-const burnFor = "PROCTABLE_TEST_BURN"
-
-func TestMain(m *testing.M) {
-	if value := os.Getenv(burnFor); value != "" {
-		wanted, err := time.ParseDuration(value)
-		if err != nil {
-			os.Exit(2)
-		}
-		burnCPU(wanted)
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func burnCPU(wanted time.Duration) {
-	var usage syscall.Rusage
-	for syscall.Getrusage(syscall.RUSAGE_SELF, &usage) == nil && time.Duration(usage.Utime.Nano()+usage.Stime.Nano()) < wanted {
-		for i := 0; i < 1e5; i++ {
-			_ = i * i
-		}
-	}
-}
+// burnLoops is what dash counts to in about 50 ms.
+const burnLoops = 40_000
 
 // following returns a sensor that is fed by the kernel, or nil where CAP_NET_ADMIN
 // is missing.
@@ -88,15 +69,35 @@ func sampled(t *testing.T, sensor *Sensor) *host.ProcessSnapshot {
 	return now
 }
 
-func inGroup(s *host.ProcessSnapshot, prefix string) (totals host.CPUTotals) {
+func groupOf(t *testing.T, s *host.ProcessSnapshot, name string) host.CPUTotals {
+	t.Helper()
 	for _, group := range s.Groups {
-		if strings.HasPrefix(group.Process, prefix) || group.Process == otherGroup && group.Origin == host.OriginTemp {
-			totals.CPUSeconds += group.CPUSeconds
-			totals.Starts += group.Starts
-			totals.Respawns += group.Respawns
+		if group.Process == name {
+			return group.CPUTotals
 		}
 	}
-	return totals
+	t.Fatalf("the group %s has no series", name)
+	return host.CPUTotals{}
+}
+
+// shell returns a copy of /bin/sh in a temporary directory whose content is its
+// own, and the name of its group.
+func shell(t *testing.T, name string) (exe, group string) {
+	t.Helper()
+	content, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content = append(content, t.Name()...)
+	sum := sha256.Sum256(content)
+	return program(t, name, string(content)), "/tmp#" + hex.EncodeToString(sum[:3])
+}
+
+// burn has a shell count, and returns the CPU time that wait(2) tells of it.
+func burn(exe string, loops int) (time.Duration, error) {
+	command := exec.Command(exe, "-c", "i=0; while [ $i -lt "+strconv.Itoa(loops)+" ]; do i=$((i+1)); done")
+	err := command.Run()
+	return command.ProcessState.UserTime() + command.ProcessState.SystemTime(), err
 }
 
 // TestShortProcesses runs 200 processes of 50 ms each between samples that are
@@ -106,15 +107,12 @@ func TestShortProcesses(t *testing.T) {
 	if sensor == nil {
 		return
 	}
-	// A program of its own, so that nothing else of this test counts for it.
-	content, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
+	exe, group := shell(t, "burner")
+	sampled(t, sensor)
+	if _, err := burn(exe, 30*burnLoops); err != nil { // it earns a series of its own
 		t.Fatal(err)
 	}
-	exe := program(t, "burner", string(content)+"short")
-	sampled(t, sensor)
-	time.Sleep(time.Second)
-	before := inGroup(sampled(t, sensor), "/tmp#")
+	before := groupOf(t, sampled(t, sensor), group)
 
 	const count = 200
 	var mu sync.Mutex
@@ -123,14 +121,13 @@ func TestShortProcesses(t *testing.T) {
 	for range 2 {
 		running.Go(func() {
 			for range count / 2 {
-				command := exec.Command(exe)
-				command.Env = append(os.Environ(), burnFor+"=50ms")
-				if err := command.Run(); err != nil {
+				took, err := burn(exe, burnLoops)
+				if err != nil {
 					t.Error(err)
 					return
 				}
 				mu.Lock()
-				used += command.ProcessState.UserTime() + command.ProcessState.SystemTime()
+				used += took
 				mu.Unlock()
 			}
 		})
@@ -147,11 +144,11 @@ func TestShortProcesses(t *testing.T) {
 	}
 	time.Sleep(200 * time.Millisecond)
 	sampled(t, sensor)
-	after := inGroup(sampled(t, sensor), "/tmp#")
+	after := groupOf(t, sampled(t, sensor), group)
 	attributed := after.CPUSeconds - before.CPUSeconds
 	t.Logf("wait(2) tells %.2f s, the table %.2f s (%.1f %%), %d starts, %d respawns",
 		used.Seconds(), attributed, 100*attributed/used.Seconds(), after.Starts-before.Starts, after.Respawns-before.Respawns)
-	if attributed < 0.9*used.Seconds() || attributed > 1.1*used.Seconds() {
+	if attributed < 0.98*used.Seconds() || attributed > 1.05*used.Seconds() {
 		t.Errorf("%.2f s of %.2f s are attributed", attributed, used.Seconds())
 	}
 	if starts := after.Starts - before.Starts; starts < count {

@@ -3,6 +3,7 @@ package proctable
 import (
 	"path/filepath"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
@@ -39,6 +40,15 @@ func (p *pass) settleKnown(e *entry, t *trace) {
 	if !t.settled && !t.forked && e.seen == p.sensor.samples && e.process.Threads > 1 {
 		return // its first thread has ended, others go on
 	}
+	if i := t.image; t.execs > 0 && i != nil && (i.path != e.process.Exe || i.content != e.content && e.content != (content.Key{})) {
+		if e.key != "" {
+			p.sensor.respawns.leave(e.key)
+			e.key = ""
+		}
+		p.runs(e, t) // it was last seen before its exec
+		p.begin(e, 1)
+		e.started = false // a fork with its exec counts once
+	}
 	if t.settled && (t.forked || e.threads <= 1) {
 		final := t.cpu.Seconds()
 		p.credit(e, max(0, final-e.used))
@@ -58,29 +68,41 @@ func (p *pass) settleUnseen(t *trace) {
 	process.Comm, process.Started = t.comm, s.boot.Add(t.born)
 	process.Parent = p.exact(t.parent)
 	e.imageStarted = process.Started
-	process.Origin, process.Namespace, e.directory = host.OriginUnreadable, host.NamespaceHost, "unreadable"
+	process.Namespace = host.NamespaceHost
 	if t.owner != nil {
 		process.UID, process.User, process.Cgroup = t.owner.uid, t.owner.user, t.owner.cgroup
 		process.Unit, process.Container, process.Namespace = t.owner.unit, t.owner.contained, t.owner.namespace
 	}
+	p.runs(e, t)
+	p.begin(e, uint64(max(1, t.execs)))
+	p.credit(e, e.used)
+	p.diedAt(e, t)
+	if _, taken := s.entries[t.pid]; !taken {
+		s.entries[t.pid] = e // it may be there as a zombie yet, until it is waited for
+	}
+}
+
+// runs sets the program that a trace tells of.
+func (p *pass) runs(e *entry, t *trace) {
+	process := &e.process
+	process.Origin, e.directory = host.OriginUnreadable, "unreadable"
 	if t.image != nil {
 		process.Exe, process.ExeDeleted, process.ExeAgain = t.image.path, t.image.deleted, t.image.again
 		process.ExeFile, process.Origin, e.directory = t.image.file, t.image.origin, t.image.directory
-		process.SHA256 = p.contentOf(t.image)
+		process.SHA256, e.content = p.contentOf(t.image), t.image.content
 	}
+	process.Comm = t.comm
 	e.rename()
-	group, totals := p.group(e.group()), s.accounts.origins[e.origin()]
-	p.credit(e, e.used)
-	starts := uint64(max(1, t.execs))
+}
+
+// begin counts starts of a program that has ended since.
+func (p *pass) begin(e *entry, starts uint64) {
+	group, totals := p.group(e.group()), p.sensor.accounts.origins[e.origin()]
 	group.starts += starts
 	totals.Starts += starts
 	if p.respawned(e) {
 		group.respawns++
 		totals.Respawns++
-	}
-	p.diedAt(e, t)
-	if _, taken := s.entries[t.pid]; !taken {
-		s.entries[t.pid] = e // it may be there as a zombie yet, until it is waited for
 	}
 }
 
@@ -121,7 +143,7 @@ func (p *pass) contentOf(i *image) string {
 		sum string
 		err error
 	}
-	name := filepath.Join(p.sensor.options.Proc, "1/root", i.path)
+	name := filepath.Join(p.sensor.options.Root, i.path)
 	got, err := deadline.Within(p.sensor.reader.guard, hashTime, func() (a answer) {
 		a.sum, a.err = hasher.same(name, i.content)
 		return a

@@ -195,13 +195,18 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 	sameFile := !isNew && readable && e.content != content.Key{}
 	previous := e.content
 	e.target = target
-	if !readable {
+	traced := s.follower.imageOf(proc.PID)
+	if !readable && traced == nil {
 		process.Exe, process.ExeDeleted, process.ExeAgain = "", false, false
 		process.ExeFile, e.content, process.SHA256 = host.FileID{}, content.Key{}, ""
 		process.Origin, e.directory = host.OriginUnreadable, "unreadable"
 	} else {
 		exe, err := s.reader.inspect(proc.PID, target)
-		if err != nil {
+		switch {
+		case err == nil:
+		case gone(err) && traced != nil:
+			exe = traced.executable // it is ending: what it ran is known from its exec
+		default:
 			if !gone(err) {
 				s.reader.failed(host.AspectExe, err)
 			}

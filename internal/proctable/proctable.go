@@ -35,6 +35,7 @@ const (
 // Options are what the sensor needs. Zero values mean the defaults.
 type Options struct {
 	Proc          string        // --path.procfs
+	Root          string        // --path.rootfs; "" is "/"
 	Interval      time.Duration // the shortest; see Budget
 	Budget        float64       // of one core, in (0, 1]: the interval grows up to 30 s to keep it
 	RespawnWindow time.Duration
@@ -68,6 +69,9 @@ type Sensor struct {
 func New(o Options) (*Sensor, error) {
 	if o.Interval <= 0 {
 		o.Interval = DefaultInterval
+	}
+	if o.Root == "" {
+		o.Root = "/"
 	}
 	if o.Budget <= 0 {
 		o.Budget = DefaultBudget

@@ -17,8 +17,12 @@ const (
 	// since the last sample. Beyond it they are counted as lost.
 	maxTraces = 1 << 17
 	// traceSlack is how far the time of a fork's event may be from the start time
-	// in /proc/PID/stat, in clock ticks of 10 ms: the event is a moment later.
-	traceSlack = 2
+	// in /proc/PID/stat, in clock ticks of 10 ms: the event is later, on a busy host
+	// by some slices of CPU time. No pid comes round again within half a second.
+	traceSlack = 50
+	// patience is how many looks at /proc may miss a process before its trace is
+	// dropped: its end may be on the way.
+	patience = 3
 )
 
 // image is the program that a process runs. Forks share it.
@@ -53,6 +57,7 @@ type trace struct {
 	exited   bool          // its last thread has exited
 	exitCode uint32
 	ended    time.Duration // CLOCK_BOOTTIME
+	unseen   int           // looks at /proc that missed it, in a row
 }
 
 // startTime is field 22 of /proc/PID/stat, give or take traceSlack.
@@ -298,13 +303,26 @@ func (f *follower) trace(pid int) *trace {
 	return &found
 }
 
-// forget drops the traces of processes that a whole look at /proc did not see
-// and that are older than it: their end was lost.
+// imageOf returns the program that a process was seen to start, or nil.
+func (f *follower) imageOf(pid int) *image {
+	if t := f.trace(pid); t != nil && t.execs > 0 {
+		return t.image
+	}
+	return nil
+}
+
+// forget drops the traces of processes that several looks at /proc did not see
+// and that are older than these: their end was lost.
 func (f *follower) forget(seen func(pid int) bool, before time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for pid, t := range f.traces {
-		if t.born < before && !seen(pid) {
+		switch {
+		case t.born >= before || seen(pid):
+			t.unseen = 0
+		case t.unseen < patience:
+			t.unseen++
+		default:
 			delete(f.traces, pid)
 		}
 	}
