@@ -98,6 +98,10 @@ func answer(data []byte) (code uint32, ok bool) {
 	return binary.NativeEndian.Uint32(data[cnMsgBytes+headerBytes:]), true
 }
 
+// Drained tells whether nothing waits to be read. What was read last may still
+// be on its way to the handler.
+func (c *Connector) Drained() bool { return !waiting(c.conn) }
+
 // Run calls handle for each event, and lost when the kernel has dropped some,
 // until the context ends or the socket fails. It closes the subscription.
 func (c *Connector) Run(ctx context.Context, handle func(Event), lost func()) error {

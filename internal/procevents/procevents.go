@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -74,6 +75,21 @@ type counter struct{ lost atomic.Uint64 }
 // Lost is how often the kernel said that it dropped messages, or a message could
 // not be understood. How many it dropped each time is not told.
 func (c *counter) Lost() uint64 { return c.lost.Load() }
+
+// waiting tells whether there is something to read from a socket.
+func waiting(conn interface {
+	SyscallConn() (syscall.RawConn, error)
+}) bool {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	ready := 0
+	err = raw.Control(func(fd uintptr) {
+		ready, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+	return err == nil && ready > 0
+}
 
 // explain says what is missing and how to give it.
 func explain(what string, err error) error {

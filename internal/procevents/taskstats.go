@@ -81,6 +81,10 @@ func dialTaskstats() (*genetlink.Conn, genetlink.Family, error) {
 	return conn, family, nil
 }
 
+// Drained tells whether nothing waits to be read. What was read last may still
+// be on its way to the handler.
+func (t *Taskstats) Drained() bool { return !waiting(t.conn) }
+
 // Run calls handle for each account, and lost when the kernel has dropped some,
 // until the context ends or the socket fails. It ends the registration.
 func (t *Taskstats) Run(ctx context.Context, handle func(Account), lost func()) error {

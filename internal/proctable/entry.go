@@ -21,7 +21,8 @@ type entry struct {
 	used          float64 // user + system, seconds since birth
 	children      float64 // the same of its children that it has waited for
 	delta         float64 // used since the last sample
-	childrenDelta float64
+	childrenDelta float64 // children since the last sample
+	childrenBefore float64 // childrenDelta of the last sample, if accounts may yet tell of it
 	imageStarted  time.Time // when this program began: the process' start, or the sample that saw the exec
 	started       bool      // a program image that has not been counted as a start
 	counted       bool      // it began after the exporter did

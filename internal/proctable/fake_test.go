@@ -2,6 +2,7 @@ package proctable
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -59,9 +60,11 @@ func (f *fakeProc) write(name, content string) {
 
 // setBusy sets the host's user time, in seconds.
 func (f *fakeProc) setBusy(seconds float64) {
-	ticks := int(seconds * userHz)
+	ticks := inTicks(seconds)
 	f.write("stat", fmt.Sprintf("cpu  %d 0 0 0 0 0 0 0 0 0\ncpu0 %d 0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\nbtime %d\n", ticks, ticks, bootTime))
 }
+
+func inTicks(seconds float64) int { return int(math.Round(seconds * userHz)) }
 
 func (f *fakeProc) put(p fakeProcess) {
 	f.t.Helper()
@@ -77,7 +80,7 @@ func (f *fakeProc) put(p fakeProcess) {
 	}
 	directory := strconv.Itoa(p.pid)
 	f.write(directory+"/stat", fmt.Sprintf("%d (%s) %s %d 0 0 0 -1 %d 0 0 0 0 %d 0 %d 0 20 0 %d 0 %d 4096 10 18446744073709551615"+
-		strings.Repeat(" 0", 27)+"\n", p.pid, p.comm, p.state, p.ppid, flags, int(p.used*userHz), int(p.children*userHz), p.threads, int(p.start*userHz)))
+		strings.Repeat(" 0", 27)+"\n", p.pid, p.comm, p.state, p.ppid, flags, inTicks(p.used), inTicks(p.children), p.threads, inTicks(p.start)))
 	if p.nsPIDs == "" {
 		p.nsPIDs = directory
 	}

@@ -3,12 +3,18 @@ package proctable
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/procevents"
+)
+
+const (
+	drainTime = 200 * time.Millisecond
+	drainStep = 2 * time.Millisecond
 )
 
 // Sources are what feeds the table between two samples. One that is nil is not
@@ -23,13 +29,13 @@ type Sources struct {
 func (s *Sensor) Follow(ctx context.Context, sources Sources) {
 	var running sync.WaitGroup
 	if c := sources.Connector; c != nil {
-		s.follower.setActive(host.SourceConnector, c.Lost)
+		s.follower.setActive(host.SourceConnector, c)
 		running.Go(func() {
 			s.run(ctx, host.SourceConnector, func() error { return c.Run(ctx, s.follower.event, s.follower.lost) })
 		})
 	}
 	if t := sources.Taskstats; t != nil {
-		s.follower.setActive(host.SourceTaskstats, t.Lost)
+		s.follower.setActive(host.SourceTaskstats, t)
 		running.Go(func() {
 			s.run(ctx, host.SourceTaskstats, func() error { return t.Run(ctx, s.follower.account, s.follower.lost) })
 		})
@@ -39,37 +45,66 @@ func (s *Sensor) Follow(ctx context.Context, sources Sources) {
 
 // run goes on until the source ends. If that is before the context does, the
 // table is polled from then on.
-func (s *Sensor) run(ctx context.Context, source host.Source, run func() error) {
+func (s *Sensor) run(ctx context.Context, name host.Source, run func() error) {
 	err := run()
 	if ctx.Err() != nil {
 		return
 	}
-	s.follower.setInactive(source)
-	level.Error(log.With(s.options.Logger, "source", source)).Log("msg", "the kernel's source ended; processes are polled from now on", "err", err)
+	s.follower.setInactive(name)
+	level.Error(log.With(s.options.Logger, "source", name)).Log("msg", "the kernel's source ended; processes are polled from now on", "err", err)
+}
+
+// source is what the follower asks one of the kernel's sources.
+type source interface {
+	Lost() uint64
+	Drained() bool // nothing is waiting to be read
 }
 
 // setActive is called before the source runs.
-func (f *follower) setActive(source host.Source, lost func() uint64) {
+func (f *follower) setActive(name host.Source, s source) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sources[source] = lost
-	f.connector = f.connector || source == host.SourceConnector
-	f.accounts = f.accounts || source == host.SourceTaskstats
+	f.sources[name] = s
+	f.connector = f.connector || name == host.SourceConnector
+	f.accounts = f.accounts || name == host.SourceTaskstats
 	f.lossy = true // what went on before is not known
 }
 
-func (f *follower) setInactive(source host.Source) {
+func (f *follower) setInactive(name host.Source) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if source == host.SourceConnector {
+	if name == host.SourceConnector {
 		f.connector = false
 	} else {
 		f.accounts = false
 	}
 	f.lossy = true
-	for _, t := range f.traces {
-		f.finishIfOver(t)
+}
+
+// drain waits until the sources have told all that happened before now, and
+// returns false if that took too long. The kernel sends the account of a thread
+// before it takes it out of /proc (do_exit in kernel/exit.c).
+func (f *follower) drain() bool {
+	f.mu.Lock()
+	var sources []source
+	for _, s := range f.sources {
+		sources = append(sources, s)
 	}
+	f.mu.Unlock()
+	idle := 0
+	for waited := time.Duration(0); waited < drainTime; waited += drainStep {
+		idle++
+		for _, s := range sources {
+			if !s.Drained() {
+				idle = 0
+			}
+		}
+		if idle == 2 || len(sources) == 0 {
+			return true // what was read before is handled by now
+		}
+		time.Sleep(drainStep)
+	}
+	return false
 }
 
 // state tells which sources are active, and what each has lost.
@@ -78,8 +113,8 @@ func (f *follower) state() (active map[host.Source]bool, lost map[host.Source]ui
 	defer f.mu.Unlock()
 	active = map[host.Source]bool{host.SourcePoll: true, host.SourceConnector: f.connector, host.SourceTaskstats: f.accounts}
 	lost = map[host.Source]uint64{host.SourceConnector: f.dropped, host.SourceTaskstats: 0}
-	for source, count := range f.sources {
-		lost[source] += count()
+	for name, s := range f.sources {
+		lost[name] += s.Lost()
 	}
 	return active, lost
 }

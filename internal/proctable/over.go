@@ -33,9 +33,10 @@ func (p *pass) entryOf(t *trace) *entry {
 	return nil
 }
 
-// settleKnown credits what a process used since it was last seen. An account is
-// exact where every thread was counted: of a process whose fork was seen, or
-// that never had but one. Of others the parent's account has to do.
+// settleKnown credits what a process used since it was last seen. The accounts
+// of its threads are the whole of it where every thread was counted: of a process
+// whose fork was seen, or that never had but one. Of others the parent's account
+// has to tell the rest.
 func (p *pass) settleKnown(e *entry, t *trace) {
 	if !t.settled && !t.forked && e.seen == p.sensor.samples && e.process.Threads > 1 {
 		return // its first thread has ended, others go on
@@ -49,11 +50,14 @@ func (p *pass) settleKnown(e *entry, t *trace) {
 		p.begin(e, 1)
 		e.started = false // a fork with its exec counts once
 	}
-	if t.settled && (t.forked || e.threads <= 1) {
+	if t.settled {
 		final := t.cpu.Seconds()
 		p.credit(e, max(0, final-e.used))
 		e.used = max(e.used, final)
 		e.settled = true
+		if !t.forked && e.threads > 1 {
+			p.sensor.uncertain = uncertainSamples
+		}
 	}
 	p.diedAt(e, t)
 }
@@ -62,12 +66,13 @@ func (p *pass) settleKnown(e *entry, t *trace) {
 // start, what it used, and its place in the history of its program.
 func (p *pass) settleUnseen(t *trace) {
 	s := p.sensor
-	e := &entry{used: t.cpu.Seconds(), seen: s.samples, settled: true, counted: true}
+	e := &entry{used: t.cpu.Seconds(), seen: s.samples, settled: true, missing: true, counted: true}
 	process := &e.process
 	process.Identity = host.Identity{PID: t.pid, StartTime: t.startTime()}
 	process.Comm, process.Started = t.comm, s.boot.Add(t.born)
 	process.Parent = p.exact(t.parent)
 	e.imageStarted = process.Started
+	e.window = newWindow(process.Started, p.now, e.used)
 	process.Namespace = host.NamespaceHost
 	if t.owner != nil {
 		process.UID, process.User, process.Cgroup = t.owner.uid, t.owner.user, t.owner.cgroup
@@ -110,7 +115,7 @@ func (p *pass) begin(e *entry, starts uint64) {
 func (p *pass) diedAt(e *entry, t *trace) {
 	if e.key != "" {
 		end := ending{at: p.now}
-		if t.exited {
+		if t.ended != 0 {
 			end = ending{at: p.sensor.boot.Add(t.ended), known: true, code: t.exitCode}
 		}
 		p.sensor.respawns.end(e.key, end)

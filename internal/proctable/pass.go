@@ -22,7 +22,6 @@ type pass struct {
 	hostMount  string
 	hashBudget int64            // bytes that this sample may yet hash
 	replaced   map[int][]*entry // processes whose pid is another's now
-	pending    bool             // what some ended processes used is not known yet
 }
 
 func newPass(s *Sensor, now time.Time) *pass {
@@ -104,7 +103,7 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 		if e.settled {
 			e.delta = 0
 		}
-		e.childrenDelta = max(0, children-e.children)
+		e.childrenBefore, e.childrenDelta = e.childrenDelta, max(0, children-e.children)
 		e.used, e.children = max(e.used, used), max(e.children, children)
 	}
 	e.seen, e.missing, e.threads = s.samples, false, max(e.threads, stat.NumThreads)

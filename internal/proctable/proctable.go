@@ -30,6 +30,13 @@ const (
 	// DefaultRespawnWindow is how soon a start after an end is a respawn.
 	DefaultRespawnWindow = 5 * time.Minute
 	maxInterval          = 30 * time.Second
+
+	// uncertainSamples is for how many samples the accounts of parents are asked
+	// after accounts of ended processes are known to be lost: a parent may wait late.
+	uncertainSamples = 3
+	// maxUndrained is how many samples in a row may leave the unattributed time
+	// alone because the kernel tells faster than can be read.
+	maxUndrained = 3
 )
 
 // Options are what the sensor needs. Zero values mean the defaults.
@@ -55,12 +62,13 @@ type Sensor struct {
 	respawns *respawns
 	follower *follower
 
-	entries map[int]*entry
-	samples int
-	boot    time.Time
-	bootID  string
-	first   time.Time // the first sample
-	last    time.Time // the previous sample
+	entries              map[int]*entry
+	samples              int
+	uncertain, undrained int // see uncertainSamples, maxUndrained
+	boot                 time.Time
+	bootID               string
+	first                time.Time // the first sample
+	last                 time.Time // the previous sample
 
 	published atomic.Pointer[host.ProcessSnapshot]
 }
@@ -129,15 +137,21 @@ func (s *Sensor) Sample(now time.Time) error {
 	s.accounts.setBusy(stat.CPUTotal.User + stat.CPUTotal.Nice + stat.CPUTotal.System)
 
 	pass.observe(procs)
+	drained := s.follower.drain()
 	over, complete := s.follower.take()
+	if !complete {
+		s.uncertain = uncertainSamples
+	}
 	pass.hashContents()
 	pass.settleOver(over)
 	pass.settleEnded()
 	pass.settleLiving()
-	if !complete {
-		pass.creditChildren()
-	}
-	if !pass.pending {
+	if s.undrained++; drained || s.undrained > maxUndrained {
+		s.undrained = 0
+		if s.uncertain > 0 {
+			s.uncertain--
+			pass.creditChildren()
+		}
 		s.accounts.settle()
 	}
 	s.follower.forget(pass.hasSeen, looked)

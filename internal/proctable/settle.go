@@ -90,8 +90,7 @@ func (p *pass) settleEnded() {
 			continue
 		}
 		if accounts && !e.settled && !e.missing {
-			e.missing = true // its account is on its way
-			p.pending = true
+			e.missing = true // should its account be late, it must find what was counted already
 			continue
 		}
 		p.ended(e)
@@ -108,7 +107,11 @@ func (p *pass) ended(e *entry) {
 	for a := e.process.Parent; a != nil; a = a.Parent {
 		parent, ok := s.entries[a.PID]
 		if ok && parent.process.Identity == a.Identity && parent.seen == s.samples {
-			parent.childrenDelta -= e.used + e.children
+			if e.missing {
+				parent.childrenBefore -= e.used + e.children
+			} else {
+				parent.childrenDelta -= e.used + e.children
+			}
 			return
 		}
 	}
@@ -165,8 +168,13 @@ func (p *pass) creditChildren() {
 	if p.sensor.samples == 0 {
 		return
 	}
+	accounts := p.sensor.follower.hasAccounts()
 	for _, e := range p.order {
-		if seconds := min(e.childrenDelta, p.sensor.accounts.gap()); seconds > 0 {
+		owed := e.childrenDelta
+		if accounts {
+			owed = e.childrenBefore
+		}
+		if seconds := min(owed, p.sensor.accounts.gap()); seconds > 0 {
 			p.credit(e, seconds)
 		}
 	}

@@ -46,6 +46,7 @@ type trace struct {
 	comm   string
 	born   time.Duration // CLOCK_BOOTTIME of the fork, if it was seen
 	forked bool          // so its parent, and all its threads, are known
+	older  bool          // a sample saw it before anything was told of it
 	parent *host.Ancestor
 	image  *image // nil: it could not be read
 	owner  *owner
@@ -54,9 +55,8 @@ type trace struct {
 	threads  int           // living, if forked
 	cpu      time.Duration // of the threads that have exited
 	settled  bool          // the account of its last thread has come
-	exited   bool          // its last thread has exited
 	exitCode uint32
-	ended    time.Duration // CLOCK_BOOTTIME
+	ended    time.Duration // CLOCK_BOOTTIME; 0: its end was lost
 	unseen   int           // looks at /proc that missed it, in a row
 }
 
@@ -75,21 +75,26 @@ type follower struct {
 	reader    *reader
 	userName  func(uid uint32) string
 	published func() *host.ProcessSnapshot // what is known of older processes
+	now       func() time.Duration         // CLOCK_BOOTTIME
 	boot      time.Time
 	sleep     time.Duration // CLOCK_BOOTTIME less CLOCK_MONOTONIC: time in suspend
 
 	mu        sync.Mutex
-	sources   map[host.Source]func() uint64 // what each has lost
-	connector bool                          // which sources are active
+	sources   map[host.Source]source
+	connector bool // which sources are active
 	accounts  bool
 	traces    map[int]*trace
-	over      []*trace // ended since the last take, in the order of their end
-	lossy     bool     // something was lost since the last take
-	dropped   uint64   // for lack of room here
+	threads   map[int]int // process of each thread that is not its first
+	over      []*trace    // ended since the last take, in the order of their end
+	lossy     bool        // something was lost since the last take
+	dropped   uint64      // for lack of room here
 }
 
 func newFollower(r *reader, userName func(uint32) string, published func() *host.ProcessSnapshot) *follower {
-	return &follower{reader: r, userName: userName, published: published, traces: map[int]*trace{}, sources: map[host.Source]func() uint64{}}
+	return &follower{
+		reader: r, userName: userName, published: published, now: func() time.Duration { return clock(unix.CLOCK_BOOTTIME) },
+		traces: map[int]*trace{}, threads: map[int]int{}, sources: map[host.Source]source{},
+	}
 }
 
 // setClock sets when the host was booted, and returns CLOCK_BOOTTIME. Events
@@ -141,13 +146,17 @@ func (f *follower) fork(e procevents.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.PID != e.TGID {
-		if t := f.traces[e.TGID]; t != nil {
+		if t := f.traces[e.TGID]; t != nil && t.forked && len(f.threads) < maxTraces {
 			t.threads++
+			f.threads[e.PID] = e.TGID
 		}
 		return
 	}
-	if old := f.traces[e.PID]; old != nil {
+	delete(f.threads, e.PID)
+	old := f.traces[e.PID]
+	if old != nil && (old.forked || old.older) {
 		f.finish(old) // its exit was lost: the pid is another's now
+		old = nil
 	}
 	if len(f.traces) >= maxTraces {
 		f.dropped++
@@ -159,6 +168,10 @@ func (f *follower) fork(e procevents.Event) {
 		t.parent, t.image, t.owner, t.comm = f.ancestor(parent), parent.image, parent.owner, parent.comm
 	} else if known := f.known(e.ParentTGID); known != nil {
 		t.parent, t.image, t.owner, t.comm = ancestorOf(known), imageOf(known), ownerOf(known), known.Comm
+	}
+	if old != nil { // its account was faster than this event
+		t.cpu, t.settled, t.ended, t.exitCode = old.cpu, old.settled, old.ended, old.exitCode
+		t.threads += old.threads
 	}
 	f.traces[e.PID] = t
 }
@@ -197,22 +210,26 @@ func (f *follower) look(pid int) *image {
 	return found
 }
 
-// exit counts a thread that has ended.
+// exit counts a thread that has ended. Where accounts come they say more, and
+// earlier (do_exit in kernel/exit.c).
 func (f *follower) exit(e procevents.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.accounts {
+		if t := f.traces[e.TGID]; t != nil && t.settled && t.forked {
+			f.finish(t)
+		}
+		return
+	}
 	t := f.traceOf(e.TGID)
 	if t == nil {
 		return
 	}
-	t.threads--
-	if e.PID == e.TGID || t.exitCode == 0 {
-		t.exitCode = e.ExitCode
-	}
+	f.threadEnded(t, e.PID, e.ExitCode)
 	// Of an older process only the first thread's exit is known for what it is.
 	if t.forked && t.threads <= 0 || !t.forked && e.PID == e.TGID {
-		t.exited, t.ended = true, e.Time+f.sleep
-		f.finishIfOver(t)
+		t.ended = e.Time + f.sleep
+		f.finish(t)
 	}
 }
 
@@ -222,23 +239,37 @@ func (f *follower) account(a procevents.Account) {
 	defer f.mu.Unlock()
 	tgid, last := a.TGID, a.Last
 	if tgid == 0 { // an old kernel, which tells of several threads only at the last
-		t := f.traces[a.PID]
+		if tgid = f.threads[a.PID]; tgid == 0 {
+			tgid = a.PID
+		}
+		t := f.traces[tgid]
 		if t == nil || !t.forked {
 			return
 		}
-		tgid, last = a.PID, t.threads <= 1
+		last = t.threads <= 1
 	}
 	t := f.traceOf(tgid)
 	if t == nil {
 		return
 	}
+	f.threadEnded(t, a.PID, a.ExitCode)
 	t.cpu += a.CPU()
 	if a.PID == tgid {
 		t.comm = a.Comm
 	}
 	if last {
-		t.settled = true
-		f.finishIfOver(t)
+		t.settled, t.ended = true, f.now()
+		if t.forked || t.older || !f.connector {
+			f.finish(t)
+		} // else it is so short that the event of its fork is yet to come
+	}
+}
+
+func (f *follower) threadEnded(t *trace, pid int, code uint32) {
+	delete(f.threads, pid)
+	t.threads--
+	if pid == t.pid || t.exitCode == 0 {
+		t.exitCode = code
 	}
 }
 
@@ -251,17 +282,10 @@ func (f *follower) traceOf(tgid int) *trace {
 			f.lossy = true
 			return nil
 		}
-		t = &trace{pid: tgid}
+		t = &trace{pid: tgid, older: f.known(tgid) != nil}
 		f.traces[tgid] = t
 	}
 	return t
-}
-
-// finishIfOver ends a trace when every active source has told its end.
-func (f *follower) finishIfOver(t *trace) {
-	if (t.exited || !f.connector) && (t.settled || !f.accounts) {
-		f.finish(t)
-	}
 }
 
 func (f *follower) finish(t *trace) {
@@ -286,6 +310,13 @@ func (f *follower) lost() {
 func (f *follower) take() (over []*trace, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.lossy {
+		for _, t := range f.traces {
+			if t.settled {
+				f.finish(t)
+			}
+		}
+	}
 	over, complete = f.over, f.accounts && !f.lossy
 	f.over, f.lossy = nil, false
 	return over, complete
@@ -320,7 +351,7 @@ func (f *follower) forget(seen func(pid int) bool, before time.Duration) {
 		switch {
 		case t.born >= before || seen(pid):
 			t.unseen = 0
-		case t.unseen < patience:
+		case t.unseen < patience && !t.settled:
 			t.unseen++
 		default:
 			delete(f.traces, pid)
