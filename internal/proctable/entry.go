@@ -18,22 +18,22 @@ type entry struct {
 	key       string // respawnKey, "" as long as it is not known
 	window    window
 
-	used          float64 // user + system, seconds since birth
-	children      float64 // the same of its children that it has waited for
-	delta         float64 // used since the last sample
-	childrenDelta float64 // children since the last sample
-	childrenBefore float64 // childrenDelta of the last sample, if accounts may yet tell of it
-	imageStarted  time.Time // when this program began: the process' start, or the sample that saw the exec
-	started       bool      // a program image that has not been counted as a start
-	counted       bool      // it began after the exporter did
-	dead          bool      // a zombie: it ended and was not waited for
-	unreadable    bool      // the failure to read exe was counted
-	partial       bool      // user or cgroup could not be read
-	seen          int       // the sample that last saw it
-	forked        bool      // the kernel told of its fork, so of all its threads too
-	threads       int       // the most that a sample saw
-	settled       bool      // its last account was credited
-	missing       bool      // the last sample did not see it, and its account had not come
+	used           float64   // user + system, seconds since birth
+	children       float64   // the same of its children that it has waited for
+	delta          float64   // used since the last sample
+	childrenDelta  float64   // children since the last sample
+	childrenBefore float64   // childrenDelta of the last sample, if accounts may yet tell of it
+	imageStarted   time.Time // when this program began: the process' start, or the sample that saw the exec
+	started        bool      // a program image that has not been counted as a start
+	counted        bool      // it began after the exporter did
+	dead           bool      // a zombie: it ended and was not waited for
+	unreadable     bool      // the failure to read exe was counted
+	partial        bool      // user or cgroup could not be read
+	seen           int       // the sample that last saw it
+	forked         bool      // the kernel told of its fork, so of all its threads too
+	threads        int       // the most that a sample saw
+	settled        bool      // its last account was credited
+	missing        bool      // the last sample did not see it, and its account had not come
 }
 
 // group is the label set that this process counts for.

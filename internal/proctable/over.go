@@ -52,7 +52,7 @@ func (p *pass) settleKnown(e *entry, t *trace) {
 	}
 	if t.settled {
 		final := t.cpu.Seconds()
-		p.credit(e, max(0, final-e.used))
+		p.claim(e, max(0, final-e.used))
 		e.used = max(e.used, final)
 		e.settled = true
 		if !t.forked && e.threads > 1 {
@@ -80,10 +80,34 @@ func (p *pass) settleUnseen(t *trace) {
 	}
 	p.runs(e, t)
 	p.begin(e, uint64(max(1, t.execs)))
-	p.credit(e, e.used)
+	p.claim(e, e.used)
 	p.diedAt(e, t)
 	if _, taken := s.entries[t.pid]; !taken {
 		s.entries[t.pid] = e // it may be there as a zombie yet, until it is waited for
+	}
+}
+
+// claim is CPU time that accounts tell of.
+type claim struct {
+	origin  host.OriginKey
+	group   host.GroupKey
+	seconds float64
+}
+
+func (p *pass) claim(e *entry, seconds float64) {
+	p.claims = append(p.claims, claim{e.origin(), e.group(), seconds})
+}
+
+// creditClaims credits what accounts told. After losses an account may have been
+// taken for that of an earlier process with the same pid, whose end was lost: then
+// no more is credited than has no owner, for no time must be counted twice.
+func (p *pass) creditClaims() {
+	for _, c := range p.claims {
+		if p.lossy {
+			c.seconds = min(c.seconds, max(0, p.sensor.accounts.gap()))
+		}
+		p.sensor.accounts.credit(c.origin, c.seconds)
+		p.group(c.group).cpuSeconds += c.seconds
 	}
 }
 
@@ -124,10 +148,19 @@ func (p *pass) diedAt(e *entry, t *trace) {
 	e.dead = true
 }
 
-// hasSeen tells whether this sample saw a process.
-func (p *pass) hasSeen(pid int) bool {
+// look is what a sample saw of a pid.
+type look struct {
+	startTime uint64
+	seen      bool
+}
+
+// looked tells what this sample saw of a pid.
+func (p *pass) looked(pid int) look {
 	e := p.sensor.entries[pid]
-	return e != nil && e.seen == p.sensor.samples
+	if e == nil || e.seen != p.sensor.samples {
+		return look{}
+	}
+	return look{startTime: e.process.StartTime, seen: true}
 }
 
 // contentOf returns the hash of a program that has ended. If nobody knows it yet

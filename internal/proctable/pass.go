@@ -22,6 +22,8 @@ type pass struct {
 	hostMount  string
 	hashBudget int64            // bytes that this sample may yet hash
 	replaced   map[int][]*entry // processes whose pid is another's now
+	claims     []claim
+	lossy      bool // events were lost since the last sample
 }
 
 func newPass(s *Sensor, now time.Time) *pass {

@@ -140,12 +140,13 @@ func (s *Sensor) Sample(now time.Time) error {
 	drained := s.follower.drain()
 	over, complete := s.follower.take()
 	if !complete {
-		s.uncertain = uncertainSamples
+		s.uncertain, pass.lossy = uncertainSamples, s.samples > 0
 	}
 	pass.hashContents()
 	pass.settleOver(over)
 	pass.settleEnded()
 	pass.settleLiving()
+	pass.creditClaims()
 	if s.undrained++; drained || s.undrained > maxUndrained {
 		s.undrained = 0
 		if s.uncertain > 0 {
@@ -154,7 +155,7 @@ func (s *Sensor) Sample(now time.Time) error {
 		}
 		s.accounts.settle()
 	}
-	s.follower.forget(pass.hasSeen, looked)
+	s.follower.forget(pass.looked, looked)
 	s.slots.update(now, pass.groups)
 	s.respawns.prune(now)
 

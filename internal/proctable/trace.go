@@ -343,15 +343,16 @@ func (f *follower) imageOf(pid int) *image {
 }
 
 // forget drops the traces of processes that several looks at /proc did not see
-// and that are older than these: their end was lost.
-func (f *follower) forget(seen func(pid int) bool, before time.Duration) {
+// and that are older than these, or whose pid is another's: their end was lost.
+func (f *follower) forget(looked func(pid int) look, before time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for pid, t := range f.traces {
+		now := looked(pid)
 		switch {
-		case t.born >= before || seen(pid):
+		case t.born >= before || now.seen && t.is(now.startTime):
 			t.unseen = 0
-		case t.unseen < patience && !t.settled:
+		case t.unseen < patience && !t.settled && !now.seen:
 			t.unseen++
 		default:
 			delete(f.traces, pid)
