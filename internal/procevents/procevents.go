@@ -79,7 +79,8 @@ func (c *counter) Lost() uint64 { return c.lost.Load() }
 // waiting tells whether there is something to read from a socket.
 func waiting(conn interface {
 	SyscallConn() (syscall.RawConn, error)
-}) bool {
+},
+) bool {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return false
