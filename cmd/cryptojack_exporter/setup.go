@@ -39,7 +39,7 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 	if on("process") || on("respawn") || on("findings") {
 		sensor, err := proctable.New(proctable.Options{
 			Proc: o.procfs, Root: o.rootfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
-			UserName: names.Name, CPUTime: threadTime, Logger: logger,
+			UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
 		})
 		if err != nil {
 			return nil, err

@@ -21,6 +21,7 @@ func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue) []
 		for _, c := range suspects(s, policy) {
 			findings = append(findings, c.finding())
 		}
+		findings = append(findings, unowned(s.Processes)...)
 	}
 	if s.Files != nil {
 		findings = append(findings, fileFindings(s.Files)...)
@@ -59,6 +60,9 @@ func title(suspect *host.Suspect, severity host.Severity) string {
 	case severity == host.Critical:
 		return who + " is a miner or belongs to one"
 	case severity == host.Warning:
+		if p.HiddenBy != "" {
+			return who + " is hidden"
+		}
 		return who + " runs from where no program belongs"
 	case suspect.Signals[0].Rule == RuleSustainedCPU:
 		return who + " keeps the CPU busy; nothing else speaks for a miner"
@@ -98,7 +102,11 @@ func remedy(suspect *host.Suspect, severity host.Severity) []string {
 			"If nobody knows it, end it and remove its file; if somebody does, put it on the allow list.",
 		}
 	}
-	steps := []string{fmt.Sprintf("Keep a copy for later: the running program can be read from /proc/%d/exe.", p.PID)}
+	var steps []string
+	if p.HiddenBy != "" {
+		steps = append(steps, fmt.Sprintf("First make it visible: umount /proc/%d.", p.PID))
+	}
+	steps = append(steps, fmt.Sprintf("Keep a copy for later: the running program can be read from /proc/%d/exe.", p.PID))
 	switch g := suspect.Guardian; {
 	case g == nil:
 	case g.Relation == host.RelationUnit:

@@ -13,6 +13,8 @@ const (
 	RuleDeletedExecutable = "deleted_executable"
 	RuleHiddenPath        = "hidden_path"
 	RuleRunsFromTemp      = "runs_from_temp"
+	RuleHiddenByMount     = "hidden_by_mount"
+	RuleCPUUnattributed   = "cpu_unattributed"
 	RuleSustainedCPU      = "sustained_cpu"
 	RuleRespawn           = "respawn"
 	RuleGuardian          = "guardian"
@@ -39,9 +41,11 @@ func Rules() []Rule {
 		{RuleDeletedExecutable, host.FamilyPlace, "T1070.004", "runs from a file that was deleted"},
 		{RuleHiddenPath, host.FamilyPlace, "T1564.001", "runs from a hidden place"},
 		{RuleRunsFromTemp, host.FamilyPlace, "T1059.004", "runs from a directory that everybody may write to"},
+		{RuleHiddenByMount, host.FamilyDisguise, "T1564.013", "is hidden by a mount over its directory in /proc"},
 		{RuleSustainedCPU, host.FamilyMining, "T1496.001", "keeps the CPU busy without a pause"},
 		{RuleRespawn, host.FamilySurvival, "T1543", "comes back after it ended"},
 		{RuleGuardian, host.FamilySurvival, "T1543", "keeps a suspect alive"},
+		{RuleCPUUnattributed, "", "T1014", "CPU time is used by no process that can be seen"},
 		{RuleSuspiciousFile, "", "T1105", "a program lies where only data belongs"},
 		{RuleExposedService, "", "T1190", "a service that miners enter by can be reached by others"},
 	}

@@ -91,6 +91,15 @@ func runsFromTemp(p *host.Process) (host.Signal, bool) {
 	return signal(RuleRunsFromTemp, "It runs from "+quote(path.Dir(p.Exe))+", where programs are not installed."), true
 }
 
+// hiddenByMount holds for a process that the tools of this host cannot see: they
+// all look into /proc (T1564.013).
+func hiddenByMount(p *host.Process) (host.Signal, bool) {
+	if p.HiddenBy == "" {
+		return host.Signal{}, false
+	}
+	return signal(RuleHiddenByMount, fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(p.HiddenBy), p.PID)), true
+}
+
 // sustainedCPU holds for at least 0.8 core over a minute, added up over the
 // instances of one program (T1496.001).
 func sustainedCPU(instances []*host.Process) (host.Signal, bool) {

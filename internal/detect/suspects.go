@@ -95,6 +95,7 @@ func ownSignals(p *host.Process, policy Policy) []host.Signal {
 	keep(deleted(p))
 	keep(hiddenPath(p))
 	keep(runsFromTemp(p))
+	keep(hiddenByMount(p))
 	if len(signals) == 0 {
 		keep(sustainedCPU([]*host.Process{p}))
 	}
@@ -130,7 +131,7 @@ func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
 	c.suspect.Entry = l.entry(first)
 	c.exempted, c.allowed = exempt(first, policy.Allow)
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, now)
-	if !c.has(host.FamilyIndicator) && !c.has(host.FamilyPlace) {
+	if !c.has(host.FamilyIndicator) && !c.has(host.FamilyPlace) && !c.has(host.FamilyDisguise) {
 		return // a busy program of the system has a parent, not a keeper
 	}
 	c.suspect.Guardian = l.guardian(first)
@@ -188,7 +189,8 @@ func (c *candidate) has(family host.Family) bool {
 
 // judge applies the rule of two: an indicator, or two independent families,
 // page; one family warns; a busy CPU alone is only noted. What is expected is
-// only noted too; only the user's own allow list lowers an indicator.
+// only noted too; only the user's own allow list lowers an indicator, or
+// what hides.
 func (c *candidate) judge() {
 	order := map[string]int{}
 	for i, name := range RuleNames() {
@@ -209,10 +211,11 @@ func (c *candidate) judge() {
 	default:
 		c.severity = host.Warning
 	}
-	if c.allowed || c.exempted != "" && !families[host.FamilyIndicator] {
+	hides := families[host.FamilyDisguise]
+	if c.allowed || c.exempted != "" && !families[host.FamilyIndicator] && !hides {
 		c.severity = host.Info
 	}
-	if c.severity == host.Warning && c.dormant {
+	if c.severity == host.Warning && c.dormant && !hides {
 		c.severity = host.Info
 	}
 }

@@ -94,6 +94,7 @@ type Process struct {
 	CoresSpan  time.Duration // about 60 s of own samples; less for a younger process; the whole life of one first seen older than that
 	Threads    int
 	RSSBytes   uint64
+	HiddenBy   string // what is mounted over its directory in /proc; "" if nothing
 }
 
 // Suspect is the stable name of what a process runs: 12 hex of the content
@@ -164,6 +165,14 @@ type Slots struct {
 	Refused     uint64
 }
 
+// Unowned is CPU time of the last minute that no visible process used.
+type Unowned struct {
+	Cores          float64
+	Span           time.Duration // that Cores is the mean of; about 60 s, less after the start
+	ExitsPerSecond float64       // of threads: the kernel's own work for each has no owner
+	Complete       bool          // the kernel told of every exit in that time
+}
+
 // ProcessSnapshot is one sample of the process table. It is never changed after
 // it was published.
 type ProcessSnapshot struct {
@@ -174,6 +183,7 @@ type ProcessSnapshot struct {
 	CPUs         int
 	BusySeconds  float64 // user + nice + system of /proc/stat since the exporter started
 	Unattributed float64 // running maximum of busy - attributed, seconds
+	Unowned      Unowned
 	Origins      map[OriginKey]CPUTotals
 	Groups       []GroupTotals // at most 64, and one `other` for each origin
 	GroupSlots   Slots

@@ -2,6 +2,7 @@ package procevents
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // burn is what the child of TestLive does: use 100 ms of CPU, half of it in a
@@ -126,6 +129,7 @@ func TestLive(t *testing.T) {
 
 func TestAsk(t *testing.T) {
 	t.Parallel()
+	spin(100 * time.Millisecond)
 	account, err := Ask(os.Getpid())
 	if refused(t, err) {
 		return
@@ -133,7 +137,15 @@ func TestAsk(t *testing.T) {
 	if account.PID != os.Getpid() || account.PPID != os.Getppid() || int(account.UID) != os.Getuid() {
 		t.Errorf("account of pid %d: %+v", os.Getpid(), account)
 	}
-	if _, err := Ask(1 << 22); err == nil {
-		t.Error("a pid that cannot be has an account")
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	// These times are counted by the tick, of at most 10 ms in each thread.
+	if used := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); (account.CPU() - used).Abs() > used/2 {
+		t.Errorf("the account tells %s, getrusage(2) %s", account.CPU(), used)
+	}
+	if _, err := Ask(1 << 22); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("a pid that cannot be: %v", err)
 	}
 }

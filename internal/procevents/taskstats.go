@@ -202,28 +202,57 @@ func parseStats(data []byte) (Account, error) {
 	return account, nil
 }
 
-// Ask returns what a living process has used so far, also when it is hidden in
-// /proc. It needs no registration.
+// Ask returns what the living threads of a process have used so far, also when
+// it is hidden in /proc. It needs no registration. The error is ESRCH when there
+// is no such process.
 func Ask(tgid int) (Account, error) {
 	conn, family, err := dialTaskstats()
 	if err != nil {
 		return Account{}, explain(askMsg, err)
 	}
 	defer func() { _ = conn.Close() }()
-	id := make([]byte, 4)
-	binary.NativeEndian.PutUint32(id, uint32(tgid))
-	attributes, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.TASKSTATS_CMD_ATTR_PID, Data: id}})
+	ask := func(attribute, aggregate uint16) (Account, error) {
+		id := make([]byte, 4)
+		binary.NativeEndian.PutUint32(id, uint32(tgid))
+		attributes, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: attribute, Data: id}})
+		if err != nil {
+			return Account{}, err
+		}
+		answers, err := conn.Execute(genetlink.Message{
+			Header: genetlink.Header{Command: unix.TASKSTATS_CMD_GET, Version: unix.TASKSTATS_GENL_VERSION}, Data: attributes,
+		}, family.ID, netlink.Request)
+		if err != nil {
+			return Account{}, err
+		}
+		if len(answers) == 0 {
+			return Account{}, errFormat
+		}
+		return parseAnswer(answers[0].Data, aggregate)
+	}
+	account, err := ask(unix.TASKSTATS_CMD_ATTR_PID, unix.TASKSTATS_TYPE_AGGR_PID)
 	if err != nil {
 		return Account{}, explain(askMsg, err)
 	}
-	answers, err := conn.Execute(genetlink.Message{
-		Header: genetlink.Header{Command: unix.TASKSTATS_CMD_GET, Version: unix.TASKSTATS_GENL_VERSION}, Data: attributes,
-	}, family.ID, netlink.Request)
+	threads, err := ask(unix.TASKSTATS_CMD_ATTR_TGID, unix.TASKSTATS_TYPE_AGGR_TGID)
 	if err != nil {
 		return Account{}, explain(askMsg, err)
 	}
-	if len(answers) == 0 {
-		return Account{}, explain(askMsg, errFormat)
+	// Older kernels do not add up the time of the threads.
+	account.User, account.System = max(account.User, threads.User), max(account.System, threads.System)
+	account.TGID = tgid
+	return account, nil
+}
+
+// parseAnswer reads the account that was asked for.
+func parseAnswer(data []byte, aggregate uint16) (Account, error) {
+	attributes, err := netlink.UnmarshalAttributes(data)
+	if err != nil {
+		return Account{}, err
 	}
-	return parseAccount(answers[0].Data)
+	for _, attribute := range attributes {
+		if attribute.Type&^unix.NLA_F_NESTED == aggregate {
+			return parseAggregate(attribute.Data)
+		}
+	}
+	return Account{}, errFormat
 }

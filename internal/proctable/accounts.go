@@ -1,6 +1,8 @@
 package proctable
 
 import (
+	"time"
+
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -13,6 +15,9 @@ type accounts struct {
 	lastBusy     float64
 	unattributed float64
 	started      bool
+
+	unowned, exits window
+	complete       time.Time // when all exits were told for the first time after losses; zero if they are not
 }
 
 func newAccounts() *accounts {
@@ -48,6 +53,23 @@ func (a *accounts) gap() float64 { return a.busy - a.attributed }
 // settle ends a sample. The running maximum keeps the counter monotone, and
 // noise in one direction is not added up.
 func (a *accounts) settle() { a.unattributed = max(a.unattributed, a.gap()) }
+
+// follow keeps the last minute of the time without an owner.
+func (a *accounts) follow(now time.Time, exits uint64, complete bool) host.Unowned {
+	if a.unowned.count == 0 {
+		a.unowned, a.exits = newWindow(now, now, a.unattributed), newWindow(now, now, float64(exits))
+	}
+	if !complete {
+		a.complete = time.Time{}
+	} else if a.complete.IsZero() {
+		a.complete = now
+	}
+	var u host.Unowned
+	u.Cores, u.Span = a.unowned.mean(now, a.unattributed)
+	u.ExitsPerSecond, _ = a.exits.mean(now, float64(exits))
+	u.Complete = complete && now.Sub(a.complete) >= u.Span
+	return u
+}
 
 // snapshot copies the totals.
 func (a *accounts) snapshot() map[host.OriginKey]host.CPUTotals {

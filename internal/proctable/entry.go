@@ -32,6 +32,7 @@ type entry struct {
 	seen           int       // the sample that last saw it
 	forked         bool      // the kernel told of its fork, so of all its threads too
 	threads        int       // the most that a sample saw
+	hidden         bool      // something is mounted over it: what /proc shows of it is not true
 	settled        bool      // its last account was credited
 	missing        bool      // the last sample did not see it, and its account had not come
 }

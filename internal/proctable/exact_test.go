@@ -148,7 +148,8 @@ func TestShortProcesses(t *testing.T) {
 	attributed := after.CPUSeconds - before.CPUSeconds
 	t.Logf("wait(2) tells %.2f s, the table %.2f s (%.1f %%), %d starts, %d respawns",
 		used.Seconds(), attributed, 100*attributed/used.Seconds(), after.Starts-before.Starts, after.Respawns-before.Respawns)
-	if attributed < 0.98*used.Seconds() || attributed > 1.05*used.Seconds() {
+	// Accounts count by the tick, wait(2) scales that to the time on the CPU.
+	if attributed < 0.98*used.Seconds() || attributed > 1.10*used.Seconds() {
 		t.Errorf("%.2f s of %.2f s are attributed", attributed, used.Seconds())
 	}
 	if starts := after.Starts - before.Starts; starts < count {

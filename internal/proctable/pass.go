@@ -56,8 +56,12 @@ func (p *pass) observe(procs procfs.Procs) {
 		proc procfs.Proc
 		stat procfs.ProcStat
 	}
+	covered := p.sensor.reader.covers()
 	sightings := make([]sighting, 0, len(procs))
 	for _, proc := range procs {
+		if _, ok := covered[proc.PID]; ok {
+			continue // what is shown there is not of this process
+		}
 		stat, err := proc.Stat()
 		if err != nil {
 			if !gone(err) {
@@ -74,6 +78,7 @@ func (p *pass) observe(procs procfs.Procs) {
 	for _, s := range sightings {
 		p.see(s.proc, s.stat)
 	}
+	p.seeHidden(covered)
 }
 
 // see updates or makes the entry of one process.
@@ -83,7 +88,7 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	used := float64(stat.UTime+stat.STime) / userHz
 	children := float64(max(0, stat.CUTime)+max(0, stat.CSTime)) / userHz
 	e, known := s.entries[id.PID]
-	if known && e.settled && near(e.process.StartTime, id.StartTime) {
+	if known && (e.settled || e.hidden) && near(e.process.StartTime, id.StartTime) {
 		e.process.Identity = id // which events told but roughly
 	}
 	if known && e.process.Identity != id {
@@ -110,7 +115,9 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	}
 	e.seen, e.missing, e.threads = s.samples, false, max(e.threads, stat.NumThreads)
 	p.order = append(p.order, e)
+	e.hidden = false
 	process := &e.process
+	process.HiddenBy = ""
 	process.PPID, process.Threads = stat.PPID, stat.NumThreads
 	process.RSSBytes = uint64(max(0, stat.RSS)) * uint64(os.Getpagesize())
 	process.CPUSeconds = e.used

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/procevents"
 )
 
 const (
@@ -47,7 +48,8 @@ type Options struct {
 	Budget        float64       // of one core, in (0, 1]: the interval grows up to 30 s to keep it
 	RespawnWindow time.Duration
 	UserName      func(uid uint32) string
-	CPUTime       func() time.Duration // of the calling thread; nil: wall-clock time is taken
+	Ask           func(pid int) (procevents.Account, error) // what a hidden process used; nil: it is not known
+	CPUTime       func() time.Duration                      // of the calling thread; nil: wall-clock time is taken
 	Logger        log.Logger
 }
 
@@ -86,6 +88,9 @@ func New(o Options) (*Sensor, error) {
 	}
 	if o.RespawnWindow <= 0 {
 		o.RespawnWindow = DefaultRespawnWindow
+	}
+	if o.Ask == nil {
+		o.Ask = cannotAsk
 	}
 	fs, err := procfs.NewFS(o.Proc)
 	if err != nil {

@@ -136,6 +136,9 @@ func (p *pass) settleLiving() {
 		process, key := &e.process, e.origin()
 		group, totals := p.group(e.group()), p.sensor.accounts.origins[key]
 		p.credit(e, e.delta)
+		if e.hidden {
+			e.started = false
+		}
 		if e.started {
 			e.started = false
 			group.starts++
@@ -234,6 +237,7 @@ func (p *pass) snapshot() *host.ProcessSnapshot {
 		EventsLost:   lost,
 		BusySeconds:  s.accounts.busy,
 		Unattributed: s.accounts.unattributed,
+		Unowned:      s.accounts.follow(p.now, s.follower.ended(), s.uncertain == 0),
 		Origins:      s.accounts.snapshot(),
 		Groups:       s.slots.groups(),
 		GroupSlots:   slots,

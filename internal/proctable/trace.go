@@ -88,6 +88,7 @@ type follower struct {
 	over      []*trace    // ended since the last take, in the order of their end
 	lossy     bool        // something was lost since the last take
 	dropped   uint64      // for lack of room here
+	exits     uint64      // threads that have ended
 }
 
 func newFollower(r *reader, userName func(uint32) string, published func() *host.ProcessSnapshot) *follower {
@@ -266,6 +267,7 @@ func (f *follower) account(a procevents.Account) {
 }
 
 func (f *follower) threadEnded(t *trace, pid int, code uint32) {
+	f.exits++
 	delete(f.threads, pid)
 	t.threads--
 	if pid == t.pid || t.exitCode == 0 {
@@ -303,6 +305,13 @@ func (f *follower) lost() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lossy = true
+}
+
+// ended counts the threads that have ended.
+func (f *follower) ended() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.exits
 }
 
 // take returns what has ended since it was last called, and whether all of it

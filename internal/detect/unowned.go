@@ -1,0 +1,45 @@
+package detect
+
+import (
+	"fmt"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	unownedCores = 0.5
+	// unownedPerExit is what the kernel uses for a thread before its first and
+	// after its last account, in seconds: the measured maximum, doubled.
+	unownedPerExit = 0.0005
+)
+
+// unowned is about CPU time that no process used that can be seen: whatever
+// hides a miner, its time stays in /proc/stat (T1014). Where exits are not told
+// without a gap, short processes may be all of it, and it is only noted.
+func unowned(s *host.ProcessSnapshot) []host.Finding {
+	u := s.Unowned
+	if u.Span < sustainedSpan || u.Cores < unownedCores+unownedPerExit*u.ExitsPerSecond {
+		return nil
+	}
+	finding := host.Finding{
+		ID: "cpu:unattributed", Rule: RuleCPUUnattributed, Severity: host.Warning, Technique: "T1014",
+		Title: fmt.Sprintf("%.1f cores are used by no process that can be seen", u.Cores),
+		Evidence: []string{fmt.Sprintf(
+			"Over %s the host was busy for %.1f cores more than all processes in /proc, and those that ended, have used; %.0f threads ended each second.",
+			duration(u.Span), u.Cores, u.ExitsPerSecond)},
+		Remedy: []string{
+			"Look for mounts that hide processes: grep ' /proc/' /proc/self/mountinfo.",
+			"Then for a rootkit: /etc/ld.so.preload, lsmod, and the kernel's log. What a rootkit hides, only another system can show: boot from one and look at the disk.",
+		},
+	}
+	for i := range s.Processes {
+		if p := &s.Processes[i]; p.HiddenBy != "" {
+			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden by a mount and used %.1f cores.", p.PID, quote(subject(p)), p.Cores))
+		}
+	}
+	if !u.Complete {
+		finding.Severity = host.Info
+		finding.Evidence = append(finding.Evidence, "The kernel's accounts of ended processes are not complete, so short processes may have used it: see cryptojack_event_source_active and cryptojack_events_lost_total.")
+	}
+	return []host.Finding{finding}
+}
