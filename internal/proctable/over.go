@@ -55,9 +55,6 @@ func (p *pass) settleKnown(e *entry, t *trace) {
 		p.claim(e, max(0, final-e.used))
 		e.used = max(e.used, final)
 		e.settled = true
-		if !t.forked && e.threads > 1 {
-			p.sensor.uncertain = uncertainSamples
-		}
 	}
 	p.diedAt(e, t)
 }

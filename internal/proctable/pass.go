@@ -108,7 +108,7 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 		// moment (cputime_adjust): nothing is taken back.
 		e.delta = max(0, used-e.used)
 		if e.settled {
-			e.delta = 0
+			e.delta, used = 0, e.used // who waits for it is told of what it used to end
 		}
 		e.childrenBefore, e.childrenDelta = e.childrenDelta, max(0, children-e.children)
 		e.used, e.children = max(e.used, used), max(e.children, children)

@@ -154,10 +154,8 @@ func (s *Sensor) Sample(now time.Time) error {
 	pass.creditClaims()
 	if s.undrained++; drained || s.undrained > maxUndrained {
 		s.undrained = 0
-		if s.uncertain > 0 {
-			s.uncertain--
-			pass.creditChildren()
-		}
+		s.uncertain = max(0, s.uncertain-1)
+		pass.creditChildren()
 		s.accounts.settle()
 	}
 	s.follower.forget(pass.looked, looked)

@@ -107,10 +107,11 @@ func (p *pass) ended(e *entry) {
 	for a := e.process.Parent; a != nil; a = a.Parent {
 		parent, ok := s.entries[a.PID]
 		if ok && parent.process.Identity == a.Identity && parent.seen == s.samples {
+			known := e.used + e.children - max(0, e.childrenDelta) // the last is yet to be credited
 			if e.missing {
-				parent.childrenBefore -= e.used + e.children
+				parent.childrenBefore -= known
 			} else {
-				parent.childrenDelta -= e.used + e.children
+				parent.childrenDelta -= known
 			}
 			return
 		}
