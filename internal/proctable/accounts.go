@@ -50,9 +50,12 @@ func (a *accounts) credit(key host.OriginKey, seconds float64) {
 // were credited before /proc/stat counted the same ticks.
 func (a *accounts) gap() float64 { return a.busy - a.attributed }
 
-// settle ends a sample. The running maximum keeps the counter monotone, and
-// noise in one direction is not added up.
-func (a *accounts) settle() { a.unattributed = max(a.unattributed, a.gap()) }
+// settle ends a sample, in which so many seconds wait to be credited by the
+// next. The running maximum keeps the counter monotone, and noise in one
+// direction is not added up.
+func (a *accounts) settle(waiting float64) {
+	a.unattributed = max(a.unattributed, a.gap()-waiting)
+}
 
 // follow keeps the last minute of the time without an owner.
 func (a *accounts) follow(now time.Time, exits uint64, complete bool) host.Unowned {

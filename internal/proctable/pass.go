@@ -107,10 +107,10 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 		// Time that steps back is a read of the kernel's scaled times at a bad
 		// moment (cputime_adjust): nothing is taken back.
 		e.delta = max(0, used-e.used)
-		if e.settled {
-			e.delta, used = 0, e.used // who waits for it is told of what it used to end
-		}
 		e.childrenBefore, e.childrenDelta = e.childrenDelta, max(0, children-e.children)
+		if e.settled { // a zombie: what it used to end is in no account
+			e.delta, e.childrenDelta = 0, e.childrenDelta+e.delta
+		}
 		e.used, e.children = max(e.used, used), max(e.children, children)
 	}
 	e.seen, e.missing, e.threads = s.samples, false, max(e.threads, stat.NumThreads)

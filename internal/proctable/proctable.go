@@ -155,8 +155,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	if s.undrained++; drained || s.undrained > maxUndrained {
 		s.undrained = 0
 		s.uncertain = max(0, s.uncertain-1)
-		pass.creditChildren()
-		s.accounts.settle()
+		s.accounts.settle(pass.creditChildren())
 	}
 	s.follower.forget(pass.looked, looked)
 	s.slots.update(now, pass.groups)

@@ -165,23 +165,26 @@ func (p *pass) credit(e *entry, seconds float64) {
 	p.group(e.group()).cpuSeconds += seconds
 }
 
-// creditChildren credits the time of processes that ended unseen to the parent
-// that waited for them, but never more than has no owner: time must not be
-// counted twice when a process was re-parented in between.
-func (p *pass) creditChildren() {
+// creditChildren credits what processes used that ended unseen, or after their
+// account, to the parent that waited for them, but never more than has no owner:
+// time must not be counted twice when a process was re-parented in between. Where
+// accounts come, the children's may be late, so that theirs waits for a sample.
+func (p *pass) creditChildren() (waiting float64) {
 	if p.sensor.samples == 0 {
-		return
+		return 0
 	}
 	accounts := p.sensor.follower.hasAccounts()
 	for _, e := range p.order {
 		owed := e.childrenDelta
 		if accounts {
 			owed = e.childrenBefore
+			waiting += max(0, e.childrenDelta)
 		}
 		if seconds := min(owed, p.sensor.accounts.gap()); seconds > 0 {
 			p.credit(e, seconds)
 		}
 	}
+	return waiting
 }
 
 // respawned tells the history of a program about a new instance of it. A
