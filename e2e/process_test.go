@@ -137,13 +137,18 @@ type result struct {
 // runToEnd runs a program that ends by itself within a minute.
 func runToEnd(t *testing.T, path string, arguments ...string) result {
 	t.Helper()
+	return runWithin(t, time.Minute, path, arguments...)
+}
+
+func runWithin(t *testing.T, limit time.Duration, path string, arguments ...string) result {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(path, arguments...)
 	command.Stdout, command.Stderr = &stdout, &stderr
 	if err := command.Start(); err != nil {
 		t.Fatalf("cannot start %s: %v", path, err)
 	}
-	overdue := time.AfterFunc(time.Minute, func() { _ = command.Process.Kill() })
+	overdue := time.AfterFunc(limit, func() { _ = command.Process.Kill() })
 	defer overdue.Stop()
 	err := command.Wait()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {

@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOrphanKeepsItsKeeper starts a burner as malware does to lose its parents:
+// with a double fork, in a session of its own. The keeper that did it has to be
+// named all the same.
+func TestOrphanKeepsItsKeeper(t *testing.T) {
+	watching := startExporter(t)
+	const keeper, orphan = "/var/tmp/cryptojack-e2e-keeper", "/tmp/cryptojack-e2e-orphan"
+	copyProgram(t, "/bin/dash", keeper, "keeper")
+	copyProgram(t, "/usr/bin/perl", orphan, "orphan")
+	startAsNobody(t, nil, keeper, "-c", "exec >&- 2>&-; (setsid -f "+orphan+" -e '1 while time < $^T + 20' &) ; sleep 25")
+
+	eventually(t, 20*time.Second, "the orphan's keeper", func() error {
+		now := scrape(t, watching.url)
+		_, found, err := now.one("cryptojack_suspect_info", labels{"exe": orphan})
+		if err != nil {
+			return err
+		}
+		_, _, err = now.one("cryptojack_suspect_guardian_info", labels{"suspect": found["suspect"], "exe": keeper, "relation": "ancestor"})
+		return err
+	})
+	pid, err := processByExe(orphan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keeperPID, err := processByExe(keeper); err != nil || strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", keeperPID)) {
+		t.Errorf("the orphan is still a child of its keeper (pid %d, %v)", keeperPID, err)
+	}
+	killBurner(t, orphan)
+}
+
+// TestHiddenProcess hides a burner by a mount over its directory in /proc, in a
+// mount namespace of its own, before the exporter starts there.
+func TestHiddenProcess(t *testing.T) {
+	burner := installDirectory + "cryptojack-e2e-hidden"
+	copyProgram(t, program(t, "replica"), burner, "hidden")
+	hidden := startAsNobody(t, []string{"REPLICA_MODE=burner", "REPLICA_DUTY=1"}, burner)
+	pid := strconv.Itoa(hidden.pid)
+	var found struct {
+		Findings []struct {
+			Rule, Severity string
+			Evidence       []string
+		}
+	}
+	scan := runWithin(t, 2*time.Minute, "/usr/bin/unshare", "--mount", "/bin/sh", "-c",
+		`mount -t tmpfs none "/proc/$1" && exec "$2" scan --for=70s --format=json`, "sh", pid, program(t, "cryptojack_exporter"))
+	if err := json.Unmarshal([]byte(scan.stdout), &found); err != nil || scan.code != 2 {
+		t.Fatalf("exit code %d, %v: %s", scan.code, err, tail(scan.stdout+scan.stderr, 2000))
+	}
+	for rule, severity := range map[string]string{"hidden_by_mount": "critical", "cpu_unattributed": "warning"} {
+		told := false
+		for _, finding := range found.Findings {
+			told = told || finding.Rule == rule && finding.Severity == severity && strings.Contains(strings.Join(finding.Evidence, "\n"), pid)
+		}
+		if !told {
+			t.Errorf("%s is no finding of severity %s that names pid %s: %+v", rule, severity, pid, found.Findings)
+		}
+	}
+}
+
+const (
+	storm       = 20 * time.Second
+	stormForks  = 2000 // a second
+	stormScript = `$n = 0; for ($end = time + 20; time < $end; $n++) { if (!($p = fork)) { exit } waitpid $p, 0;
+		select undef, undef, undef, 0.001 if $n % 10 == 0 } print $n`
+)
+
+// TestForkStorm lets some processes fork as fast as they can. The exporter must
+// go on, tell what it lost, and tell the truth again after it.
+func TestForkStorm(t *testing.T) {
+	watching := startExporter(t)
+	before := scrape(t, watching.url)
+	began := time.Now()
+	var storms []*process
+	for range 4 {
+		storms = append(storms, startAsNobody(t, nil, "/usr/bin/perl", "-e", stormScript))
+	}
+	for time.Since(began) < storm {
+		scrape(t, watching.url)
+		time.Sleep(time.Second)
+	}
+	forks := 0
+	for _, p := range storms {
+		select {
+		case <-p.ended:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the storm does not end")
+		}
+		n, err := strconv.Atoi(p.output.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		forks += n
+	}
+	rate := float64(forks) / storm.Seconds()
+	time.Sleep(4 * time.Second)
+
+	after := scrape(t, watching.url)
+	grown := func(name string, wanted labels) float64 { return after.sum(name, wanted) - before.sum(name, wanted) }
+	lost := grown("cryptojack_events_lost_total", nil)
+	starts := grown("cryptojack_origin_starts_total", nil)
+	busy, unattributed := grown("cryptojack_cpu_busy_seconds_total", nil), grown("cryptojack_cpu_unattributed_seconds_total", nil)
+	t.Logf("%.0f forks a second; of %d processes %.0f were told, %.0f reports of loss; busy %.1f s, %.1f s of it unattributed",
+		rate, forks, starts, lost, busy, unattributed)
+	if rate < stormForks/4 {
+		t.Errorf("only %.0f forks a second: this is no storm", rate)
+	}
+	if starts < 0.99*float64(forks) && lost == 0 {
+		t.Errorf("%.0f starts of %d were seen, and no loss was told", starts, forks)
+	}
+
+	// The truth again: a burner's time is its own, all of it.
+	before = after
+	const known = installDirectory + "cryptojack-e2e-known"
+	copyProgram(t, program(t, "replica"), known, "known")
+	burning := startAsNobody(t, []string{"REPLICA_MODE=burner", "REPLICA_DUTY=1"}, known)
+	time.Sleep(10 * time.Second)
+	burning.stop(t)
+	used := (burning.state.UserTime() + burning.state.SystemTime()).Seconds()
+	eventually(t, 5*time.Second, "the burner's CPU time", func() error {
+		after = scrape(t, watching.url)
+		got := grown("cryptojack_process_cpu_seconds_total", labels{"process": filepath.Base(known)})
+		if got < 0.9*used || got > 1.1*used {
+			return fmt.Errorf("%.2f s of %.2f s are attributed", got, used)
+		}
+		return nil
+	})
+	if got := grown("cryptojack_events_lost_total", nil); got != 0 {
+		t.Errorf("%.0f reports of loss after the storm", got)
+	}
+}
+
+// TestCompileIsAttributed compiles a part of the standard library: hundreds of
+// processes, most of them shorter than a sample. Their CPU time has owners, and
+// nothing is suspected.
+func TestCompileIsAttributed(t *testing.T) {
+	watching := startExporter(t)
+	before := scrape(t, watching.url)
+	cache, err := os.MkdirTemp(binDirectory(t), "cache-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(cache) })
+	compile := exec.Command("go", "build", "-a", "-o", os.DevNull, "net/http")
+	compile.Env = append(os.Environ(), "GOCACHE="+cache, "GOTMPDIR="+cache)
+	if output, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	time.Sleep(3 * time.Second) // two samples and more
+
+	after := scrape(t, watching.url)
+	grown := func(name string) float64 { return after.sum(name, nil) - before.sum(name, nil) }
+	busy, unattributed := grown("cryptojack_cpu_busy_seconds_total"), grown("cryptojack_cpu_unattributed_seconds_total")
+	attributed := grown("cryptojack_origin_cpu_seconds_total")
+	t.Logf("busy %.1f s, attributed %.1f s (%.1f %%), unattributed %.1f s", busy, attributed, 100*attributed/busy, unattributed)
+	if busy < 5 || attributed < 0.97*busy || unattributed > 0.03*busy {
+		t.Errorf("busy %.1f s, attributed %.1f s, unattributed %.1f s", busy, attributed, unattributed)
+	}
+	for _, metric := range after.find("cryptojack_suspect_info", labels{"severity": "critical"}) {
+		t.Errorf("a compile is called a miner: %s", metric)
+	}
+}
