@@ -54,10 +54,12 @@ func newLineage(s *host.Snapshot, policy Policy) *lineage {
 	if s.Sockets == nil {
 		return l
 	}
-	for i := range s.Sockets.Sockets {
-		socket := &s.Sockets.Sockets[i]
-		if socket.Scope != host.ScopeLoopback && socket.Protocol == host.TCP && socket.Owner.PID > 1 {
-			l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
+	for _, sockets := range [][]host.Socket{s.Sockets.Sockets, s.Sockets.Past} {
+		for i := range sockets {
+			socket := &sockets[i]
+			if socket.Scope != host.ScopeLoopback && socket.Protocol == host.TCP && socket.Owner.PID > 1 {
+				l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
+			}
 		}
 	}
 	return l

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ func incident() *host.Snapshot {
 	}))
 	s := snapshotOf(process(1, nil), flink, keeper, miner)
 	s.Processes.Respawns[miner.SHA256] = host.Respawn{
-		Key: miner.SHA256, Count: 14, Recent: []time.Time{noon.Add(-3 * time.Minute)}, LastGap: 2 * time.Second,
+		Key: miner.SHA256, Count: 14, Recent: []time.Time{noon.Add(-3 * time.Minute)}, LastGap: 2 * time.Second, Killed: 12,
 		Starters: []host.Starter{{Ancestor: host.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
 	}
 	s.Sockets = &host.SocketSnapshot{Sockets: []host.Socket{
@@ -46,6 +47,9 @@ func TestIncidentWithUnknownNames(t *testing.T) {
 	miner, keeper := byPID[300], byPID[200]
 	if miner.Severity != host.Critical || keeper.Severity != host.Critical {
 		t.Fatalf("miner %s, keeper %s, want both critical", miner.Severity, keeper.Severity)
+	}
+	if evidence := strings.Join(miner.Evidence, "\n"); !strings.Contains(evidence, "last within 2.0 s; 12 times a signal had ended it; pid 200 /var/tmp/x812 started it 15 times.") {
+		t.Errorf("evidence:\n%s", evidence)
 	}
 	g := miner.Suspect.Guardian
 	if g == nil || g.Relation != host.RelationParent || g.PID != 200 || g.Exe != "/var/tmp/x812" || g.Starts != 15 {
@@ -70,6 +74,24 @@ func TestIncidentWithUnknownNames(t *testing.T) {
 		}
 		steps = steps[at:]
 	}
+}
+
+// TestEntryThatHasExited: the service was restarted after somebody came in by it.
+func TestEntryThatHasExited(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	s.Sockets.Past, s.Sockets.Sockets = s.Sockets.Sockets, nil
+	s.Processes.Processes = slices.Delete(s.Processes.Processes, 1, 2)
+	for _, f := range evaluate(t, s, Policy{}) {
+		if f.Suspect == nil || f.Suspect.Process.PID != 300 {
+			continue
+		}
+		if e := f.Suspect.Entry; e == nil || e.App != "flink" || e.PID != 100 || e.Port != 8081 || e.Alive {
+			t.Errorf("entry %+v", e)
+		}
+		return
+	}
+	t.Error("the miner was not found")
 }
 
 func TestGuardianByCgroup(t *testing.T) {

@@ -129,11 +129,17 @@ func respawned(history host.Respawn, keeper *host.Guardian, keeperSuspicious boo
 		return host.Signal{}, false
 	}
 	evidence := fmt.Sprintf("It came back %s after it had ended", times(recent))
-	if recent > 0 && history.LastGap > 0 {
-		evidence += fmt.Sprintf(", last within %s", duration(history.LastGap))
+	if history.LastGap > 0 {
+		evidence += fmt.Sprintf(", last within %s", gap(history.LastGap))
 	}
-	if keeper != nil {
-		evidence += "; " + quote(keeper.Exe) + fmt.Sprintf(" (pid %d) starts it", keeper.PID)
+	if history.Killed > 0 {
+		evidence += fmt.Sprintf("; %s a signal had ended it", times(int(min(history.Killed, history.Count))))
+	}
+	switch {
+	case keeper != nil && keeper.Starts > 1:
+		evidence += fmt.Sprintf("; pid %d %s started it %s", keeper.PID, quote(keeper.Exe), times(keeper.Starts))
+	case keeper != nil:
+		evidence += fmt.Sprintf("; pid %d %s starts it", keeper.PID, quote(keeper.Exe))
 	}
 	return signal(RuleRespawn, evidence+"."), true
 }
@@ -171,6 +177,14 @@ func times(n int) string {
 		return "once"
 	}
 	return fmt.Sprintf("%d times", n)
+}
+
+// gap is a duration that may be short.
+func gap(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return duration(d)
 }
 
 func duration(d time.Duration) string {

@@ -180,6 +180,7 @@ type SocketSnapshot struct {
 	Meta
 	Apps    []string // every app of the catalogue, so that metrics can exist at 0
 	Sockets []Socket // sorted by protocol, port, address
+	Past    []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
 }
 
 // Snapshot is all that detection sees. A part is nil while its sensor is off or

@@ -46,9 +46,9 @@ func idle() Report {
 func incident() Report {
 	r := idle()
 	top := host.Ancestor{Identity: host.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd", User: "root", Alive: true}
-	java := host.Ancestor{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Alive: true}
-	shell := host.Ancestor{Identity: host.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink"}
-	kinsing := host.Ancestor{Identity: host.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Alive: true}
+	java := host.Ancestor{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Started: noon().Add(-30 * time.Hour), Alive: true}
+	shell := host.Ancestor{Identity: host.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink", Started: noon().Add(-5 * time.Hour)}
+	kinsing := host.Ancestor{Identity: host.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Started: noon().Add(-4 * time.Hour), Alive: true}
 	entry := &host.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true}
 
 	miner := host.Process{

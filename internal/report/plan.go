@@ -22,6 +22,7 @@ type planner struct {
 	steps      []Step
 	stopped    map[int]bool
 	closed     map[string]bool
+	uncover    []string // commands that make hidden processes visible
 	evidence   []string
 	lookUp     []string // commands about system programs
 	containers []string // titles about containers
@@ -56,6 +57,7 @@ func Plan(r Report) []Step {
 		}
 	}
 
+	p.add("Make visible what is hidden.", p.uncover)
 	p.add("Keep the evidence, before anything is stopped.", p.evidence)
 	p.add("Stop what starts it again.", p.stopKeepers(sure))
 	p.add("Stop the other suspects.", p.stop(sure))
@@ -94,6 +96,9 @@ func (p *planner) add(title string, commands []string) {
 }
 
 func (p *planner) keepEvidence(suspect *host.Suspect) {
+	if process := &suspect.Process; suspect.Running && process.HiddenBy != "" {
+		p.uncover = appendNew(p.uncover, fmt.Sprintf("umount /proc/%d", process.PID))
+	}
 	copyTo := shellWord("./evidence-" + suspect.ID)
 	switch process := &suspect.Process; {
 	case suspect.Running:

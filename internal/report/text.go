@@ -113,6 +113,11 @@ func (p *printer) suspect(r *Report, finding *host.Finding) {
 	if links := chain(finding.Suspect); len(links) > 0 {
 		p.fact(fact{"chain", strings.Join(links, " -> ")})
 	}
+	name := "started by"
+	for _, link := range ancestry(finding.Suspect) {
+		p.fact(fact{name, link})
+		name = ""
+	}
 	if words := commandLine(finding.Suspect.Process.Argv); words != "" {
 		p.fact(fact{"command line", words})
 	}

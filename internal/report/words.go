@@ -197,6 +197,27 @@ func chain(suspect *host.Suspect) []string {
 	return append(links, baseName(suspect.Process.Exe, suspect.Process.Comm))
 }
 
+// ancestry tells of each link of the chain above a suspect who it was and when it
+// began, the nearest first.
+func ancestry(suspect *host.Suspect) []string {
+	var links []string
+	for i := range suspect.Process.Ancestors {
+		a := &suspect.Process.Ancestors[i]
+		if a.PID == 1 {
+			break // everything descends from it
+		}
+		link := fmt.Sprintf("%s (pid %d, user %s), since %s", baseName(a.Exe, a.Comm), a.PID, text.Label(a.User), timeText(a.Started))
+		if !a.Alive {
+			link += ", has ended"
+		}
+		links = append(links, link)
+		if e := suspect.Entry; e != nil && e.PID == a.PID {
+			break
+		}
+	}
+	return links
+}
+
 func baseName(exe, comm string) string {
 	if exe == "" {
 		return text.Label(comm)

@@ -73,6 +73,10 @@ func (s *Sensor) Sample(now time.Time) error {
 		}
 		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, evidence)
 	}
+	var past []host.Socket
+	if last := s.Snapshot(); last != nil {
+		past = remember(last.Past, last.Sockets, sockets)
+	}
 	s.published.Store(&host.SocketSnapshot{
 		Meta: host.Meta{
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: maps.Clone(s.errors),
@@ -80,6 +84,7 @@ func (s *Sensor) Sample(now time.Time) error {
 		},
 		Apps:    catalogue.Apps(),
 		Sockets: sockets,
+		Past:    past,
 	})
 	level.Debug(s.options.Logger).Log("msg", "sampled sockets", "sockets", len(sockets), "duration", time.Since(began))
 	return nil
