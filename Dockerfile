@@ -2,7 +2,7 @@
 #
 #   docker build -t cryptojack_exporter .
 #   docker run -d --name cryptojack_exporter --pid=host --net=host --read-only \
-#     --cap-drop=ALL --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH \
+#     --cap-drop=ALL --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH --cap-add=NET_ADMIN \
 #     --security-opt=apparmor=unconfined -v /:/host:ro,rslave \
 #     cryptojack_exporter --path.procfs=/host/proc --path.rootfs=/host
 #

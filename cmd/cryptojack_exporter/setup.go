@@ -46,6 +46,9 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		}
 		settings.Process, settings.Sources = sensor, attach(logger)
 	}
+	if err := dropPrivileges(); err != nil {
+		level.Warn(logger).Log("msg", "it goes on with more privileges than it needs", "err", err)
+	}
 	if on("files") {
 		settings.Files = files.New(files.Options{
 			Root:        o.rootfs,
