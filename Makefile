@@ -108,6 +108,12 @@ e2e: e2e-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alert
 	mkdir -p "$$E2E_BIN/tmp"
 	cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES') .
 
+.PHONY: bench-peers
+bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's prometheus-process-exporter, as root (3 min)
+	@scripts/install-test-packages prometheus-process-exporter
+	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/peers" ./peers
+	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/peers" "$$E2E_BIN/cryptojack_exporter"
+
 # Prometheus takes two minutes to build; it is built again only for another version.
 .PHONY: e2e-tools
 e2e-tools: ## Build what the end-to-end tests run
