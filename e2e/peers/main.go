@@ -53,7 +53,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: peers CRYPTOJACK_EXPORTER")
 		os.Exit(2)
 	}
-	if err := compare(os.Args[1]); err != nil {
+	if err := compare(os.Args[1], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
@@ -80,12 +80,12 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func compare(path string) error {
+func compare(path string, out io.Writer) error {
 	config, err := os.CreateTemp("", "peers-*.yml")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(config.Name())
+	defer func() { _ = os.Remove(config.Name()) }()
 	if _, err := config.WriteString(peerConfig); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func compare(path string) error {
 		}
 	}
 	time.Sleep(scrapePeriod)
-	return print(exporters, used)
+	return table(out, exporters, used)
 }
 
 // runAll runs the loads, each program some times before it is counted, so that
@@ -142,7 +142,7 @@ func runAll(used map[string]float64) error {
 		if err := os.WriteFile(program, append(self, l.name()...), 0o755); err != nil {
 			return err
 		}
-		defer os.Remove(program)
+		defer func() { _ = os.Remove(program) }()
 		for range l.count {
 			command := exec.Command(program)
 			command.Env = append(os.Environ(), burnMode+"="+l.each.String())
@@ -155,12 +155,12 @@ func runAll(used map[string]float64) error {
 	return nil
 }
 
-func print(exporters []exporter, used map[string]float64) error {
-	fmt.Print("| processes | CPU time |")
+func table(out io.Writer, exporters []exporter, used map[string]float64) error {
+	fmt.Fprint(out, "| processes | CPU time |")
 	for _, e := range exporters {
-		fmt.Printf(" %s |", e.name)
+		fmt.Fprintf(out, " %s |", e.name)
 	}
-	fmt.Println("\n| --- | --- | --- | --- |")
+	fmt.Fprintln(out, "\n| --- | --- | --- | --- |")
 	found := make([]map[string]float64, len(exporters))
 	for i, e := range exporters {
 		var err error
@@ -170,12 +170,12 @@ func print(exporters []exporter, used map[string]float64) error {
 	}
 	for _, l := range loads() {
 		whole := used[l.name()]
-		fmt.Printf("| %d of %s | %.1f s |", l.count, l.each, whole)
+		fmt.Fprintf(out, "| %d of %s | %.1f s |", l.count, l.each, whole)
 		for i := range exporters {
 			got := found[i][l.name()]
-			fmt.Printf(" %.1f s (%.0f %%) |", got, 100*got/whole)
+			fmt.Fprintf(out, " %.1f s (%.0f %%) |", got, 100*got/whole)
 		}
-		fmt.Println()
+		fmt.Fprintln(out)
 	}
 	return nil
 }

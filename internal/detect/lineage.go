@@ -85,6 +85,17 @@ func (l *lineage) history(p *host.Process) host.Respawn {
 	return l.respawns[p.Exe]
 }
 
+// brood is the history of all that the same keeper started from the directory
+// of a process, and the keeper.
+func (l *lineage) brood(p *host.Process) (host.Respawn, *host.Process) {
+	for a := p.Parent; a != nil; a = a.Parent {
+		if living, ok := l.byIdentity[a.Identity]; ok && isSuspiciousOrigin(living.Origin) {
+			return l.respawns[host.Brood(a.Identity, path.Dir(p.Exe))], living
+		}
+	}
+	return host.Respawn{}, nil
+}
+
 // guardian finds what keeps a process alive, the surest first: an ancestor from
 // a suspicious place; a process from such a place that shares cgroup and user
 // (what double-forks still does); whoever started it more than once.

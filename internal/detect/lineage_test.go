@@ -94,6 +94,28 @@ func TestEntryThatHasExited(t *testing.T) {
 	t.Error("the miner was not found")
 }
 
+// TestOtherContentEachTime: what changes at each start is caught by its keeper
+// and directory, and a program that starts two helpers is not.
+func TestOtherContentEachTime(t *testing.T) {
+	t.Parallel()
+	for count, want := range map[int]host.Severity{respawnCount: host.Critical, respawnCount - 1: host.Warning} {
+		s := incident()
+		s.Sockets = nil
+		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		miner.Cores = 0
+		var recent []time.Time
+		for i := range count {
+			recent = append(recent, noon.Add(time.Duration(-i-1)*time.Minute))
+		}
+		s.Processes.Respawns = map[string]host.Respawn{host.Brood(keeper.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
+		for _, f := range evaluate(t, s, Policy{}) {
+			if f.Suspect != nil && f.Suspect.Process.PID == 300 && f.Severity != want {
+				t.Errorf("%d starts: %s, want %s: %q", count, f.Severity, want, f.Evidence)
+			}
+		}
+	}
+}
+
 func TestGuardianByCgroup(t *testing.T) {
 	t.Parallel()
 	s := incident()

@@ -119,12 +119,7 @@ func sustainedCPU(instances []*host.Process) (host.Signal, bool) {
 // respawned holds for a program from a suspicious place that came back: once
 // if a keeper from such a place is known, three times in half an hour if not.
 func respawned(history host.Respawn, keeper *host.Guardian, keeperSuspicious bool, now time.Time) (host.Signal, bool) {
-	recent := 0
-	for _, at := range history.Recent {
-		if now.Sub(at) <= respawnSpan {
-			recent++
-		}
-	}
+	recent := history.Within(respawnSpan, now)
 	if recent == 0 || recent < respawnCount && !keeperSuspicious {
 		return host.Signal{}, false
 	}
@@ -142,6 +137,17 @@ func respawned(history host.Respawn, keeper *host.Guardian, keeperSuspicious boo
 		evidence += fmt.Sprintf("; pid %d %s starts it", keeper.PID, quote(keeper.Exe))
 	}
 	return signal(RuleRespawn, evidence+"."), true
+}
+
+// bred holds for a program that is another one each time that its keeper starts
+// it again: only the content changes (T1027.001).
+func bred(history host.Respawn, keeper *host.Process, now time.Time) (host.Signal, bool) {
+	recent := history.Within(respawnSpan, now)
+	if recent < respawnCount {
+		return host.Signal{}, false
+	}
+	return signal(RuleRespawn, fmt.Sprintf("Pid %d %s started a program of other content from the same directory %s, each after the last had ended.",
+		keeper.PID, quote(keeper.Exe), times(recent))), true
 }
 
 // keeps holds for a process from a suspicious place that keeps a suspect alive.

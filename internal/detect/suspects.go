@@ -140,6 +140,10 @@ func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
 		fromSuspiciousPlace := keeper != nil && keeper.Relation != host.RelationUnit && isTemp(keeper.Exe)
 		if signal, ok := respawned(history, keeper, fromSuspiciousPlace, now); ok {
 			c.add(signal)
+		} else if history, keeper := l.brood(first); keeper != nil {
+			if signal, ok := bred(history, keeper, now); ok {
+				c.add(signal)
+			}
 		}
 	}
 }

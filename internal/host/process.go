@@ -1,6 +1,9 @@
 package host
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Origin tells where the executable of a process lies. It is the first match
 // in the order of Origins.
@@ -136,7 +139,7 @@ type Starter struct {
 }
 
 // Respawn is the history of one executable that ended and came back, keyed by
-// Process.SHA256 or, for system and local origins, by path.
+// Process.SHA256, by path for system and local origins, or by Brood.
 type Respawn struct {
 	Key      string
 	Count    uint64        // since the exporter started
@@ -144,6 +147,22 @@ type Respawn struct {
 	Recent   []time.Time   // starts that were respawns, newest last, at most 16
 	LastGap  time.Duration // between the end of an instance and the next start, as seen
 	Starters []Starter     // most first, at most 4
+}
+
+// Within counts the recent respawns, at most 16.
+func (r *Respawn) Within(span time.Duration, now time.Time) (count int) {
+	for _, at := range r.Recent {
+		if now.Sub(at) <= span {
+			count++
+		}
+	}
+	return count
+}
+
+// Brood is the Respawn.Key of what one process starts from one directory, whatever
+// the content: some keepers change it at each start.
+func Brood(keeper Identity, directory string) string {
+	return fmt.Sprintf("%d@%d %s", keeper.PID, keeper.StartTime, directory)
 }
 
 // Source feeds the process table.

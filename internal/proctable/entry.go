@@ -16,6 +16,7 @@ type entry struct {
 	directory string // names the group of a process in temp
 	content   content.Key
 	key       string // respawnKey, "" as long as it is not known
+	brood     string // host.Brood, "" where no keeper is above it
 	window    window
 
 	used           float64   // user + system, seconds since birth

@@ -42,10 +42,7 @@ func (p *pass) settleKnown(e *entry, t *trace) {
 		return // its first thread has ended, others go on
 	}
 	if i := t.image; t.execs > 0 && i != nil && (i.path != e.process.Exe || i.content != e.content && e.content != (content.Key{})) {
-		if e.key != "" {
-			p.sensor.respawns.leave(e.key)
-			e.key = ""
-		}
+		p.sensor.respawns.leave(e)
 		p.runs(e, t) // it was last seen before its exec
 		p.begin(e, 1)
 		e.started = false // a fork with its exec counts once
@@ -139,8 +136,7 @@ func (p *pass) diedAt(e *entry, t *trace) {
 		if t.ended != 0 {
 			end = ending{at: p.sensor.boot.Add(t.ended), known: true, code: t.exitCode}
 		}
-		p.sensor.respawns.end(e.key, end)
-		e.key = ""
+		p.sensor.respawns.end(e, end)
 	}
 	e.dead = true
 }

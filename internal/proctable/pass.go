@@ -229,10 +229,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 		e.rename()
 		return
 	}
-	if e.key != "" {
-		s.respawns.leave(e.key)
-		e.key = ""
-	}
+	s.respawns.leave(e)
 	process.SHA256 = ""
 	e.rename()
 	e.started = s.samples > 0

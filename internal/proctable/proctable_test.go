@@ -3,6 +3,7 @@ package proctable
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -273,6 +274,34 @@ func TestKeeperWithTheMinersContent(t *testing.T) {
 	proc.put(fakeProcess{pid: 21, ppid: 5, comm: "kdevtmpfsi", exe: miner, start: 103})
 	if got := sampleAt(t, sensor, 105).Respawns[key]; got.Count != 1 || got.Starters[0].PID != 5 {
 		t.Errorf("respawns %+v", got)
+	}
+}
+
+// TestOtherContentEachTime: a keeper that pads its miner anew at each start.
+func TestOtherContentEachTime(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	keeper := program(t, "keeper", "keeper")
+	directory := program(t, "first", "first")
+	directory = directory[:strings.LastIndex(directory, "/")]
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 5, comm: "keeper", exe: keeper, start: 10})
+	proc.put(fakeProcess{pid: 6, ppid: 5, comm: "sh", exe: "/usr/bin/dash", start: 11})
+	proc.put(fakeProcess{pid: 20, ppid: 6, comm: "first", exe: directory + "/first", start: 20})
+	sampleAt(t, sensor, 100)
+	for i := range 3 {
+		exe := fmt.Sprintf("%s/padded%d", directory, i)
+		if err := os.WriteFile(exe, []byte(exe), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		proc.remove(20 + i)
+		proc.put(fakeProcess{pid: 21 + i, ppid: 6, comm: "padded", exe: exe, start: 103 + 5*float64(i)})
+		sampleAt(t, sensor, 105+5*float64(i))
+	}
+	s := sensor.Snapshot()
+	key := host.Brood(processOf(t, s, 5).Identity, directory)
+	if got := s.Respawns[key]; got.Count != 3 || len(s.Respawns) != 1 {
+		t.Errorf("brood %q: %+v of %d histories", key, got, len(s.Respawns))
 	}
 }
 

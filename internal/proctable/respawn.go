@@ -87,25 +87,31 @@ type ending struct {
 }
 
 // end records that an instance ended.
-func (r *respawns) end(key string, how ending) {
-	l, ok := r.lives[key]
-	if !ok {
-		return
+func (r *respawns) end(e *entry, how ending) {
+	for _, key := range []string{e.key, e.brood} {
+		l, ok := r.lives[key]
+		if !ok {
+			continue
+		}
+		l.living--
+		l.last = how
+		l.ends = append(l.ends, how)
+		if len(l.ends) > pendingEnds {
+			l.ends = l.ends[1:]
+		}
 	}
-	l.living--
-	l.last = how
-	l.ends = append(l.ends, how)
-	if len(l.ends) > pendingEnds {
-		l.ends = l.ends[1:]
-	}
+	e.key, e.brood = "", ""
 }
 
 // leave records that a process went on as another program (execve(2)): that is
 // no end that a respawn could follow.
-func (r *respawns) leave(key string) {
-	if l, ok := r.lives[key]; ok {
-		l.living--
+func (r *respawns) leave(e *entry) {
+	for _, key := range []string{e.key, e.brood} {
+		if l, ok := r.lives[key]; ok {
+			l.living--
+		}
 	}
+	e.key, e.brood = "", ""
 }
 
 // prune forgets what is over.

@@ -1,6 +1,7 @@
 package proctable
 
 import (
+	"path"
 	"sort"
 	"strings"
 
@@ -121,10 +122,7 @@ func (p *pass) ended(e *entry) {
 // died closes the instance of a process that has ended, waited for or not: a
 // keeper that never waits leaves a zombie behind.
 func (p *pass) died(e *entry) {
-	if e.key != "" {
-		p.sensor.respawns.end(e.key, ending{at: p.sensor.last})
-		e.key = ""
-	}
+	p.sensor.respawns.end(e, ending{at: p.sensor.last})
 	e.dead = true
 }
 
@@ -206,7 +204,25 @@ func (p *pass) respawned(e *entry) bool {
 		}
 	}
 	e.key = key
+	if keeper := keeperOf(&e.process); keeper != nil {
+		e.brood = host.Brood(keeper.Identity, path.Dir(e.process.Exe))
+		s.respawns.start(e.brood, e.imageStarted, keeper, e.counted)
+	}
 	return s.respawns.start(key, e.imageStarted, e.process.Parent, e.counted)
+}
+
+// keeperOf is the nearest ancestor from a suspicious place, or nil. Only what is
+// from such a place itself is asked for.
+func keeperOf(process *host.Process) *host.Ancestor {
+	if !isSuspiciousOrigin(process.Origin) {
+		return nil
+	}
+	for a := process.Parent; a != nil; a = a.Parent {
+		if isSuspiciousOrigin(a.Origin) {
+			return a
+		}
+	}
+	return nil
 }
 
 func (p *pass) group(key host.GroupKey) *groupSample {
