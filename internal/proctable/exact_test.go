@@ -100,6 +100,42 @@ func burn(exe string, loops int) (time.Duration, error) {
 	return command.ProcessState.UserTime() + command.ProcessState.SystemTime(), err
 }
 
+// lateFork tells of a fork only after /proc was read.
+type lateFork struct {
+	sensor *Sensor
+	event  procevents.Event
+}
+
+func (l *lateFork) Lost() uint64 { return 0 }
+
+func (l *lateFork) Drained() bool {
+	if l.event.Kind != 0 {
+		l.sensor.follower.event(l.event)
+		l.event = procevents.Event{}
+	}
+	return true
+}
+
+// TestForkToldLate: an orphan is in /proc before its fork was told. Who forked it
+// is known from the same sample on.
+func TestForkToldLate(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
+	proc.put(fakeProcess{pid: 20, ppid: 1, start: 20, comm: "keeper", exe: "/var/tmp/keeper"})
+	sampleAt(t, sensor, 100)
+	late := &lateFork{sensor: sensor}
+	sensor.follower.setActive(host.SourceConnector, late)
+	late.event = procevents.Event{
+		Kind: procevents.Fork, PID: 30, TGID: 30, ParentPID: 20, ParentTGID: 20, Time: 103*time.Second - sensor.follower.sleep,
+	}
+	proc.put(fakeProcess{pid: 30, ppid: 1, start: 103, comm: "miner", exe: "/tmp/miner"})
+	if p := processOf(t, sampleAt(t, sensor, 105), 30); p.Parent == nil || p.Parent.PID != 20 || p.Parent.Exe != "/var/tmp/keeper" {
+		t.Errorf("parent %+v", p.Parent)
+	}
+}
+
 // TestShortProcesses runs 200 processes of 50 ms each between samples that are
 // seconds apart: all of them, and all that they used, count for their program.
 func TestShortProcesses(t *testing.T) {

@@ -143,14 +143,30 @@ func (p *pass) newEntry(id host.Identity, stat procfs.ProcStat, used, children f
 	if s.samples > 0 && e.process.Started.After(s.first.Add(-clockSlack)) {
 		e.delta, e.childrenDelta, e.counted = used, children, true
 	}
-	if t := s.follower.trace(id.PID); t != nil && t.forked && t.is(id.StartTime) {
-		e.forked = true
-		e.process.Parent = p.exact(t.parent) // who forked it, also if it was given another parent since
-	}
+	p.bear(e)
 	if parent, ok := s.entries[stat.PPID]; ok && e.process.Parent == nil && parent.process.StartTime <= id.StartTime {
 		e.process.Parent = parent.ancestor()
 	}
 	return e
+}
+
+// bear sets who forked a process, also if it was given another parent since.
+func (p *pass) bear(e *entry) {
+	id := e.process.Identity
+	if t := p.sensor.follower.trace(id.PID); t != nil && t.forked && t.is(id.StartTime) {
+		e.forked = true
+		e.process.Parent = p.exact(t.parent)
+	}
+}
+
+// bearLate does it for those whose fork was told after they were seen in /proc.
+// It is called once all that happened before has been told.
+func (p *pass) bearLate() {
+	for _, e := range p.order {
+		if e.process.Started.After(p.sensor.last.Add(-clockSlack)) {
+			p.bear(e)
+		}
+	}
 }
 
 // identify finds out which program a process runs. The link is read at every

@@ -147,6 +147,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	if !complete {
 		s.uncertain, pass.lossy = uncertainSamples, s.samples > 0
 	}
+	pass.bearLate()
 	pass.hashContents()
 	pass.settleOver(over)
 	pass.settleEnded()
