@@ -136,6 +136,32 @@ func TestForkToldLate(t *testing.T) {
 	}
 }
 
+// TestAccountBeforeFork: who forks and ends at once may have its account told
+// before the event of the fork.
+func TestAccountBeforeFork(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
+	proc.put(fakeProcess{pid: 20, ppid: 1, start: 20, comm: "keeper", exe: "/var/tmp/keeper"})
+	sampleAt(t, sensor, 100)
+	sensor.follower.setActive(host.SourceConnector, &lateFork{})
+	sensor.follower.setActive(host.SourceTaskstats, &lateFork{})
+	fork := func(pid, parent int) {
+		sensor.follower.event(procevents.Event{
+			Kind: procevents.Fork, PID: pid, TGID: pid, ParentPID: parent, ParentTGID: parent, Time: 103*time.Second - sensor.follower.sleep,
+		})
+	}
+	fork(29, 20)
+	sensor.follower.account(procevents.Account{PID: 29, TGID: 29, Last: true})
+	fork(30, 29)
+	proc.put(fakeProcess{pid: 30, ppid: 1, start: 103, comm: "miner", exe: "/tmp/miner"})
+	p := processOf(t, sampleAt(t, sensor, 105), 30)
+	if p.Parent == nil || p.Parent.PID != 29 || p.Parent.Parent == nil || p.Parent.Parent.PID != 20 {
+		t.Errorf("parent %+v", p.Parent)
+	}
+}
+
 // TestShortProcesses runs 200 processes of 50 ms each between samples that are
 // seconds apart: all of them, and all that they used, count for their program.
 func TestShortProcesses(t *testing.T) {

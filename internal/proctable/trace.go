@@ -84,17 +84,19 @@ type follower struct {
 	connector bool // which sources are active
 	accounts  bool
 	traces    map[int]*trace
-	threads   map[int]int // process of each thread that is not its first
-	over      []*trace    // ended since the last take, in the order of their end
-	lossy     bool        // something was lost since the last take
-	dropped   uint64      // for lack of room here
-	exits     uint64      // threads that have ended
+	threads   map[int]int       // process of each thread that is not its first
+	over      []*trace          // ended since the last take, in the order of their end
+	ends      [2]map[int]*trace // the same by pid, and those of the take before
+	lossy     bool              // something was lost since the last take
+	dropped   uint64            // for lack of room here
+	exits     uint64            // threads that have ended
 }
 
 func newFollower(r *reader, userName func(uint32) string, published func() *host.ProcessSnapshot) *follower {
 	return &follower{
 		reader: r, userName: userName, published: published, now: func() time.Duration { return clock(unix.CLOCK_BOOTTIME) },
 		traces: map[int]*trace{}, threads: map[int]int{}, sources: map[host.Source]source{},
+		ends: [2]map[int]*trace{{}, {}},
 	}
 }
 
@@ -165,7 +167,7 @@ func (f *follower) fork(e procevents.Event) {
 		return
 	}
 	t := &trace{pid: e.PID, born: e.Time + f.sleep, forked: true, threads: 1}
-	if parent := f.traces[e.ParentTGID]; parent != nil && parent.forked {
+	if parent := f.parent(e.ParentTGID); parent != nil && parent.forked {
 		t.parent, t.image, t.owner, t.comm = f.ancestor(parent), parent.image, parent.owner, parent.comm
 	} else if known := f.known(e.ParentTGID); known != nil {
 		t.parent, t.image, t.owner, t.comm = ancestorOf(known), imageOf(known), ownerOf(known), known.Comm
@@ -298,6 +300,18 @@ func (f *follower) finish(t *trace) {
 		return
 	}
 	f.over = append(f.over, t)
+	f.ends[0][t.pid] = t
+}
+
+// parent finds the trace of who forked. Its account may have been faster than the
+// event of the fork: a double fork takes less than a millisecond.
+func (f *follower) parent(pid int) *trace {
+	for _, traces := range []map[int]*trace{f.traces, f.ends[0], f.ends[1]} {
+		if t := traces[pid]; t != nil {
+			return t
+		}
+	}
+	return nil
 }
 
 // lost is called when the kernel has dropped messages.
@@ -328,6 +342,7 @@ func (f *follower) take() (over []*trace, complete bool) {
 	}
 	over, complete = f.over, f.accounts && !f.lossy
 	f.over, f.lossy = nil, false
+	f.ends = [2]map[int]*trace{{}, f.ends[0]}
 	return over, complete
 }
 
