@@ -33,6 +33,7 @@ type Signal struct {
 	Family    Family
 	Technique string // MITRE ATT&CK id
 	Evidence  string // a sentence; names in it are escaped
+	Weak      bool   // it explains, and counts for nothing alone: much that is benign shows it too
 }
 
 // Relation of a guardian to the suspect that it keeps alive.
@@ -43,6 +44,7 @@ const (
 	RelationParent   Relation = "parent"
 	RelationAncestor Relation = "ancestor"
 	RelationCgroup   Relation = "cgroup"
+	RelationCron     Relation = "cron"
 	RelationUnit     Relation = "unit"
 )
 
@@ -54,6 +56,8 @@ type Guardian struct {
 	Exe      string
 	User     string
 	Unit     string // for RelationUnit
+	Path     string // of the file that names the suspect: a crontab, a unit
+	Line     int    // in Path, from 1; 0 for the whole file
 	Starts   int    // instances of the suspect that it was seen to start
 }
 
@@ -78,9 +82,13 @@ type Finding struct {
 	Remedy    []string `json:"remedy"`             // steps in the order to take them
 	Exempted  string   `json:"exempted,omitempty"` // why the severity was lowered
 
+	Exemption Exemption `json:"exemption,omitempty"` // the kind of Exempted
+
 	Suspect *Suspect `json:"suspect,omitempty"`
 	File    *File    `json:"file,omitempty"`
 	Socket  *Socket  `json:"socket,omitempty"`
+
+	Persistence *PersistenceEntry `json:"persistence,omitempty"`
 
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
@@ -105,6 +113,26 @@ type Findings struct {
 	Time   time.Time
 	Active []Finding               // worst first
 	Raised map[RuleSeverity]uint64 // since the exporter started
+
+	Exempted map[Exemption]uint64 // findings that were lowered, since the exporter started
+	Pools    map[PoolMatch]int    // connections to mining pools now
+}
+
+// Exemption is why a finding is lowered. The set is closed.
+type Exemption string
+
+// The exemptions.
+const (
+	ExemptAllowList        Exemption = "allow_list"        // the user's own
+	ExemptBuildTool        Exemption = "build_tool"        // a build or package tool started what it had made
+	ExemptContainerRuntime Exemption = "container_runtime" // it runs from a copy of itself in memory
+	ExemptAppImage         Exemption = "appimage"
+	ExemptDormant          Exemption = "dormant" // a program in memory that has been idle since long
+)
+
+// Exemptions lists every exemption.
+func Exemptions() []Exemption {
+	return []Exemption{ExemptAllowList, ExemptBuildTool, ExemptContainerRuntime, ExemptAppImage, ExemptDormant}
 }
 
 // RuleSeverity keys a count of findings.

@@ -98,11 +98,49 @@ type Process struct {
 	Threads    int
 	RSSBytes   uint64
 	HiddenBy   string // what is mounted over its directory in /proc; "" if nothing
+
+	Script      string        // absolute path of the file that an interpreter runs; "" for all else
+	ArgvErased  bool          // the memory of its arguments holds nothing but NUL bytes
+	MountNS     string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
+	SteadyCores float64       // mean use over SteadySpan
+	SteadySpan  time.Duration // how long each minute's use has been within a third of SteadyCores; 0 below 0.15 core
+	Look        *Look         // what a closer look showed; nil for what gave no cause for one
+}
+
+// MemoryShape is what the memory map of a process looks like.
+type MemoryShape string
+
+// The shapes that RandomX leaves (its configuration.h: RANDOMX_DATASET_BASE_SIZE,
+// RANDOMX_ARGON_MEMORY, RANDOMX_SCRATCHPAD_L3).
+const (
+	ShapeRandomXFast  MemoryShape = "randomx_fast"  // one anonymous mapping of 2,080 MiB
+	ShapeRandomXLight MemoryShape = "randomx_light" // 256 MiB and 2 MiB for each thread
+)
+
+// Look is what a closer look at a process showed. It is taken of those that use
+// CPU and of those from suspicious places only, for it costs.
+type Look struct {
+	Shape        MemoryShape // "" for neither
+	ShapeKiB     uint64      // of the mapping that gives the shape
+	EqualThreads int         // threads that each used at least half a core, within a tenth of each other; 0 for less than two
+	HugePagesKiB uint64      // HugetlbPages of /proc/PID/status
+	MSR          bool        // holds /dev/cpu/N/msr open
+	Preload      string      // its variable LD_PRELOAD
+	Packed       bool        // the executable was packed by UPX
+	Static       bool        // the executable has no interpreter and no symbol table
 }
 
 // Suspect is the stable name of what a process runs: 12 hex of the content
 // hash, or, where the content could not be read, of user and path.
-func (p *Process) Suspect() string { return suspectID(p.SHA256, p.UID, p.Exe, p.Comm) }
+//
+// What an interpreter runs is told apart by user and script: its own content is
+// that of all the others.
+func (p *Process) Suspect() string {
+	if p.Script != "" {
+		return suspectID("", p.UID, p.Exe, p.Script)
+	}
+	return suspectID(p.SHA256, p.UID, p.Exe, p.Comm)
+}
 
 // CPUTotals are the counters of one (origin, namespace). None ever goes back.
 type CPUTotals struct {

@@ -5,6 +5,7 @@ package host
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -20,6 +21,8 @@ const (
 	AspectCgroup Aspect = "cgroup"
 	AspectTemp   Aspect = "temp"
 	AspectNetns  Aspect = "netns"
+
+	AspectPersistence Aspect = "persistence" // files that start programs
 )
 
 // Reason is why a read failed. The set is closed.
@@ -79,6 +82,7 @@ type File struct {
 	Reason     FileReason
 	KnownMiner bool   // name or hash of a known miner, whatever Reason says
 	Hidden     bool   // hidden name or directory, whatever Reason says
+	Container  string // container id (12 hex) or mount namespace of a file that the host itself does not see; ""
 	User       string // owner
 	SHA256     string // 64 hex, of the first 64 MiB; "" if not yet or never read
 	Modified   time.Time
@@ -181,7 +185,32 @@ type SocketSnapshot struct {
 	Apps    []string // every app of the catalogue, so that metrics can exist at 0
 	Sockets []Socket // sorted by protocol, port, address
 	Past    []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
+
+	Connections []Connection // of the processes that were asked about, sorted by owner and remote
 }
+
+// Connection is an established TCP connection of a process that is looked at
+// closely.
+type Connection struct {
+	Owner    Identity
+	Remote   netip.AddrPort
+	Local    netip.AddrPort
+	Outbound bool      // the process does not listen on the local port
+	Since    time.Time // of the first sample that saw it
+}
+
+// PoolMatch is why a connection counts as one to a mining pool.
+type PoolMatch string
+
+// The matches, strongest first.
+const (
+	PoolHost    PoolMatch = "host"    // on the user's list
+	PoolPort    PoolMatch = "port"    // a port that pools use
+	PoolStratum PoolMatch = "stratum" // by behaviour: the one lasting connection of a program that burns
+)
+
+// PoolMatches lists every match.
+func PoolMatches() []PoolMatch { return []PoolMatch{PoolHost, PoolPort, PoolStratum} }
 
 // Snapshot is all that detection sees. A part is nil while its sensor is off or
 // has not finished its first sample.
@@ -190,6 +219,8 @@ type Snapshot struct {
 	Processes *ProcessSnapshot
 	Files     *FileSnapshot
 	Sockets   *SocketSnapshot
+
+	Persistence *PersistenceSnapshot
 }
 
 // suspectID gives 12 hex digits.
