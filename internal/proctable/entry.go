@@ -18,6 +18,8 @@ type entry struct {
 	key       string // respawnKey, "" as long as it is not known
 	brood     string // host.Brood, "" where no keeper is above it
 	window    window
+	steady    steady
+	closer    closer
 
 	used           float64   // user + system, seconds since birth
 	children       float64   // the same of its children that it has waited for

@@ -117,6 +117,7 @@ func (p *pass) hidden(pid int) *entry {
 	e.seen, e.missing, e.hidden = s.samples, false, true
 	e.process.CPUSeconds = e.used
 	e.process.Cores, e.process.CoresSpan = e.window.mean(p.now, e.used)
+	e.process.SteadyCores, e.process.SteadySpan = e.steady.add(p.now, e.used)
 	p.order = append(p.order, e)
 	return e
 }

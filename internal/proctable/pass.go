@@ -122,6 +122,7 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	process.RSSBytes = uint64(max(0, stat.RSS)) * uint64(os.Getpagesize())
 	process.CPUSeconds = e.used
 	process.Cores, process.CoresSpan = e.window.mean(p.now, e.used)
+	process.SteadyCores, process.SteadySpan = e.steady.add(p.now, e.used)
 	p.identify(e, proc, stat, !known)
 	if process.Origin != host.OriginKernel {
 		p.saw(host.AspectCgroup, !e.partial)
@@ -213,6 +214,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 	}
 	e.partial = err != nil && !gone(err)
 	process.Argv, process.UID, process.Cgroup, process.Namespace = found.argv, found.uid, found.cgroup, found.namespace
+	process.MountNS = found.mount
 	process.User = s.options.UserName(found.uid)
 	process.Unit, process.Container = unitOf(found.cgroup), containerOf(found.cgroup)
 
@@ -240,13 +242,14 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 		process.ExeFile, e.content = exe.file, exe.content
 		process.Origin, e.directory = classify(exe.path, exe.deleted)
 	}
+	process.Script = scriptOf(process.Exe, process.Argv, func() string { return s.reader.directory(proc.PID) })
 	// Unlinking the file changes ctime, not the program.
 	if sameFile && e.content.Dev == previous.Dev && e.content.Inode == previous.Inode && e.content.Mtime == previous.Mtime {
 		e.rename()
 		return
 	}
 	s.respawns.leave(e)
-	process.SHA256 = ""
+	process.SHA256, process.Look, process.ArgvErased, e.closer = "", nil, false, closer{}
 	e.rename()
 	e.started = s.samples > 0
 	if !isNew {

@@ -149,6 +149,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	}
 	pass.bearLate()
 	pass.hashContents()
+	pass.lookCloser()
 	pass.settleOver(over)
 	pass.settleEnded()
 	pass.settleLiving()

@@ -26,6 +26,7 @@ func TestIdentity(t *testing.T) {
 
 	got := processOf(t, snapshot, 200)
 	want := host.Process{
+		Look:     &host.Look{},
 		Identity: host.Identity{PID: 200, StartTime: 6000}, PPID: 100, Comm: ") R 1 (x\xff", Exe: exe, Argv: []string{"", "-o"},
 		UID: 9999, User: "user9999", Cgroup: unit, Unit: "flink.service", Origin: host.OriginTemp, Namespace: host.NamespaceHost,
 		Started: after(60), Threads: 1, CoresSpan: 40 * time.Second,

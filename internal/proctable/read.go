@@ -2,7 +2,6 @@ package proctable
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,6 +31,7 @@ type facts struct {
 	uid       uint32
 	cgroup    string
 	namespace host.Namespace
+	mount     string // the mount namespace, if it is not the host's
 }
 
 // executable is what /proc/PID/exe tells.
@@ -150,8 +150,8 @@ func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
 	if cgroupErr == nil {
 		out.cgroup = cgroupPath(groups)
 	}
-	out.namespace = host.NamespaceHost
-	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && r.otherMount(proc.PID, hostMount) {
+	out.namespace, out.mount = host.NamespaceHost, r.otherMount(proc.PID, hostMount)
+	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && out.mount != "" {
 		out.namespace = host.NamespaceContainer
 	}
 	if cgroupErr != nil && !gone(cgroupErr) {
@@ -160,24 +160,36 @@ func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
 	return out, errors.Join(statusErr, cgroupErr)
 }
 
-// otherMount tells a container from a sandbox on the host: browsers too put
-// their helpers into a pid namespace.
-func (r *reader) otherMount(pid int, hostMount string) bool {
+// otherMount returns the mount namespace of a process if it is not the host's. It
+// tells a container from a sandbox on the host: browsers too put their helpers
+// into a pid namespace.
+func (r *reader) otherMount(pid int, hostMount string) string {
 	mount, err := os.Readlink(r.path(pid, "ns/mnt"))
-	return err == nil && hostMount != "" && mount != hostMount
+	if err != nil || hostMount == "" || mount == hostMount {
+		return ""
+	}
+	return mount
+}
+
+// directory returns the working directory of a process, or "".
+func (r *reader) directory(pid int) string {
+	target, err := os.Readlink(r.path(pid, "cwd"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(target, deletedSuffix)
 }
 
 // argv reads at most argvLimit bytes of /proc/PID/cmdline. The kernel reads
 // them out of the process' own memory, so it is called under a deadline only.
 func (r *reader) argv(pid int) ([]string, error) {
-	file, err := os.Open(r.path(pid, "cmdline"))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, argvLimit))
+	content, err := readStart(r.path(pid, "cmdline"), argvLimit)
 	if err != nil || len(content) == 0 {
 		return nil, err
 	}
-	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00"), nil
+	return splitArguments(content), nil
+}
+
+func splitArguments(content []byte) []string {
+	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")
 }
