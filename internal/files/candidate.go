@@ -109,7 +109,7 @@ func (s *Sensor) details(found []*candidate) []host.File {
 	for _, c := range found {
 		files = append(files, host.File{
 			Path: path.Join(c.place.path(), c.name), Directory: c.place.watched.name, Reason: c.reason,
-			KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.options.UserName(c.uid), SHA256: c.sha256,
+			Container: c.place.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.options.UserName(c.uid), SHA256: c.sha256,
 			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
 			ID: host.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
@@ -25,6 +26,7 @@ type Sensor struct {
 	known    *contents
 	troubles *troubles
 	pace     pace
+	guard    *deadline.Guard // of what containers are asked
 
 	published atomic.Pointer[host.FileSnapshot]
 	watchable atomic.Pointer[[]string] // directories of the last scan, as inotify reaches them
@@ -36,7 +38,7 @@ func New(o Options) *Sensor {
 	o = o.withDefaults()
 	return &Sensor{
 		options: o, opener: newOpener(), known: newContents(), troubles: newTroubles(o.Logger),
-		pace: pace{scanned: make(chan struct{}, 1)},
+		pace: pace{scanned: make(chan struct{}, 1)}, guard: deadline.New(maxStuck),
 	}
 }
 
@@ -56,7 +58,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	defer closeAll(watched)
+	defer func() { closeAll(watched) }()
 
 	snapshot := &host.FileSnapshot{
 		Counts: map[host.FileCount]int{}, Truncated: map[string]bool{},
@@ -70,15 +72,26 @@ func (s *Sensor) Sample(now time.Time) error {
 		if directory.fd >= 0 {
 			roots[directory.id] = true
 		}
-	}
-	for _, directory := range watched {
 		for _, reason := range host.FileReasons() {
 			snapshot.Counts[host.FileCount{Directory: directory.name, Reason: reason}] = 0
 		}
+	}
+	watched = append(watched, s.openContainers(snapshot.Directories, roots)...)
+	inContainers := time.Now().Add(s.options.Limits.Time) // for all of them; set again when the first is reached
+	for i, directory := range watched {
 		w := newWalk(s, directory, roots)
+		if directory.container != "" {
+			if watched[i-1].container == "" {
+				inContainers = time.Now().Add(s.options.Limits.Time)
+			}
+			w.entries, w.deadline = min(w.entries, containerEntries), inContainers
+		}
 		w.run()
-		found, watchable = append(found, w.found...), append(watchable, w.watchable...)
-		snapshot.Truncated[directory.name] = w.truncated
+		found = append(found, w.found...)
+		if directory.container == "" { // its path is not one of the host's
+			watchable = append(watchable, w.watchable...)
+		}
+		snapshot.Truncated[directory.name] = snapshot.Truncated[directory.name] || w.truncated
 		if w.truncated {
 			s.troubles.truncated(directory.name)
 		}
@@ -104,11 +117,12 @@ func (s *Sensor) Sample(now time.Time) error {
 
 // watched is a directory of the configuration during one scan.
 type watched struct {
-	name    string // as configured
-	reached string // as the exporter reaches it, links resolved
-	fd      int    // -1 if it does not exist or cannot be looked at
-	id      host.FileID
-	err     error
+	name      string // as configured
+	container string // whose directory it is; "" for the host's
+	reached   string // as the exporter reaches it, links resolved; only for the host's
+	fd        int    // -1 if it does not exist or cannot be looked at
+	id        host.FileID
+	err       error
 }
 
 // open opens the watched directories. A directory with several names, as with a

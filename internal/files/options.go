@@ -19,6 +19,8 @@ func DefaultDirectories() []string { return []string{"/tmp", "/var/tmp", "/dev/s
 // Options are what the sensor needs. A function that is nil knows nothing.
 type Options struct {
 	Root        string                      // --path.rootfs; "" is "/"
+	Proc        string                      // --path.procfs; "" is "/proc"
+	Containers  func() []Container          // other mount namespaces, in which the same directories are looked at
 	Directories func() []string             // absolute paths without Root; asked at each scan; nil: DefaultDirectories
 	KnownMiner  func(baseName string) bool  // is it the name of a known miner?
 	KnownHash   func(sha256 string) bool    // is it the content of one? 64 hex, as in host.File
@@ -56,6 +58,12 @@ func (l Limits) withDefaults() Limits {
 func (o Options) withDefaults() Options {
 	if o.Root == "" {
 		o.Root = "/"
+	}
+	if o.Proc == "" {
+		o.Proc = "/proc"
+	}
+	if o.Containers == nil {
+		o.Containers = func() []Container { return nil }
 	}
 	if o.Directories == nil {
 		o.Directories = DefaultDirectories

@@ -9,6 +9,7 @@ import (
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
@@ -19,6 +20,7 @@ type troubles struct {
 	counts map[host.ReadError]uint64
 	told   map[string]bool // directories whose truncation was logged
 	many   bool            // more directories than inotify watches: was logged
+	crowd  bool            // more containers than are looked into: was logged
 }
 
 func newTroubles(logger log.Logger) *troubles {
@@ -51,6 +53,14 @@ func (t *troubles) unwatched(more int) {
 	}
 }
 
+// manyContainers notes that not all containers are looked into.
+func (t *troubles) manyContainers(more int) {
+	if !t.crowd {
+		t.crowd = true
+		level.Warn(t.logger).Log("msg", "there are more mount namespaces than are looked into", "most", maxContainers, "more", more)
+	}
+}
+
 // copy returns the counts for a snapshot.
 func (t *troubles) copy() map[host.ReadError]uint64 { return maps.Clone(t.counts) }
 
@@ -68,7 +78,7 @@ func reasonOf(err error) host.Reason {
 		return host.ReasonPermission
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESTALE):
 		return host.ReasonVanished
-	case errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EAGAIN): // EAGAIN: somebody holds a lease
+	case errors.Is(err, deadline.ErrExceeded), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EAGAIN): // EAGAIN: somebody holds a lease
 		return host.ReasonTimeout
 	default:
 		return host.ReasonOther

@@ -1,5 +1,6 @@
 // Package sockets is the sensor of listening sockets: TCP in state LISTEN and
-// UDP without a peer, of the host's network namespace, with their owners.
+// UDP without a peer, of the host's network namespace, with their owners; and of the
+// connections of a few processes that are looked at closely, in any namespace.
 package sockets
 
 import (
@@ -28,6 +29,7 @@ type Options struct {
 	Proc      string                     // --path.procfs
 	Catalogue func() *services.Catalogue // asked at each sample
 	OwnPID    int                        // of the exporter, as Proc numbers it
+	Watched   func() []host.Identity     // whose connections are looked for; nil: nobody's
 	Interval  time.Duration              // between samples, published with each
 	Logger    log.Logger
 }
@@ -38,13 +40,16 @@ type Sensor struct {
 	owners    *owners
 	errors    map[host.ReadError]uint64
 	told      map[string]bool // what was logged already
+	watched   connectionFinder
 	published atomic.Pointer[host.SocketSnapshot]
 }
 
 // New returns a sensor. It reads nothing yet.
 func New(o Options) *Sensor {
 	errors := map[host.ReadError]uint64{}
-	return &Sensor{options: o, owners: newOwners(o.Proc, errors), errors: errors, told: map[string]bool{}}
+	s := &Sensor{options: o, owners: newOwners(o.Proc, errors), errors: errors, told: map[string]bool{}}
+	s.watched.sensor = s
+	return s
 }
 
 // Snapshot returns the last sample, or nil before the first.
@@ -77,6 +82,10 @@ func (s *Sensor) Sample(now time.Time) error {
 	if last := s.Snapshot(); last != nil {
 		past = remember(last.Past, last.Sockets, sockets)
 	}
+	var connections []host.Connection
+	if s.options.Watched != nil {
+		connections = s.watched.find(now, s.options.Watched(), sockets)
+	}
 	s.published.Store(&host.SocketSnapshot{
 		Meta: host.Meta{
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: maps.Clone(s.errors),
@@ -85,6 +94,8 @@ func (s *Sensor) Sample(now time.Time) error {
 		Apps:    catalogue.Apps(),
 		Sockets: sockets,
 		Past:    past,
+
+		Connections: connections,
 	})
 	level.Debug(s.options.Logger).Log("msg", "sampled sockets", "sockets", len(sockets), "duration", time.Since(began))
 	return nil

@@ -1,0 +1,138 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	maxContainers    = 64
+	containerEntries = 10_000 // names looked at below one watched directory of one container
+	openTime         = 500 * time.Millisecond
+	maxStuck         = 16 // opens that did not come back
+)
+
+// Container is a mount namespace other than the host's.
+type Container struct {
+	Name string // id of the container, or the name of the namespace
+	PIDs []int  // some processes in it; one that can be read is enough
+}
+
+// openContainers opens the watched directories as the processes in other mount
+// namespaces see them, through /proc/PID/root (proc_pid_root(5)). seen are the
+// directories that are looked at already: a container may share them.
+//
+// Whoever may make a mount namespace may also put a file system of his own there
+// that never answers, so all is opened under a deadline, and what is no local
+// file system is not looked at.
+func (s *Sensor) openContainers(names []string, seen map[host.FileID]bool) []*watched {
+	containers := s.options.Containers()
+	if more := len(containers) - maxContainers; more > 0 {
+		s.troubles.manyContainers(more)
+		containers = containers[:maxContainers]
+	}
+	var all []*watched
+	for _, container := range containers {
+		for _, name := range names {
+			directory := s.openInContainer(container, name)
+			if directory == nil {
+				continue
+			}
+			if directory.err == nil && seen[directory.id] {
+				closeFD(directory.fd)
+				continue
+			}
+			seen[directory.id] = true
+			all = append(all, directory)
+		}
+	}
+	return all
+}
+
+// openInContainer returns nil if the container has ended or has no such directory.
+func (s *Sensor) openInContainer(container Container, name string) *watched {
+	var failure error
+	for _, pid := range container.PIDs {
+		fd, err := s.openInTime(pid, name)
+		if errors.Is(err, deadline.ErrExceeded) {
+			failure = fmt.Errorf("%s in container %s: %w", name, container.Name, err)
+			break // the others would wait for the same
+		}
+		if err == nil {
+			directory := &watched{name: name, container: container.Name, fd: fd}
+			directory.identify(s.options.Root)
+			return directory
+		}
+		failure = err
+		if !hasVanished(err) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EPERM) {
+			break
+		}
+	}
+	if failure == nil || hasVanished(failure) {
+		return nil
+	}
+	return &watched{name: name, container: container.Name, fd: -1, err: failure}
+}
+
+// openInTime is openBelow under a deadline. What comes after it is closed again.
+func (s *Sensor) openInTime(pid int, name string) (int, error) {
+	fd, failure := -1, error(nil)
+	var answered atomic.Bool // by the open, or given up by the caller: whoever is first
+	_, err := deadline.Within(s.guard, openTime, func() bool {
+		opened, openErr := s.openBelow(pid, name)
+		fd, failure = opened, openErr
+		if !answered.CompareAndSwap(false, true) && openErr == nil {
+			closeFD(opened)
+		}
+		return true
+	})
+	if err != nil && answered.CompareAndSwap(false, true) {
+		return -1, err
+	}
+	return fd, failure
+}
+
+// openBelow opens a directory in the root directory of a process.
+func (s *Sensor) openBelow(pid int, name string) (int, error) {
+	root := filepath.Join(s.options.Proc, strconv.Itoa(pid), "root")
+	rootFD, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer closeFD(rootFD)
+	if err := checkAnswers(rootFD); err != nil {
+		return -1, err
+	}
+	at, err := s.opener.inRoot(rootFD, root, name)
+	if err != nil {
+		return -1, err
+	}
+	defer closeFD(at)
+	if err := checkAnswers(at); err != nil {
+		return -1, err
+	}
+	return retry(func() (int, error) {
+		return unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	})
+}
+
+// checkAnswers refuses file systems that another program answers for.
+func checkAnswers(fd int) error {
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(fd, &system); err != nil {
+		return fmt.Errorf("statfs: %w", err)
+	}
+	if isRemote(uint32(system.Type)) {
+		return errRemote
+	}
+	return nil
+}

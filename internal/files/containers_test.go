@@ -1,0 +1,54 @@
+package files
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// TestContainers looks into the same directories of other mount namespaces: one
+// with a hidden program, one that shares the host's directories, one that has
+// ended, and one whose first process cannot be read.
+func TestContainers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{}, "/tmp", "/dev/shm")
+	proc, inside := t.TempDir(), t.TempDir()
+	for _, directory := range []string{filepath.Join(proc, "70"), filepath.Join(proc, "71"), filepath.Join(inside, "tmp/.x")} {
+		f.must(os.MkdirAll(directory, 0o755))
+	}
+	f.must(os.Symlink(inside, filepath.Join(proc, "70/root")))
+	f.must(os.Symlink(f.root, filepath.Join(proc, "71/root")))
+	f.must(os.WriteFile(filepath.Join(inside, "tmp/.x/kdevtmpfsi"), []byte(elfFile(executable, "1")), 0o755))
+	f.must(os.WriteFile(filepath.Join(inside, "tmp/notes"), []byte("the benign twin"), 0o755))
+	f.write("/tmp/tool", elfFile(executable, "2"), 0o755)
+	options := f.options
+	options.Proc = proc
+	options.Containers = func() []Container {
+		return []Container{{"0123456789ab", []int{69, 70}}, {"mnt:[1]", []int{71}}, {"mnt:[2]", []int{72}}}
+	}
+	s := New(options)
+	f.must(s.Sample(time.Unix(1, 0)))
+
+	snapshot := s.Snapshot()
+	containers := map[string]string{}
+	for _, file := range snapshot.Files {
+		containers[file.Path] = file.Container
+	}
+	if len(containers) != 2 || containers["/tmp/.x/kdevtmpfsi"] != "0123456789ab" || containers["/tmp/tool"] != "" {
+		t.Errorf("%v", containers)
+	}
+	if got := snapshot.Counts[host.FileCount{Directory: "/tmp", Reason: host.FileKnownMiner}]; got != 1 {
+		t.Errorf("%d known miners in /tmp, want 1", got)
+	}
+	if share := snapshot.Visibility[host.AspectTemp]; share.Readable != share.Total || share.Total != 4 { // /tmp, /dev/shm, the container's /tmp and /tmp/.x
+		t.Errorf("%+v", share)
+	}
+	for _, path := range *s.watchable.Load() {
+		if path == "/tmp/.x" {
+			t.Error("inotify would watch the host's directory of that name")
+		}
+	}
+}
