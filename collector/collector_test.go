@@ -15,11 +15,12 @@ import (
 )
 
 // full makes every collector over given snapshots.
-func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, found *host.Findings) *Set {
+func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, found *host.Findings) *Set {
 	labels := &Labels{}
 	processes := func() *host.ProcessSnapshot { return p }
 	files := func() *host.FileSnapshot { return f }
 	sockets := func() *host.SocketSnapshot { return s }
+	persistence := func() *host.PersistenceSnapshot { return e }
 	findings := func() *host.Findings { return found }
 	meta := func() map[string]host.Meta {
 		if p == nil {
@@ -28,8 +29,8 @@ func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot,
 		return map[string]host.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
 	}
 	return New(log.NewNopLogger(), NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels),
-		NewSockets(sockets, labels), NewServices(sockets), NewFindings(findings, []string{"known_miner_name", "runs_from_temp"}, labels),
-		NewSensors(Sources{Meta: meta, Processes: processes, Files: files, Sockets: sockets, Findings: findings}, labels))
+		NewSockets(sockets, labels), NewServices(sockets), NewPersistence(persistence, labels), NewFindings(findings, []string{"known_miner_name", "runs_from_temp"}, labels),
+		NewSensors(Sources{Meta: meta, Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings}, labels))
 }
 
 func gather(t *testing.T, set *Set) *prometheus.Registry {
@@ -57,8 +58,10 @@ func hostile() *Set {
 	}
 	f := &host.FileSnapshot{Directories: []string{"/tmp", "/tmp"}, Counts: map[host.FileCount]int{}}
 	s := &host.SocketSnapshot{Apps: []string{"flink"}}
+	e := &host.PersistenceSnapshot{}
 	found := &host.Findings{}
 	for i := range 1000 {
+		e.Entries = append(e.Entries, host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: name(i), Reason: host.PersistenceTempPath})
 		f.Files = append(f.Files, host.File{Path: "/tmp/" + name(i), Reason: host.FileELF, User: name(i)})
 		s.Sockets = append(s.Sockets, host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: uint16(i % 500), Scope: host.ScopeAny, OwnerComm: name(i), App: "flink"})
 		found.Active = append(found.Active, host.Finding{
@@ -69,7 +72,7 @@ func hostile() *Set {
 			},
 		})
 	}
-	return full(p, f, s, found)
+	return full(p, f, s, e, found)
 }
 
 func TestHostileHost(t *testing.T) {
@@ -107,11 +110,11 @@ func TestLint(t *testing.T) {
 
 func TestBeforeTheFirstSample(t *testing.T) {
 	t.Parallel()
-	count, err := testutil.GatherAndCount(gather(t, full(nil, nil, nil, nil)), "cryptojack_scrape_collector_success")
-	if err != nil || count != 7 {
-		t.Errorf("%d collectors told of themselves, %v, want 7", count, err)
+	count, err := testutil.GatherAndCount(gather(t, full(nil, nil, nil, nil, nil)), "cryptojack_scrape_collector_success")
+	if err != nil || count != 8 {
+		t.Errorf("%d collectors told of themselves, %v, want 8", count, err)
 	}
-	families, err := gather(t, full(nil, nil, nil, nil)).Gather()
+	families, err := gather(t, full(nil, nil, nil, nil, nil)).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

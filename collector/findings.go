@@ -12,6 +12,7 @@ type findings struct {
 	suspects *suspects
 
 	active, raised, count *prometheus.Desc
+	pools, spared         *prometheus.Desc
 }
 
 // NewFindings tells what was found. rules are all rule names, so that each
@@ -25,6 +26,10 @@ func NewFindings(snapshot func() *host.Findings, rules []string, labels *Labels)
 			"Findings raised since the exporter started, also those that are over.", []string{"rule", "severity"}, nil),
 		count: prometheus.NewDesc("cryptojack_suspects",
 			"Programs under suspicion, by the verdict about each. info is what looks odd but is expected, or only busy.", []string{"severity"}, nil),
+		pools: prometheus.NewDesc("cryptojack_pool_connections",
+			"Programs that are connected to a mining pool: by host (on the list of the configuration), by port, or by behaviour (stratum: the only, lasting connection of a program that computes). Only programs that burn CPU or run from suspicious places are asked.", []string{"match"}, nil),
+		spared: prometheus.NewDesc("cryptojack_exemptions_total",
+			"Findings that were lowered to a note, since the exporter started, by the reason.", []string{"exemption"}, nil),
 	}
 }
 
@@ -53,6 +58,12 @@ func (c *findings) Update(ch chan<- prometheus.Metric) error {
 			send.gauge(c.active, float64(active[key]), rule, string(severity))
 			send.counter(c.raised, float64(s.Raised[key]), rule, string(severity))
 		}
+	}
+	for _, match := range host.PoolMatches() {
+		send.gauge(c.pools, float64(s.Pools[match]), string(match))
+	}
+	for _, exemption := range host.Exemptions() {
+		send.counter(c.spared, float64(s.Exempted[exemption]), string(exemption))
 	}
 	c.suspects.update(send, s.Active)
 	return nil

@@ -57,8 +57,20 @@ func infected() *Set {
 			{Protocol: host.UDP, Address: "127.0.0.1", Port: 323, Scope: host.ScopeLoopback, OwnerComm: "chronyd"},
 		},
 	}
+	persistence := &host.PersistenceSnapshot{
+		Meta:    meta(map[host.Aspect]host.Share{host.AspectPersistence: {Readable: 7, Total: 7}}),
+		Counts:  map[host.PersistenceKind]int{host.PersistenceCrontab: 3},
+		Changes: map[host.PersistenceChangeKey]uint64{{Kind: host.PersistenceCrontab, Change: host.PersistenceAdded}: 1},
+		Entries: []host.PersistenceEntry{
+			{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/apache", Line: 1, Reason: host.PersistenceFetchAndRun},
+			{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/apache", Line: 2, Reason: host.PersistenceFetchAndRun},
+			{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/e2scrub_all", Line: 1},
+		},
+	}
 	found := &host.Findings{
-		Time: now,
+		Pools:    map[host.PoolMatch]int{host.PoolPort: 1},
+		Exempted: map[host.Exemption]uint64{host.ExemptBuildTool: 2},
+		Time:     now,
 		Active: []host.Finding{{
 			ID: "suspect:f853cd7dfcf9", Rule: "known_miner_name", Severity: host.Critical, FirstSeen: now.Add(-time.Minute), LastSeen: now,
 			Suspect: &host.Suspect{
@@ -73,7 +85,7 @@ func infected() *Set {
 		}},
 		Raised: map[host.RuleSeverity]uint64{{Rule: "known_miner_name", Severity: host.Critical}: 1},
 	}
-	return full(processes, files, sockets, found)
+	return full(processes, files, sockets, persistence, found)
 }
 
 // TestGolden holds every name, help text, type, label and value of the

@@ -14,7 +14,10 @@ type Sources struct {
 	Processes func() *host.ProcessSnapshot
 	Files     func() *host.FileSnapshot
 	Sockets   func() *host.SocketSnapshot
-	Findings  func() *host.Findings
+
+	Persistence func() *host.PersistenceSnapshot
+
+	Findings func() *host.Findings
 }
 
 type sensors struct {
@@ -124,6 +127,9 @@ func (c *sensors) tables(send *sender) {
 	}
 	if s := c.sources.Sockets(); s != nil {
 		tables["sockets"] = host.Slots{Used: min(len(s.Sockets), socketLimit), Limit: socketLimit}
+	}
+	if s := c.sources.Persistence(); s != nil {
+		tables["persistence"] = host.Slots{Used: suspicious(s), Limit: detailLimit}
 	}
 	for table := range maps.Keys(tables) {
 		send.gauge(c.slots, float64(tables[table].Used), table, "used")

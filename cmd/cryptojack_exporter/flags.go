@@ -30,7 +30,7 @@ const (
 
 // collectorNames lists what --collector.NAME and --no-collector.NAME switch.
 func collectorNames() []string {
-	return []string{"process", "respawn", "files", "sockets", "services", "findings"}
+	return []string{"process", "respawn", "files", "sockets", "services", "persistence", "findings"}
 }
 
 // options are the parsed command line.
@@ -51,15 +51,19 @@ type options struct {
 	respawnWindow   time.Duration
 	filesInterval   time.Duration
 	socketsInterval time.Duration
-	hold            time.Duration
+
+	persistenceInterval time.Duration
+
+	hold time.Duration
 
 	configFile  string
 	configCheck bool
 	logLevel    string
 	logFormat   string
 
-	scanFor    time.Duration
-	scanFormat string
+	scanFor     time.Duration
+	scanFormat  string
+	scanExplain int
 }
 
 // parseFlags returns done and an exit code when there is nothing to run: after
@@ -89,7 +93,8 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 		Default(fmt.Sprint(proctable.DefaultBudget)).Float64Var(&o.cpuBudget)
 	app.Flag("respawn.window", "How soon after an end the next start of a program is a respawn.").Default(proctable.DefaultRespawnWindow.String()).DurationVar(&o.respawnWindow)
 	app.Flag("files.interval", "Time between two full scans of the watched directories; changes are seen at once.").Default("1m").DurationVar(&o.filesInterval)
-	app.Flag("sockets.interval", "Time between two looks at the listening sockets.").Default("15s").DurationVar(&o.socketsInterval)
+	app.Flag("sockets.interval", "Time between two looks at the listening sockets, and at the connections of what burns CPU.").Default("5s").DurationVar(&o.socketsInterval)
+	app.Flag("persistence.interval", "Time between two looks at crontabs, units and whatever else starts programs by itself.").Default("10s").DurationVar(&o.persistenceInterval)
 	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(detect.DefaultHold.String()).DurationVar(&o.hold)
 	app.Flag("config.file", "Configuration (YAML).").StringVar(&o.configFile)
 	app.Flag("config.check", "Check the configuration and exit.").BoolVar(&o.configCheck)
@@ -100,6 +105,8 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	scan := app.Command(commandScan, "Look once, report to a person and exit: 0 nothing, 1 warning, 2 critical, 3 could not look.")
 	scan.Flag("for", "How long to look.").Default("10s").DurationVar(&o.scanFor)
 	scan.Flag("format", "Format of the report.").Default(formatText).EnumVar(&o.scanFormat, formatText, formatJSON)
+
+	scan.Flag("explain", "Tell every signal that is considered for the process of this pid, with yes or no and why.").PlaceHolder("PID").IntVar(&o.scanExplain)
 
 	command, err := app.Parse(args)
 	if done {
@@ -133,6 +140,7 @@ func (o *options) check() error {
 		{"process.interval", o.processInterval, 100 * time.Millisecond},
 		{"files.interval", o.filesInterval, time.Second},
 		{"sockets.interval", o.socketsInterval, time.Second},
+		{"persistence.interval", o.persistenceInterval, time.Second},
 		{"respawn.window", o.respawnWindow, time.Second},
 		{"findings.hold", o.hold, 0},
 	} {
@@ -147,6 +155,8 @@ func (o *options) check() error {
 		return fmt.Errorf("--web.max-requests: %d is less than 0", o.maxRequests)
 	case !telemetryPath.MatchString(o.telemetryPath), path.Clean(o.telemetryPath) != o.telemetryPath, strings.HasPrefix(o.telemetryPath, "/api/"), strings.HasPrefix(o.telemetryPath, "/debug/"):
 		return fmt.Errorf("--web.telemetry-path: %q is not like /metrics: a plain path that no other page has", o.telemetryPath)
+	case o.command == commandScan && o.scanExplain < 0:
+		return fmt.Errorf("--explain: %d is not a pid", o.scanExplain)
 	case o.command == commandScan && o.scanFor <= 0:
 		return fmt.Errorf("--for: %s is not above 0", o.scanFor)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
 )
 
 const (
@@ -37,6 +38,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	current.Store(loaded)
 	o.processInterval = min(o.processInterval, scanInterval)
 	o.socketsInterval = min(o.socketsInterval, 2*time.Second)
+	o.persistenceInterval = min(o.persistenceInterval, 5*time.Second)
 	w, err := newWatch(o, &current, func(string, time.Duration) {}, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
@@ -59,6 +61,9 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		level.Warn(logger).Log("msg", "interrupted: the report covers less time than was asked for")
 	}
 
+	if o.scanExplain > 0 {
+		return explain(w, o, stdout, stderr)
+	}
 	result := newReport(w, time.Since(began))
 	write := report.JSON
 	if o.scanFormat == formatText {
@@ -71,6 +76,24 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		return exitUnknown
 	}
 	return report.ExitCode(result)
+}
+
+// explain reports on one process alone. The exit code is that of its verdict.
+func explain(w *watch.Watch, o *options, stdout, stderr io.Writer) int {
+	explanation, ok := w.Explain(o.scanExplain, time.Now())
+	if !ok {
+		fmt.Fprintf(stderr, "%s: --explain: there is no process %d, or it has ended, or processes are not looked at\n", programName, o.scanExplain)
+		return exitUnknown
+	}
+	write := report.ExplainJSON
+	if o.scanFormat == formatText {
+		write = report.ExplainText
+	}
+	if err := write(stdout, explanation); err != nil {
+		fmt.Fprintf(stderr, "%s: the report could not be written: %v\n", programName, err)
+		return exitUnknown
+	}
+	return report.SeverityCode(explanation.Severity)
 }
 
 // showProgress rewrites one line until the time is over.

@@ -110,15 +110,16 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *
 func newCollectors(o *options, w *watch.Watch, logger log.Logger) *collector.Set {
 	labels := &collector.Labels{}
 	available := map[string]collector.Collector{
-		"process":  collector.NewProcess(w.Processes, labels),
-		"respawn":  collector.NewRespawn(w.Processes, labels),
-		"files":    collector.NewFiles(w.Files, labels),
-		"sockets":  collector.NewSockets(w.Sockets, labels),
-		"services": collector.NewServices(w.Sockets),
-		"findings": collector.NewFindings(w.Findings, detect.RuleNames(), labels),
+		"process":     collector.NewProcess(w.Processes, labels),
+		"respawn":     collector.NewRespawn(w.Processes, labels),
+		"files":       collector.NewFiles(w.Files, labels),
+		"sockets":     collector.NewSockets(w.Sockets, labels),
+		"services":    collector.NewServices(w.Sockets),
+		"persistence": collector.NewPersistence(w.Persistence, labels),
+		"findings":    collector.NewFindings(w.Findings, detect.RuleNames(), labels),
 	}
 	enabled := []collector.Collector{collector.NewSensors(collector.Sources{
-		Meta: w.Meta, Processes: w.Processes, Files: w.Files, Sockets: w.Sockets, Findings: w.Findings,
+		Meta: w.Meta, Processes: w.Processes, Files: w.Files, Sockets: w.Sockets, Persistence: w.Persistence, Findings: w.Findings,
 	}, labels)}
 	for _, name := range collectorNames() {
 		if *o.collectors[name] {

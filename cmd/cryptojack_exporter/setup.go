@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
@@ -53,9 +56,11 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		settings.Files = files.New(files.Options{
 			Root:        o.rootfs,
 			Directories: func() []string { return current.Load().Directories },
-			KnownMiner:  detect.KnownMinerName,
+			KnownMiner:  detect.KnownMinerName(),
 			KnownHash:   func(sha256 string) bool { return current.Load().Policy.Hashes[sha256] },
 			Running:     running(settings.Process),
+			Proc:        o.procfs,
+			Containers:  containers(settings.Process),
 			UserName:    names.Name,
 			Interval:    o.filesInterval,
 			Logger:      logger,
@@ -64,10 +69,15 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 	if on("sockets") || on("services") {
 		settings.Sockets = sockets.New(sockets.Options{
 			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
-			OwnPID: os.Getpid(), Interval: o.socketsInterval, Logger: logger,
+			OwnPID: os.Getpid(), Watched: connected(settings.Process), Interval: o.socketsInterval, Logger: logger,
 		})
 	}
-	if settings.Process == nil && settings.Files == nil && settings.Sockets == nil {
+	if on("persistence") {
+		settings.Persistence = persistence.New(persistence.Options{
+			Root: o.rootfs, KnownMiner: detect.KnownMinerName(), Interval: o.persistenceInterval, Logger: logger,
+		})
+	}
+	if settings.Process == nil && settings.Files == nil && settings.Sockets == nil && settings.Persistence == nil {
 		return nil, errors.New("every collector is switched off: there is nothing to look at")
 	}
 	return watch.New(settings), nil
@@ -104,6 +114,60 @@ func running(sensor *proctable.Sensor) func(host.FileID) bool {
 			delete(files, host.FileID{})
 		}
 		return files[id]
+	}
+}
+
+// containers tells the files sensor which mount namespaces there are besides the
+// host's, with their oldest processes, the container's own name first.
+func containers(sensor *proctable.Sensor) func() []files.Container {
+	const processes = 4 // one that may be looked into is enough
+	return func() []files.Container {
+		if sensor == nil || sensor.Snapshot() == nil {
+			return nil
+		}
+		var all []files.Container
+		index := map[string]int{}
+		for _, p := range sensor.Snapshot().Processes {
+			if p.MountNS == "" {
+				continue
+			}
+			at, known := index[p.MountNS]
+			if !known {
+				at = len(all)
+				index[p.MountNS] = at
+				all = append(all, files.Container{Name: p.MountNS})
+			}
+			if p.Container != "" {
+				all[at].Name = p.Container
+			}
+			if len(all[at].PIDs) < processes {
+				all[at].PIDs = append(all[at].PIDs, p.PID)
+			}
+		}
+		return all
+	}
+}
+
+// connected tells the sockets sensor whose connections matter: programs that burn
+// CPU, the busiest first, and those from suspicious places.
+func connected(sensor *proctable.Sensor) func() []host.Identity {
+	return func() []host.Identity {
+		if sensor == nil || sensor.Snapshot() == nil {
+			return nil
+		}
+		var closely []*host.Process
+		processes := sensor.Snapshot().Processes
+		for i := range processes {
+			if processes[i].Look != nil {
+				closely = append(closely, &processes[i])
+			}
+		}
+		slices.SortStableFunc(closely, func(a, b *host.Process) int { return cmp.Compare(b.Cores, a.Cores) })
+		identities := make([]host.Identity, 0, len(closely))
+		for _, p := range closely {
+			identities = append(identities, p.Identity)
+		}
+		return identities
 	}
 }
 

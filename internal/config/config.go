@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -38,6 +39,7 @@ type Config struct {
 type document struct {
 	Directories []string  `yaml:"directories"`
 	Hashes      []string  `yaml:"known_miner_sha256"`
+	Pools       []string  `yaml:"pool_addresses"`
 	Allow       []allow   `yaml:"allow"`
 	Services    []service `yaml:"services"`
 }
@@ -145,6 +147,13 @@ func (d *document) policy() (detect.Policy, error) {
 		}
 		policy.Hashes[lower] = true
 	}
+	for i, address := range d.Pools {
+		pool, err := parsePool(address)
+		if err != nil {
+			return policy, fmt.Errorf("pool_addresses, entry %d: %w", i+1, err)
+		}
+		policy.Pools = append(policy.Pools, pool)
+	}
 	for i, a := range d.Allow {
 		if a == (allow{}) {
 			return policy, fmt.Errorf("allow, entry %d: set at least one of path, sha256, user, unit", i+1)
@@ -159,4 +168,22 @@ func (d *document) policy() (detect.Policy, error) {
 		policy.Allow = append(policy.Allow, detect.Allow{Path: a.Path, SHA256: lower, User: a.User, Unit: a.Unit})
 	}
 	return policy, nil
+}
+
+// parsePool reads "ADDRESS", "ADDRESS:PORT" or "ADDRESS/BITS". Names are refused:
+// to resolve them would tell the network what this host looks for, and whoever
+// answers could choose what it finds.
+func parsePool(s string) (detect.Pool, error) {
+	if prefix, err := netip.ParsePrefix(s); err == nil {
+		return detect.Pool{Prefix: prefix.Masked()}, nil
+	}
+	if address, err := netip.ParseAddr(s); err == nil {
+		return detect.Pool{Prefix: netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())}, nil
+	}
+	endpoint, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return detect.Pool{}, fmt.Errorf("%q is not an address, a range (192.0.2.0/24) or an address with a port; names are not resolved", s)
+	}
+	address := endpoint.Addr().Unmap()
+	return detect.Pool{Prefix: netip.PrefixFrom(address, address.BitLen()), Port: endpoint.Port()}, nil
 }

@@ -17,11 +17,16 @@ const maxInfoFiles = 32
 // of its arguments alone. Parts of the snapshot that are nil are left out.
 func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue) []host.Finding {
 	var findings []host.Finding
+	var list []*candidate
 	if s.Processes != nil {
-		for _, c := range suspects(s, policy) {
+		list = suspects(newEvaluation(s, policy))
+		for _, c := range list {
 			findings = append(findings, c.finding())
 		}
 		findings = append(findings, unowned(s.Processes)...)
+	}
+	if s.Persistence != nil {
+		findings = append(findings, persistenceFindings(s.Persistence, list, policy)...)
 	}
 	if s.Files != nil {
 		findings = append(findings, fileFindings(s.Files)...)
@@ -44,10 +49,11 @@ func (c *candidate) finding() host.Finding {
 	for _, signal := range suspect.Signals {
 		evidence = append(evidence, signal.Evidence)
 	}
+	why, exemption := c.expected()
 	return host.Finding{
 		ID: "suspect:" + suspect.ID, Rule: strongest.Rule, Severity: c.severity, Technique: strongest.Technique,
 		Title: title(&suspect, c.severity), Evidence: evidence, Remedy: remedy(&suspect, c.severity),
-		Exempted: c.expected(), Suspect: &suspect,
+		Exempted: why, Exemption: exemption, Suspect: &suspect,
 	}
 }
 
@@ -60,11 +66,8 @@ func title(suspect *host.Suspect, severity host.Severity) string {
 	case severity == host.Critical:
 		return who + " is a miner or belongs to one"
 	case severity == host.Warning:
-		if p.HiddenBy != "" {
-			return who + " is hidden"
-		}
-		return who + " runs from where no program belongs"
-	case suspect.Signals[0].Rule == RuleSustainedCPU:
+		return who + " " + meaning(suspect.Signals[0].Rule)
+	case isLoad(suspect.Signals[0].Rule):
 		return who + " keeps the CPU busy; nothing else speaks for a miner"
 	default:
 		return who + " looks suspicious but is expected"
@@ -109,6 +112,10 @@ func remedy(suspect *host.Suspect, severity host.Severity) []string {
 	steps = append(steps, fmt.Sprintf("Keep a copy for later: the running program can be read from /proc/%d/exe.", p.PID))
 	switch g := suspect.Guardian; {
 	case g == nil:
+	case g.Path != "" && g.Line > 0:
+		steps = append(steps, fmt.Sprintf("First remove what starts it again: line %d of %s.", g.Line, quote(g.Path)))
+	case g.Relation == host.RelationCron:
+		steps = append(steps, fmt.Sprintf("First remove what starts it again: %s.", quote(g.Path)))
 	case g.Relation == host.RelationUnit:
 		steps = append(steps, fmt.Sprintf("First stop the unit that starts it again: %s.", quote(g.Unit)))
 	default:
@@ -139,7 +146,11 @@ func fileFindings(s *host.FileSnapshot) []host.Finding {
 			ID: fileID(&file), Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
 			Remedy: []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		}
-		what := fmt.Sprintf("%s (user %s, changed %s", quote(file.Path), quote(file.User), file.Modified.UTC().Format("2006-01-02 15:04:05 MST"))
+		where := ""
+		if file.Container != "" {
+			where = "in container " + quote(file.Container) + ", "
+		}
+		what := fmt.Sprintf("%s (%suser %s, changed %s", quote(file.Path), where, quote(file.User), file.Modified.UTC().Format("2006-01-02 15:04:05 MST"))
 		switch {
 		case file.Reason == host.FileRunning:
 			continue
@@ -165,7 +176,12 @@ func fileFindings(s *host.FileSnapshot) []host.Finding {
 	return findings
 }
 
-func fileID(file *host.File) string { return "file:" + file.Path }
+func fileID(file *host.File) string {
+	if file.Container != "" {
+		return "file:" + file.Container + ":" + file.Path
+	}
+	return "file:" + file.Path
+}
 
 // serviceFindings are about doors. What is called by its port alone is noted:
 // half of all proxies listen on 8081.

@@ -24,6 +24,15 @@ type Allow struct {
 	Unit   string
 }
 
+// matchesEntry tells whether the entry names a file that starts programs.
+func (a Allow) matchesEntry(entry *host.PersistenceEntry) bool {
+	if a.Path == "" || a.SHA256 != "" || a.User != "" && a.User != entry.User || a.Unit != "" && a.Unit != entry.Unit {
+		return false
+	}
+	ok, err := path.Match(a.Path, entry.Path)
+	return ok && err == nil
+}
+
 // Matches tells whether the entry names the process.
 func (a Allow) Matches(p *host.Process) bool {
 	if a == (Allow{}) {
@@ -53,29 +62,73 @@ func containerTools() []string {
 	return []string{"runc", "crun", "youki", "containerd-shim-runc-v2", "containerd", "dockerd", "podman", "conmon", "buildah"}
 }
 
-// exempt returns why a process that looks suspicious is expected, or "", and
-// whether the user said so. A tool must really be an ancestor, lie where only
-// its owner or root installs, and belong to the same user. An exemption lowers
-// a finding and never silences it.
-func exempt(p *host.Process, list []Allow) (why string, allowed bool) {
-	for _, allow := range list {
+// buildScripts are package tools that are programs of an interpreter: they are
+// told by what the interpreter was started with.
+func buildScripts() []string {
+	return []string{"pip", "pip3", "npm", "npx", "yarn", "pnpm", "conan", "scons", "meson", "tox", "nox", "pytest", "poetry", "hatch", "flit", "build", "uv"}
+}
+
+// buildClasses are the main classes of the Java build tools.
+func buildClasses() []string {
+	return []string{"org.codehaus.plexus.classworlds.launcher.Launcher", "org.gradle.launcher.daemon.bootstrap.GradleDaemon", "org.gradle.wrapper.GradleWrapperMain", "org.gradle.launcher.GradleMain", "xsbt.boot.Boot"}
+}
+
+// exempt returns why a process that looks suspicious is expected, and by which
+// exemption, or "". A tool must really be an ancestor, lie where only its owner or
+// root installs, and belong to the same user. An exemption lowers a finding and
+// never silences it.
+func (l *lineage) exempt(p *host.Process) (why string, kind host.Exemption) {
+	for _, allow := range l.allow {
 		if allow.Matches(p) {
-			return "it is on the allow list of the configuration", true
+			return "it is on the allow list of the configuration", host.ExemptAllowList
 		}
 	}
 	if p.Origin == host.OriginMemfd && p.CPUSeconds < setUpSeconds && isSettingUp(p) {
-		return "a container runtime runs from a copy of itself", false
+		return "a container runtime runs from a copy of itself", host.ExemptContainerRuntime
 	}
 	if strings.HasPrefix(p.Exe, "/tmp/.mount_") && p.Parent != nil && installed(p.Parent) && p.Parent.User == p.User {
-		return "an AppImage unpacks itself there", false
+		return "an AppImage unpacks itself there", host.ExemptAppImage
 	}
 	for a := p.Parent; a != nil; a = a.Parent {
-		if a.User == p.User && installed(a) && contains(buildTools(), path.Base(a.Exe)) {
-			return fmt.Sprintf("%s (pid %d) built and started it", quote(a.Exe), a.PID), false
+		if a.User != p.User || !installed(a) {
+			continue
+		}
+		if tool := l.buildTool(a, p); tool != "" {
+			return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), host.ExemptBuildTool
 		}
 	}
-	return "", false
+	return "", ""
 }
+
+// buildTool returns the name of the build tool that an ancestor of p is, or "".
+func (l *lineage) buildTool(a *host.Ancestor, p *host.Process) string {
+	if name := path.Base(a.Exe); contains(buildTools(), name) {
+		return a.Exe
+	}
+	// npm writes its own title over its arguments. Whoever came in by a door could
+	// do so too.
+	if title, _, _ := strings.Cut(a.Comm, " "); contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(a.Exe) && l.door(p) == nil {
+		return a.Comm
+	}
+	living, ok := l.byIdentity[a.Identity]
+	if !ok {
+		return ""
+	}
+	if script := path.Base(living.Script); living.Script != "" && !isTemp(living.Script) && contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
+		return living.Script
+	}
+	for i, argument := range living.Argv {
+		if argument == "-m" && i+1 < len(living.Argv) && strings.HasPrefix(path.Base(a.Exe), "python") && contains(buildScripts(), living.Argv[i+1]) {
+			return "python -m " + living.Argv[i+1]
+		}
+		if path.Base(a.Exe) == "java" && contains(buildClasses(), argument) {
+			return argument
+		}
+	}
+	return ""
+}
+
+func isNode(exe string) bool { return contains([]string{"node", "nodejs", "bun"}, path.Base(exe)) }
 
 // isSettingUp holds for a program in memory that a container tool started, or
 // that such a program started.

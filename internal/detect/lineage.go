@@ -26,6 +26,8 @@ type lineage struct {
 	siblings   map[cgroupUser][]*host.Process // of suspicious origin only, oldest first
 	listeners  map[host.Identity][]*host.Socket
 	respawns   map[string]host.Respawn
+	entries    map[string][]*host.PersistenceEntry // by the path of what they start
+	units      map[string]*host.PersistenceEntry   // suspicious ones, by unit
 	allow      []Allow
 	now        time.Time
 }
@@ -51,6 +53,7 @@ func newLineage(s *host.Snapshot, policy Policy) *lineage {
 	for _, siblings := range l.siblings {
 		slices.SortStableFunc(siblings, func(a, b *host.Process) int { return a.Started.Compare(b.Started) })
 	}
+	l.indexEntries(s.Persistence)
 	if s.Sockets == nil {
 		return l
 	}
@@ -102,8 +105,13 @@ func (l *lineage) brood(p *host.Process) (host.Respawn, *host.Process) {
 func (l *lineage) guardian(p *host.Process) *host.Guardian {
 	suspect := p.Suspect()
 	// What stands above the door is not what the intruder left behind.
+	direct := true // only shells and launchers stand between
 	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
 		living, ok := l.byIdentity[a.Identity]
+		if ok && !direct && dormant([]*host.Process{living}, l.now) {
+			continue // an idle agent far above runs whole sessions
+		}
+		direct = direct && isLauncher(a)
 		if ok && isSuspiciousOrigin(living.Origin) && (living.Suspect() != suspect || l.keepsItself(p, living)) {
 			relation := host.RelationAncestor
 			if a == p.Parent {
@@ -121,6 +129,9 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 			return l.guardianOf(p, sibling, host.RelationCgroup)
 		}
 	}
+	if g := l.starterOf(p); g != nil {
+		return g
+	}
 	for _, starter := range l.history(p).Starters {
 		living, ok := l.byIdentity[starter.Identity]
 		if !ok || starter.Count < 2 || living.Suspect() == suspect {
@@ -132,6 +143,13 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 		return l.guardianOf(p, living, host.RelationParent)
 	}
 	return nil
+}
+
+// isLauncher knows programs of the system that only start others.
+func isLauncher(a *host.Ancestor) bool {
+	return a.Origin == host.OriginSystem && contains([]string{
+		"sh", "bash", "dash", "zsh", "ksh", "busybox", "nohup", "setsid", "env", "timeout", "nice", "ionice", "sudo", "su", "runuser", "setpriv", "stdbuf", "xargs",
+	}, path.Base(a.Exe))
 }
 
 // keepsItself holds for an ancestor with the same content that is more than a
@@ -160,7 +178,7 @@ func (l *lineage) mayKeep(sibling, p *host.Process) bool {
 	if door := l.door(p); door != nil && sibling.Started.Before(door.Started) {
 		return false
 	}
-	why, _ := exempt(sibling, l.allow)
+	why, _ := l.exempt(sibling)
 	return why == "" && !dormant([]*host.Process{sibling}, l.now)
 }
 

@@ -44,48 +44,200 @@ func readers() []string {
 	}
 }
 
-// KnownMinerName tells whether a base name is that of a known miner or keeper,
-// also with digits behind it, as kinsing's droppers number their files. Case
-// does not matter.
-func KnownMinerName(name string) bool {
-	bare := strings.ToLower(name)
-	stem := strings.TrimRight(bare, "0123456789")
-	for _, miner := range minerNames() {
-		if bare == strings.ToLower(miner) || stem == strings.ToLower(miner) {
+// systemNames are parts of a Linux system that nobody runs from elsewhere.
+func systemNames() []string {
+	return []string{
+		"systemd", "systemd-journald", "systemd-logind", "systemd-networkd", "systemd-resolved", "systemd-timesyncd", "systemd-udevd",
+		"systemd-oomd", "systemd-machined", "sshd", "sshd-session", "cron", "crond", "anacron", "dbus-daemon", "dbus-broker",
+		"rsyslogd", "syslogd", "syslog-ng", "auditd", "udevd", "agetty", "polkitd", "irqbalance", "chronyd", "dhclient", "dhcpcd",
+		"NetworkManager", "wpa_supplicant", "accounts-daemon", "udisksd", "udiskssd", "upowerd", "rtkit-daemon", "gdm3", "lightdm", "iscsid", "rpcbind",
+		"multipathd", "lvmetad", "smartd", "thermald", "acpid", "unattended-upgrade", "networkd-dispatcher", "packagekitd", "modprobe",
+	}
+}
+
+// serverNames are programs that people also build, install and run themselves.
+func serverNames() []string {
+	return []string{
+		"nginx", "apache2", "httpd", "mysqld", "mariadbd", "postgres", "redis-server", "mongod", "memcached", "php-fpm", "dockerd",
+		"containerd", "kubelet", "haproxy", "named", "dnsmasq", "postfix", "sendmail", "vsftpd", "ntpd", "haveged", "snapd", "rsync",
+	}
+}
+
+// kernelThreadNames are the names of kernel threads without what follows a slash
+// or a digit at the end.
+func kernelThreadNames() []string {
+	return []string{
+		"kdevtmpfs", "kworker", "kswapd", "kthreadd", "ksoftirqd", "khugepaged", "kauditd", "kblockd", "kcompactd", "khungtaskd",
+		"kintegrityd", "kthrotld", "kstrp", "ksmd", "kpsmoused", "kdmflush", "kcryptd", "kmpathd", "kaluad", "kstopmachine", "khelper",
+		"oom_reaper", "rcu_sched", "rcu_preempt", "rcu_bh", "rcu_gp", "rcu_par_gp", "migration", "cpuhp", "idle_inject", "netns",
+		"irq", "scsi_eh", "scsi_tmf", "jbd2", "ext4-rsv-conver", "xfsaild", "xfs-conv", "btrfs-transacti", "devfreq_wq", "edac-poller", "ata_sff",
+		"bioset", "deferwq", "writeback", "inet_frag_wq", "slub_flushwq", "mm_percpu_wq", "nvme-wq", "usb-storage", "watchdogd",
+	}
+}
+
+// looseThreadNames are kernel threads whose bare name a program may well bear:
+// only with the number or the slash of the kernel's own are they taken for one.
+func looseThreadNames() []string {
+	return []string{"migration", "netns", "irq", "writeback", "watchdogd", "usb-storage", "bioset", "idle_inject", "cpuhp"}
+}
+
+// nameSet holds the names ready to be looked up: a host may run 30,000 processes.
+type nameSet struct {
+	miners, threads, loose, system, servers, readers map[string]bool
+	arguments                                        []string
+	sounds                                           []string // longer names of kernel threads, which are imitated
+}
+
+func newNameSet() *nameSet {
+	set := func(names []string, change func(string) string) map[string]bool {
+		out := make(map[string]bool, len(names))
+		for _, name := range names {
+			out[change(name)] = true
+		}
+		return out
+	}
+	same := func(name string) string { return name }
+	n := &nameSet{
+		miners: set(minerNames(), strings.ToLower), threads: set(kernelThreadNames(), same), loose: set(looseThreadNames(), same),
+		system: set(systemNames(), same), servers: set(serverNames(), same), readers: set(readers(), same), arguments: minerArguments(),
+	}
+	for _, name := range kernelThreadNames() {
+		if strings.HasPrefix(name, "k") && len(name) >= 6 {
+			n.sounds = append(n.sounds, name)
+		}
+	}
+	return n
+}
+
+// isMiner tells whether a base name is that of a known miner or keeper, also with
+// digits behind it, as kinsing's droppers number their files. Case does not matter.
+func (n *nameSet) isMiner(name string) bool {
+	lower := strings.ToLower(name)
+	return n.miners[lower] || n.miners[strings.TrimRight(lower, "0123456789")]
+}
+
+// KnownMinerName tells whether a file's base name is that of a known miner.
+func KnownMinerName() func(name string) bool { return newNameSet().isMiner }
+
+// known returns the name by which a process is known, and where it stands.
+func (n *nameSet) known(p *host.Process) (name, where string) {
+	if name := base(p.Exe); n.isMiner(name) {
+		return name, "executable"
+	}
+	if n.isMiner(p.Comm) {
+		return p.Comm, "process name"
+	}
+	if name := base(firstArgument(p)); n.isMiner(name) {
+		return name, "first argument"
+	}
+	if name := base(p.Script); p.Script != "" && n.isMiner(strings.TrimSuffix(name, path.Ext(name))) {
+		return name, "script"
+	}
+	return "", ""
+}
+
+// argument returns the first argument that only a miner takes, and what it is.
+func (n *nameSet) argument(p *host.Process) (argument, what string) {
+	if p.Origin == host.OriginSystem && n.readers[base(p.Exe)] {
+		return "", ""
+	}
+	for _, argument := range p.Argv {
+		lower := strings.ToLower(argument)
+		for _, word := range n.arguments {
+			if strings.Contains(lower, word) {
+				return argument, "an argument of miners"
+			}
+		}
+		if holdsWallet(argument) {
+			return argument, "the address of a Monero wallet"
+		}
+	}
+	return "", ""
+}
+
+// holdsWallet looks for a Monero address: 95 characters of base 58 that begin
+// with 4, or with 8 for a subaddress, or 106 with a payment id.
+func holdsWallet(argument string) bool {
+	if len(argument) < 95 {
+		return false
+	}
+	const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	for word := range strings.FieldsFuncSeq(argument, func(r rune) bool { return r > 127 || !strings.ContainsRune(base58, r) }) {
+		if (len(word) == 95 || len(word) == 106) && (word[0] == '4' || word[0] == '8') && strings.ContainsRune("0123456789AB", rune(word[1])) {
 			return true
 		}
 	}
 	return false
 }
 
-// knownName returns the name by which a process is known, and where it stands.
-func knownName(p *host.Process) (name, where string) {
-	candidates := []struct{ name, where string }{{path.Base(p.Exe), "executable"}, {p.Comm, "process name"}}
-	if len(p.Argv) > 0 {
-		candidates = append(candidates, struct{ name, where string }{path.Base(p.Argv[0]), "first argument"})
+// isKernelThread knows the names of the kernel's own threads: "kworker/0:1",
+// "kswapd0", "rcu_sched".
+func (n *nameSet) isKernelThread(name string) bool {
+	if name == "" {
+		return false
 	}
-	for _, c := range candidates {
-		if KnownMinerName(c.name) {
-			return c.name, c.where
-		}
+	stem, _, slash := strings.Cut(name, "/")
+	bare := strings.TrimRight(stem, "0123456789")
+	if n.loose[stem] || n.loose[bare] {
+		return slash && len(stem) < len(name)-1 && bare == stem
 	}
-	return "", ""
+	return n.threads[stem] || n.threads[bare]
 }
 
-// minerArgument returns the first argument that only miners take.
-func minerArgument(p *host.Process) string {
-	if p.Origin == host.OriginSystem && contains(readers(), path.Base(p.Exe)) {
+func (n *nameSet) isSystem(name string) bool { return n.system[name] || n.servers[name] }
+
+// lookalike returns what a name imitates, or "". strict asks for servers too.
+func (n *nameSet) lookalike(name string, strict bool) string {
+	if n.system[name] {
+		return name
+	}
+	if len(name) < 5 || n.servers[name] {
 		return ""
 	}
-	for _, argument := range p.Argv {
-		lower := strings.ToLower(argument)
-		for _, word := range minerArguments() {
-			if strings.Contains(lower, word) {
-				return argument
+	for _, sound := range n.sounds {
+		if isNear(name, sound) {
+			return sound + ", a thread of the kernel"
+		}
+	}
+	lists := []map[string]bool{n.system}
+	if strict {
+		lists = append(lists, n.servers)
+	}
+	for _, list := range lists {
+		best := ""
+		for original := range list {
+			if len(original) >= 4 && isNear(name, original) && (best == "" || original < best) {
+				best = original
 			}
+		}
+		if best != "" {
+			return best
 		}
 	}
 	return ""
+}
+
+// isNear tells whether one letter was put in, taken out or changed, but not the
+// first: such names are made to be overlooked.
+func isNear(name, original string) bool {
+	if name == "" || name == original || name[0] != original[0] {
+		return false
+	}
+	short, long := name, original
+	if len(short) > len(long) {
+		short, long = long, short
+	}
+	if len(long)-len(short) > 1 {
+		return false
+	}
+	i := 0
+	for i < len(short) && short[i] == long[i] {
+		i++
+	}
+	if len(short) == len(long) {
+		return short[i+1:] == long[i+1:]
+	}
+	return short[i:] == long[i+1:]
 }
 
 func contains(list []string, value string) bool {

@@ -6,20 +6,39 @@ import "github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 
 // Rule names are label values of cryptojack_findings. The set is closed.
 const (
-	RuleKnownMinerHash    = "known_miner_hash"
-	RuleKnownMinerName    = "known_miner_name"
-	RuleMinerCommandLine  = "miner_command_line"
+	RuleKnownMinerHash   = "known_miner_hash"
+	RuleKnownMinerName   = "known_miner_name"
+	RuleMinerCommandLine = "miner_command_line"
+
 	RuleMemfdExecutable   = "memfd_executable"
 	RuleDeletedExecutable = "deleted_executable"
 	RuleHiddenPath        = "hidden_path"
 	RuleRunsFromTemp      = "runs_from_temp"
-	RuleHiddenByMount     = "hidden_by_mount"
-	RuleCPUUnattributed   = "cpu_unattributed"
-	RuleSustainedCPU      = "sustained_cpu"
-	RuleRespawn           = "respawn"
-	RuleGuardian          = "guardian"
-	RuleSuspiciousFile    = "suspicious_file"
-	RuleExposedService    = "exposed_service"
+	RuleScriptFromTemp    = "script_from_temp"
+
+	RuleHiddenByMount    = "hidden_by_mount"
+	RuleKernelThreadName = "kernel_thread_name"
+	RuleForgedArguments  = "forged_arguments"
+	RuleLookalikeName    = "lookalike_name"
+	RulePreloadedLibrary = "preloaded_library"
+	RulePackedExecutable = "packed_executable"
+
+	RuleRandomXMemory  = "randomx_memory"
+	RulePoolConnection = "pool_connection"
+	RuleMSRAccess      = "msr_access"
+	RuleHugePages      = "huge_pages"
+	RuleEqualThreads   = "equal_threads"
+	RuleSustainedCPU   = "sustained_cpu"
+	RuleThrottledCPU   = "throttled_cpu"
+
+	RuleRespawn         = "respawn"
+	RuleGuardian        = "guardian"
+	RuleStartedByItself = "started_by_itself"
+
+	RulePersistenceEntry = "persistence_entry"
+	RuleCPUUnattributed  = "cpu_unattributed"
+	RuleSuspiciousFile   = "suspicious_file"
+	RuleExposedService   = "exposed_service"
 )
 
 // Rule says what a rule stands for.
@@ -41,10 +60,24 @@ func Rules() []Rule {
 		{RuleDeletedExecutable, host.FamilyPlace, "T1070.004", "runs from a file that was deleted"},
 		{RuleHiddenPath, host.FamilyPlace, "T1564.001", "runs from a hidden place"},
 		{RuleRunsFromTemp, host.FamilyPlace, "T1059.004", "runs from a directory that everybody may write to"},
+		{RuleScriptFromTemp, host.FamilyPlace, "T1059", "burns CPU with a script from a directory that everybody may write to"},
 		{RuleHiddenByMount, host.FamilyDisguise, "T1564.013", "is hidden by a mount over its directory in /proc"},
+		{RuleKernelThreadName, host.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
+		{RuleForgedArguments, host.FamilyDisguise, "T1036.011", "has wiped or forged its arguments"},
+		{RuleLookalikeName, host.FamilyDisguise, "T1036.005", "has nearly the name of something else"},
+		{RulePreloadedLibrary, host.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
+		{RulePackedExecutable, host.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
+		{RuleRandomXMemory, host.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
+		{RulePoolConnection, host.FamilyMining, "T1496.001", "is connected to a mining pool"},
+		{RuleMSRAccess, host.FamilyMining, "T1496.001", "sets up the processor for mining (MSR)"},
+		{RuleHugePages, host.FamilyMining, "T1496.001", "uses huge pages"},
+		{RuleEqualThreads, host.FamilyMining, "T1496.001", "has threads that all work alike"},
 		{RuleSustainedCPU, host.FamilyMining, "T1496.001", "keeps the CPU busy without a pause"},
+		{RuleThrottledCPU, host.FamilyMining, "T1496.001", "uses the same share of the CPU for long"},
 		{RuleRespawn, host.FamilySurvival, "T1543", "comes back after it ended"},
 		{RuleGuardian, host.FamilySurvival, "T1543", "keeps a suspect alive"},
+		{RuleStartedByItself, host.FamilySurvival, "T1053", "is started by cron, a unit or the like"},
+		{RulePersistenceEntry, "", "T1053.003", "something that starts programs by itself starts what it should not"},
 		{RuleCPUUnattributed, "", "T1014", "CPU time is used by no process that can be seen"},
 		{RuleSuspiciousFile, "", "T1105", "a program lies where only data belongs"},
 		{RuleExposedService, "", "T1190", "a service that miners enter by can be reached by others"},
@@ -58,6 +91,16 @@ func RuleNames() []string {
 		names = append(names, rule.Name)
 	}
 	return names
+}
+
+// meaning says what a rule stands for.
+func meaning(name string) string {
+	for _, rule := range Rules() {
+		if rule.Name == name {
+			return rule.Meaning
+		}
+	}
+	panic("detect: no rule " + name)
 }
 
 // signal makes the evidence of a process rule.

@@ -13,91 +13,102 @@ import (
 const (
 	sustainedCores = 0.8
 	sustainedSpan  = 55 * time.Second // 60 s, less the jitter of the samples
+	throttledSpan  = 10 * time.Minute
+	throttledCores = 0.2
+	scriptCores    = 0.5
 	respawnSpan    = 30 * time.Minute
 	respawnCount   = 3 // without a keeper in sight: a crash loop of two is no habit
 )
 
 // knownHash holds for an executable on the user's list (T1496.001).
-func knownHash(p *host.Process, hashes map[string]bool) (host.Signal, bool) {
-	if p.SHA256 == "" || !hashes[p.SHA256] {
-		return host.Signal{}, false
+func knownHash(v *view) (string, strength) {
+	sum := v.process.SHA256
+	if sum == "" || !v.policy.Hashes[sum] {
+		return "", absent
 	}
-	return signal(RuleKnownMinerHash, fmt.Sprintf("Its content (SHA-256 %s) is on the list of known miners.", p.SHA256)), true
+	return fmt.Sprintf("Its content (SHA-256 %s) is on the list of known miners.", sum), strong
 }
 
 // minerName holds for a process with the name of a known miner (T1496.001).
-func minerName(p *host.Process) (host.Signal, bool) {
-	name, where := knownName(p)
+func minerName(v *view) (string, strength) {
+	name, where := v.names.known(v.process)
 	if name == "" {
-		return host.Signal{}, false
+		return "", absent
 	}
-	return signal(RuleKnownMinerName, fmt.Sprintf("Its %s is %s, the name of a known miner or of its keeper.", where, quote(name))), true
+	return fmt.Sprintf("Its %s is %s, the name of a known miner or of its keeper.", where, quote(name)), strong
 }
 
-// minerCommandLine holds for arguments that only miners take (T1496.001). A
-// system tool that searches for them is left out.
-func minerCommandLine(p *host.Process) (host.Signal, bool) {
-	argument := minerArgument(p)
+// minerCommandLine holds for arguments that only miners take, and for a Monero
+// address (T1496.001). A system tool that searches for them is left out.
+func minerCommandLine(v *view) (string, strength) {
+	argument, what := v.names.argument(v.process)
 	if argument == "" {
-		return host.Signal{}, false
+		return "", absent
 	}
-	return signal(RuleMinerCommandLine, fmt.Sprintf("It was started with %s, an argument of miners.", quote(argument))), true
+	return fmt.Sprintf("It was started with %s, %s.", quote(argument), what), strong
 }
 
 // memfd holds for a program that was never a file (memfd_create(2), T1620).
-func memfd(p *host.Process) (host.Signal, bool) {
-	if p.Origin != host.OriginMemfd {
-		return host.Signal{}, false
+func memfd(v *view) (string, strength) {
+	if v.process.Origin != host.OriginMemfd {
+		return "", absent
 	}
-	return signal(RuleMemfdExecutable, "It runs from memory: "+quote(p.Exe)+" was never a file on a disk."), true
+	return "It runs from memory: " + quote(v.process.Exe) + " was never a file on a disk.", strong
 }
 
 // deleted holds for a program whose file was unlinked (T1070.004). In a home
 // directory a file that came again is a rebuild or an update.
-func deleted(p *host.Process) (host.Signal, bool) {
+func deleted(v *view) (string, strength) {
+	p := v.process
 	if p.Origin != host.OriginDeleted || p.ExeAgain && !isTemp(p.Exe) {
-		return host.Signal{}, false
+		return "", absent
 	}
-	return signal(RuleDeletedExecutable, "Its file "+quote(p.Exe)+" was deleted after it was started."), true
+	return "Its file " + quote(p.Exe) + " was deleted after it was started.", strong
 }
 
-// hiddenPath holds for a program behind a dot or among spaces (T1564.001). In
-// home directories dots are common (~/.local, ~/.cargo): there only the file's
-// own name counts, and names of nothing but dots and spaces.
-func hiddenPath(p *host.Process) (host.Signal, bool) {
-	if p.Exe == "" || p.Origin == host.OriginMemfd || p.Origin == host.OriginSystem && p.Namespace == host.NamespaceContainer {
-		return host.Signal{}, false
+// hiddenPath holds for a program behind a dot or among spaces (T1564.001).
+func hiddenPath(v *view) (string, strength) {
+	p := v.process
+	if p.Exe == "" || p.Origin == host.OriginMemfd || p.Origin == host.OriginSystem && p.Namespace == host.NamespaceContainer || !isHidden(p.Exe) {
+		return "", absent
 	}
-	if strings.HasPrefix(p.Exe, "/nix/store/") || strings.HasPrefix(p.Exe, "/gnu/store/") {
-		return host.Signal{}, false // their wrappers are called .NAME-wrapped and .NAME-real
+	return "It runs from a hidden place: " + quote(p.Exe) + ".", strong
+}
+
+// isHidden tells whether a program's path is. In home directories dots are common
+// (~/.local, ~/.cargo): there only the file's own name counts, and names of
+// nothing but dots and spaces.
+func isHidden(exe string) bool {
+	if strings.HasPrefix(exe, "/nix/store/") || strings.HasPrefix(exe, "/gnu/store/") {
+		return false // their wrappers are called .NAME-wrapped and .NAME-real
 	}
-	elements := strings.Split(strings.TrimPrefix(p.Exe, "/"), "/")
-	for i, element := range elements {
-		last := i == len(elements)-1
+	for rest := strings.TrimPrefix(exe, "/"); rest != ""; {
+		element, below, more := strings.Cut(rest, "/")
 		odd := element != "" && strings.Trim(element, ". \t") == ""
-		dotted := strings.HasPrefix(element, ".") && (last || isTemp(p.Exe))
-		if odd || dotted {
-			return signal(RuleHiddenPath, "It runs from a hidden place: "+quote(p.Exe)+"."), true
+		if odd || strings.HasPrefix(element, ".") && (!more || isTemp(exe)) {
+			return true
 		}
+		rest = below
 	}
-	return host.Signal{}, false
+	return false
 }
 
 // runsFromTemp holds for a program in a directory that everybody may write to.
-func runsFromTemp(p *host.Process) (host.Signal, bool) {
-	if p.Origin != host.OriginTemp {
-		return host.Signal{}, false
+func runsFromTemp(v *view) (string, strength) {
+	if v.process.Origin != host.OriginTemp {
+		return "", absent
 	}
-	return signal(RuleRunsFromTemp, "It runs from "+quote(path.Dir(p.Exe))+", where programs are not installed."), true
+	return "It runs from " + quote(path.Dir(v.process.Exe)) + ", where programs are not installed.", strong
 }
 
-// hiddenByMount holds for a process that the tools of this host cannot see: they
-// all look into /proc (T1564.013).
-func hiddenByMount(p *host.Process) (host.Signal, bool) {
-	if p.HiddenBy == "" {
-		return host.Signal{}, false
+// scriptFromTemp holds for an interpreter that burns CPU with a script from such
+// a place (T1059): who tries something out there does not burn for long.
+func scriptFromTemp(v *view) (string, strength) {
+	p := v.process
+	if p.Script == "" || p.Cores < scriptCores || !isTemp(p.Script) && !isHidden(p.Script) {
+		return "", absent
 	}
-	return signal(RuleHiddenByMount, fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(p.HiddenBy), p.PID)), true
+	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(p.Script), p.Cores), strong
 }
 
 // sustainedCPU holds for at least 0.8 core over a minute, added up over the
@@ -114,6 +125,17 @@ func sustainedCPU(instances []*host.Process) (host.Signal, bool) {
 		return host.Signal{}, false
 	}
 	return signal(RuleSustainedCPU, fmt.Sprintf("It used %.1f cores over %s.", cores, duration(span))), true
+}
+
+// throttledCPU holds for a share of a core that stays the same for ten minutes,
+// as of a miner that was told to stay below what people notice (T1496.001).
+func throttledCPU(instances []*host.Process) (host.Signal, bool) {
+	for _, p := range instances {
+		if p.SteadySpan >= throttledSpan && p.SteadyCores >= throttledCores {
+			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.SteadyCores, duration(p.SteadySpan))), true
+		}
+	}
+	return host.Signal{}, false
 }
 
 // respawned holds for a program from a suspicious place that came back: once

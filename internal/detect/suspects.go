@@ -1,8 +1,8 @@
 package detect
 
 import (
+	"net/netip"
 	"sort"
-	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
@@ -17,7 +17,23 @@ const (
 type Policy struct {
 	Hashes map[string]bool // SHA-256 of known miners, 64 lower-case hex
 	Allow  []Allow
+	Pools  []Pool
 	OwnPID int // the exporter's own: it is never a suspect
+}
+
+// Pool is an address, or a range of them, of mining pools.
+type Pool struct {
+	Prefix netip.Prefix
+	Port   uint16 // 0 for any
+}
+
+func (p *Policy) isPool(remote netip.AddrPort) bool {
+	for _, pool := range p.Pools {
+		if pool.Prefix.Contains(remote.Addr()) && (pool.Port == 0 || pool.Port == remote.Port()) {
+			return true
+		}
+	}
+	return false
 }
 
 // candidate is one program under suspicion while its signals are gathered.
@@ -25,17 +41,16 @@ type candidate struct {
 	suspect   host.Suspect
 	instances []*host.Process
 	exempted  string
-	allowed   bool // by the user, who may know an indicator too
+	exemption host.Exemption
 	dormant   bool // see dormant
 	severity  host.Severity
 }
 
 // suspects returns every program with a signal, the worst first.
-func suspects(s *host.Snapshot, policy Policy) []*candidate {
-	l := newLineage(s, policy)
-	candidates := gather(s, policy)
+func suspects(e *evaluation) []*candidate {
+	candidates := gather(e)
 	for _, c := range candidates {
-		c.complete(l, s.Time, policy)
+		c.complete(e)
 	}
 	for _, c := range candidates {
 		c.judge()
@@ -59,14 +74,14 @@ func suspects(s *host.Snapshot, policy Policy) []*candidate {
 }
 
 // gather joins the processes that have a signal of their own by their content.
-func gather(s *host.Snapshot, policy Policy) map[string]*candidate {
-	candidates := map[string]*candidate{}
-	for i := range s.Processes.Processes {
-		p := &s.Processes.Processes[i]
-		if p.Origin == host.OriginKernel || p.PID == policy.OwnPID {
+func gather(e *evaluation) map[string]*candidate {
+	candidates, all := map[string]*candidate{}, checks()
+	for i := range e.snapshot.Processes.Processes {
+		p := &e.snapshot.Processes.Processes[i]
+		if p.Origin == host.OriginKernel || p.PID == e.policy.OwnPID {
 			continue
 		}
-		if len(ownSignals(p, policy)) == 0 {
+		if !isLoaded(p) && !hasStrong(ownSignals(e.of(p), all)) {
 			continue
 		}
 		id := p.Suspect()
@@ -80,30 +95,15 @@ func gather(s *host.Snapshot, policy Policy) map[string]*candidate {
 	return candidates
 }
 
-// ownSignals are those that one process shows by itself.
-func ownSignals(p *host.Process, policy Policy) []host.Signal {
-	var signals []host.Signal
-	keep := func(signal host.Signal, ok bool) {
-		if ok {
-			signals = append(signals, signal)
-		}
-	}
-	keep(knownHash(p, policy.Hashes))
-	keep(minerName(p))
-	keep(minerCommandLine(p))
-	keep(memfd(p))
-	keep(deleted(p))
-	keep(hiddenPath(p))
-	keep(runsFromTemp(p))
-	keep(hiddenByMount(p))
-	if len(signals) == 0 {
-		keep(sustainedCPU([]*host.Process{p}))
-	}
-	return signals
+// isLoaded tells whether a process by itself keeps the CPU busy.
+func isLoaded(p *host.Process) bool {
+	_, sustained := sustainedCPU([]*host.Process{p})
+	_, throttled := throttledCPU([]*host.Process{p})
+	return sustained || throttled
 }
 
 // complete adds what only the instances together, or the past, can show.
-func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
+func (c *candidate) complete(e *evaluation) {
 	sort.Slice(c.instances, func(i, j int) bool {
 		a, b := c.instances[i], c.instances[j]
 		if a.Cores != b.Cores {
@@ -111,12 +111,13 @@ func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
 		}
 		return a.PID < b.PID
 	})
+	all := checks()
 	for _, p := range c.instances {
-		for _, signal := range ownSignals(p, policy) {
+		for _, signal := range ownSignals(e.of(p), all) {
 			c.add(signal) // of the instance that uses most, if it has it
 		}
 	}
-	first := c.instances[0]
+	l, first := e.lineage, c.instances[0]
 	c.suspect.Process = *first
 	c.suspect.Process.Ancestors = l.ancestors(first)
 	c.suspect.Instances = len(c.instances)
@@ -125,23 +126,28 @@ func (c *candidate) complete(l *lineage, now time.Time, policy Policy) {
 	}
 	if signal, ok := sustainedCPU(c.instances); ok {
 		c.add(signal)
+	} else if signal, ok := throttledCPU(c.instances); ok {
+		c.add(signal)
 	}
 	history := l.history(first)
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
-	c.exempted, c.allowed = exempt(first, policy.Allow)
-	c.dormant = c.suspect.Entry == nil && dormant(c.instances, now)
-	if !c.has(host.FamilyIndicator) && !c.has(host.FamilyPlace) && !c.has(host.FamilyDisguise) {
+	c.exempted, c.exemption = l.exempt(first)
+	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
+	if !c.has(host.FamilyIndicator) && !c.has(host.FamilyPlace) && !c.has(host.FamilyDisguise) && !c.mines() {
 		return // a busy program of the system has a parent, not a keeper
 	}
 	c.suspect.Guardian = l.guardian(first)
+	if signal, ok := startedByItself(l, first); ok {
+		c.add(signal)
+	}
 	if isSuspiciousOrigin(first.Origin) {
 		keeper := c.suspect.Guardian
-		fromSuspiciousPlace := keeper != nil && keeper.Relation != host.RelationUnit && isTemp(keeper.Exe)
-		if signal, ok := respawned(history, keeper, fromSuspiciousPlace, now); ok {
+		fromSuspiciousPlace := keeper != nil && keeper.PID > 1 && isTemp(keeper.Exe)
+		if signal, ok := respawned(history, keeper, fromSuspiciousPlace, e.now); ok {
 			c.add(signal)
 		} else if history, keeper := l.brood(first); keeper != nil {
-			if signal, ok := bred(history, keeper, now); ok {
+			if signal, ok := bred(history, keeper, e.now); ok {
 				c.add(signal)
 			}
 		}
@@ -159,7 +165,7 @@ func nameKeepers(candidates map[string]*candidate) {
 	}
 	for _, ward := range candidates {
 		guardian := ward.suspect.Guardian
-		if ward.severity != host.Critical || guardian == nil {
+		if ward.severity != host.Critical || guardian == nil || guardian.PID == 0 {
 			continue
 		}
 		if keeper := byPID[guardian.PID]; keeper != nil && keeper != ward && keeper.has(host.FamilyPlace) {
@@ -169,12 +175,12 @@ func nameKeepers(candidates map[string]*candidate) {
 	}
 }
 
-// add keeps one signal of each rule.
+// add keeps one signal of each rule, a strong one before a weak one.
 func (c *candidate) add(signal host.Signal) {
 	for i := range c.suspect.Signals {
-		if c.suspect.Signals[i].Rule == signal.Rule {
-			if signal.Rule == RuleSustainedCPU {
-				c.suspect.Signals[i] = signal // the sum over the instances says more than one of them
+		if known := &c.suspect.Signals[i]; known.Rule == signal.Rule {
+			if signal.Rule == RuleSustainedCPU || known.Weak && !signal.Weak {
+				*known = signal // the sum over the instances says more than one of them
 			}
 			return
 		}
@@ -184,17 +190,34 @@ func (c *candidate) add(signal host.Signal) {
 
 func (c *candidate) has(family host.Family) bool {
 	for _, signal := range c.suspect.Signals {
-		if signal.Family == family {
+		if signal.Family == family && !signal.Weak {
 			return true
 		}
 	}
 	return false
 }
 
-// judge applies the rule of two: an indicator, or two independent families,
-// page; one family warns; a busy CPU alone is only noted. What is expected is
-// only noted too; only the user's own allow list lowers an indicator, or
-// what hides.
+// mines tells whether something speaks for mining besides the load.
+func (c *candidate) mines() bool {
+	for _, signal := range c.suspect.Signals {
+		if signal.Family == host.FamilyMining && !signal.Weak && !isLoad(signal.Rule) {
+			return true
+		}
+	}
+	return false
+}
+
+// isLoad tells the signals that any computation shows. They are a kind of
+// evidence of their own.
+func isLoad(rule string) bool { return rule == RuleSustainedCPU || rule == RuleThrottledCPU }
+
+// load is the kind of evidence that isLoad tells.
+const load = host.Family("load")
+
+// judge applies the rule of two: an indicator, or two independent kinds of
+// evidence, page; one warns; a busy CPU alone is only noted. What is expected is
+// only noted too; only the user's own allow list lowers an indicator, or what
+// hides.
 func (c *candidate) judge() {
 	order := map[string]int{}
 	for i, name := range RuleNames() {
@@ -203,20 +226,28 @@ func (c *candidate) judge() {
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool {
 		return order[c.suspect.Signals[i].Rule] < order[c.suspect.Signals[j].Rule]
 	})
-	families := map[host.Family]bool{}
+	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
+	kinds, hides := map[host.Family]bool{}, false
 	for _, signal := range c.suspect.Signals {
-		families[signal.Family] = true
+		switch {
+		case signal.Weak:
+			continue
+		case isLoad(signal.Rule):
+			kinds[load] = true
+		default:
+			kinds[signal.Family] = true
+		}
+		hides = hides || signal.Rule == RuleHiddenByMount || signal.Rule == RuleKernelThreadName || signal.Rule == RuleForgedArguments
 	}
 	switch {
-	case families[host.FamilyIndicator], len(families) >= 2:
+	case kinds[host.FamilyIndicator], len(kinds) >= 2:
 		c.severity = host.Critical
-	case families[host.FamilyMining]:
+	case kinds[load]:
 		c.severity = host.Info
 	default:
 		c.severity = host.Warning
 	}
-	hides := families[host.FamilyDisguise]
-	if c.allowed || c.exempted != "" && !families[host.FamilyIndicator] && !hides {
+	if c.exemption == host.ExemptAllowList || c.exempted != "" && !kinds[host.FamilyIndicator] && !hides {
 		c.severity = host.Info
 	}
 	if c.severity == host.Warning && c.dormant && !hides {
@@ -225,11 +256,15 @@ func (c *candidate) judge() {
 }
 
 // expected says why a candidate was lowered to a note, or "".
-func (c *candidate) expected() string {
-	if c.exempted == "" && c.dormant && c.severity == host.Info {
-		return "it has been idle since long, and no service that others reach started it"
+func (c *candidate) expected() (why string, kind host.Exemption) {
+	switch {
+	case c.severity != host.Info:
+		return c.exempted, ""
+	case c.exempted == "" && c.dormant:
+		return "it has been idle since long, and no service that others reach started it", host.ExemptDormant
+	default:
+		return c.exempted, c.exemption
 	}
-	return c.exempted
 }
 
 // worse tells whether a is worse than b.

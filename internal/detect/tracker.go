@@ -19,6 +19,7 @@ type Tracker struct {
 	hold   time.Duration
 	active map[string]*tracked
 	raised map[host.RuleSeverity]uint64
+	spared map[host.Exemption]uint64
 }
 
 // tracked is a finding that is active.
@@ -40,7 +41,11 @@ func NewTracker(hold time.Duration) *Tracker {
 			raised[host.RuleSeverity{Rule: rule, Severity: severity}] = 0
 		}
 	}
-	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised}
+	spared := map[host.Exemption]uint64{}
+	for _, exemption := range host.Exemptions() {
+		spared[exemption] = 0
+	}
+	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised, spared: spared}
 }
 
 // Update takes what was found in a snapshot and returns all that is active. A
@@ -50,6 +55,9 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 	byPID, running := index(s.Processes), runningFiles(s.Files)
 	for _, finding := range found {
 		kept, ok := t.active[finding.ID]
+		if finding.Exemption != "" && (!ok || kept.finding.Exemption != finding.Exemption) {
+			t.spared[finding.Exemption]++
+		}
 		if !ok {
 			kept = &tracked{worst: s.Time, used: map[host.Identity]float64{}}
 			t.active[finding.ID] = kept
@@ -71,7 +79,7 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 		active = append(active, kept.publish(s.Time))
 	}
 	sortFindings(active)
-	return &host.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised)}
+	return &host.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.spared)}
 }
 
 // merge carries over what a finding was before. What was known of the keeper

@@ -35,6 +35,7 @@ func (s *sensorState) overdue(now time.Time) bool {
 func (r *Report) sensors() []sensorState {
 	states := []sensorState{
 		{Name: "process", Title: "Processes"}, {Name: "files", Title: "Files"}, {Name: "sockets", Title: "Sockets"},
+		{Name: "persistence", Title: "What starts programs"},
 	}
 	if s := r.Snapshot.Processes; s != nil {
 		states[0].Meta, states[0].LookedAt = &s.Meta, count(len(s.Processes), "process", "processes")
@@ -44,6 +45,13 @@ func (r *Report) sensors() []sensorState {
 	}
 	if s := r.Snapshot.Sockets; s != nil {
 		states[2].Meta, states[2].LookedAt = &s.Meta, count(len(s.Sockets), "listening socket", "listening sockets")
+	}
+	if s := r.Snapshot.Persistence; s != nil {
+		entries := 0
+		for _, count := range s.Counts {
+			entries += count
+		}
+		states[3].Meta, states[3].LookedAt = &s.Meta, count(entries, "entry", "entries")
 	}
 	return states
 }
@@ -66,6 +74,7 @@ func (r *Report) aspects() []aspectShare {
 		{Aspect: host.AspectCgroup, Title: "Users and cgroups"},
 		{Aspect: host.AspectTemp, Title: "Directories that could be searched"},
 		{Aspect: host.AspectNetns, Title: "Socket tables that could be read"},
+		{Aspect: host.AspectPersistence, Title: "Crontabs, units and the like"},
 	} {
 		seen := false
 		for _, sensor := range r.sensors() {

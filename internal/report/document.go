@@ -53,7 +53,7 @@ func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
 	out := jsonFinding{
 		ID: text.Escape(f.ID), Rule: f.Rule, Severity: string(f.Severity), Technique: f.Technique,
 		Title: text.Escape(f.Title), Evidence: escapeAll(f.Evidence), Remedy: escapeAll(f.Remedy),
-		Exempted: text.Escape(f.Exempted), FirstSeen: fit(f.FirstSeen), LastSeen: fit(f.LastSeen),
+		Exempted: text.Escape(f.Exempted), Exemption: string(f.Exemption), FirstSeen: fit(f.FirstSeen), LastSeen: fit(f.LastSeen),
 	}
 	if f.Suspect != nil {
 		out.Suspect = newJSONSuspect(r, f.Suspect)
@@ -61,6 +61,12 @@ func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
 	if f.File != nil {
 		file := newJSONFile(f.File)
 		out.File = &file
+	}
+	if entry := f.Persistence; entry != nil {
+		out.Persistence = &jsonPersistence{
+			Kind: string(entry.Kind), Path: text.Escape(entry.Path), Line: entry.Line, User: text.Escape(entry.User),
+			Unit: text.Escape(entry.Unit), Command: text.Escape(entry.Command), Reason: string(entry.Reason),
+		}
 	}
 	if f.Socket != nil {
 		socket := newJSONSocket(f.Socket)
@@ -71,7 +77,7 @@ func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
 
 func newJSONFile(f *host.File) jsonFile {
 	return jsonFile{
-		Path: text.Escape(f.Path), Directory: text.Escape(f.Directory), Reason: string(f.Reason), KnownMiner: f.KnownMiner, Hidden: f.Hidden,
+		Path: text.Escape(f.Path), Directory: text.Escape(f.Directory), Container: text.Escape(f.Container), Reason: string(f.Reason), KnownMiner: f.KnownMiner, Hidden: f.Hidden,
 		User: text.Escape(f.User), SHA256: f.SHA256, Modified: fit(f.Modified), SizeBytes: f.SizeBytes,
 	}
 }
@@ -95,7 +101,7 @@ func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
 		Ancestors: make([]jsonAncestor, 0, len(p.Ancestors)),
 	}
 	for _, signal := range s.Signals {
-		out.Signals = append(out.Signals, jsonSignal{signal.Rule, string(signal.Family), signal.Technique, text.Escape(signal.Evidence)})
+		out.Signals = append(out.Signals, jsonSignal{signal.Rule, string(signal.Family), signal.Technique, text.Escape(signal.Evidence), signal.Weak})
 	}
 	for i := range p.Ancestors {
 		a := &p.Ancestors[i]
@@ -106,7 +112,7 @@ func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
 	if g := s.Guardian; g != nil {
 		out.Guardian = &jsonGuardian{
 			Relation: string(g.Relation), PID: g.PID, Comm: text.Escape(g.Comm), Exe: text.Escape(g.Exe),
-			User: text.Escape(g.User), Unit: text.Escape(g.Unit), Starts: g.Starts,
+			User: text.Escape(g.User), Unit: text.Escape(g.Unit), Path: text.Escape(g.Path), Line: g.Line, Starts: g.Starts,
 		}
 	}
 	if e := s.Entry; e != nil {

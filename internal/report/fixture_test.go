@@ -38,6 +38,8 @@ func idle() Report {
 			},
 			Files:   &host.FileSnapshot{Meta: meta(host.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
 			Sockets: &host.SocketSnapshot{Meta: meta(host.AspectFd, host.AspectNetns), Sockets: make([]host.Socket, 14)},
+
+			Persistence: &host.PersistenceSnapshot{Meta: meta(host.AspectPersistence), Counts: map[host.PersistenceKind]int{host.PersistenceCrontab: 4}},
 		},
 	}
 }

@@ -81,6 +81,19 @@ type jsonFinding struct {
 	Suspect   *jsonSuspect `json:"suspect,omitempty"`
 	File      *jsonFile    `json:"file,omitempty"`
 	Socket    *jsonSocket  `json:"socket,omitempty"`
+
+	Exemption   string           `json:"exemption"` // the kind of exempted
+	Persistence *jsonPersistence `json:"persistence,omitempty"`
+}
+
+type jsonPersistence struct {
+	Kind    string `json:"kind"`
+	Path    string `json:"path"`
+	Line    int    `json:"line"` // from 1; 0 for the whole file
+	User    string `json:"user"`
+	Unit    string `json:"unit"`
+	Command string `json:"command"`
+	Reason  string `json:"reason"`
 }
 
 type jsonSuspect struct {
@@ -116,6 +129,7 @@ type jsonSignal struct {
 	Family    string `json:"family"`
 	Technique string `json:"technique"`
 	Evidence  string `json:"evidence"`
+	Weak      bool   `json:"weak"` // counts for nothing alone
 }
 
 type jsonGuardian struct {
@@ -125,6 +139,8 @@ type jsonGuardian struct {
 	Exe      string `json:"exe"`
 	User     string `json:"user"`
 	Unit     string `json:"unit"`
+	Path     string `json:"path"`
+	Line     int    `json:"line"`
 	Starts   int    `json:"starts"`
 }
 
@@ -149,6 +165,7 @@ type jsonAncestor struct {
 type jsonFile struct {
 	Path       string    `json:"path"`
 	Directory  string    `json:"directory"`
+	Container  string    `json:"container"`
 	Reason     string    `json:"reason"`
 	KnownMiner bool      `json:"known_miner"`
 	Hidden     bool      `json:"hidden"`

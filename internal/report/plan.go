@@ -50,6 +50,9 @@ func Plan(r Report) []Step {
 	var sureFiles, doubtfulFiles []string
 	for _, finding := range r.files() {
 		switch remove := "rm -- " + shellQuote(finding.File.Path); {
+		case finding.File.Container != "":
+			p.containers = appendNew(p.containers, fmt.Sprintf("Remove %s in the container %s, or replace the container by one from a clean image.",
+				text.Label(finding.File.Path), text.Label(finding.File.Container)))
 		case finding.File.KnownMiner:
 			sureFiles = append(sureFiles, remove)
 		case finding.File.Hidden:
@@ -59,12 +62,14 @@ func Plan(r Report) []Step {
 
 	p.add("Make visible what is hidden.", p.uncover)
 	p.add("Keep the evidence, before anything is stopped.", p.evidence)
+	p.add("Switch off what starts it again by itself.", disable(r.entries(), host.Critical))
 	p.add("Stop what starts it again.", p.stopKeepers(sure))
 	p.add("Stop the other suspects.", p.stop(sure))
 	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
 	commands := append(p.stopKeepers(doubtful), p.stop(doubtful)...)
 	commands = append(commands, p.removePrograms(doubtful)...)
 	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
+	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", disable(r.entries(), host.Warning))
 	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
 	for _, title := range p.containers {
 		p.steps = append(p.steps, Step{Title: title})
@@ -123,7 +128,7 @@ func (p *planner) stopKeepers(suspects []*host.Suspect) []string {
 func (p *planner) stopKeeper(suspect *host.Suspect) []string {
 	g := suspect.Guardian
 	switch {
-	case g == nil:
+	case g == nil, g.Relation == host.RelationCron: // its line is a finding of its own, see disable
 	case g.Relation == host.RelationUnit:
 		option := ""
 		if strings.HasPrefix(g.Unit, "-") {
@@ -220,7 +225,7 @@ func (p *planner) removeCopies(sha256 string) []string {
 	}
 	var commands []string
 	for i := range p.report.Snapshot.Files.Files {
-		if file := &p.report.Snapshot.Files.Files[i]; file.SHA256 == sha256 {
+		if file := &p.report.Snapshot.Files.Files[i]; file.SHA256 == sha256 && file.Container == "" {
 			commands = append(commands, "rm -- "+shellQuote(file.Path))
 		}
 	}

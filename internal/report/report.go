@@ -124,6 +124,8 @@ func keptAlive(suspect *host.Suspect) string {
 		return ""
 	case g.Relation == host.RelationUnit:
 		return ", kept alive by the unit " + text.Label(g.Unit)
+	case g.Line > 0:
+		return fmt.Sprintf(", kept alive by line %d of %s", g.Line, text.Label(g.Path))
 	case g.PID == 0:
 		return ", kept alive by " + text.Label(keeperName(g))
 	default:
@@ -176,6 +178,9 @@ func (r *Report) blindness() []string {
 	if r.Snapshot.Sockets == nil {
 		sentences = append(sentences, "No socket was looked at: the collector is off, or its first sample is not finished.")
 	}
+	if r.Snapshot.Persistence == nil {
+		sentences = append(sentences, "Crontabs, units and the like were not looked at: the collector is off, or its first sample is not finished.")
+	}
 	if r.Snapshot.Files == nil {
 		return append(sentences, "No directory was looked at: the collector is off, or its first sample is not finished.")
 	}
@@ -207,6 +212,16 @@ func (r *Report) files() []*host.Finding {
 
 func (r *Report) doors() []*host.Finding {
 	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.Socket != nil })
+}
+
+func (r *Report) entries() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Persistence != nil })
+}
+
+func (r *Report) others() []*host.Finding {
+	return r.pick(func(f *host.Finding) bool {
+		return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Socket == nil && f.Persistence == nil
+	})
 }
 
 // notes are the findings that nobody has to act on.
@@ -260,7 +275,7 @@ func onlyKeeps(suspect *host.Suspect) bool {
 	keeps := false
 	for _, signal := range suspect.Signals {
 		keeps = keeps || signal.Rule == detect.RuleGuardian
-		if signal.Family == host.FamilyMining {
+		if signal.Family == host.FamilyMining && !signal.Weak {
 			return false
 		}
 	}

@@ -150,7 +150,7 @@ func TestJSONFields(t *testing.T) {
 	if read.SchemaVersion != 1 || len(read.Files) != 3 || len(read.Exposed) != 1 || read.Exposed[0]["app"] != "flink" {
 		t.Errorf("version %d, files %v, exposed %v", read.SchemaVersion, read.Files, read.Exposed)
 	}
-	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 3 || len(aspects) != 6 {
+	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 4 || len(aspects) != 7 {
 		t.Errorf("coverage %v", read.Coverage)
 	}
 	suspect := read.Findings[0]["suspect"].(map[string]any)

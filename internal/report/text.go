@@ -25,9 +25,8 @@ func Text(w io.Writer, r Report, colour bool) error {
 	p.suspects(&r)
 	p.listing("Files that do not belong there", r.files())
 	p.listing("Doors: services that others can reach", r.doors())
-	p.listing("Other findings", r.pick(func(f *host.Finding) bool {
-		return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Socket == nil
-	}))
+	p.listing("What starts programs by itself and should not", r.entries())
+	p.listing("Other findings", r.others())
 	p.plan(shortPlan(r))
 	p.sentences("What could not be seen", r.blindness())
 	p.notes(r.notes())

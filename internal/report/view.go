@@ -15,7 +15,8 @@ type view struct {
 	Tone, Word, Headline               string
 	Suspects                           []suspectView
 	MoreSuspects                       int
-	Files, Doors, Others, Notes        []findingView
+	Files, Doors, Entries              []findingView
+	Others, Notes                      []findingView
 	MoreNotes                          int
 	Plan                               []Step
 	Coverage                           []coverageView
@@ -45,9 +46,7 @@ func newView(r *Report, telemetryPath string) view {
 		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), TelemetryPath: telemetryPath,
 		Headline: capital(r.headline()), Plan: shortPlan(*r), Coverage: r.coverage(), Blind: r.blindness(),
 		Files: findingViews(r.files()), Doors: findingViews(r.doors()),
-		Others: findingViews(r.pick(func(f *host.Finding) bool {
-			return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Socket == nil
-		})),
+		Entries: findingViews(r.entries()), Others: findingViews(r.others()),
 	}
 	v.Tone, v.Word = string(r.verdict()), capital(string(r.verdict()))
 	switch {

@@ -114,6 +114,9 @@ func keeperText(g *host.Guardian) string {
 		details = append(details, "user "+text.Escape(g.User))
 	}
 	words := text.Escape(keeperName(g))
+	if g.Line > 0 {
+		words = fmt.Sprintf("line %d of %s", g.Line, words)
+	}
 	if g.Relation == host.RelationUnit {
 		words = "the unit " + text.Escape(g.Unit)
 		details = []string{"through " + text.Escape(keeperName(g))}

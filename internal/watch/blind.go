@@ -29,6 +29,7 @@ func Blind(meta map[string]host.Meta) []string {
 		{host.AspectCgroup, "processes could not be read in full (user, cgroup)", "Run as root or give CAP_SYS_PTRACE."},
 		{host.AspectFd, "processes hide which sockets they own", "Run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."},
 		{host.AspectTemp, "directories could not be searched", "Run as root or give CAP_DAC_READ_SEARCH."},
+		{host.AspectPersistence, "files that start programs could not be read", "Run as root or give CAP_DAC_READ_SEARCH, and CAP_SYS_PTRACE for those of users' homes."},
 		{host.AspectNetns, "socket tables could not be read", "Is --path.procfs the host's?"},
 	} {
 		share := shares[lack.aspect]

@@ -19,7 +19,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
 )
 
@@ -28,6 +30,8 @@ const (
 	SensorProcess = "process"
 	SensorFiles   = "files"
 	SensorSockets = "sockets"
+
+	SensorPersistence = "persistence"
 )
 
 // loggedFindings bounds what one evaluation writes to the log.
@@ -39,6 +43,8 @@ type Options struct {
 	Sources proctable.Sources // what feeds Process besides its samples
 	Files   *files.Sensor
 	Sockets *sockets.Sensor
+
+	Persistence *persistence.Sensor
 
 	Hold    time.Duration
 	OwnPID  int
@@ -85,12 +91,20 @@ func (w *Watch) Sockets() *host.SocketSnapshot {
 	return w.options.Sockets.Snapshot()
 }
 
+// Persistence returns the last look, or nil.
+func (w *Watch) Persistence() *host.PersistenceSnapshot {
+	if w.options.Persistence == nil {
+		return nil
+	}
+	return w.options.Persistence.Snapshot()
+}
+
 // Findings returns what is active, or nil before the first evaluation.
 func (w *Watch) Findings() *host.Findings { return w.findings.Load() }
 
 // Snapshot puts the last samples together.
 func (w *Watch) Snapshot(now time.Time) host.Snapshot {
-	return host.Snapshot{Time: now, Processes: w.Processes(), Files: w.Files(), Sockets: w.Sockets()}
+	return host.Snapshot{Time: now, Processes: w.Processes(), Files: w.Files(), Sockets: w.Sockets(), Persistence: w.Persistence()}
 }
 
 // Meta returns what each sensor that has sampled says of itself.
@@ -105,6 +119,9 @@ func (w *Watch) Meta() map[string]host.Meta {
 	if s := w.Sockets(); s != nil {
 		meta[SensorSockets] = s.Meta
 	}
+	if s := w.Persistence(); s != nil {
+		meta[SensorPersistence] = s.Meta
+	}
 	return meta
 }
 
@@ -117,7 +134,7 @@ func (w *Watch) Ready() bool {
 func (w *Watch) complete() bool {
 	o := &w.options
 	return (o.Process == nil || w.Processes() != nil) && (o.Files == nil || w.Files() != nil) &&
-		(o.Sockets == nil || w.Sockets() != nil)
+		(o.Sockets == nil || w.Sockets() != nil) && (o.Persistence == nil || w.Persistence() != nil)
 }
 
 // Run samples until the context ends. It returns when all sensors have stopped.
@@ -141,6 +158,11 @@ func (w *Watch) Run(ctx context.Context) {
 	if o.Sockets != nil {
 		group.Go(func() {
 			w.loop(ctx, SensorSockets, nil, o.Sockets.Sample, func() time.Duration { return o.Sockets.Snapshot().Interval })
+		})
+	}
+	if o.Persistence != nil {
+		group.Go(func() {
+			w.loop(ctx, SensorPersistence, nil, o.Persistence.Sample, func() time.Duration { return o.Persistence.Snapshot().Interval })
 		})
 	}
 	if o.Files != nil {
@@ -233,12 +255,26 @@ func (w *Watch) evaluate(now time.Time) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	policy, catalogue := w.policy()
+	snapshot := w.Snapshot(now)
+	current := w.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, catalogue))
+	current.Pools = detect.Pools(&snapshot, policy)
+	w.log(w.findings.Swap(current), current)
+}
+
+func (w *Watch) policy() (detect.Policy, *services.Catalogue) {
 	config := w.options.Config()
 	policy := config.Policy
 	policy.OwnPID = w.options.OwnPID
+	return policy, config.Catalogue
+}
+
+// Explain tells every signal that was considered for a process in the last
+// samples; ok is false if there is none of that pid.
+func (w *Watch) Explain(pid int, now time.Time) (explanation detect.Explanation, ok bool) {
+	policy, _ := w.policy()
 	snapshot := w.Snapshot(now)
-	current := w.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, config.Catalogue))
-	w.log(w.findings.Swap(current), current)
+	return detect.Explain(&snapshot, policy, pid)
 }
 
 // log writes what is new, and what has ended. Notes are not logged.

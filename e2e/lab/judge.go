@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const pollInterval = 500 * time.Millisecond
+
+// docket is what was found about one scenario while it ran.
+type docket struct {
+	*scenario
+	worst severity
+	rule  string
+	title string
+	first map[severity]time.Time // when it was first as bad as that
+}
+
+// judge looks at the findings again and again, and gives each to its scenario.
+type judge struct {
+	exporter *exporter
+	crew     *crew
+
+	mutex   sync.Mutex
+	open    map[string]*docket   // of scenarios that run
+	past    []*scenario          // that have ended: their findings are held for a while
+	before  map[string]bool      // ids of findings that the host had already
+	foreign map[string]finding   // warnings and worse that belong to no scenario, by id
+}
+
+func newJudge(ctx context.Context, watching *exporter, crew *crew) (*judge, error) {
+	found, err := watching.findings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	j := &judge{
+		exporter: watching, crew: crew,
+		open: map[string]*docket{}, before: map[string]bool{}, foreign: map[string]finding{},
+	}
+	for i := range found {
+		j.before[found[i].ID] = true
+	}
+	return j, nil
+}
+
+// watch polls until the context ends. One answer that does not come is no harm;
+// an exporter that has gone is.
+func (j *judge) watch(ctx context.Context) error {
+	for ticker := time.NewTicker(pollInterval); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-j.exporter.ended:
+			return fmt.Errorf("the exporter has ended: %s", j.exporter.command.ProcessState)
+		case <-ticker.C:
+		}
+		if err := j.crew.scan(); err != nil {
+			return err
+		}
+		found, err := j.exporter.findings(ctx)
+		if err != nil {
+			continue
+		}
+		j.assign(found, time.Now())
+	}
+}
+
+// begin opens the docket of a scenario.
+func (j *judge) begin(s *scenario) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.open[s.name] = &docket{scenario: s, first: map[severity]time.Time{}}
+}
+
+// end closes it.
+func (j *judge) end(s *scenario) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	delete(j.open, s.name)
+	j.past = append(j.past, s)
+}
+
+// state is a copy of what a docket holds by now.
+func (j *judge) state(name string) docket {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	d := *j.open[name]
+	d.first = map[severity]time.Time{}
+	for s, at := range j.open[name].first {
+		d.first[s] = at
+	}
+	return d
+}
+
+// strangers are the findings that belong to no scenario.
+func (j *judge) strangers() []finding {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	var all []finding
+	for id := range j.foreign {
+		all = append(all, j.foreign[id])
+	}
+	slices.SortFunc(all, func(a, b finding) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+func (j *judge) assign(found []finding, now time.Time) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	for i := range found {
+		f := &found[i]
+		owned := false
+		for _, d := range j.open {
+			if j.belongs(f, d.scenario) {
+				d.note(f, now)
+				owned = true
+			}
+		}
+		for _, s := range j.past {
+			owned = owned || j.belongs(f, s)
+		}
+		if !owned && !j.before[f.ID] && f.Severity.rank() > info.rank() {
+			j.foreign[f.ID] = *f
+		}
+	}
+}
+
+// note keeps the worst, and when it was first so bad.
+func (d *docket) note(f *finding, now time.Time) {
+	if f.Severity.rank() > d.worst.rank() {
+		d.worst, d.rule, d.title = f.Severity, f.Rule, f.Title
+	}
+	for _, level := range []severity{info, warning, critical} {
+		if _, seen := d.first[level]; !seen && f.Severity.rank() >= level.rank() {
+			d.first[level] = now
+		}
+	}
+}
+
+// belongs tells whether a finding is about what the scenario does: about one of
+// its processes, what one of them has started, or one of its files.
+func (j *judge) belongs(f *finding, s *scenario) bool {
+	switch {
+	case f.Suspect != nil:
+		return s.owns(strings.TrimSuffix(f.Suspect.Exe, " (deleted)")) || j.anyPID(f, s.name)
+	case f.File != nil:
+		return mentions(f.File.Path, s)
+	case f.Persistence != nil:
+		return s.owns(f.Persistence.Path)
+	case f.Socket != nil:
+		owner, known := j.crew.owner(f.Socket.PID)
+		return known && owner == s.name
+	}
+	return slices.Contains(s.rules, f.Rule) || mentions(strings.Join(append(f.Evidence, f.Title), "\n"), s)
+}
+
+func (j *judge) anyPID(f *finding, name string) bool {
+	pids := f.Suspect.PIDs
+	for _, ancestor := range f.Suspect.Ancestors {
+		pids = append(pids, ancestor.PID)
+	}
+	return slices.ContainsFunc(pids, func(pid int) bool {
+		owner, known := j.crew.owner(pid)
+		return known && owner == name
+	})
+}
+
+// mentions tells whether a path of the scenario stands in the text: the path of
+// a file in a container has more in front of it.
+func mentions(text string, s *scenario) bool {
+	for _, path := range s.paths {
+		for rest := text; ; {
+			at := strings.Index(rest, path)
+			if at < 0 {
+				break
+			}
+			rest = rest[at+len(path):]
+			if rest == "" || strings.ContainsRune("/ \n\"':,.;()", rune(rest[0])) {
+				return true
+			}
+		}
+	}
+	return false
+}

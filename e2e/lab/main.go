@@ -1,0 +1,188 @@
+// Lab is an attack lab for the exporter. It plays attacks of cryptojacking and
+// their benign twins on this host, with programs that only count, and says how
+// the exporter judged each: what it found, what it missed, what it got wrong,
+// and how long it took. It needs root, speaks only to the loopback network, and
+// leaves nothing behind.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+)
+
+const (
+	exitGood  = 0
+	exitBad   = 1 // something was missed or a false alarm
+	exitUsage = 2 // nothing was judged
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// settings are the parsed command line.
+type settings struct {
+	short, list      bool
+	only             string
+	exporter, burner string
+	log              string
+}
+
+func parse(arguments []string, stderr io.Writer) (settings, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return settings{}, err
+	}
+	beside := func(name string) string { return filepath.Join(filepath.Dir(own), name) }
+	set := settings{log: beside("lab.log")}
+	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&set.short, "short", false, "play a representative subset, in 3 minutes")
+	flags.BoolVar(&set.list, "list", false, "list the scenarios and play none")
+	flags.StringVar(&set.only, "only", "", "play those whose name contains `TEXT`")
+	flags.StringVar(&set.exporter, "exporter", beside("cryptojack_exporter"), "`PATH` of the exporter")
+	flags.StringVar(&set.burner, "burner", beside("burner"), "`PATH` of the burner")
+	return set, flags.Parse(arguments)
+}
+
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+	set, err := parse(arguments, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitGood
+	}
+	if err != nil {
+		return exitUsage // the flag set has said why
+	}
+	chosen := choose(allScenarios(), set.short, set.only)
+	if set.list {
+		for i := range chosen {
+			s := &chosen[i]
+			fmt.Fprintf(stdout, "%-6s %-10s %-45s %.2f cores %s\n", s.kind(), s.technique, s.name, s.cores, s.expect)
+		}
+		fmt.Fprintln(stdout, len(chosen), "scenarios")
+		return exitGood
+	}
+	good, err := play(ctx, set, chosen, stdout, stderr)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "lab:", err)
+		return exitUsage
+	case !good:
+		return exitBad
+	}
+	return exitGood
+}
+
+// play runs everything and reports. An error means that nothing can be said.
+func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr io.Writer) (good bool, err error) {
+	if err := check(set, chosen); err != nil {
+		return false, err
+	}
+	log, err := os.OpenFile(set.log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return false, err
+	}
+	defer log.Close()
+	before, err := noteLitter()
+	if err != nil {
+		return false, err
+	}
+	shared := &parents{}
+	defer func() { err = errors.Join(err, before.sweep(), os.RemoveAll(home), shared.remove()) }()
+	if err := errors.Join(shared.make(installed), shared.make(home)); err != nil {
+		return false, err
+	}
+	if err := os.Chown(home, role.Nobody, role.Nobody); err != nil {
+		return false, err
+	}
+	listening, err := openPools()
+	if err != nil {
+		return false, err
+	}
+	defer listening.close()
+	watching, err := startExporter(ctx, set.exporter, log)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, watching.stop()) }()
+
+	members := newCrew(fmt.Sprintf("%d-%d", os.Getpid(), time.Now().Unix()))
+	verdicts, err := newJudge(ctx, watching, members)
+	if err != nil {
+		return false, err
+	}
+	results, err := watched(ctx, verdicts, func(ctx context.Context) []result {
+		l := &lab{burner: set.burner, log: log, progress: stderr, crew: members, judge: verdicts, parents: shared}
+		return l.playAll(ctx, chosen)
+	})
+	if printed := printTable(stdout, results); printed != nil {
+		return false, printed
+	}
+	good = printSummary(stdout, summarize(results), verdicts.strangers())
+	if ctx.Err() != nil {
+		return false, errors.Join(err, errors.New("interrupted"))
+	}
+	return good, err
+}
+
+// watched runs the scenarios while the judge watches. Without a judge there is
+// no point in going on.
+func watched(ctx context.Context, verdicts *judge, playAll func(context.Context) []result) ([]result, error) {
+	playing, stopPlaying := context.WithCancel(ctx)
+	defer stopPlaying()
+	looking, stopLooking := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		err := verdicts.watch(looking)
+		stopPlaying()
+		ended <- err
+	}()
+	results := playAll(playing)
+	stopLooking()
+	return results, <-ended
+}
+
+// check refuses to start where the lab could do harm or judge nothing.
+func check(set settings, chosen []scenario) error {
+	if os.Geteuid() != 0 {
+		return errors.New("needs root: it starts programs as another user, mounts, and looks at all processes")
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("no scenario has %q in its name", set.only)
+	}
+	for _, path := range []string{set.exporter, set.burner} {
+		if _, err := os.Stat(path); err != nil {
+			return err
+		}
+	}
+	names := map[string]bool{}
+	taken := []string{home, installed}
+	for i := range chosen {
+		if names[chosen[i].name] {
+			return fmt.Errorf("two scenarios are called %s", chosen[i].name)
+		}
+		names[chosen[i].name] = true
+		if chosen[i].unless == "" {
+			taken = append(taken, chosen[i].paths...)
+		}
+	}
+	for _, path := range taken {
+		if _, err := os.Lstat(path); err == nil {
+			return fmt.Errorf("%s exists already. Is it the rest of a killed run, or is this host infected? Look, then remove it", path)
+		}
+	}
+	return nil
+}

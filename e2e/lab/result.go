@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The outcomes. Only the first and the last let a run succeed.
+const (
+	outcomePass   = "PASS"
+	outcomeMiss   = "MISS"        // an attack that was not found
+	outcomeWrong  = "WRONG"       // found, with another severity
+	outcomeFalse  = "FALSE ALARM" // a twin that somebody would be woken for
+	outcomeBroken = "BROKEN"      // the lab could not play it
+	outcomeAbsent = "not here"    // a program of it is not installed
+)
+
+// result is how one scenario went.
+type result struct {
+	*scenario
+	outcome string
+	verdict severity
+	rule    string
+	title   string
+	seconds float64 // from the last essential action to the expected severity
+	cores   float64 // that it used while it was watched
+	trouble string
+}
+
+// decide compares what was found with what was expected.
+func decide(d docket, acted time.Time) result {
+	r := result{scenario: d.scenario, verdict: d.worst, rule: d.rule, title: d.title, outcome: outcomePass}
+	switch {
+	case d.twin && d.worst.rank() > info.rank():
+		r.outcome = outcomeFalse
+	case d.twin:
+	case d.worst == nothing:
+		r.outcome = outcomeMiss
+	case d.worst != d.expect:
+		r.outcome = outcomeWrong
+	}
+	if at, seen := d.first[d.expect]; seen && !d.twin {
+		r.seconds = max(0, at.Sub(acted).Seconds())
+	}
+	return r
+}
+
+func (r result) failed() bool { return r.outcome != outcomePass && r.outcome != outcomeAbsent }
+
+// summary is what a run of the lab comes to.
+type summary struct {
+	attacks, detected int
+	twins, wrong      int
+	absent, broken    int
+	quiet             []string             // twins that were to be busy and were not
+	times             map[evidence]measure // of critical findings
+}
+
+// measure is how long detection took.
+type measure struct {
+	count           int
+	median, maximum float64
+	target          float64 // for the median; 0 is none
+}
+
+func (m measure) tooSlow() bool { return m.target > 0 && m.count > 0 && m.median > m.target }
+
+// target is the median that is promised.
+func target(needs evidence) float64 {
+	switch needs {
+	case instant:
+		return 10
+	case history:
+		return 75
+	default:
+		return 0
+	}
+}
+
+// busyShare of its cores is what a twin must have used to have been judged.
+const busyShare = 0.8
+
+func summarize(results []result) summary {
+	s := summary{times: map[evidence]measure{}}
+	seconds := map[evidence][]float64{}
+	for _, r := range results {
+		switch {
+		case r.outcome == outcomeAbsent:
+			s.absent++
+			continue
+		case r.outcome == outcomeBroken:
+			s.broken++
+		case r.twin && r.cores < busyShare*min(r.scenario.cores, 1):
+			s.quiet = append(s.quiet, fmt.Sprintf("%s (%.2f cores)", r.name, r.cores))
+		}
+		if r.twin {
+			s.twins++
+			if r.outcome == outcomeFalse {
+				s.wrong++
+			}
+			continue
+		}
+		s.attacks++
+		if r.outcome != outcomePass {
+			continue
+		}
+		s.detected++
+		if r.expect == critical {
+			seconds[r.needs] = append(seconds[r.needs], r.seconds)
+		}
+	}
+	for needs, all := range seconds {
+		slices.Sort(all)
+		s.times[needs] = measure{count: len(all), median: median(all), maximum: all[len(all)-1], target: target(needs)}
+	}
+	return s
+}
+
+// median of sorted numbers.
+func median(sorted []float64) float64 {
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	mostAtOnce = 20
+	// coolDown keeps paths from their next user: the exporter holds findings
+	// for 20 s after their last evidence.
+	coolDown = 25 * time.Second
+	// settle is how long an attack may yet turn out worse than a warning.
+	settle = 10 * time.Second
+	// tolerance takes up the rounding of shares of cores.
+	tolerance = 1e-6
+)
+
+// lab plays scenarios under the eyes of one exporter.
+type lab struct {
+	burner   string
+	log      *os.File
+	progress io.Writer
+	crew     *crew
+	judge    *judge
+	parents  *parents
+
+	mutex sync.Mutex // of progress
+}
+
+// say writes a line of progress.
+func (l *lab) say(format string, arguments ...any) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	fmt.Fprintf(l.progress, time.Now().Format("15:04:05 ")+format+"\n", arguments...)
+}
+
+// playAll runs the scenarios, as many at once as there are cores for, and
+// returns how they went. When the context ends, it returns what it has.
+func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
+	type cooling struct {
+		*scenario
+		until time.Time
+	}
+	var (
+		results []result
+		running []*scenario
+		cold    []cooling
+		done    = make(chan result)
+		pending = make([]*scenario, 0, len(chosen))
+	)
+	for i := range chosen {
+		pending = append(pending, &chosen[i])
+	}
+	free := func(s *scenario) bool {
+		for _, other := range running {
+			if s.conflicts(other) {
+				return false
+			}
+		}
+		for _, other := range cold {
+			if time.Now().Before(other.until) && s.conflicts(other.scenario) {
+				return false
+			}
+		}
+		return true
+	}
+	// Those that burn take their turn in order, or one that needs several
+	// cores would wait for ever.
+	startDue := func() {
+		queued := false
+		var later []*scenario
+		for _, s := range pending {
+			burns := s.cores > 0
+			if ctx.Err() != nil || len(running) >= mostAtOnce || burns && (queued || !fits(s, running)) || !free(s) {
+				queued = queued || burns && !fits(s, running)
+				later = append(later, s)
+				continue
+			}
+			running = append(running, s)
+			go func() { done <- l.perform(ctx, s) }()
+		}
+		pending = later
+	}
+	for ticker := time.NewTicker(pollInterval); ; {
+		startDue()
+		if len(running) == 0 && (len(pending) == 0 || ctx.Err() != nil) {
+			ticker.Stop()
+			return results
+		}
+		select {
+		case r := <-done:
+			results = append(results, r)
+			for i, s := range running {
+				if s == r.scenario {
+					running = append(running[:i], running[i+1:]...)
+					break
+				}
+			}
+			cold = append(cold, cooling{scenario: r.scenario, until: time.Now().Add(coolDown)})
+			l.say("%-11s %s %s: %s %s, %.1f s, %.2f cores %s; %d run, %d wait", r.outcome, r.kind(), r.name,
+				orDash(string(r.verdict)), r.rule, r.seconds, r.cores, r.trouble, len(running), len(pending))
+		case <-ticker.C:
+		}
+	}
+}
+
+// fits tells whether there are cores for one more scenario. One that asks for
+// more than there are runs alone.
+func fits(s *scenario, running []*scenario) bool {
+	capacity := float64(runtime.NumCPU())
+	used := min(s.cores, capacity)
+	for _, other := range running {
+		used += min(other.cores, capacity)
+	}
+	return used <= capacity+tolerance
+}
+
+// perform plays one scenario and cleans up after it, whatever happens.
+func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
+	for _, name := range s.programs {
+		if lookPath(name) == "" {
+			return result{scenario: s, outcome: outcomeAbsent, trouble: name + " is not installed"}
+		}
+	}
+	if s.unless != "" {
+		if _, err := os.Lstat(s.unless); err == nil {
+			return result{scenario: s, outcome: outcomeAbsent, trouble: s.unless + " is the host's own"}
+		}
+	}
+	stage := &stage{scenario: s, ctx: ctx, crew: l.crew, burner: l.burner, log: l.log, parents: l.parents}
+	l.judge.begin(s)
+	l.say("start       %s %s", s.kind(), s.name)
+	defer func() {
+		if trouble := recover(); trouble != nil {
+			r = result{scenario: s, outcome: outcomeBroken, trouble: fmt.Sprintf("panic: %v\n%s", trouble, debug.Stack())}
+		}
+		l.judge.end(s)
+		if err := stage.clean(); err != nil {
+			r.outcome, r.trouble = outcomeBroken, strings.TrimSpace(r.trouble+" cleanup: "+err.Error())
+		}
+	}()
+	s.play(stage)
+	if stage.err == nil {
+		l.observe(stage)
+	}
+	return l.verdict(stage)
+}
+
+// observe returns when the verdict is clear or the time is up.
+func (l *lab) observe(s *stage) {
+	for deadline := s.acted.Add(s.span()); time.Now().Before(deadline) && !s.stopped(); s.wait(pollInterval / 2) {
+		s.fail(s.early())
+		if s.twin {
+			continue
+		}
+		if at, seen := l.judge.state(s.name).first[s.expect]; seen && (s.expect == critical || time.Since(at) > settle) {
+			return
+		}
+	}
+}
+
+func (l *lab) verdict(s *stage) result {
+	r := decide(l.judge.state(s.name), s.acted)
+	if elapsed := time.Since(s.acted).Seconds(); !s.acted.IsZero() && elapsed > 0 {
+		r.cores = l.crew.cpuSeconds(s.name) / elapsed
+	}
+	if s.err != nil {
+		r.trouble = s.err.Error()
+		// What was found stays found: an alarm about a program that has ended
+		// is an alarm.
+		if r.outcome != outcomeFalse {
+			r.outcome = outcomeBroken
+		}
+		if errors.Is(s.err, context.Canceled) {
+			r.trouble = "interrupted"
+		}
+	}
+	return r
+}

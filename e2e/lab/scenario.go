@@ -1,0 +1,147 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+)
+
+// severity of a finding; the empty one means none.
+type severity string
+
+const (
+	nothing  severity = ""
+	info     severity = "info"
+	warning  severity = "warning"
+	critical severity = "critical"
+)
+
+func (s severity) rank() int { return slices.Index([]severity{nothing, info, warning, critical}, s) }
+
+// evidence is what an attack must show before it can be found.
+type evidence int
+
+const (
+	instant evidence = iota // what it is
+	history                 // a minute of CPU use
+	steady                  // ten minutes of throttled CPU use
+)
+
+func (e evidence) String() string {
+	return [...]string{"no CPU history", "a minute of CPU history", "ten minutes of CPU history"}[e]
+}
+
+// scenario is one attack, or the benign twin of one.
+type scenario struct {
+	name      string
+	technique string // MITRE ATT&CK id
+	twin      bool
+	expect    severity // of an attack; a twin may have info and no more
+	needs     evidence
+	cores     float64       // that it keeps busy
+	watch     time.Duration // how long a twin runs and an attack has to be found; 0 takes the usual
+	short     bool          // part of the representative subset
+	paths     []string      // all that it creates outside namespaces; nobody else may have it
+	claims    []string      // further things that no two scenarios may have at a time
+	programs  []string      // without which it cannot run
+	unless    string        // it is left out on a host that has this file
+	rules     []string      // findings without a subject that are its own
+	play      func(*stage)
+}
+
+func (s *scenario) kind() string {
+	if s.twin {
+		return "twin"
+	}
+	return "attack"
+}
+
+// span is how long a twin runs, and an attack has to be found.
+func (s *scenario) span() time.Duration {
+	switch {
+	case s.watch > 0:
+		return s.watch
+	case s.needs == steady:
+		return 12 * time.Minute
+	case s.twin && s.cores > 0:
+		return 80 * time.Second
+	case s.twin:
+		return 20 * time.Second
+	case s.needs == history:
+		return 130 * time.Second
+	default:
+		return 60 * time.Second
+	}
+}
+
+// lifetime is when its processes end by themselves: later than it needs them.
+func (s *scenario) lifetime() time.Duration { return s.span() + time.Minute }
+
+// owns tells whether a path is one of the scenario's, or lies below one.
+func (s *scenario) owns(path string) bool {
+	return slices.ContainsFunc(s.paths, func(own string) bool {
+		return path == own || strings.HasPrefix(path, own+"/")
+	})
+}
+
+// conflicts tells whether two scenarios must not run at the same time.
+func (s *scenario) conflicts(other *scenario) bool {
+	for _, path := range s.paths {
+		if other.owns(path) {
+			return true
+		}
+	}
+	for _, path := range other.paths {
+		if s.owns(path) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.claims, func(claim string) bool { return slices.Contains(other.claims, claim) })
+}
+
+// runs is the play of a scenario that is one burner.
+func runs(path string, part role.Role, argv ...string) func(*stage) {
+	return func(s *stage) {
+		s.place(path)
+		s.run(path, part, argv...)
+	}
+}
+
+// starts is the play of a scenario that starts one program of the system.
+func starts(argv ...string) func(*stage) {
+	return func(s *stage) { s.launch(order{argv: argv}) }
+}
+
+// allScenarios is everything the lab knows.
+func allScenarios() []scenario {
+	return slices.Concat(
+		placeAttacks(), disguiseAttacks(), indicatorAttacks(), miningAttacks(), survivalAttacks(),
+		scriptAttacks(), containerAttacks(), entryAttacks(), fileAttacks(),
+		buildTwins(), packageTwins(), batchTwins(), interpreterTwins(), serviceTwins(), nameTwins(), entryTwins(), fileTwins(),
+	)
+}
+
+// choose takes the scenarios that were asked for. Those that last longest come
+// first, and those that need more than one core last: they wait for the others.
+func choose(all []scenario, short bool, only string) []scenario {
+	var chosen []scenario
+	for _, s := range all {
+		if (!short || s.short) && strings.Contains(s.name, only) {
+			chosen = append(chosen, s)
+		}
+	}
+	turn := func(s scenario) int {
+		switch {
+		case s.needs == steady:
+			return 0
+		case s.cores > 1:
+			return 2
+		default:
+			return 1
+		}
+	}
+	slices.SortStableFunc(chosen, func(a, b scenario) int { return turn(a) - turn(b) })
+	return chosen
+}

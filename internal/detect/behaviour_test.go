@@ -1,0 +1,191 @@
+package detect
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+func looking(look host.Look) func(*host.Process) {
+	return func(p *host.Process) { p.Look = &look }
+}
+
+func at(origin host.Origin, exe string) func(*host.Process) {
+	return func(p *host.Process) {
+		p.Exe, p.Origin, p.Comm = exe, origin, exe[strings.LastIndex(exe, "/")+1:]
+		p.Argv = []string{exe}
+	}
+}
+
+func named(comm string) func(*host.Process) { return func(p *host.Process) { p.Comm = comm } }
+
+func arguments(words ...string) func(*host.Process) {
+	return func(p *host.Process) { p.Argv = words }
+}
+
+func running(script string) func(*host.Process) {
+	return func(p *host.Process) { p.Exe, p.Comm, p.Script = "/usr/bin/python3.11", "python3", script }
+}
+
+func throttled(cores float64, span time.Duration) func(*host.Process) {
+	return func(p *host.Process) { p.Cores, p.SteadyCores, p.SteadySpan = cores, cores, span }
+}
+
+// TestBehaviourAndItsTwins holds each sign of behaviour and disguise to an
+// attack, alone and with a second kind of evidence, and to benign twins.
+func TestBehaviourAndItsTwins(t *testing.T) {
+	t.Parallel()
+	wallet := "4" + strings.Repeat("8AJ", 31) + "x"
+	fast := looking(host.Look{Shape: host.ShapeRandomXFast, ShapeKiB: 2_129_920})
+	home := at(host.OriginHome, "/home/alice/bin/worker")
+	opt := at(host.OriginLocal, "/opt/app/worker")
+	temp := inTemp("/tmp/x")
+	for _, test := range []struct {
+		name     string
+		change   func(*host.Process)
+		rule     string
+		severity host.Severity
+		mention  string
+	}{
+		{"wallet", arguments("worker", "-u", wallet+".rig"), RuleMinerCommandLine, host.Critical, "Monero wallet"},
+		{"twin: a long token", arguments("worker", "--token="+strings.Repeat("a1", 60)), "", "", ""},
+		{"twin: a path with its words", arguments("worker", "/srv/"+strings.Repeat("x", 95)), "", "", ""},
+		{"script called as a miner", running("/opt/xmrig.py"), RuleKnownMinerName, host.Critical, "script"},
+
+		{"RandomX memory", all(opt, fast), RuleRandomXMemory, host.Warning, "2129920 KiB"},
+		{"RandomX memory and load", all(opt, fast, busy), RuleRandomXMemory, host.Critical, "4.0 cores"},
+		{"RandomX light in temp", all(temp, looking(host.Look{Shape: host.ShapeRandomXLight, ShapeKiB: 262144})), RuleRunsFromTemp, host.Critical, "scratchpad"},
+		{"twin: a JIT engine that was looked at", all(opt, looking(host.Look{}), busy), RuleSustainedCPU, host.Info, ""},
+
+		{"throttled and RandomX", all(opt, fast, throttled(.4, 10*time.Minute)), RuleRandomXMemory, host.Critical, "0.4 cores"},
+		{"throttled in temp", all(temp, throttled(.3, 10*time.Minute)), RuleRunsFromTemp, host.Critical, "10 min"},
+		{"twin: a steady service", all(opt, throttled(.4, 10*time.Minute)), RuleThrottledCPU, host.Info, ""},
+		{"twin: steady for a moment", all(opt, throttled(.4, 3*time.Minute)), "", "", ""},
+
+		{"MSR and load", all(opt, looking(host.Look{MSR: true}), busy), RuleMSRAccess, host.Critical, "/msr"},
+		{"twin: turbostat", all(opt, looking(host.Look{MSR: true})), "", "", ""},
+		{"twin: huge pages of a database", all(opt, looking(host.Look{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, host.Info, "huge pages"},
+		{"twin: equal threads of a training job", all(opt, looking(host.Look{EqualThreads: 16}), busy), RuleSustainedCPU, host.Info, "16 of its threads"},
+
+		{"bracketed", all(home, arguments("[kworker/0:2]")), RuleKernelThreadName, host.Warning, "[kworker/0:2]"},
+		{"name of a kernel thread", all(home, named("kswapd0")), RuleKernelThreadName, host.Warning, "kswapd0"},
+		{"of the system, and burns", all(named("kworker/u8:3"), busy), RuleKernelThreadName, host.Critical, "/usr/bin/worker"},
+		{"not exempt: under go", all(temp, arguments("[kauditd]"), childOf(process(900, at(host.OriginLocal, "/usr/local/go/bin/go")), host.OriginLocal)), RuleRunsFromTemp, host.Critical, ""},
+		{"twin: a title in brackets", arguments("[celeryd: worker@host:MainProcess] -active-"), "", "", ""},
+		{"twin: migration", all(home, named("migration")), "", "", ""},
+		{"twin: (sd-pam)", arguments("(sd-pam)"), "", "", ""},
+		{"twin: the kernel's own", func(p *host.Process) { p.Comm, p.Exe, p.Origin, p.Argv = "kswapd0", "", host.OriginKernel, nil }, "", "", ""},
+
+		{"nearly a kernel thread", at(host.OriginHome, "/home/alice/kdevtmpfsj"), RuleLookalikeName, host.Warning, "kdevtmpfs"},
+		{"nearly a daemon", at(host.OriginOther, "/etc/systemd-network1"), RuleLookalikeName, host.Warning, "systemd-networkd"},
+		{"just a daemon, elsewhere", at(host.OriginWeb, "/var/www/sshd"), RuleLookalikeName, host.Warning, "sshd"},
+		{"nearly a server, in temp", inTemp("/tmp/nginxs"), RuleRunsFromTemp, host.Critical, "nginx"},
+		{"twin: a server that a test runs from temp", inTemp("/tmp/redis-server"), RuleRunsFromTemp, host.Warning, ""},
+		{"twin: an own build of a server", at(host.OriginHome, "/home/alice/nginx/objs/nginx"), "", "", ""},
+		{"twin: versioned", at(host.OriginHome, "/home/alice/.pyenv/bin/python3.11"), "", "", ""},
+		{"twin: installed", at(host.OriginLocal, "/usr/local/bin/sshd2"), "", "", ""},
+		{"twin: other k-names", at(host.OriginHome, "/home/alice/bin/kdevelop"), "", "", ""},
+		{"twin: kubectl", at(host.OriginHome, "/home/alice/bin/kubectl"), "", "", ""},
+
+		{"wiped arguments", all(home, func(p *host.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, host.Warning, "wiped"},
+		{"arguments of another", all(home, arguments("/usr/sbin/sshd", "-D")), RuleForgedArguments, host.Warning, "/usr/sbin/sshd"},
+		{"title of a server, in temp", all(temp, arguments("nginx:", "worker")), RuleRunsFromTemp, host.Critical, "shows nginx:"},
+		{"twin: wiped by a program of the system", all(func(p *host.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, host.Info, "wiped"},
+		{"twin: a login shell", all(at(host.OriginSystem, "/usr/bin/bash"), arguments("-bash")), "", "", ""},
+		{"twin: a title at home", all(home, arguments("worker: idle")), "", "", ""},
+		{"twin: a link in the path", all(home, arguments("/usr/bin/worker")), "", "", ""},
+
+		{"preloaded from temp", all(opt, looking(host.Look{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, host.Critical, "/dev/shm/x.so"},
+		{"twin: jemalloc", all(opt, looking(host.Look{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, host.Info, ""},
+		{"packed in temp", all(temp, looking(host.Look{Packed: true})), RuleRunsFromTemp, host.Critical, "UPX"},
+		{"twin: packed and installed", all(opt, looking(host.Look{Packed: true}), busy), RuleSustainedCPU, host.Info, "UPX"},
+		{"twin: static in temp", all(temp, looking(host.Look{Static: true})), RuleRunsFromTemp, host.Warning, "statically"},
+
+		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, host.Critical, "/tmp/x.py"},
+		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *host.Process) { p.Cores = .6 }), RuleScriptFromTemp, host.Warning, ""},
+		{"twin: a quick script in temp", running("/tmp/x.py"), "", "", ""},
+		{"twin: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, host.Info, ""},
+		{"twin: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(process(900, at(host.OriginSystem, "/usr/bin/pip3")), host.OriginSystem)), RuleScriptFromTemp, host.Info, "pip3"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change)), Policy{})
+			if test.rule == "" {
+				if len(findings) != 0 {
+					t.Errorf("found %s %s: %v", findings[0].Severity, findings[0].Rule, findings[0].Evidence)
+				}
+				return
+			}
+			if len(findings) != 1 {
+				t.Fatalf("%d findings, want 1", len(findings))
+			}
+			f := findings[0]
+			if f.Rule != test.rule || f.Severity != test.severity {
+				t.Errorf("got %s %s, want %s %s: %v", f.Severity, f.Rule, test.severity, test.rule, f.Evidence)
+			}
+			if text := strings.Join(append(f.Evidence, f.Exempted), " "); !strings.Contains(text, test.mention) {
+				t.Errorf("%q does not mention %q", text, test.mention)
+			}
+		})
+	}
+}
+
+// TestPoolConnections looks at the connections of one busy process.
+func TestPoolConnections(t *testing.T) {
+	t.Parallel()
+	pools := []Pool{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Prefix: netip.MustParsePrefix("198.51.100.7/32"), Port: 443}}
+	for _, test := range []struct {
+		name    string
+		change  func(*host.Process)
+		remotes []string
+		want    host.Severity
+		match   host.PoolMatch
+	}{
+		{"on the list", nil, []string{"192.0.2.9:443"}, host.Warning, host.PoolHost},
+		{"on the list, and burns", busy, []string{"192.0.2.9:443"}, host.Critical, host.PoolHost},
+		{"on the list with its port", busy, []string{"198.51.100.7:443"}, host.Critical, host.PoolHost},
+		{"twin: another port there", busy, []string{"198.51.100.7:80", "198.51.100.7:81"}, host.Info, ""},
+		{"a pool's port, and burns", busy, []string{"203.0.113.5:14444"}, host.Critical, host.PoolPort},
+		{"a pool's port on this host, from temp", inTemp("/tmp/x"), []string{"127.0.0.1:3333"}, host.Critical, host.PoolPort},
+		{"twin: that port on this host, installed", busy, []string{"127.0.0.1:3333"}, host.Info, host.PoolPort},
+		{"a shared port, from temp", inTemp("/tmp/x"), []string{"203.0.113.5:5555"}, host.Critical, host.PoolPort},
+		{"twin: a shared port, installed", busy, []string{"203.0.113.5:5555"}, host.Info, host.PoolPort},
+		{"twin: a crawler", busy, []string{"203.0.113.1:3333", "203.0.113.2:80", "203.0.113.3:80", "203.0.113.4:80", "203.0.113.5:80"}, host.Info, ""},
+		{"by behaviour only", busy, []string{"203.0.113.5:443"}, host.Info, host.PoolStratum},
+		{"twin: idle", nil, []string{"203.0.113.5:443"}, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := process(10, test.change)
+			s := snapshotOf(p)
+			s.Sockets = &host.SocketSnapshot{}
+			for _, remote := range test.remotes {
+				s.Sockets.Connections = append(s.Sockets.Connections, host.Connection{
+					Owner: p.Identity, Remote: netip.MustParseAddrPort(remote), Outbound: true, Since: noon.Add(-time.Hour),
+				})
+			}
+			policy := Policy{Pools: pools}
+			findings := evaluate(t, s, policy)
+			var got host.Severity
+			if len(findings) > 0 {
+				got = findings[0].Severity
+			}
+			if got != test.want {
+				t.Errorf("%q, want %q: %+v", got, test.want, findings)
+			}
+			counts := Pools(s, policy)
+			for _, match := range host.PoolMatches() {
+				want := 0
+				if match == test.match {
+					want = 1
+				}
+				if counts[match] != want {
+					t.Errorf("%d connections by %s, want %d", counts[match], match, want)
+				}
+			}
+		})
+	}
+}

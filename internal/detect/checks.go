@@ -1,0 +1,104 @@
+package detect
+
+import (
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// view is what the checks of one process may look at.
+type view struct {
+	*evaluation
+	process *host.Process
+}
+
+// evaluation is what all processes of one snapshot share. It is made once for
+// each, and read only.
+type evaluation struct {
+	snapshot    *host.Snapshot
+	policy      Policy
+	names       *nameSet
+	connections map[host.Identity][]host.Connection
+	lineage     *lineage
+	now         time.Time
+}
+
+func newEvaluation(s *host.Snapshot, policy Policy) *evaluation {
+	e := &evaluation{
+		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: map[host.Identity][]host.Connection{},
+		lineage: newLineage(s, policy),
+	}
+	if s.Sockets != nil {
+		for _, connection := range s.Sockets.Connections {
+			e.connections[connection.Owner] = append(e.connections[connection.Owner], connection)
+		}
+	}
+	return e
+}
+
+func (e *evaluation) of(p *host.Process) *view { return &view{evaluation: e, process: p} }
+
+// check is one signal that a single process may show.
+type check struct {
+	rule string
+	// holds returns the evidence, a sentence, and whether there is any. A weak
+	// signal explains and counts for nothing.
+	holds func(*view) (evidence string, strength strength)
+	// fact says what was seen instead where it does not hold.
+	fact func(*view) string
+}
+
+type strength int
+
+const (
+	absent strength = iota
+	weak
+	strong
+)
+
+// checks lists all signals that one process shows by itself, as in Rules.
+func checks() []check {
+	return []check{
+		{RuleKnownMinerHash, knownHash, factHash},
+		{RuleKnownMinerName, minerName, factName},
+		{RuleMinerCommandLine, minerCommandLine, factArguments},
+		{RuleMemfdExecutable, memfd, factPlace},
+		{RuleDeletedExecutable, deleted, factDeleted},
+		{RuleHiddenPath, hiddenPath, factPlace},
+		{RuleRunsFromTemp, runsFromTemp, factPlace},
+		{RuleScriptFromTemp, scriptFromTemp, factScript},
+		{RuleHiddenByMount, hiddenByMount, factMount},
+		{RuleKernelThreadName, kernelThreadName, factName},
+		{RuleForgedArguments, forgedArguments, factArguments},
+		{RuleLookalikeName, lookalikeName, factName},
+		{RulePreloadedLibrary, preloadedLibrary, factPreload},
+		{RulePackedExecutable, packedExecutable, factPacked},
+		{RuleRandomXMemory, randomXMemory, factMemory},
+		{RulePoolConnection, poolConnection, factConnections},
+		{RuleMSRAccess, msrAccess, factMSR},
+		{RuleHugePages, hugePages, factHugePages},
+		{RuleEqualThreads, equalThreads, factThreads},
+	}
+}
+
+// ownSignals are those that one process shows by itself.
+func ownSignals(v *view, all []check) []host.Signal {
+	var signals []host.Signal
+	for _, check := range all {
+		if evidence, strength := check.holds(v); strength != absent {
+			found := signal(check.rule, evidence)
+			found.Weak = strength == weak
+			signals = append(signals, found)
+		}
+	}
+	return signals
+}
+
+func hasStrong(signals []host.Signal) bool {
+	for _, signal := range signals {
+		if !signal.Weak {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,139 @@
+package detect
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// hiddenByMount holds for a process that the tools of this host cannot see: they
+// all look into /proc (T1564.013).
+func hiddenByMount(v *view) (string, strength) {
+	if v.process.HiddenBy == "" {
+		return "", absent
+	}
+	return fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(v.process.HiddenBy), v.process.PID), strong
+}
+
+// kernelThreadName holds for a program that calls itself a kernel thread: in
+// brackets, as ps(1) writes those, or by the name of one (T1036.004). The kernel
+// marks its own threads (PF_KTHREAD), and they have no executable.
+func kernelThreadName(v *view) (string, strength) {
+	p := v.process
+	if p.Origin == host.OriginUnreadable {
+		return "", absent
+	}
+	for _, name := range []string{p.Comm, firstArgument(p), base(p.Exe)} {
+		if isBracketed(name) || v.names.isKernelThread(name) {
+			return fmt.Sprintf("It calls itself %s as a thread of the kernel does, but runs the program %s.", quote(name), quote(p.Exe)), strong
+		}
+	}
+	return "", absent
+}
+
+// isBracketed tells "[kworker/0:1]" from the titles of programs, which have spaces.
+func isBracketed(name string) bool {
+	return len(name) > 2 && strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") && !strings.ContainsAny(name, " \t")
+}
+
+// lookalikeName holds for a program outside of the system's directories that has
+// nearly the name of a kernel thread, or nearly or just the name of a part of the
+// system (T1036.005). Servers that people build and run themselves count only
+// where no program belongs, and only if the name is not quite theirs.
+func lookalikeName(v *view) (string, strength) {
+	p := v.process
+	switch p.Origin {
+	case host.OriginSystem, host.OriginLocal, host.OriginUnreadable, host.OriginKernel:
+		return "", absent
+	}
+	names := []string{base(p.Exe)}
+	if p.Comm != names[0] && p.Script == "" {
+		names = append(names, p.Comm)
+	}
+	for _, name := range names {
+		if like := v.names.lookalike(name, isSuspiciousOrigin(p.Origin)); like != "" {
+			return fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like, quote(path.Dir(p.Exe))), strong
+		}
+	}
+	return "", absent
+}
+
+// forgedArguments holds for a process that has wiped its arguments, or that shows
+// those of a program of the system and is another (T1036.011). What a program of
+// the system itself does to its title is only noted.
+func forgedArguments(v *view) (string, strength) {
+	p := v.process
+	installed := p.Origin == host.OriginSystem || p.Origin == host.OriginLocal
+	if p.ArgvErased {
+		if installed {
+			return "It has wiped its arguments.", weak
+		}
+		return "It has wiped its arguments.", strong
+	}
+	first := firstArgument(p)
+	if installed || first == "" || p.Exe == "" || p.Origin == host.OriginUnreadable || p.Namespace == host.NamespaceContainer {
+		return "", absent
+	}
+	shown := strings.TrimPrefix(base(strings.TrimSuffix(first, ":")), "-")
+	if shown == base(p.Exe) {
+		return "", absent
+	}
+	if isSystemPath(first) || isSuspiciousOrigin(p.Origin) && v.names.isSystem(shown) {
+		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(first), quote(p.Exe)), strong
+	}
+	return "", absent
+}
+
+func isSystemPath(name string) bool {
+	for _, directory := range []string{"/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/libexec/", "/bin/", "/sbin/", "/lib/"} {
+		if strings.HasPrefix(name, directory) {
+			return true
+		}
+	}
+	return false
+}
+
+// preloadedLibrary holds for a process into which a library from a suspicious
+// place was put (LD_PRELOAD of ld.so(8), T1574.006): so it hides from others.
+func preloadedLibrary(v *view) (string, strength) {
+	if v.process.Look == nil {
+		return "", absent
+	}
+	for _, library := range strings.FieldsFunc(v.process.Look.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
+		if strings.HasPrefix(library, "/") && (isTemp(library) || isHidden(library)) {
+			return "It was started with the library " + quote(library) + " (LD_PRELOAD).", strong
+		}
+	}
+	return "", absent
+}
+
+// packedExecutable holds for a program that unpacks itself in memory (UPX,
+// T1027.002). From an installed place it is only noted, as is one that was made
+// to tell little: without symbols, and linked statically.
+func packedExecutable(v *view) (string, strength) {
+	look := v.process.Look
+	switch {
+	case look == nil:
+		return "", absent
+	case look.Packed && isSuspiciousOrigin(v.process.Origin):
+		return "Its file is packed by UPX.", strong
+	case look.Packed:
+		return "Its file is packed by UPX.", weak
+	case look.Static && isSuspiciousOrigin(v.process.Origin):
+		return "Its file is linked statically and has no symbols.", weak
+	default:
+		return "", absent
+	}
+}
+
+func firstArgument(p *host.Process) string {
+	if len(p.Argv) == 0 {
+		return ""
+	}
+	return p.Argv[0]
+}
+
+// base is the last element of a path, "" for none.
+func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

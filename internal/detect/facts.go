@@ -1,0 +1,110 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What was seen where a check does not hold, for a person who asks why.
+
+func factHash(v *view) string {
+	if v.process.SHA256 == "" {
+		return "Its content was not read."
+	}
+	return fmt.Sprintf("Its content (SHA-256 %s) is not on the list, which has %d entries.", v.process.SHA256, len(v.policy.Hashes))
+}
+
+func factName(v *view) string {
+	return fmt.Sprintf("It is called %s, and its program is %s.", quote(v.process.Comm), quote(v.process.Exe))
+}
+
+func factArguments(v *view) string {
+	if len(v.process.Argv) == 0 {
+		return "It has no arguments."
+	}
+	return "Its arguments are " + quote(strings.Join(v.process.Argv, " ")) + "."
+}
+
+func factPlace(v *view) string {
+	return fmt.Sprintf("It runs from %s (%s).", quote(v.process.Exe), v.process.Origin)
+}
+
+func factDeleted(v *view) string {
+	switch {
+	case v.process.ExeDeleted && v.process.ExeAgain:
+		return "Its file was replaced by another, as by an upgrade or a build."
+	case v.process.ExeDeleted:
+		return "Its file was deleted, and did not lie where everybody may write."
+	default:
+		return "Its file still has its name."
+	}
+}
+
+func factScript(v *view) string {
+	if v.process.Script == "" {
+		return "It runs no script."
+	}
+	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(v.process.Script), v.process.Cores)
+}
+
+func factMount(*view) string { return "Nothing is mounted over its directory in /proc." }
+
+// looked is what a closer look says, or that there was none.
+func looked(v *view, say func() string) string {
+	if v.process.Look == nil {
+		return "It was not looked at closely: it uses little CPU and runs from a usual place."
+	}
+	return say()
+}
+
+func factPreload(v *view) string {
+	return looked(v, func() string {
+		if v.process.Look.Preload == "" {
+			return "It was started without LD_PRELOAD."
+		}
+		return "It was started with LD_PRELOAD=" + quote(v.process.Look.Preload) + "."
+	})
+}
+
+func factPacked(v *view) string {
+	return looked(v, func() string { return "Its program is not packed." })
+}
+
+func factMemory(v *view) string {
+	return looked(v, func() string { return "No mapping of its memory has the size of RandomX's dataset or cache." })
+}
+
+func factConnections(v *view) string {
+	if v.snapshot.Sockets == nil {
+		return "Connections are not looked at (--no-collector.sockets)."
+	}
+	connections := v.connections[v.process.Identity]
+	if len(connections) == 0 {
+		return "It has no connection, or gave no cause to look for any."
+	}
+	oldest := v.now
+	var remotes []string
+	for _, connection := range connections {
+		remotes = append(remotes, connection.Remote.String())
+		if connection.Since.Before(oldest) {
+			oldest = connection.Since
+		}
+	}
+	return fmt.Sprintf("It is connected to %s, for %s at most as far as seen; none is known as a pool.",
+		quote(strings.Join(remotes, ", ")), duration(max(0, v.now.Sub(oldest)).Round(time.Second)))
+}
+
+func factMSR(v *view) string {
+	return looked(v, func() string { return "It has no /dev/cpu/*/msr open, or uses little CPU." })
+}
+
+func factHugePages(v *view) string {
+	return looked(v, func() string { return fmt.Sprintf("It uses %d KiB of huge pages.", v.process.Look.HugePagesKiB) })
+}
+
+func factThreads(v *view) string {
+	return looked(v, func() string {
+		return fmt.Sprintf("Of its %d threads none, or only one, used as much CPU as the busiest.", v.process.Threads)
+	})
+}

@@ -1,0 +1,146 @@
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	burnsCores     = 0.5
+	lastingSpan    = 5 * time.Minute
+	maxPoolPeers   = 4         // a miner speaks to one pool, and to one more while it changes
+	hugePagesLeast = 256 << 10 // KiB: RandomX's cache
+)
+
+// randomXMemory holds for the memory map of RandomX (T1496.001): the size of its
+// dataset, or of its cache with a scratchpad for each thread, is that of nothing
+// else. Whoever renames, throttles or packs a miner leaves it.
+func randomXMemory(v *view) (string, strength) {
+	look := v.process.Look
+	if look == nil || look.Shape == "" {
+		return "", absent
+	}
+	what := "the dataset of RandomX"
+	if look.Shape == host.ShapeRandomXLight {
+		what = "the cache of RandomX, with a scratchpad for each thread"
+	}
+	return fmt.Sprintf("Its memory holds %s: one anonymous mapping of %d KiB.", what, look.ShapeKiB), strong
+}
+
+// poolConnection holds for a connection to a mining pool (T1496.001).
+func poolConnection(v *view) (string, strength) {
+	match, connection, strength := v.pool()
+	if strength == absent {
+		return "", absent
+	}
+	why := map[host.PoolMatch]string{
+		host.PoolHost:    "an address of the list of pools",
+		host.PoolPort:    "a port that mining pools use",
+		host.PoolStratum: "its only connection, and a lasting one, of a program that only computes",
+	}[match]
+	return fmt.Sprintf("It is connected to %s, %s.", connection.Remote, why), strength
+}
+
+// pool finds the connection of a process that is most likely one to a pool.
+func (v *view) pool() (host.PoolMatch, host.Connection, strength) {
+	p := v.process
+	var outbound []host.Connection
+	peers := map[netip.AddrPort]bool{}
+	for _, connection := range v.connections[p.Identity] {
+		if connection.Outbound {
+			outbound = append(outbound, connection)
+			peers[connection.Remote] = true
+		}
+	}
+	for _, connection := range outbound {
+		if v.policy.isPool(connection.Remote) {
+			return host.PoolHost, connection, strong
+		}
+	}
+	if len(peers) == 0 || len(peers) > maxPoolPeers {
+		return "", host.Connection{}, absent
+	}
+	for _, connection := range outbound {
+		switch suspicious := isSuspiciousOrigin(p.Origin) || isTemp(p.Script); {
+		case isPoolPort(connection.Remote.Port()) && (suspicious || !connection.Remote.Addr().IsLoopback()),
+			isSharedPoolPort(connection.Remote.Port()) && suspicious:
+			return host.PoolPort, connection, strong
+		case isPoolPort(connection.Remote.Port()), isSharedPoolPort(connection.Remote.Port()):
+			return host.PoolPort, connection, weak
+		}
+	}
+	only := outbound[0]
+	if len(peers) == 1 && p.Cores >= sustainedCores && v.now.Sub(only.Since) >= lastingSpan && !only.Remote.Addr().IsLoopback() && !only.Remote.Addr().IsPrivate() {
+		return host.PoolStratum, only, weak
+	}
+	return "", host.Connection{}, absent
+}
+
+// isPoolPort knows the ports that the miners' and pools' own guides name, and
+// that hardly anything else uses.
+func isPoolPort(port uint16) bool {
+	switch port {
+	case 3333, 3334, 13333, 33333, 14433, 14444, 45560, 45700, 10032, 10128, 10343, 10191, 20128, 20032, 18081, 37329:
+		return true
+	}
+	return false
+}
+
+// isSharedPoolPort knows those that other software uses as well: they count only
+// for programs from suspicious places.
+func isSharedPoolPort(port uint16) bool {
+	switch port {
+	case 4444, 5555, 5556, 6666, 7777, 9999:
+		return true
+	}
+	return false
+}
+
+// Pools counts the connections to mining pools, as in cryptojack_pool_connections.
+func Pools(s *host.Snapshot, policy Policy) map[host.PoolMatch]int {
+	counts := map[host.PoolMatch]int{}
+	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 {
+		return counts
+	}
+	e := newEvaluation(s, policy)
+	for i := range s.Processes.Processes {
+		p := &s.Processes.Processes[i]
+		if len(e.connections[p.Identity]) == 0 || p.PID == policy.OwnPID {
+			continue
+		}
+		if match, _, strength := e.of(p).pool(); strength != absent {
+			counts[match]++
+		}
+	}
+	return counts
+}
+
+// msrAccess holds for a program that computes and holds the model-specific
+// registers open: miners turn the prefetcher off there (T1496.001).
+func msrAccess(v *view) (string, strength) {
+	if v.process.Look == nil || !v.process.Look.MSR || v.process.Cores < burnsCores {
+		return "", absent
+	}
+	return "It holds /dev/cpu/*/msr open and computes: miners set up the processor there.", strong
+}
+
+// hugePages notes those of a program that computes. Databases and virtual
+// machines use them too.
+func hugePages(v *view) (string, strength) {
+	if v.process.Look == nil || v.process.Look.HugePagesKiB < hugePagesLeast || v.process.Cores < burnsCores {
+		return "", absent
+	}
+	return fmt.Sprintf("It uses %d KiB of huge pages, as miners do.", v.process.Look.HugePagesKiB), weak
+}
+
+// equalThreads notes threads that all work alike, as of a miner, and of a
+// training job.
+func equalThreads(v *view) (string, strength) {
+	if v.process.Look == nil || v.process.Look.EqualThreads == 0 {
+		return "", absent
+	}
+	return fmt.Sprintf("%d of its threads work alike without a pause.", v.process.Look.EqualThreads), weak
+}

@@ -1,0 +1,189 @@
+package detect
+
+import (
+	"fmt"
+	"path"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// maxPersistenceFindings bounds what an intruder can fill the report with.
+const maxPersistenceFindings = 256
+
+// indexEntries makes what starts programs by itself ready to be looked up.
+func (l *lineage) indexEntries(s *host.PersistenceSnapshot) {
+	l.entries, l.units = map[string][]*host.PersistenceEntry{}, map[string]*host.PersistenceEntry{}
+	if s == nil {
+		return
+	}
+	for i := range s.Entries {
+		entry := &s.Entries[i]
+		for _, program := range entry.Programs {
+			l.entries[program] = append(l.entries[program], entry)
+		}
+		if entry.Unit != "" && entry.Reason != "" {
+			l.units[entry.Unit] = entry
+		}
+	}
+}
+
+// startedBy returns the entry that starts a process: one that names its program,
+// the program's name before it was deleted, or its script; or a suspicious unit
+// that it runs in.
+func (l *lineage) startedBy(p *host.Process) *host.PersistenceEntry {
+	if p.Namespace == host.NamespaceContainer {
+		return nil // the same path is another file there
+	}
+	for _, name := range []string{p.Exe, p.Script} {
+		if entries := l.entries[name]; name != "" && len(entries) > 0 && !(name == p.Exe && p.Script != "") {
+			return entries[0]
+		}
+	}
+	if p.Unit != "" {
+		return l.units[p.Unit]
+	}
+	return nil
+}
+
+// starterOf is startedBy as a guardian, where it is one that starts a program again.
+func (l *lineage) starterOf(p *host.Process) *host.Guardian {
+	entry := l.startedBy(p)
+	if entry == nil {
+		return nil
+	}
+	guardian := &host.Guardian{Comm: path.Base(entry.Path), Exe: entry.Path, User: entry.User, Unit: entry.Unit, Path: entry.Path, Line: entry.Line}
+	switch entry.Kind {
+	case host.PersistenceCrontab, host.PersistenceUserCrontab, host.PersistenceCronScript, host.PersistenceAnacron, host.PersistenceAt:
+		guardian.Relation = host.RelationCron
+	case host.PersistenceSystemdService, host.PersistenceSystemdTimer, host.PersistenceSystemdPath:
+		guardian.Relation, guardian.Line = host.RelationUnit, 0
+	default:
+		return nil // it starts it at a boot or a login
+	}
+	return guardian
+}
+
+// startedByItself holds for a program that cron, a unit or the like names (T1053,
+// T1543.002). Most of the system is started so: it is asked only of what is
+// suspicious anyway.
+func startedByItself(l *lineage, p *host.Process) (host.Signal, bool) {
+	entry := l.startedBy(p)
+	if entry == nil || p.Origin == host.OriginSystem && p.Script == "" && entry.Reason == "" {
+		return host.Signal{}, false
+	}
+	return signal(RuleStartedByItself, "It is started by "+place(entry)+": "+quote(entry.Command)+"."), true
+}
+
+// place says where an entry stands.
+func place(entry *host.PersistenceEntry) string {
+	if entry.Line > 0 {
+		return fmt.Sprintf("line %d of %s", entry.Line, quote(entry.Path))
+	}
+	return quote(entry.Path)
+}
+
+// persistenceFindings are about what starts programs by itself and should not:
+// it fetches and runs, it runs from temp or from a hidden place, or it starts a
+// suspect.
+func persistenceFindings(s *host.PersistenceSnapshot, list []*candidate, policy Policy) []host.Finding {
+	wards := map[string]*host.Suspect{}
+	for _, c := range list {
+		if c.severity == host.Critical && c.suspect.Process.Namespace != host.NamespaceContainer {
+			if c.suspect.Process.Script != "" {
+				wards[c.suspect.Process.Script] = &c.suspect
+			} else {
+				wards[c.suspect.Process.Exe] = &c.suspect
+			}
+		}
+	}
+	var findings []host.Finding
+	for i := range s.Entries {
+		entry := s.Entries[i]
+		ward := wardOf(&entry, wards)
+		if entry.Reason == "" && ward == nil || len(findings) >= maxPersistenceFindings {
+			continue
+		}
+		findings = append(findings, persistenceFinding(&entry, ward, policy))
+	}
+	return findings
+}
+
+func wardOf(entry *host.PersistenceEntry, wards map[string]*host.Suspect) *host.Suspect {
+	for _, program := range entry.Programs {
+		if ward := wards[program]; ward != nil && (entry.Reason != "" || ward.Process.Origin != host.OriginSystem) {
+			return ward
+		}
+	}
+	return nil
+}
+
+func persistenceFinding(entry *host.PersistenceEntry, ward *host.Suspect, policy Policy) host.Finding {
+	does := map[host.PersistenceReason]string{
+		host.PersistenceFetchAndRun: "fetches something and runs it",
+		host.PersistenceDecodeRun:   "runs something that is encoded",
+		host.PersistenceTempPath:    "runs a file from where no program belongs",
+		host.PersistenceHiddenPath:  "runs a hidden file",
+		host.PersistenceKnownMiner:  "runs a file with the name of a known miner",
+		host.PersistencePreloaded:   "puts a library into every program",
+		"":                          "starts a program that is a miner or belongs to one",
+	}[entry.Reason]
+	finding := host.Finding{
+		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry.Kind),
+		Severity: host.Warning, Title: place(entry) + " " + does, Persistence: entry,
+		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
+		Remedy: []string{
+			"Ask whoever looks after this host whether it is theirs.",
+			"If nobody knows it: keep a copy, remove it, and look for what it has started.",
+		},
+	}
+	if entry.Evidence != "" && entry.Evidence != entry.Command {
+		finding.Evidence = append(finding.Evidence, "The telling part: "+quote(entry.Evidence)+".")
+	}
+	if entry.User != "" {
+		finding.Evidence = append(finding.Evidence, "It runs as user "+quote(entry.User)+".")
+	}
+	if entry.Reason == host.PersistenceKnownMiner {
+		finding.Severity = host.Critical
+	}
+	if ward != nil {
+		finding.Severity = host.Critical
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&ward.Process)), ward.Process.PID))
+		finding.Remedy = []string{"Remove it first, or it brings the miner back.", "Then end the miner."}
+	}
+	for _, allow := range policy.Allow {
+		if allow.matchesEntry(entry) {
+			finding.Severity, finding.Exempted, finding.Exemption = host.Info, "it is on the allow list of the configuration", host.ExemptAllowList
+			finding.Remedy = []string{"Nothing, unless you do not know it."}
+			break
+		}
+	}
+	return finding
+}
+
+// technique is the ATT&CK id of a place that starts programs.
+func technique(kind host.PersistenceKind) string {
+	switch kind {
+	case host.PersistenceAt:
+		return "T1053.002"
+	case host.PersistenceSystemdService, host.PersistenceSystemdPath:
+		return "T1543.002"
+	case host.PersistenceSystemdTimer:
+		return "T1053.006"
+	case host.PersistenceInit:
+		return "T1037.004"
+	case host.PersistenceProfile:
+		return "T1546.004"
+	case host.PersistenceAutostart:
+		return "T1547.013"
+	case host.PersistencePreload:
+		return "T1574.006"
+	case host.PersistenceAuthorizedKeys:
+		return "T1098.004"
+	case host.PersistenceUdev:
+		return "T1546.017"
+	case host.PersistenceModules:
+		return "T1547.006"
+	default:
+		return "T1053.003"
+	}
+}

@@ -1,0 +1,133 @@
+package detect
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+func entries(list ...host.PersistenceEntry) *host.PersistenceSnapshot {
+	return &host.PersistenceSnapshot{Entries: list}
+}
+
+// TestCronKeepsAMiner holds that the line which starts a miner is named as its
+// keeper, counts as evidence and is critical itself; its twin is an installed job.
+func TestCronKeepsAMiner(t *testing.T) {
+	t.Parallel()
+	miner, job := process(10, inTemp("/tmp/x")), process(11, at(host.OriginLocal, "/opt/backup/run"))
+	s := snapshotOf(miner, job)
+	s.Persistence = entries(
+		host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/x", Line: 3, User: "root", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
+		host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/backup", Line: 1, Command: "/opt/backup/run", Programs: []string{"/opt/backup/run"}},
+	)
+	findings := evaluate(t, s, Policy{})
+	if len(findings) != 2 || findings[0].Severity != host.Critical || findings[1].Severity != host.Critical {
+		t.Fatalf("%+v", findings)
+	}
+	for _, f := range findings {
+		if f.Suspect == nil {
+			if f.Persistence.Line != 3 || !strings.Contains(strings.Join(f.Evidence, " "), "It starts /tmp/x (pid 10)") {
+				t.Errorf("%+v", f)
+			}
+			continue
+		}
+		if g := f.Suspect.Guardian; g == nil || g.Relation != host.RelationCron || g.Path != "/etc/cron.d/x" || g.Line != 3 {
+			t.Errorf("guardian %+v", g)
+		}
+		if text := strings.Join(f.Evidence, " ") + strings.Join(f.Remedy, " "); !strings.Contains(text, "line 3 of /etc/cron.d/x") {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
+func TestUnitKeepsAMiner(t *testing.T) {
+	t.Parallel()
+	miner := process(10, all(at(host.OriginOther, "/etc/data/kinsing"), func(p *host.Process) { p.Unit = "bot.service" }))
+	s := snapshotOf(miner)
+	s.Persistence = entries(host.PersistenceEntry{
+		Kind: host.PersistenceSystemdService, Path: "/lib/systemd/system/bot.service", Unit: "bot.service", Command: "/etc/data/kinsing", Programs: []string{"/etc/data/kinsing"},
+	})
+	findings := evaluate(t, s, Policy{})
+	if len(findings) != 2 || findings[0].Severity != host.Critical || findings[1].Severity != host.Critical {
+		t.Fatalf("%+v", findings)
+	}
+	for _, f := range findings {
+		if f.Suspect != nil && (f.Suspect.Guardian == nil || f.Suspect.Guardian.Relation != host.RelationUnit || f.Suspect.Guardian.Unit != "bot.service") {
+			t.Errorf("guardian %+v", f.Suspect.Guardian)
+		}
+	}
+}
+
+func TestEntriesAlone(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[host.PersistenceReason]host.Severity{
+		host.PersistenceFetchAndRun: host.Warning, host.PersistenceKnownMiner: host.Critical, host.PersistencePreloaded: host.Warning, "": "",
+	} {
+		s := snapshotOf(process(10, nil))
+		s.Persistence = entries(host.PersistenceEntry{Kind: host.PersistenceProfile, Path: "/etc/profile.d/x.sh", Line: 2, Command: "curl x | sh", Reason: reason})
+		findings := evaluate(t, s, Policy{})
+		if want == "" {
+			if len(findings) != 0 {
+				t.Errorf("%+v", findings)
+			}
+			continue
+		}
+		if len(findings) != 1 || findings[0].Severity != want || findings[0].Rule != RulePersistenceEntry || findings[0].Technique != "T1546.004" {
+			t.Errorf("%s: %+v", reason, findings)
+		}
+		allowed := evaluate(t, s, Policy{Allow: []Allow{{Path: "/etc/profile.d/*"}}})
+		if allowed[0].Severity != host.Info || allowed[0].Exemption != host.ExemptAllowList {
+			t.Errorf("allowed: %+v", allowed[0])
+		}
+	}
+}
+
+// TestExplain tells each rule once, with what holds and what does not.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	s := snapshotOf(process(10, all(inTemp("/tmp/kdevtmpfsi"), busy)), process(11, nil))
+	for pid, want := range map[int]host.Severity{10: host.Critical, 11: ""} {
+		e, ok := Explain(s, Policy{}, pid)
+		if !ok || e.Severity != want {
+			t.Fatalf("pid %d: %q, %v", pid, e.Severity, ok)
+		}
+		answers := map[string]bool{}
+		for _, answer := range e.Answers {
+			if _, twice := answers[answer.Rule]; twice || answer.Sentence == "" {
+				t.Errorf("%+v", answer)
+			}
+			answers[answer.Rule] = answer.Holds
+		}
+		processRules := 0
+		for _, rule := range Rules() {
+			if rule.Family != "" {
+				processRules++
+			}
+		}
+		if len(answers) != processRules {
+			t.Errorf("%d answers for %d rules", len(answers), processRules)
+		}
+		for _, rule := range []string{RuleKnownMinerName, RuleRunsFromTemp, RuleSustainedCPU} {
+			if answers[rule] != (pid == 10) {
+				t.Errorf("pid %d, %s: %v", pid, rule, answers[rule])
+			}
+		}
+	}
+	if _, ok := Explain(s, Policy{}, 99); ok {
+		t.Error("pid 99 does not exist")
+	}
+}
+
+// TestExemptionsAreCounted counts a finding that is lowered once.
+func TestExemptionsAreCounted(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(DefaultHold)
+	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(process(900, at(host.OriginLocal, "/usr/local/go/bin/go")), host.OriginLocal))))
+	for range 3 {
+		got := tracker.Update(s, evaluate(t, s, Policy{}))
+		if got.Exempted[host.ExemptBuildTool] != 1 || got.Exempted[host.ExemptAllowList] != 0 || len(got.Exempted) != len(host.Exemptions()) {
+			t.Errorf("%v", got.Exempted)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package persistence
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+var (
+	errRemote  = errors.New("a network or FUSE file system may hang and is not searched")
+	errPartial = fmt.Errorf("only the first %d bytes of a file are read", maxFileBytes)
+	errMany    = errors.New("more files than are looked at")
+)
+
+// reader opens files of the host without being led out of its root, without
+// waiting for a FIFO and without touching a device. Every method may be left
+// behind by a guard, so none changes anything that others see.
+type reader struct {
+	root   *os.File
+	device uint64 // of the root: a file system that is taken whatever it is
+	plain  bool   // openat2(2) is missing (before Linux 5.6) or forbidden
+	host   bool   // the root is /
+}
+
+func newReader(root string) (*reader, error) {
+	file, err := os.OpenFile(root, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the root directory (is --path.rootfs right?): %w", err)
+	}
+	r := &reader{root: file, host: filepath.Clean(root) == "/"}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("stat the root directory %q: %w", root, err)
+	}
+	r.device = stat.Dev
+	fd, err := unix.Openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	r.plain = err != nil
+	if err == nil {
+		closeFD(fd)
+	}
+	return r, nil
+}
+
+// open follows links as the host would, never out of the root.
+func (r *reader) open(name string, flags int) (*os.File, error) {
+	flags |= unix.O_CLOEXEC
+	fd, err := r.openFD(name, flags)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func (r *reader) openFD(name string, flags int) (int, error) {
+	root := int(r.root.Fd())
+	if !r.plain {
+		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+		return retry(func() (int, error) { return unix.Openat2(root, name, &how) })
+	}
+	if r.host {
+		return retry(func() (int, error) { return unix.Open(name, flags, 0) })
+	}
+	// Without openat2 a link could lead out of the root: it is an error here.
+	at, err := retry(func() (int, error) { return unix.Openat(root, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+	elements := strings.FieldsFunc(path.Clean("/"+name), func(c rune) bool { return c == '/' })
+	for i, element := range elements {
+		if err != nil {
+			return -1, err
+		}
+		above, next := at, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC
+		if i == len(elements)-1 {
+			next = flags
+		}
+		at, err = retry(func() (int, error) { return unix.Openat(above, element, next|unix.O_NOFOLLOW, 0) })
+		closeFD(above)
+	}
+	return at, err
+}
+
+// sighting is one file as a directory shows it.
+type sighting struct {
+	path string
+	key  content.Key
+	mode uint32
+	link bool
+	err  error
+}
+
+// look finds out what a name stands for. Only a regular file can hold anything
+// that starts a program; for another it returns ErrNotExist.
+func (r *reader) look(name string) sighting {
+	seen := sighting{path: name}
+	file, err := r.open(name, unix.O_PATH)
+	if err != nil {
+		seen.err = err
+		return seen
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if seen.err = unix.Fstat(int(file.Fd()), &stat); seen.err != nil {
+		return seen
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		seen.err = unix.ENOENT
+		return seen
+	}
+	seen.err = r.checkLocal(file, stat.Dev)
+	seen.key, seen.mode = content.KeyOf(&stat), stat.Mode
+	return seen
+}
+
+// checkLocal refuses file systems on which a system call may block for as long
+// as another machine or another user's program likes.
+func (r *reader) checkLocal(file *os.File, device uint64) error {
+	if device == r.device {
+		return nil
+	}
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
+		return fmt.Errorf("statfs: %w", err)
+	}
+	if isRemote(uint32(system.Type)) {
+		return errRemote
+	}
+	return nil
+}
+
+// isLocalDirectory fails for what is no directory, or one of a network.
+func (r *reader) isLocalDirectory(name string) error {
+	file, err := r.open(name, unix.O_PATH) // O_DIRECTORY would mount it
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return err
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return unix.ENOTDIR
+	}
+	return r.checkLocal(file, stat.Dev)
+}
+
+// listing is what lies in a directory.
+type listing struct {
+	id          host.FileID
+	files       []sighting
+	directories []string // names
+	truncated   bool
+	err         error
+}
+
+// list looks at every file of a directory.
+func (r *reader) list(name string) listing {
+	file, err := r.open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
+	if err != nil {
+		return listing{err: err}
+	}
+	defer file.Close()
+	var at unix.Stat_t
+	if err = unix.Fstat(int(file.Fd()), &at); err == nil {
+		err = r.checkLocal(file, at.Dev)
+	}
+	if err != nil {
+		return listing{err: err}
+	}
+	l := listing{id: host.FileID{Dev: at.Dev, Inode: at.Ino}}
+	names, err := file.Readdirnames(maxPlaceFiles + 1)
+	if len(names) > maxPlaceFiles {
+		names, l.truncated = names[:maxPlaceFiles], true
+	}
+	if err != nil && len(names) == 0 && !isEnd(err) {
+		l.err = err
+		return l
+	}
+	slices.Sort(names)
+	for _, base := range names {
+		r.see(file, name, base, at.Dev, &l)
+	}
+	return l
+}
+
+// see adds one name of a directory to a listing.
+func (r *reader) see(directory *os.File, above, base string, device uint64, l *listing) {
+	var stat unix.Stat_t
+	name := strings.TrimSuffix(above, "/") + "/" + base
+	if err := unix.Fstatat(int(directory.Fd()), base, &stat, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT); err != nil {
+		l.files = append(l.files, sighting{path: name, err: err})
+		return
+	}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		l.directories = append(l.directories, base)
+	case unix.S_IFREG:
+		if stat.Dev != device {
+			l.files = append(l.files, r.look(name))
+			return
+		}
+		l.files = append(l.files, sighting{path: name, key: content.KeyOf(&stat), mode: stat.Mode})
+	case unix.S_IFLNK:
+		seen := r.look(name)
+		seen.link = true
+		l.files = append(l.files, seen)
+	}
+}
+
+// read returns the first bytes of a regular file, if it is still the one that
+// was looked at. O_NONBLOCK keeps a FIFO in its place, or a lease of its owner
+// (fcntl(2)), from holding the open up.
+func (r *reader) read(seen sighting, most int64) ([]byte, error) {
+	file, err := r.open(seen.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return nil, err
+	}
+	if content.KeyOf(&stat) != seen.key {
+		return nil, unix.ESTALE
+	}
+	text := make([]byte, min(stat.Size, most))
+	filled := 0
+	for filled < len(text) {
+		n, err := retry(func() (int, error) { return unix.Pread(int(file.Fd()), text[filled:], int64(filled)) })
+		if err != nil {
+			return nil, fmt.Errorf("read: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+		filled += n
+	}
+	return text[:filled], nil
+}
+
+// isRemote knows file systems by their number (statfs(2), linux/magic.h).
+func isRemote(magic uint32) bool {
+	switch magic {
+	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+		unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC,
+		unix.AUTOFS_SUPER_MAGIC, 0x0bd00bd0: // Lustre
+		return true
+	}
+	return false
+}
+
+// closeFD closes what was only read: nothing can be lost by it.
+func closeFD(fd int) { _ = unix.Close(fd) }
+
+// retry repeats a system call that a signal has interrupted (EINTR).
+func retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}

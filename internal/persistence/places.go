@@ -1,0 +1,122 @@
+package persistence
+
+import (
+	"path"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// place is a file, or a directory of files, that starts programs by itself.
+type place struct {
+	kind      host.PersistenceKind
+	path      string
+	directory bool
+	format    format
+	takes     func(base string) bool // of a directory's files; nil takes all
+	home      home                   // whose place it is; zero for the system's
+	units     bool                   // files and drop-ins of systemd: the name tells the kind
+	once      bool                   // a file with several names counts once
+}
+
+// systemPlaces are those outside of homes.
+func systemPlaces() []place {
+	var all []place
+	file := func(kind host.PersistenceKind, f format, paths ...string) {
+		for _, p := range paths {
+			all = append(all, place{kind: kind, path: p, format: f, once: kind == host.PersistenceInit})
+		}
+	}
+	directory := func(kind host.PersistenceKind, f format, takes func(string) bool, paths ...string) {
+		for _, p := range paths {
+			all = append(all, place{
+				kind: kind, path: p, format: f, takes: takes, directory: true,
+				once: kind != host.PersistenceCronScript && kind != host.PersistenceProfile,
+			})
+		}
+	}
+	// crontab(5), cron(8) of Debian and cronie, /var/spool/cron/tabs of SUSE.
+	file(host.PersistenceCrontab, systemCrontab, "/etc/crontab")
+	directory(host.PersistenceCrontab, systemCrontab, nil, "/etc/cron.d")
+	directory(host.PersistenceUserCrontab, userCrontab, nil, "/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
+	directory(host.PersistenceCronScript, script, isNoPlaceholder,
+		"/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly")
+	file(host.PersistenceAnacron, anacrontab, "/etc/anacrontab")
+	directory(host.PersistenceAt, atJob, isNoDotFile, "/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs")
+	// systemd.unit(5).
+	for _, p := range []string{
+		"/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient", "/run/systemd/generator.early",
+		"/run/systemd/generator", "/run/systemd/generator.late", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+		"/lib/systemd/system", "/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
+	} {
+		all = append(all, place{path: p, directory: true, format: unitFile, units: true, once: true})
+	}
+	// init(8), inittab(5).
+	file(host.PersistenceInit, script, "/etc/rc.local", "/etc/rc.d/rc.local")
+	directory(host.PersistenceInit, script, isNoReadme, "/etc/init.d")
+	file(host.PersistenceInit, inittab, "/etc/inittab")
+	// bash(1), zsh(1), pam_env(8).
+	file(host.PersistenceProfile, script, "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/environment")
+	directory(host.PersistenceProfile, script, nil, "/etc/profile.d", "/etc/zsh")
+	directory(host.PersistenceAutostart, desktopEntry, isDesktop, "/etc/xdg/autostart")
+	file(host.PersistencePreload, preload, "/etc/ld.so.preload")
+	directory(host.PersistenceUdev, udevRules, isRules,
+		"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+	file(host.PersistenceModules, modules, "/etc/modules")
+	directory(host.PersistenceModules, modules, isConf, "/etc/modules-load.d", "/run/modules-load.d", "/usr/lib/modules-load.d")
+	return all
+}
+
+// homePlaces are those of one home.
+func homePlaces(h home) []place {
+	at := func(name string) string { return strings.TrimSuffix(h.path, "/") + "/" + name }
+	var all []place
+	for _, name := range []string{
+		".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_logout", ".zshrc", ".zprofile", ".zshenv", ".xprofile", ".xinitrc",
+	} {
+		all = append(all, place{kind: host.PersistenceProfile, path: at(name), format: script, home: h})
+	}
+	for _, name := range []string{".ssh/authorized_keys", ".ssh/authorized_keys2"} {
+		all = append(all, place{kind: host.PersistenceAuthorizedKeys, path: at(name), format: authorizedKeys, home: h})
+	}
+	for _, name := range []string{".config/systemd/user", ".local/share/systemd/user"} {
+		all = append(all, place{path: at(name), directory: true, format: unitFile, units: true, once: true, home: h})
+	}
+	return append(all, place{
+		kind: host.PersistenceAutostart, path: at(".config/autostart"), directory: true, format: desktopEntry, takes: isDesktop, home: h,
+	})
+}
+
+func isNoPlaceholder(base string) bool { return base != ".placeholder" }
+func isNoDotFile(base string) bool     { return !strings.HasPrefix(base, ".") }
+func isNoReadme(base string) bool      { return base != "README" && base != ".depend.boot" }
+func isDesktop(base string) bool       { return path.Ext(base) == ".desktop" }
+func isRules(base string) bool         { return path.Ext(base) == ".rules" }
+func isConf(base string) bool          { return path.Ext(base) == ".conf" }
+
+// kindOfUnit tells the kind by the name of a unit.
+func kindOfUnit(name string) (host.PersistenceKind, bool) {
+	switch path.Ext(name) {
+	case ".service":
+		return host.PersistenceSystemdService, true
+	case ".timer":
+		return host.PersistenceSystemdTimer, true
+	case ".path":
+		return host.PersistenceSystemdPath, true
+	}
+	return "", false
+}
+
+// unitOfDropIns is the unit that a directory of drop-ins belongs to: NAME.d, or
+// service.d for every service (systemd.unit(5)).
+func unitOfDropIns(directory string) (string, bool) {
+	name, ok := strings.CutSuffix(directory, ".d")
+	if !ok {
+		return "", false
+	}
+	if _, ok := kindOfUnit("." + name); ok && !strings.Contains(name, ".") {
+		return "." + name, true
+	}
+	_, ok = kindOfUnit(name)
+	return name, ok
+}

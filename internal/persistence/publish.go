@@ -1,0 +1,67 @@
+package persistence
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-kit/log/level"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// publish makes a snapshot of the records. Counts and entries are those of the
+// last one as long as no file changed: nobody writes to what was published.
+func (s *Sensor) publish(now, began time.Time, share host.Share) {
+	if s.dirty {
+		s.last = lastOf{counts: s.counts(), entries: s.entries()}
+		s.dirty = false
+	}
+	snapshot := &host.PersistenceSnapshot{
+		Counts: s.last.counts, Changes: maps.Clone(s.changes), Entries: s.last.entries,
+		Meta: host.Meta{
+			Time: now, Interval: s.options.Interval, Duration: time.Since(began), ReadErrors: s.troubles.copy(),
+			Visibility: map[host.Aspect]host.Share{host.AspectPersistence: share},
+		},
+	}
+	s.published.Store(snapshot)
+	level.Debug(s.options.Logger).Log("msg", "looked at what starts programs", "files", len(s.records),
+		"entries", len(snapshot.Entries), "duration", snapshot.Duration)
+}
+
+func (s *Sensor) counts() map[host.PersistenceKind]int {
+	counts := map[host.PersistenceKind]int{}
+	for _, kind := range host.PersistenceKinds() {
+		counts[kind] = 0
+	}
+	for at, known := range s.records {
+		counts[at.kind] += known.count
+	}
+	return counts
+}
+
+// entries are those that are suspicious, the strongest reason first, then those
+// that tell what runs: a suspect may be found by its program.
+func (s *Sensor) entries() []host.PersistenceEntry {
+	var all []host.PersistenceEntry
+	for _, known := range s.records {
+		for _, e := range known.entries {
+			if e.Reason != "" || len(e.Programs) > 0 || startsUnit(e.Kind) {
+				all = append(all, e)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b host.PersistenceEntry) int {
+		return cmp.Or(
+			cmp.Compare(rank(a.Reason), rank(b.Reason)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path),
+			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Command, b.Command),
+		)
+	})
+	return slices.Clone(all[:min(len(all), maxPublished)])
+}
+
+// startsUnit holds for units whose command is another unit.
+func startsUnit(kind host.PersistenceKind) bool {
+	return kind == host.PersistenceSystemdTimer || kind == host.PersistenceSystemdPath
+}

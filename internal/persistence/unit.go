@@ -1,0 +1,165 @@
+package persistence
+
+import (
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/unit"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// unitFile understands a unit file or drop-in (systemd.unit(5)). It is one
+// entry, whatever the number of its commands.
+func unitFile(d document) parsed {
+	p := parsed{}
+	name, system := d.unit, d.home.user == "" && !strings.Contains(d.path, "/systemd/user/")
+	if name == "" {
+		name = d.base()
+	}
+	options, broken := unitOptions(d.text)
+	p.broken += broken
+	user := d.home.user
+	if system && d.kind == host.PersistenceSystemdService && d.unit == "" {
+		user = "root"
+	}
+	for _, o := range options {
+		if o.Section == "Service" && o.Name == "User" && o.Value != "" && system {
+			user = o.Value
+		}
+	}
+	e := host.PersistenceEntry{User: user}
+	if d.kind == host.PersistenceSystemdService {
+		e = d.service(options, user)
+	} else {
+		e.Command = started(options, name)
+	}
+	e.Unit = name
+	p.add(d, d.text, e)
+	return p
+}
+
+// started is the unit that a timer or path starts: the one that Unit= names,
+// else the service of the same name (systemd.timer(5), systemd.path(5)).
+func started(options []*unit.UnitOption, name string) string {
+	for _, o := range options {
+		if o.Name == "Unit" && (o.Section == "Timer" || o.Section == "Path") && o.Value != "" {
+			return o.Value
+		}
+	}
+	stem, _, _ := cutLast(name, ".")
+	return stem + ".service"
+}
+
+func cutLast(text, separator string) (before, after string, ok bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
+}
+
+// service gathers the commands of a service (systemd.service(5)). The most
+// suspicious one stands for it, else the first.
+func (d document) service(options []*unit.UnitOption, user string) host.PersistenceEntry {
+	all := verdict{}
+	command := ""
+	for _, o := range options {
+		if o.Section != "Service" {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(o.Name, "Exec"):
+		case o.Name == "Environment" && strings.Contains(o.Value, "LD_PRELOAD="):
+		default:
+			continue
+		}
+		one := d.execution(o, user)
+		if v := d.judge(one, user); len(v.suspicions) > 0 || len(v.programs) > 0 {
+			before, now := all.strongest(), v.strongest()
+			if now.reason != "" && (before.reason == "" || rank(now.reason) < rank(before.reason)) {
+				command = one
+			}
+			all.merge(v)
+		}
+		if command == "" && o.Name != "Environment" {
+			command = one
+		}
+	}
+	return entry(0, user, command, all)
+}
+
+// execution turns the value of an option into a command of a shell: without the
+// prefixes of the program, specifiers and escapes resolved.
+func (d document) execution(o *unit.UnitOption, user string) string {
+	value := strings.ReplaceAll(o.Value, "\\\n", " ")
+	if o.Name == "Environment" {
+		return strings.NewReplacer(`"`, " ", `'`, " ").Replace(value)
+	}
+	value = strings.TrimSpace(value)
+	program := strings.TrimLeft(value, "@-:+!|")
+	if strings.Contains(value[:len(value)-len(program)], "@") {
+		// The second word is what the program is told as its name.
+		first, rest, _ := field(program)
+		_, rest, _ = field(rest)
+		program = first + " " + rest
+	}
+	directory := d.context(user, dialectShell).home
+	if directory == "" {
+		directory = "~"
+	}
+	program = strings.NewReplacer("%%", "%", "%h", directory, "%T", "/tmp", "%V", "/var/tmp", "$$", "$").Replace(program)
+	return unescapeHex(program)
+}
+
+// unescapeHex decodes \xHH, which systemd does before it runs a command.
+func unescapeHex(text string) string {
+	if !strings.Contains(text, `\x`) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+3 < len(text) && text[i+1] == 'x' {
+			high, low := digitOf(text[i+2]), digitOf(text[i+3])
+			if high < 16 && low < 16 && high*16+low > ' ' {
+				b.WriteByte(high*16 + low)
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// unitOptions reads a unit file. The library refuses a whole file for a line
+// that systemd only warns about; such a file is read line by line, so that no
+// such line hides the others.
+func unitOptions(text string) (options []*unit.UnitOption, broken int) {
+	options, err := unit.DeserializeOptions(strings.NewReader(text))
+	if err == nil {
+		return options, 0
+	}
+	section, pending := "", ""
+	options = nil
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" && pending == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		if before, ok := strings.CutSuffix(line, `\`); ok {
+			pending += before + " "
+			continue
+		}
+		line, pending = pending+line, ""
+		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
+			section = line[1 : len(line)-1]
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if !ok {
+			broken++
+			continue
+		}
+		options = append(options, unit.NewUnitOption(section, strings.TrimSpace(name), strings.TrimSpace(value)))
+	}
+	return options, broken
+}
