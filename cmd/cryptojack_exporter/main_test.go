@@ -121,7 +121,7 @@ func TestEndpoints(t *testing.T) {
 
 func TestSwitches(t *testing.T) {
 	t.Parallel()
-	s := start(t, "--no-collector.files", "--no-collector.sockets", "--no-collector.services", "--no-collector.findings",
+	s := start(t, "--no-collector.files", "--no-collector.sockets", "--no-collector.services", "--no-collector.persistence", "--no-collector.findings",
 		"--no-collector.respawn", "--web.telemetry-path=/m", "--web.enable-pprof")
 	metrics := s.expect(t, http.MethodGet, "/m", http.StatusOK)
 	for _, gone := range []string{"suspicious_files", "listening_sockets", "exposed_services", "findings", "origin_respawns_total"} {
@@ -198,7 +198,7 @@ func TestMistakes(t *testing.T) {
 		{"path is a pattern", []string{"--web.telemetry-path=/{x"}, exitFailure, "--web.telemetry-path"},
 		{"path is not clean", []string{"--web.telemetry-path=/a/../b"}, exitFailure, "--web.telemetry-path"},
 		{"no such configuration", []string{"--config.file=" + empty + "/none.yml"}, exitFailure, "none.yml"},
-		{"everything is off", []string{"scan", "--no-collector.process", "--no-collector.respawn", "--no-collector.findings", "--no-collector.files", "--no-collector.sockets", "--no-collector.services"}, exitUnknown, "nothing to look at"},
+		{"everything is off", []string{"scan", "--no-collector.process", "--no-collector.respawn", "--no-collector.findings", "--no-collector.files", "--no-collector.sockets", "--no-collector.services", "--no-collector.persistence"}, exitUnknown, "nothing to look at"},
 		{"no procfs", []string{"scan", "--for=100ms", "--path.procfs=" + empty}, exitUnknown, "--path.procfs"},
 		{"port in use", []string{"--web.listen-address=" + taken.Addr().String(), "--path.rootfs=" + empty}, exitFailure, "in use"},
 	} {

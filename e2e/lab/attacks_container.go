@@ -13,7 +13,7 @@ func containerAttacks() []scenario {
 			play: func(s *stage) { s.box(installed+"/box81", role.Box{Copy: "/tmp/.labbox81/x"}) },
 		},
 		{
-			name: "kdevtmpfsi in a container's /tmp", technique: "T1610", expect: critical, short: true, cores: 0.1,
+			name: "kdevtmpfsi in a container's /tmp", technique: "T1610", expect: critical, short: true,
 			paths: []string{"/tmp/labbox82", installed + "/box82"},
 			play: func(s *stage) {
 				part := lively()

@@ -16,7 +16,7 @@ func lively() role.Role { return role.Role{Threads: 1, Duty: 0.1} }
 func placeAttacks() []scenario {
 	return []scenario{
 		{
-			name: "kinsing keeps kdevtmpfsi", technique: "T1496.001", expect: critical, cores: 0.1, short: true,
+			name: "kinsing keeps kdevtmpfsi", technique: "T1496.001", expect: critical, short: true,
 			paths: []string{"/var/tmp/kinsing", "/tmp/kdevtmpfsi"},
 			play: func(s *stage) {
 				s.place("/tmp/kdevtmpfsi")
@@ -107,7 +107,6 @@ func placeAttacks() []scenario {
 				s.placeWith("/tmp/packed9", pack)
 				s.run("/tmp/packed9", lively())
 			},
-			cores: 0.1,
 		},
 		{
 			name: "started by a door open to all, burns", technique: "T1190", expect: critical, needs: history, cores: 1,

@@ -13,17 +13,17 @@ const seen = 5 * time.Second
 func survivalAttacks() []scenario {
 	return []scenario{
 		{
-			name: "back after a kill", technique: "T1543", expect: critical, cores: 0.1, short: true,
+			name: "back after a kill", technique: "T1543", expect: critical, short: true,
 			paths: []string{"/var/tmp/watch61", "/tmp/work61"},
 			play:  func(s *stage) { keepAndKill(s, "/var/tmp/watch61", "/tmp/work61", false, 1) },
 		},
 		{
-			name: "back with another content each time", technique: "T1027.001", expect: critical, cores: 0.1,
+			name: "back with another content each time", technique: "T1027.001", expect: critical,
 			paths: []string{"/var/tmp/watch62", "/tmp/work62"},
 			play:  func(s *stage) { keepAndKill(s, "/var/tmp/watch62", "/tmp/work62/x", true, 3) },
 		},
 		{
-			name: "orphaned keeper starts it again", technique: "T1543", expect: critical, cores: 0.1,
+			name: "orphaned keeper starts it again", technique: "T1543", expect: critical,
 			paths: []string{"/var/tmp/watch63", "/dev/shm/work63"},
 			play: func(s *stage) {
 				s.mayEnd = true // those that fork do

@@ -26,10 +26,10 @@ type judge struct {
 	crew     *crew
 
 	mutex   sync.Mutex
-	open    map[string]*docket   // of scenarios that run
-	past    []*scenario          // that have ended: their findings are held for a while
-	before  map[string]bool      // ids of findings that the host had already
-	foreign map[string]finding   // warnings and worse that belong to no scenario, by id
+	open    map[string]*docket // of scenarios that run
+	past    []*scenario        // that have ended: their findings are held for a while
+	before  map[string]bool    // ids of findings that the host had already
+	foreign map[string]finding // warnings and worse that belong to no scenario, by id
 }
 
 func newJudge(ctx context.Context, watching *exporter, crew *crew) (*judge, error) {

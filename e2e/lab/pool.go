@@ -35,7 +35,7 @@ func hold(listener net.Listener) {
 			return // closed
 		}
 		go func() {
-			defer connection.Close()
+			defer func() { _ = connection.Close() }()
 			_, _ = connection.Read(make([]byte, 1)) // until the peer ends
 		}()
 	}

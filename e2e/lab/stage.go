@@ -249,7 +249,10 @@ func (s *stage) early() error {
 	for _, c := range s.children {
 		select {
 		case <-c.ended:
-			return fmt.Errorf("%s (pid %d) has ended early: %v", c.name, c.pid, c.err)
+			if c.err == nil {
+				return fmt.Errorf("%s (pid %d) has ended early", c.name, c.pid)
+			}
+			return fmt.Errorf("%s (pid %d) has ended early: %w", c.name, c.pid, c.err)
 		default:
 		}
 	}

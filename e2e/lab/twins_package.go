@@ -36,7 +36,7 @@ func packageTwins() []scenario {
 			},
 		},
 		{
-			name: "AppImage runs from its mount in /tmp", technique: "T1564.001", twin: true, cores: 1, short: true,
+			name: "AppImage runs from its mount in /tmp", technique: "T1564.001", twin: true, cores: 1,
 			paths: []string{home + "/Applications", "/tmp/.mount_labA1b2"},
 			play: func(s *stage) {
 				image := home + "/Applications/tool.AppImage"

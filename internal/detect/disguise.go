@@ -53,6 +53,9 @@ func lookalikeName(v *view) (string, strength) {
 		names = append(names, p.Comm)
 	}
 	for _, name := range names {
+		if v.names.isKernelThread(name) {
+			continue // kernelThreadName says so
+		}
 		if like := v.names.lookalike(name, isSuspiciousOrigin(p.Origin)); like != "" {
 			return fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like, quote(path.Dir(p.Exe))), strong
 		}

@@ -43,7 +43,7 @@ func Explain(s *host.Snapshot, policy Policy, pid int) (explanation Explanation,
 	if p == nil {
 		return Explanation{}, false
 	}
-	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p), Guardian: e.lineage.guardian(p)}
+	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p)}
 	explanation.Process.Ancestors = e.lineage.ancestors(p)
 	if p.Origin != host.OriginKernel {
 		for _, check := range checks() {
@@ -62,6 +62,7 @@ func Explain(s *host.Snapshot, policy Policy, pid int) (explanation Explanation,
 	if found != nil {
 		explanation.Suspect, explanation.Severity = found.suspect.ID, found.severity
 		explanation.Exempted, _ = found.expected()
+		explanation.Guardian = found.suspect.Guardian
 	}
 	for rule, fact := range map[string]string{
 		RuleSustainedCPU:    fmt.Sprintf("It used %.2f cores over %s.", p.Cores, duration(p.CoresSpan)),

@@ -35,7 +35,7 @@ func (l *lineage) startedBy(p *host.Process) *host.PersistenceEntry {
 		return nil // the same path is another file there
 	}
 	for _, name := range []string{p.Exe, p.Script} {
-		if entries := l.entries[name]; name != "" && len(entries) > 0 && !(name == p.Exe && p.Script != "") {
+		if entries := l.entries[name]; name != "" && len(entries) > 0 && (name != p.Exe || p.Script == "") {
 			return entries[0]
 		}
 	}

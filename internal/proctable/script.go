@@ -76,8 +76,12 @@ func interpreterFlags(base string) (interpreter, bool) {
 	}
 }
 
-// absolute is the path of a script as its interpreter finds it.
+// absolute is the path of a script as its interpreter finds it. An open file
+// (/dev/fd/3, /dev/stdin) has no path of its own.
 func absolute(name string, directory func() string) string {
+	if strings.HasPrefix(name, "/dev/fd/") || strings.HasPrefix(name, "/proc/") || name == "/dev/stdin" {
+		return ""
+	}
 	if !strings.HasPrefix(name, "/") {
 		at := directory()
 		if at == "" {

@@ -34,7 +34,9 @@ func (s *sensorState) overdue(now time.Time) bool {
 // sensors lists every sensor, also those that gave nothing.
 func (r *Report) sensors() []sensorState {
 	states := []sensorState{
-		{Name: "process", Title: "Processes"}, {Name: "files", Title: "Files"}, {Name: "sockets", Title: "Sockets"},
+		{Name: "process", Title: "Processes"},
+		{Name: "files", Title: "Files"},
+		{Name: "sockets", Title: "Sockets"},
 		{Name: "persistence", Title: "What starts programs"},
 	}
 	if s := r.Snapshot.Processes; s != nil {

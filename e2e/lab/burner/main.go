@@ -109,7 +109,7 @@ func acceptAll(listener net.Listener) {
 			return
 		}
 		go func() {
-			defer connection.Close()
+			defer func() { _ = connection.Close() }()
 			_, _ = connection.Read(make([]byte, 1)) // until the peer ends
 		}()
 	}
