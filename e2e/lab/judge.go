@@ -29,6 +29,7 @@ type judge struct {
 	open    map[string]*docket // of scenarios that run
 	past    []*scenario        // that have ended: their findings are held for a while
 	before  map[string]bool    // ids of findings that the host had already
+	owned   map[string]bool    // ids that have belonged to a scenario: one that has ended has no pids
 	foreign map[string]finding // warnings and worse that belong to no scenario, by id
 }
 
@@ -39,7 +40,7 @@ func newJudge(ctx context.Context, watching *exporter, crew *crew) (*judge, erro
 	}
 	j := &judge{
 		exporter: watching, crew: crew,
-		open: map[string]*docket{}, before: map[string]bool{}, foreign: map[string]finding{},
+		open: map[string]*docket{}, before: map[string]bool{}, owned: map[string]bool{}, foreign: map[string]finding{},
 	}
 	for i := range found {
 		j.before[found[i].ID] = true
@@ -113,7 +114,7 @@ func (j *judge) assign(found []finding, now time.Time) {
 	defer j.mutex.Unlock()
 	for i := range found {
 		f := &found[i]
-		owned := false
+		owned := j.owned[f.ID]
 		for _, d := range j.open {
 			if j.belongs(f, d.scenario) {
 				d.note(f, now)
@@ -123,6 +124,7 @@ func (j *judge) assign(found []finding, now time.Time) {
 		for _, s := range j.past {
 			owned = owned || j.belongs(f, s)
 		}
+		j.owned[f.ID] = owned
 		if !owned && !j.before[f.ID] && f.Severity.rank() > info.rank() {
 			j.foreign[f.ID] = *f
 		}

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +31,7 @@ func TestLoad(t *testing.T) {
 	config, err := Load(write(t, `
 directories: [/tmp, /data/scratch/]
 known_miner_sha256: [`+hash+`]
+pool_addresses: [192.0.2.9/24, 198.51.100.7, "[2001:db8::1]:443"]
 allow:
   - {path: "/opt/folding/*", user: fah}
 services:
@@ -46,6 +49,12 @@ services:
 	if diff := cmp.Diff([]detect.Allow{{Path: "/opt/folding/*", User: "fah"}}, config.Policy.Allow); diff != "" {
 		t.Error(diff)
 	}
+	want := []detect.Pool{
+		{Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Prefix: netip.MustParsePrefix("198.51.100.7/32")}, {Prefix: netip.MustParsePrefix("2001:db8::1/128"), Port: 443},
+	}
+	if !slices.Equal(want, config.Policy.Pools) {
+		t.Errorf("pools %v, want %v", config.Policy.Pools, want)
+	}
 	if app, confidence := config.Catalogue.Identify(host.TCP, 1234, "/opt/nexus", nil); app != "nexus" || confidence != host.ConfidenceEvidence {
 		t.Errorf("the added service was not recognised: %q %q", app, confidence)
 	}
@@ -62,6 +71,8 @@ func TestBad(t *testing.T) {
 		"allow: [{}]":                           "allow, entry 1: set at least one of path, sha256, user, unit",
 		"allow: [{path: '[x'}]":                 `allow, entry 1: path "[x": syntax error in pattern`,
 		"allow: [{sha256: zz}]":                 `allow, entry 1: sha256 "zz" is not 64 hex digits`,
+		"pool_addresses: [pool.example.com]":    `pool_addresses, entry 1: "pool.example.com" is not an address`,
+		"pool_addresses: [192.0.2.1:99999]":     "pool_addresses, entry 1: ",
 		"services: [{app: 'Bad Name'}]":         "services: ",
 		"directories: [/tmp]\n---\nallow: []\n": "only one YAML document may be in the file",
 		"\x00":                                  "control characters are not allowed",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
 
 func looking(look host.Look) func(*host.Process) {
@@ -187,5 +188,26 @@ func TestPoolConnections(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkEvaluate judges a host with 30,000 processes and four suspects.
+func BenchmarkEvaluate(b *testing.B) {
+	catalogue, err := services.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := snapshotOf()
+	for pid := range 30_000 {
+		s.Processes.Processes = append(s.Processes.Processes, process(pid+10, nil))
+	}
+	for pid := range 4 {
+		s.Processes.Processes[pid*1000] = process(pid*1000+10, all(inTemp("/tmp/x"), busy))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if found := Evaluate(s, Policy{}, catalogue); len(found) != 4 {
+			b.Fatalf("%d findings", len(found))
+		}
 	}
 }

@@ -81,10 +81,8 @@ func (j *judging) write(statement *syntax.Stmt) {
 	if !ok || !isPipe(pipe) {
 		return
 	}
-	// base64 -d | tee FILE, curl | base64 -d > FILE: the redirection belongs to
-	// the last stage.
-	stages := flatten(pipe)
-	last := stages[len(stages)-1]
+	// curl | base64 -d > FILE: the redirection belongs to the last stage.
+	last := pipe.Y
 	for _, r := range last.Redirs {
 		if (r.Op == syntax.RdrOut || r.Op == syntax.AppOut) && r.Word != nil && (r.N == nil || r.N.Value == "1") {
 			if file := j.render(r.Word); file != "" && !strings.HasPrefix(file, "/dev/") {

@@ -286,7 +286,7 @@ func (j *judging) resolve(name string) string {
 }
 
 func (j *judging) suspect(reason host.PersistenceReason, evidence string, at syntax.Node) {
-	if reason == "" {
+	if reason == "" || len(j.verdict.suspicions) >= maxSuspicions {
 		return
 	}
 	line, command := j.line, j.command

@@ -11,30 +11,30 @@ import (
 // another language only a fetch or decode that is piped into a shell counts,
 // since a path in a string may be anything.
 func (j *judging) words() {
-	previous := ""
-	for i, line := range strings.Split(j.text, "\n") {
-		if len(line) > maxShellBytes {
-			line = line[:maxShellBytes]
-		}
+	var joined strings.Builder
+	number := 0
+	for line := range strings.Lines(j.text) {
+		number++
+		line = strings.TrimRight(line, "\r\n")
 		// A line that goes on is judged with the next.
-		if before, ok := strings.CutSuffix(line, "\\"); ok && len(previous) < maxShellBytes {
-			previous += before + " "
+		if before, ok := strings.CutSuffix(line, "\\"); ok && joined.Len() < maxShellBytes {
+			joined.WriteString(before + " ")
 			continue
 		}
-		line, previous = previous+line, ""
-		if trimmed := strings.TrimSpace(line); trimmed != "" && trimmed[0] != '#' {
-			j.wordsOf(line, i+1)
-		}
+		joined.WriteString(line)
+		j.wordsOf(joined.String(), number)
+		joined.Reset()
 		if len(j.verdict.suspicions) >= maxSuspicions {
 			return
 		}
 	}
-	if strings.TrimSpace(previous) != "" {
-		j.wordsOf(previous, 1+strings.Count(j.text, "\n"))
-	}
+	j.wordsOf(joined.String(), number)
 }
 
 func (j *judging) wordsOf(line string, number int) {
+	if trimmed := strings.TrimSpace(line); trimmed == "" || trimmed[0] == '#' {
+		return
+	}
 	if j.line != 0 {
 		number = j.line
 	}
