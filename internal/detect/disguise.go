@@ -40,12 +40,13 @@ func isBracketed(name string) bool {
 
 // lookalikeName holds for a program outside of the system's directories that has
 // nearly the name of a kernel thread, or nearly or just the name of a part of the
-// system (T1036.005). Servers that people build and run themselves count only
-// where no program belongs, and only if the name is not quite theirs.
+// system (T1036.005). An administrator may install a newer sshd of the same name.
+// Servers that people build and run themselves count only where no program
+// belongs, and only if the name is not quite theirs.
 func lookalikeName(v *view) (string, strength) {
 	p := v.process
 	switch p.Origin {
-	case host.OriginSystem, host.OriginLocal, host.OriginUnreadable, host.OriginKernel:
+	case host.OriginSystem, host.OriginUnreadable, host.OriginKernel:
 		return "", absent
 	}
 	names := []string{base(p.Exe)}
@@ -53,8 +54,8 @@ func lookalikeName(v *view) (string, strength) {
 		names = append(names, p.Comm)
 	}
 	for _, name := range names {
-		if v.names.isKernelThread(name) {
-			continue // kernelThreadName says so
+		if v.names.isKernelThread(name) || p.Origin == host.OriginLocal && v.names.system[name] {
+			continue // the first is kernelThreadName's
 		}
 		if like := v.names.lookalike(name, isSuspiciousOrigin(p.Origin)); like != "" {
 			return fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like, quote(path.Dir(p.Exe))), strong
@@ -70,7 +71,7 @@ func forgedArguments(v *view) (string, strength) {
 	p := v.process
 	installed := p.Origin == host.OriginSystem || p.Origin == host.OriginLocal
 	if p.ArgvErased {
-		if installed {
+		if p.Origin == host.OriginSystem {
 			return "It has wiped its arguments.", weak
 		}
 		return "It has wiped its arguments.", strong

@@ -64,11 +64,19 @@ func (v *view) pool() (host.PoolMatch, host.Connection, strength) {
 		return "", host.Connection{}, absent
 	}
 	for _, connection := range outbound {
-		switch suspicious := isSuspiciousOrigin(p.Origin) || isTemp(p.Script); {
-		case isPoolPort(connection.Remote.Port()) && (suspicious || !connection.Remote.Addr().IsLoopback()),
-			isSharedPoolPort(connection.Remote.Port()) && suspicious:
+		suspicious, own := isSuspiciousOrigin(p.Origin) || isTemp(p.Script), connection.Remote.Addr().IsLoopback()
+		switch portUse(connection.Remote.Port()) {
+		case onlyPools:
 			return host.PoolPort, connection, strong
-		case isPoolPort(connection.Remote.Port()), isSharedPoolPort(connection.Remote.Port()):
+		case poolsAndOwn:
+			if suspicious || !own {
+				return host.PoolPort, connection, strong
+			}
+			return host.PoolPort, connection, weak
+		case poolsAndOthers:
+			if suspicious {
+				return host.PoolPort, connection, strong
+			}
 			return host.PoolPort, connection, weak
 		}
 	}
@@ -79,24 +87,28 @@ func (v *view) pool() (host.PoolMatch, host.Connection, strength) {
 	return "", host.Connection{}, absent
 }
 
-// isPoolPort knows the ports that the miners' and pools' own guides name, and
-// that hardly anything else uses.
-func isPoolPort(port uint16) bool {
-	switch port {
-	case 3333, 3334, 13333, 33333, 14433, 14444, 45560, 45700, 10032, 10128, 10343, 10191, 20128, 20032, 18081, 37329:
-		return true
-	}
-	return false
-}
+// use is what else speaks on a port that mining pools use.
+type use int
 
-// isSharedPoolPort knows those that other software uses as well: they count only
-// for programs from suspicious places.
-func isSharedPoolPort(port uint16) bool {
+const (
+	noPools        use = iota
+	onlyPools          // hardly anything else
+	poolsAndOwn        // services that people run on their own machine
+	poolsAndOthers     // other software, anywhere
+)
+
+// portUse knows the ports that the guides of miners and pools name.
+func portUse(port uint16) use {
 	switch port {
+	case 10032, 10128, 10191, 10343, 13333, 14433, 14444, 20032, 20128, 33333, 37329, 45560, 45700:
+		return onlyPools
+	case 3333, 3334, 18081:
+		return poolsAndOwn
 	case 4444, 5555, 5556, 6666, 7777, 9999:
-		return true
+		return poolsAndOthers
+	default:
+		return noPools
 	}
-	return false
 }
 
 // Pools counts the connections to mining pools, as in cryptojack_pool_connections.

@@ -142,9 +142,6 @@ func persistenceFinding(entry *host.PersistenceEntry, ward *host.Suspect, policy
 	if entry.User != "" {
 		finding.Evidence = append(finding.Evidence, "It runs as user "+quote(entry.User)+".")
 	}
-	if entry.Reason == host.PersistenceKnownMiner {
-		finding.Severity = host.Critical
-	}
 	if ward != nil {
 		finding.Severity = host.Critical
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&ward.Process)), ward.Process.PID))

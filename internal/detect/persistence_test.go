@@ -62,7 +62,7 @@ func TestUnitKeepsAMiner(t *testing.T) {
 func TestEntriesAlone(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[host.PersistenceReason]host.Severity{
-		host.PersistenceFetchAndRun: host.Warning, host.PersistenceKnownMiner: host.Critical, host.PersistencePreloaded: host.Warning, "": "",
+		host.PersistenceFetchAndRun: host.Warning, host.PersistenceKnownMiner: host.Warning, host.PersistencePreloaded: host.Warning, "": "",
 	} {
 		s := snapshotOf(process(10, nil))
 		s.Persistence = entries(host.PersistenceEntry{Kind: host.PersistenceProfile, Path: "/etc/profile.d/x.sh", Line: 2, Command: "curl x | sh", Reason: reason})

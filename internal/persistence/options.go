@@ -33,7 +33,7 @@ const (
 // Options are what the sensor needs.
 type Options struct {
 	Root       string                     // --path.rootfs; "" is "/"
-	KnownMiner func(baseName string) bool // is it the name of a known miner? nil knows none
+	KnownMiner func(baseName string) bool // asked when a file is new or changed: is it the name of a known miner? nil knows none
 	Interval   time.Duration              // between samples, published with each
 	Logger     log.Logger
 }

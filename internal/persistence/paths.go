@@ -86,7 +86,7 @@ func isStrict(name string) bool {
 func isStartFile(base string) bool {
 	switch base {
 	case ".bashrc", ".bash_aliases", ".bash_profile", ".bash_login", ".profile", ".zshrc", ".zprofile", ".zshenv",
-		".xinitrc", ".xsession", ".xprofile", ".fehbg":
+		".xinitrc", ".xsession", ".xprofile", ".fehbg", ".lessfilter":
 		return true
 	}
 	return false

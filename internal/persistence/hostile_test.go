@@ -1,0 +1,175 @@
+package persistence
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+func TestNoRoot(t *testing.T) {
+	t.Parallel()
+	if err := New(Options{Root: "/nonexistent/root"}).Sample(time.Unix(1, 0)); err == nil {
+		t.Error("no error")
+	}
+}
+
+// TestSpecialFiles holds nothing up and reads no device.
+func TestSpecialFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("/etc/cron.d/good", "@daily root /tmp/x\n")
+	f.must(unix.Mkfifo(f.path("/etc/crontab"), 0o644))
+	f.must(unix.Mkfifo(f.path("/etc/cron.d/fifo"), 0o644))
+	f.must(unix.Mkfifo(f.path("/home/eve/.bashrc"), 0o644))
+	f.must(os.Symlink("/etc/crontab", f.path("/etc/cron.d/link")))
+	f.must(os.Symlink("loop", f.path("/etc/cron.d/loop")))
+	f.must(os.Symlink("nowhere", f.path("/etc/cron.d/dangling")))
+	began := time.Now()
+	s := f.sample()
+	if len(suspicious(s)) != 1 || time.Since(began) > lookLimit {
+		t.Errorf("%+v after %v", s.Entries, time.Since(began))
+	}
+	if got := share(s); got.Readable != got.Total || len(s.ReadErrors) > 0 {
+		t.Errorf("share %+v, errors %v", got, s.ReadErrors)
+	}
+}
+
+// TestLinksStayInTheRoot resolves links as the host would.
+func TestLinksStayInTheRoot(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	if err := os.WriteFile(outside+"/crontab", []byte("@daily root /tmp/outside\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t)
+	f.write("/opt/crontab", "@daily root /tmp/inside\n")
+	f.must(os.Symlink(outside+"/crontab", f.path("/etc/crontab")))
+	f.must(os.MkdirAll(f.path("/etc/cron.d"), 0o755))
+	f.must(os.Symlink("/opt/crontab", f.path("/etc/cron.d/absolute")))
+	f.must(os.Symlink(strings.Repeat("../", 40)+outside+"/crontab", f.path("/etc/cron.d/up")))
+	bad := suspicious(f.sample())
+	if len(bad) != 1 || bad[0].Evidence != "/tmp/inside" || bad[0].Path != "/etc/cron.d/absolute" {
+		t.Errorf("%+v", bad)
+	}
+}
+
+func TestHugeFile(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("/etc/crontab", "@daily root /tmp/x\n"+strings.Repeat("# padding\n", maxFileBytes/5))
+	s := f.sample()
+	if got := share(s); got.Readable != got.Total-1 || len(suspicious(s)) != 1 || readErrors(s, host.ReasonOther) != 1 {
+		t.Errorf("share %+v, %+v, errors %v", got, s.Entries, s.ReadErrors)
+	}
+	f.must(os.Truncate(f.path("/etc/crontab"), 1<<40))
+	f.sample()
+}
+
+func TestAnyBytes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	all := make([]byte, 0, 4096)
+	for i := range 4096 {
+		all = append(all, byte(i*7), byte(i))
+	}
+	name := "x\xff\x1b[31m\n"
+	for _, place := range []string{
+		"/etc/crontab", "/etc/cron.d/" + name, "/var/spool/cron/crontabs/" + name, "/etc/cron.daily/" + name, "/etc/anacrontab",
+		"/var/spool/at/" + name, "/etc/systemd/system/" + name + ".service", "/etc/systemd/system/" + name + ".timer", "/etc/inittab",
+		"/etc/profile", "/etc/xdg/autostart/" + name + ".desktop", "/etc/ld.so.preload", "/home/eve/.ssh/authorized_keys",
+		"/etc/udev/rules.d/" + name + ".rules", "/etc/modules",
+	} {
+		f.write(place, string(all))
+	}
+	f.write("/var/spool/cron/crontabs/nul", "* * * * * \x00/tmp/\x00x\n* * * *\n@daily\n* * * * * /tmp/x\xff\x00\n")
+	s := f.sample()
+	found := false
+	for _, e := range suspicious(s) {
+		found = found || e.Line == 4 && strings.HasSuffix(e.Path, "/nul")
+		if len(e.Command) > maxCommandBytes || len(e.Evidence) > maxEvidence {
+			t.Errorf("%+v is too long", e)
+		}
+	}
+	if !found || readErrors(s, host.ReasonParse) == 0 {
+		t.Errorf("%+v, errors %v", suspicious(s), s.ReadErrors)
+	}
+}
+
+func TestManyFiles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("/etc/cron.d/0", "@daily root /bin/x\n")
+	for i := range 10_000 {
+		f.must(os.Link(f.path("/etc/cron.d/0"), f.path(fmt.Sprintf("/etc/cron.hourly%d", i))))
+	}
+	f.must(os.MkdirAll(f.path("/etc/cron.hourly"), 0o755))
+	for i := range 10_000 {
+		f.must(os.Rename(f.path(fmt.Sprintf("/etc/cron.hourly%d", i)), f.path(fmt.Sprintf("/etc/cron.hourly/%d", i))))
+	}
+	s := f.sample()
+	if got := s.Counts[host.PersistenceCronScript]; got != maxPlaceFiles {
+		t.Errorf("%d scripts", got)
+	}
+	if got := share(s); got.Readable != got.Total-1 || len(s.Entries) > maxPublished {
+		t.Errorf("share %+v, %d entries", got, len(s.Entries))
+	}
+	f.remove("/etc/cron.hourly/1")
+	if got := changes(f.sample()); got["cron_script removed"] > 0 {
+		t.Errorf("changes %v", got)
+	}
+}
+
+func TestManyLines(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("/etc/crontab", strings.Repeat("@daily root a\n", 10_000)+"@daily root /tmp/x\n")
+	s := f.sample()
+	if s.Counts[host.PersistenceCrontab] != 10_001 || len(suspicious(s)) != 1 {
+		t.Errorf("%v, %+v", s.Counts, suspicious(s))
+	}
+}
+
+func TestManyHomes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var passwd strings.Builder
+	for i := range 2 * maxHomes {
+		fmt.Fprintf(&passwd, "u%d:x:%d:1::/home/u%d:/bin/sh\n", i, i, i)
+	}
+	f.write("/etc/passwd", passwd.String())
+	if got := share(f.sample()); got.Readable >= got.Total {
+		t.Errorf("share %+v", got)
+	}
+}
+
+// TestRemoteFileSystems knows what may hang.
+func TestRemoteFileSystems(t *testing.T) {
+	t.Parallel()
+	if !isRemote(unix.NFS_SUPER_MAGIC) || !isRemote(unix.FUSE_SUPER_MAGIC) || isRemote(unix.TMPFS_MAGIC) {
+		t.Error("file systems are mistaken")
+	}
+}
+
+// TestWithoutOpenat2 takes the way of old kernels, where a link is an error.
+func TestWithoutOpenat2(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.write("/etc/crontab", "@daily root /bin/x\n")
+	f.must(os.Symlink("/etc/crontab", f.path("/etc/anacrontab")))
+	r, err := newReader(f.root)
+	f.must(err)
+	defer r.root.Close()
+	r.plain = true
+	if seen := r.look("/etc/crontab"); seen.err != nil {
+		t.Error(seen.err)
+	}
+	if seen := r.look("/etc/anacrontab"); seen.err == nil {
+		t.Error("a link was followed")
+	}
+}
