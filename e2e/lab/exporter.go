@@ -45,7 +45,9 @@ func startExporter(ctx context.Context, path string, log *os.File) (*exporter, e
 	e.command = exec.Command(path, "serve",
 		"--web.listen-address="+address, "--findings.hold=20s", "--config.file="+config)
 	e.command.Stdout, e.command.Stderr = log, log
-	e.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// A group of its own, so that Ctrl-C reaches the lab alone, which takes
+	// things back in order.
+	e.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := e.command.Start(); err != nil {
 		return nil, errors.Join(err, os.Remove(config))
 	}

@@ -157,6 +157,7 @@ func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
 
 // observe returns when the verdict is clear or the time is up.
 func (l *lab) observe(s *stage) {
+	s.watched, s.used = time.Now(), l.crew.cpuSeconds(s.name)
 	for deadline := s.acted.Add(s.span()); time.Now().Before(deadline) && !s.stopped(); s.wait(pollInterval / 2) {
 		s.fail(s.early())
 		if s.twin {
@@ -170,8 +171,8 @@ func (l *lab) observe(s *stage) {
 
 func (l *lab) verdict(s *stage) result {
 	r := decide(l.judge.state(s.name), s.acted)
-	if elapsed := time.Since(s.acted).Seconds(); !s.acted.IsZero() && elapsed > 0 {
-		r.cores = l.crew.cpuSeconds(s.name) / elapsed
+	if elapsed := time.Since(s.watched).Seconds(); !s.watched.IsZero() && elapsed > 0 {
+		r.cores = max(0, l.crew.cpuSeconds(s.name)-s.used) / elapsed
 	}
 	if s.err != nil {
 		r.trouble = s.err.Error()

@@ -35,6 +35,8 @@ type stage struct {
 	log      *os.File // for what programs say
 	err      error
 	acted    time.Time // of the last essential action
+	watched  time.Time // since when it is only watched
+	used     float64   // seconds of CPU until then
 	children []*child
 	parents  *parents
 	undo     []func() error // the last first, after mounts and processes
@@ -204,7 +206,7 @@ func (s *stage) launch(o order) int {
 		command.Dir = "/"
 	}
 	// Ends it also when the lab is killed and cleans nothing up.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	lives := home
 	if o.root {
 		lives = "/root"

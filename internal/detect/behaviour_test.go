@@ -94,7 +94,7 @@ func TestBehaviourAndItsTwins(t *testing.T) {
 
 		{"wiped arguments", all(home, func(p *host.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, host.Warning, "wiped"},
 		{"arguments of another", all(home, arguments("/usr/sbin/sshd", "-D")), RuleForgedArguments, host.Warning, "/usr/sbin/sshd"},
-		{"title of a server, in temp", all(temp, arguments("nginx:", "worker")), RuleRunsFromTemp, host.Critical, "shows nginx:"},
+		{"title of a server, in temp", all(temp, arguments("nginx: worker process")), RuleRunsFromTemp, host.Critical, "shows nginx: worker"},
 		{"wiped, installed, and burns", all(opt, busy, func(p *host.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, host.Critical, "wiped"},
 		{"twin: wiped by a program of the system", all(func(p *host.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, host.Info, "wiped"},
 		{"twin: a login shell", all(at(host.OriginSystem, "/usr/bin/bash"), arguments("-bash")), "", "", ""},

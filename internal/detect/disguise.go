@@ -80,7 +80,8 @@ func forgedArguments(v *view) (string, strength) {
 	if installed || first == "" || p.Exe == "" || p.Origin == host.OriginUnreadable || p.Namespace == host.NamespaceContainer {
 		return "", absent
 	}
-	shown := strings.TrimPrefix(base(strings.TrimSuffix(first, ":")), "-")
+	title, _, _ := strings.Cut(first, " ") // "nginx: worker process" is one argument
+	shown := strings.TrimPrefix(base(strings.TrimSuffix(title, ":")), "-")
 	if shown == base(p.Exe) {
 		return "", absent
 	}
