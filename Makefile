@@ -106,7 +106,13 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 e2e: e2e-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser
 	$(call heading,end-to-end tests)
 	mkdir -p "$$E2E_BIN/tmp"
+	$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/lab" -short
 	cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES') .
+
+.PHONY: lab
+lab: e2e-tools ## Play all attacks and their benign twins on this machine, as root (40 min)
+	@scripts/install-test-packages stress-ng zstd
+	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/lab"
 
 .PHONY: bench-peers
 bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's prometheus-process-exporter, as root (3 min)
@@ -120,7 +126,7 @@ e2e-tools: ## Build what the end-to-end tests run
 	$(call heading,end-to-end tools)
 	mkdir -p "$$E2E_BIN"
 	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
-	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/replica" ./replica
+	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
 	  && cp go.sum "$$E2E_BIN/built-from"; fi

@@ -205,8 +205,14 @@ func (s *stage) launch(o order) int {
 	if command.Dir == "" {
 		command.Dir = "/"
 	}
+	group, err := s.cgroup()
+	if err != nil {
+		s.fail(err)
+		return 0
+	}
+	defer group.Close()
 	// Ends it also when the lab is killed and cleans nothing up.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true, UseCgroupFD: true, CgroupFD: int(group.Fd())}
 	lives := home
 	if o.root {
 		lives = "/root"

@@ -22,16 +22,14 @@ func packageTwins() []scenario {
 		},
 		{
 			name: "pip builds a package in /tmp", technique: "T1195.001", twin: true, cores: 1,
-			paths: []string{home + "/pip"}, programs: []string{"python3", "pip3"}, claims: []string{"python3"},
+			paths: []string{home + "/pip"}, programs: []string{"python3", "pip3", "tar"}, claims: []string{"python3"},
 			play: func(s *stage) {
 				directory := home + "/pip"
 				s.write(directory+"/package/setup.py", "import time\nend = time.time() + 200\nwhile time.time() < end:\n    pass\n", 0o644)
-				s.launch(order{
-					argv: []string{
-						"pip3", "install", "--no-index", "--no-build-isolation", "--break-system-packages",
-						"--disable-pip-version-check", "--target=" + directory + "/target", directory + "/package",
-					},
-				})
+				// What comes as an archive is unpacked and built in /tmp.
+				s.launch(order{directory: directory, argv: []string{"sh", "-c", "tar -czf package.tar.gz package && " +
+					"exec pip3 install --no-index --no-build-isolation --no-cache-dir --break-system-packages " +
+					"--disable-pip-version-check --target=" + directory + "/target ./package.tar.gz"}})
 				s.wait(2 * seen)
 			},
 		},
