@@ -41,7 +41,7 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 	}
 	if on("process") || on("respawn") || on("findings") {
 		sensor, err := proctable.New(proctable.Options{
-			Proc: o.procfs, Root: o.rootfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
+			Proc: o.procfs, Root: o.rootfs, Bare: bare(o.procfs, logger), Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
 			UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
 		})
 		if err != nil {
@@ -81,6 +81,19 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		return nil, errors.New("every collector is switched off: there is nothing to look at")
 	}
 	return watch.New(settings), nil
+}
+
+// bare opens a procfs in which nothing can be hidden by mounts, if the one that is
+// looked at is this pid namespace's own.
+func bare(procfs string, logger log.Logger) string {
+	if procfs != "/proc" {
+		return ""
+	}
+	path, err := proctable.OpenBare()
+	if err != nil {
+		level.Debug(logger).Log("msg", "of a process that a mount hides from the start only its CPU time is known", "err", err)
+	}
+	return path
 }
 
 // attach subscribes to the kernel's sources. Without one the process table is

@@ -113,6 +113,7 @@ func (p *pass) hidden(pid int) *entry {
 	if err == nil {
 		e.used = max(e.used, account.CPU().Seconds())
 	}
+	p.uncover(e)
 	e.delta, e.childrenBefore, e.childrenDelta = 0, 0, 0
 	e.seen, e.missing, e.hidden = s.samples, false, true
 	e.process.CPUSeconds = e.used

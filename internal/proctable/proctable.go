@@ -44,6 +44,7 @@ const (
 type Options struct {
 	Proc          string        // --path.procfs
 	Root          string        // --path.rootfs; "" is "/"
+	Bare          string        // the same procfs where nothing can be mounted over it, see OpenBare; "" if there is none
 	Interval      time.Duration // the shortest; see Budget
 	Budget        float64       // of one core, in (0, 1]: the interval grows up to 30 s to keep it
 	RespawnWindow time.Duration

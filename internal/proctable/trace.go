@@ -188,7 +188,7 @@ func (f *follower) exec(e procevents.Event) {
 	if t == nil || !t.forked {
 		return // it is older than the traces: the next sample sees what it runs
 	}
-	found := f.look(e.TGID)
+	found := f.reader.image(e.TGID)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.execs++
@@ -198,13 +198,13 @@ func (f *follower) exec(e procevents.Event) {
 	}
 }
 
-// look reads which program a process runs, or returns nil.
-func (f *follower) look(pid int) *image {
-	target, err := f.reader.link(pid, "")
+// image reads which program a process runs, or returns nil.
+func (r *reader) image(pid int) *image {
+	target, err := r.link(pid, "")
 	if err != nil {
 		return nil
 	}
-	exe, err := f.reader.inspect(pid, target)
+	exe, err := r.inspect(pid, target)
 	if err != nil {
 		exe = executable{path: strings.TrimSuffix(target, deletedSuffix), deleted: strings.HasSuffix(target, deletedSuffix)}
 	}
