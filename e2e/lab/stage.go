@@ -123,6 +123,10 @@ func (s *stage) write(path, content string, mode os.FileMode) {
 		s.fail(fmt.Errorf("%s is not among the paths of the scenario", path))
 		return
 	}
+	// A program that another scenario starts meanwhile would inherit the open
+	// file for a moment, and what is open for writing cannot be run (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		s.fail(err)
