@@ -50,3 +50,24 @@ func TestCloserLook(t *testing.T) {
 		t.Errorf("in temp: %+v", x.Look)
 	}
 }
+
+// TestMountNamespace tells whose mounts are not the host's, by those of pid 1 or,
+// where they cannot be read, by the exporter's own.
+func TestMountNamespace(t *testing.T) {
+	t.Parallel()
+	f := newFakeProc(t)
+	for _, of := range []struct{ process, namespace string }{{"self", "mnt:[1]"}, {"10", "mnt:[2]"}, {"11", "mnt:[1]"}} {
+		if err := os.MkdirAll(filepath.Join(f.root, of.process, "ns"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(of.namespace, filepath.Join(f.root, of.process, "ns/mnt")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.put(fakeProcess{pid: 10, start: 1, comm: "inside", exe: "/usr/bin/inside"})
+	f.put(fakeProcess{pid: 11, start: 1, comm: "outside", exe: "/usr/bin/outside"})
+	snapshot := sampleAt(t, f.sensor(), 100)
+	if inside, outside := processOf(t, snapshot, 10), processOf(t, snapshot, 11); inside.MountNS != "mnt:[2]" || outside.MountNS != "" {
+		t.Errorf("%q and %q", inside.MountNS, outside.MountNS)
+	}
+}

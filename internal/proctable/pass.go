@@ -28,6 +28,9 @@ type pass struct {
 
 func newPass(s *Sensor, now time.Time) *pass {
 	mount, err := os.Readlink(filepath.Join(s.options.Proc, "1/ns/mnt"))
+	if err != nil { // pid 1 may hold more capabilities than the exporter
+		mount, err = os.Readlink(filepath.Join(s.options.Proc, "self/ns/mnt"))
+	}
 	if err != nil {
 		mount = "" // then a sandbox cannot be told from a container, and counts as the host
 	}
