@@ -45,8 +45,11 @@ func (c *persistence) Update(ch chan<- prometheus.Metric) error {
 	sent := 0
 	for i := range s.Entries {
 		entry := &s.Entries[i]
+		if entry.Reason == "" || sent >= detailLimit {
+			break // the suspicious ones come first
+		}
 		path := c.labels.label(entry.Path)
-		if entry.Reason == "" || sent >= detailLimit || !send.unique(string(entry.Kind)+" "+path+" "+string(entry.Reason)) {
+		if !send.unique(string(entry.Kind) + " " + path + " " + string(entry.Reason)) {
 			continue
 		}
 		sent++
@@ -58,10 +61,8 @@ func (c *persistence) Update(ch chan<- prometheus.Metric) error {
 // suspicious counts the entries that have a series, at most detailLimit.
 func suspicious(s *host.PersistenceSnapshot) int {
 	count := 0
-	for i := range s.Entries {
-		if s.Entries[i].Reason != "" {
-			count++
-		}
+	for count < min(len(s.Entries), detailLimit) && s.Entries[count].Reason != "" {
+		count++
 	}
-	return min(count, detailLimit)
+	return count
 }

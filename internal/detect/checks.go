@@ -24,16 +24,20 @@ type evaluation struct {
 }
 
 func newEvaluation(s *host.Snapshot, policy Policy) *evaluation {
-	e := &evaluation{
-		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: map[host.Identity][]host.Connection{},
-		lineage: newLineage(s, policy),
+	return &evaluation{
+		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy),
 	}
-	if s.Sockets != nil {
-		for _, connection := range s.Sockets.Connections {
-			e.connections[connection.Owner] = append(e.connections[connection.Owner], connection)
+}
+
+// connectionsOf gathers the connections of each process.
+func connectionsOf(s *host.SocketSnapshot) map[host.Identity][]host.Connection {
+	connections := map[host.Identity][]host.Connection{}
+	if s != nil {
+		for _, connection := range s.Connections {
+			connections[connection.Owner] = append(connections[connection.Owner], connection)
 		}
 	}
-	return e
+	return connections
 }
 
 func (e *evaluation) of(p *host.Process) *view { return &view{evaluation: e, process: p} }

@@ -117,7 +117,8 @@ func Pools(s *host.Snapshot, policy Policy) map[host.PoolMatch]int {
 	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 {
 		return counts
 	}
-	e := newEvaluation(s, policy)
+	// To find a pool takes no names and no lineage, which cost on a large host.
+	e := &evaluation{snapshot: s, policy: policy, now: s.Time, connections: connectionsOf(s.Sockets)}
 	for i := range s.Processes.Processes {
 		p := &s.Processes.Processes[i]
 		if len(e.connections[p.Identity]) == 0 || p.PID == policy.OwnPID {

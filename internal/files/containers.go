@@ -12,6 +12,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
 )
 
 const (
@@ -131,7 +132,7 @@ func checkAnswers(fd int) error {
 	if err := unix.Fstatfs(fd, &system); err != nil {
 		return fmt.Errorf("statfs: %w", err)
 	}
-	if isRemote(uint32(system.Type)) {
+	if remote.Is(uint32(system.Type)) {
 		return errRemote
 	}
 	return nil

@@ -77,11 +77,11 @@ func (s *Sensor) Sample(now time.Time) error {
 		}
 	}
 	watched = append(watched, s.openContainers(snapshot.Directories, roots)...)
-	inContainers := time.Now().Add(s.options.Limits.Time) // for all of them; set again when the first is reached
-	for i, directory := range watched {
+	var inContainers time.Time // when the time for all of them is over
+	for _, directory := range watched {
 		w := newWalk(s, directory, roots)
 		if directory.container != "" {
-			if watched[i-1].container == "" {
+			if inContainers.IsZero() {
 				inContainers = time.Now().Add(s.options.Limits.Time)
 			}
 			w.entries, w.deadline = min(w.entries, containerEntries), inContainers

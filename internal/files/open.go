@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
 )
 
 // errRemote is why a watched directory is not looked at.
@@ -155,21 +156,10 @@ func checkLocal(rootFD, fd int) error {
 	if err := unix.Fstatfs(fd, &system); err != nil {
 		return fmt.Errorf("statfs: %w", err)
 	}
-	if isRemote(uint32(system.Type)) {
+	if remote.Is(uint32(system.Type)) {
 		return errRemote
 	}
 	return nil
-}
-
-// isRemote knows file systems by their number (statfs(2), linux/magic.h).
-func isRemote(magic uint32) bool {
-	switch magic {
-	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
-		unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC,
-		unix.AUTOFS_SUPER_MAGIC, 0x0bd00bd0: // Lustre
-		return true
-	}
-	return false
 }
 
 // identify notes which directory it is and where the exporter reaches it.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
 )
 
 // TestNoWayOutOfTheRoot: with the host's root mounted somewhere, an absolute
@@ -88,7 +89,7 @@ func TestIsRemote(t *testing.T) {
 		unix.FUSE_SUPER_MAGIC: true, unix.NFS_SUPER_MAGIC: true, 0xff534d42: true, 0xfe534d42: true, unix.V9FS_MAGIC: true,
 		unix.TMPFS_MAGIC: false, unix.EXT4_SUPER_MAGIC: false, 0x58465342: false, 0x9123683e: false, unix.OVERLAYFS_SUPER_MAGIC: false,
 	} {
-		if isRemote(magic) != want {
+		if remote.Is(magic) != want {
 			t.Errorf("%#x", magic)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
 )
 
 func TestNoRoot(t *testing.T) {
@@ -151,7 +152,7 @@ func TestManyHomes(t *testing.T) {
 // TestRemoteFileSystems knows what may hang.
 func TestRemoteFileSystems(t *testing.T) {
 	t.Parallel()
-	if !isRemote(unix.NFS_SUPER_MAGIC) || !isRemote(unix.FUSE_SUPER_MAGIC) || isRemote(unix.TMPFS_MAGIC) {
+	if !remote.Is(unix.NFS_SUPER_MAGIC) || !remote.Is(unix.FUSE_SUPER_MAGIC) || remote.Is(unix.TMPFS_MAGIC) {
 		t.Error("file systems are mistaken")
 	}
 }

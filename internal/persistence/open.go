@@ -13,6 +13,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
 )
 
 var (
@@ -129,7 +130,7 @@ func (r *reader) checkLocal(file *os.File, device uint64) error {
 	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
 		return fmt.Errorf("statfs: %w", err)
 	}
-	if isRemote(uint32(system.Type)) {
+	if remote.Is(uint32(system.Type)) {
 		return errRemote
 	}
 	return nil
@@ -244,17 +245,6 @@ func (r *reader) read(seen sighting, most int64) ([]byte, error) {
 		filled += n
 	}
 	return text[:filled], nil
-}
-
-// isRemote knows file systems by their number (statfs(2), linux/magic.h).
-func isRemote(magic uint32) bool {
-	switch magic {
-	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
-		unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC,
-		unix.AUTOFS_SUPER_MAGIC, 0x0bd00bd0: // Lustre
-		return true
-	}
-	return false
 }
 
 // closeFD closes what was only read: nothing can be lost by it.

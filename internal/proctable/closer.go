@@ -74,7 +74,7 @@ func (p *pass) lookCloser() {
 	}
 }
 
-// seen is what one look reads.
+// closerFacts is what one look reads.
 type closerFacts struct {
 	argv    []string
 	erased  bool

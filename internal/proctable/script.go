@@ -2,6 +2,7 @@ package proctable
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -32,9 +33,9 @@ func scriptOf(exe string, argv []string, directory func() string) string {
 			return ""
 		case strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "--") && strings.ContainsAny(argument[1:], flags.code):
 			return ""
-		case contains(flags.code2, argument):
+		case slices.Contains(flags.code2, argument):
 			return ""
-		case contains(flags.valued, argument):
+		case slices.Contains(flags.valued, argument):
 			i++
 		case strings.HasPrefix(argument, "-"):
 		default:
@@ -90,13 +91,4 @@ func absolute(name string, directory func() string) string {
 		name = at + "/" + name
 	}
 	return path.Clean(name)
-}
-
-func contains(list []string, value string) bool {
-	for _, element := range list {
-		if element == value {
-			return true
-		}
-	}
-	return false
 }
