@@ -102,6 +102,7 @@ type Process struct {
 	Script      string        // absolute path of the file that an interpreter runs; "" for all else
 	ArgvErased  bool          // the memory of its arguments holds nothing but NUL bytes
 	MountNS     string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
+	NetNS       string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
 	SteadyCores float64       // mean use over SteadySpan
 	SteadySpan  time.Duration // how long each minute's use has been within a third of SteadyCores; 0 below 0.15 core
 	Look        *Look         // what a closer look showed; nil for what gave no cause for one

@@ -140,6 +140,7 @@ type Confidence string
 // The confidences.
 const (
 	ConfidenceEvidence Confidence = "evidence" // the owner's executable or command line says so
+	ConfidenceAnswer   Confidence = "answer"   // it answered as that app does
 	ConfidencePort     Confidence = "port"     // only the port number says so
 )
 
@@ -156,7 +157,8 @@ const (
 // Socket is a listening TCP or bound UDP socket.
 type Socket struct {
 	Protocol   Protocol
-	Address    string // textual, without zone: "0.0.0.0", "::", "127.0.0.1"
+	NetNS      string // NetNamespace.ID
+	Address    string // textual, without zone, an IPv4 address as such: "0.0.0.0", "::", "127.0.0.1"
 	Port       uint16
 	Scope      Scope
 	Inode      uint64
@@ -165,6 +167,7 @@ type Socket struct {
 	OwnerExe   string     // raw bytes
 	App        string     // of the catalogue, or ""
 	Confidence Confidence // "" without App
+	DualStack  bool       // of IPv6, and takes IPv4 too; false if that is not known
 	Own        bool       // the exporter's own
 }
 
@@ -183,10 +186,24 @@ type ExposedKey struct {
 type SocketSnapshot struct {
 	Meta
 	Apps    []string // every app of the catalogue, so that metrics can exist at 0
-	Sockets []Socket // sorted by protocol, port, address
+	Sockets []Socket // the host's namespace first, then sorted by protocol, port, address
 	Past    []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
 
 	Connections []Connection // of the processes that were asked about, sorted by owner and remote
+
+	Namespaces   []NetNamespace // the host's first
+	Publications []Publication
+	// Unpublished says why publications may be missing; "" if all can be seen.
+	Unpublished string
+	// Peers are the remote ends of connections to ports that were asked for.
+	Peers []Peer
+}
+
+// Peer is a remote end of a connection to a listening port, as seen in one sample.
+type Peer struct {
+	NetNS  string
+	Port   uint16
+	Remote netip.Addr
 }
 
 // Connection is an established TCP connection of a process that is looked at
@@ -219,6 +236,7 @@ type Snapshot struct {
 	Processes *ProcessSnapshot
 	Files     *FileSnapshot
 	Sockets   *SocketSnapshot
+	Services  *ServiceSnapshot
 
 	Persistence *PersistenceSnapshot
 }
