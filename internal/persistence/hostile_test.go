@@ -165,8 +165,8 @@ func TestWithoutOpenat2(t *testing.T) {
 	f.must(os.Symlink("/etc/crontab", f.path("/etc/anacrontab")))
 	r, err := newReader(f.root)
 	f.must(err)
-	defer r.root.Close()
-	r.plain = true
+	defer r.Close()
+	r.Plain()
 	if seen := r.look("/etc/crontab"); seen.err != nil {
 		t.Error(seen.err)
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,79 +11,24 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rooted"
 )
 
 var (
-	errRemote  = errors.New("a network or FUSE file system may hang and is not searched")
 	errPartial = fmt.Errorf("only the first %d bytes of a file are read", maxFileBytes)
 	errMany    = errors.New("more files than are looked at")
 )
 
-// reader opens files of the host without being led out of its root, without
-// waiting for a FIFO and without touching a device. Every method may be left
-// behind by a guard, so none changes anything that others see.
-type reader struct {
-	root   *os.File
-	device uint64 // of the root: a file system that is taken whatever it is
-	plain  bool   // openat2(2) is missing (before Linux 5.6) or forbidden
-	host   bool   // the root is /
-}
+// reader looks at files of the host. Every method may be left behind by a guard, so
+// none changes anything that others see.
+type reader struct{ *rooted.Root }
 
 func newReader(root string) (*reader, error) {
-	file, err := os.OpenFile(root, unix.O_PATH|unix.O_DIRECTORY, 0)
+	opened, err := rooted.Open(root)
 	if err != nil {
-		return nil, fmt.Errorf("open the root directory (is --path.rootfs right?): %w", err)
+		return nil, fmt.Errorf("is --path.rootfs right?: %w", err)
 	}
-	r := &reader{root: file, host: filepath.Clean(root) == "/"}
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("stat the root directory %q: %w", root, err)
-	}
-	r.device = stat.Dev
-	fd, err := unix.Openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
-	r.plain = err != nil
-	if err == nil {
-		closeFD(fd)
-	}
-	return r, nil
-}
-
-// open follows links as the host would, never out of the root.
-func (r *reader) open(name string, flags int) (*os.File, error) {
-	flags |= unix.O_CLOEXEC
-	fd, err := r.openFD(name, flags)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
-}
-
-func (r *reader) openFD(name string, flags int) (int, error) {
-	root := int(r.root.Fd())
-	if !r.plain {
-		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-		return retry(func() (int, error) { return unix.Openat2(root, name, &how) })
-	}
-	if r.host {
-		return retry(func() (int, error) { return unix.Open(name, flags, 0) })
-	}
-	// Without openat2 a link could lead out of the root: it is an error here.
-	at, err := retry(func() (int, error) { return unix.Openat(root, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
-	elements := strings.FieldsFunc(path.Clean("/"+name), func(c rune) bool { return c == '/' })
-	for i, element := range elements {
-		if err != nil {
-			return -1, err
-		}
-		above, next := at, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC
-		if i == len(elements)-1 {
-			next = flags
-		}
-		at, err = retry(func() (int, error) { return unix.Openat(above, element, next|unix.O_NOFOLLOW, 0) })
-		closeFD(above)
-	}
-	return at, err
+	return &reader{opened}, nil
 }
 
 // sighting is one file as a directory shows it.
@@ -101,7 +44,7 @@ type sighting struct {
 // that starts a program; for another it returns ErrNotExist.
 func (r *reader) look(name string) sighting {
 	seen := sighting{path: name}
-	file, err := r.open(name, unix.O_PATH)
+	file, err := r.File(name, unix.O_PATH)
 	if err != nil {
 		seen.err = err
 		return seen
@@ -115,30 +58,14 @@ func (r *reader) look(name string) sighting {
 		seen.err = unix.ENOENT
 		return seen
 	}
-	seen.err = r.checkLocal(file, stat.Dev)
+	seen.err = r.CheckLocal(file, stat.Dev)
 	seen.key, seen.mode = content.KeyOf(&stat), stat.Mode
 	return seen
 }
 
-// checkLocal refuses file systems on which a system call may block for as long
-// as another machine or another user's program likes.
-func (r *reader) checkLocal(file *os.File, device uint64) error {
-	if device == r.device {
-		return nil
-	}
-	var system unix.Statfs_t
-	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
-		return fmt.Errorf("statfs: %w", err)
-	}
-	if remote.Is(uint32(system.Type)) {
-		return errRemote
-	}
-	return nil
-}
-
 // isLocalDirectory fails for what is no directory, or one of a network.
 func (r *reader) isLocalDirectory(name string) error {
-	file, err := r.open(name, unix.O_PATH) // O_DIRECTORY would mount it
+	file, err := r.File(name, unix.O_PATH) // O_DIRECTORY would mount it
 	if err != nil {
 		return err
 	}
@@ -150,7 +77,7 @@ func (r *reader) isLocalDirectory(name string) error {
 	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
 		return unix.ENOTDIR
 	}
-	return r.checkLocal(file, stat.Dev)
+	return r.CheckLocal(file, stat.Dev)
 }
 
 // listing is what lies in a directory.
@@ -164,14 +91,14 @@ type listing struct {
 
 // list looks at every file of a directory.
 func (r *reader) list(name string) listing {
-	file, err := r.open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
+	file, err := r.File(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
 	if err != nil {
 		return listing{err: err}
 	}
 	defer file.Close()
 	var at unix.Stat_t
 	if err = unix.Fstat(int(file.Fd()), &at); err == nil {
-		err = r.checkLocal(file, at.Dev)
+		err = r.CheckLocal(file, at.Dev)
 	}
 	if err != nil {
 		return listing{err: err}
@@ -220,7 +147,7 @@ func (r *reader) see(directory *os.File, above, base string, device uint64, l *l
 // was looked at. O_NONBLOCK keeps a FIFO in its place, or a lease of its owner
 // (fcntl(2)), from holding the open up.
 func (r *reader) read(seen sighting, most int64) ([]byte, error) {
-	file, err := r.open(seen.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
+	file, err := r.File(seen.path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +162,7 @@ func (r *reader) read(seen sighting, most int64) ([]byte, error) {
 	text := make([]byte, min(stat.Size, most))
 	filled := 0
 	for filled < len(text) {
-		n, err := retry(func() (int, error) { return unix.Pread(int(file.Fd()), text[filled:], int64(filled)) })
+		n, err := rooted.Retry(func() (int, error) { return unix.Pread(int(file.Fd()), text[filled:], int64(filled)) })
 		if err != nil {
 			return nil, fmt.Errorf("read: %w", err)
 		}
@@ -245,17 +172,4 @@ func (r *reader) read(seen sighting, most int64) ([]byte, error) {
 		filled += n
 	}
 	return text[:filled], nil
-}
-
-// closeFD closes what was only read: nothing can be lost by it.
-func closeFD(fd int) { _ = unix.Close(fd) }
-
-// retry repeats a system call that a signal has interrupted (EINTR).
-func retry(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if !errors.Is(err, unix.EINTR) {
-			return n, err
-		}
-	}
 }

@@ -80,7 +80,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	// has come back, with the last reference to it.
 	defer func() {
 		if s.guard.Stuck() == 0 {
-			r.root.Close()
+			r.Close()
 		}
 	}()
 	s.samples++
