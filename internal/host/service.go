@@ -98,6 +98,7 @@ type ServiceSnapshot struct {
 	Meta
 	Probing     bool // services are asked
 	Answers     map[SocketKey]Answer
-	FlinkEvents map[FlinkEvent]uint64 // since the exporter started
-	FlinkLogs   []FlinkLog            // sorted by pid
+	Waiting     map[SocketKey]time.Time // since when a socket waits to be asked for the first time
+	FlinkEvents map[FlinkEvent]uint64   // since the exporter started
+	FlinkLogs   []FlinkLog              // sorted by pid
 }

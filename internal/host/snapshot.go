@@ -23,6 +23,7 @@ const (
 	AspectNetns  Aspect = "netns"
 
 	AspectPersistence Aspect = "persistence" // files that start programs
+	AspectFlinkLog    Aspect = "flink_log"   // logs of Flink's processes
 )
 
 // Reason is why a read failed. The set is closed.
@@ -167,6 +168,7 @@ type Socket struct {
 	OwnerExe   string     // raw bytes
 	App        string     // of the catalogue, or ""
 	Confidence Confidence // "" without App
+	LogFile    string     // of a JVM that runs Flink: raw, absolute; ""
 	DualStack  bool       // of IPv6, and takes IPv4 too; false if that is not known
 	Own        bool       // the exporter's own
 }

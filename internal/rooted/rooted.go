@@ -20,8 +20,8 @@ import (
 var (
 	// ErrRemote is the answer for what lies on a file system that may hang.
 	ErrRemote = errors.New("a network or FUSE file system may hang and is not read")
-	// ErrIrregular is the answer for what is no regular file.
-	ErrIrregular = errors.New("it is no regular file")
+	// ErrKind is the answer for what is no regular file, or no directory.
+	ErrKind = errors.New("it is neither the file nor the directory that it should be")
 )
 
 // Root is a directory that names are looked up in. Its methods change nothing, so
@@ -72,6 +72,16 @@ func (r *Root) File(name string, flags int) (*os.File, error) {
 // Regular opens a regular file on a local file system for reading. It looks
 // before it opens, for to open a device may do something.
 func (r *Root) Regular(name string) (*os.File, error) {
+	// O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
+	return r.reopen(name, unix.S_IFREG, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+// Directory opens a directory on a local file system for reading.
+func (r *Root) Directory(name string) (*os.File, error) {
+	return r.reopen(name, unix.S_IFDIR, unix.O_RDONLY|unix.O_DIRECTORY)
+}
+
+func (r *Root) reopen(name string, kind uint32, flags int) (*os.File, error) {
 	seen, err := r.File(name, unix.O_PATH)
 	if err != nil {
 		return nil, err
@@ -81,15 +91,14 @@ func (r *Root) Regular(name string) (*os.File, error) {
 	if err := unix.Fstat(int(seen.Fd()), &stat); err != nil {
 		return nil, fmt.Errorf("stat: %w", err)
 	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, ErrIrregular
+	if stat.Mode&unix.S_IFMT != kind {
+		return nil, ErrKind
 	}
 	if err := r.CheckLocal(seen, stat.Dev); err != nil {
 		return nil, err
 	}
-	// O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
 	fd, err := Retry(func() (int, error) {
-		return unix.Open("/proc/self/fd/"+strconv.Itoa(int(seen.Fd())), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		return unix.Open("/proc/self/fd/"+strconv.Itoa(int(seen.Fd())), flags|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
 		return nil, err

@@ -43,10 +43,10 @@ func TestRegular(t *testing.T) {
 			r.Plain()
 		}
 		for name, want := range map[string]error{
-			"/opt/log/a": nil, "opt/log/../log/a": nil, "/fifo": ErrIrregular, "/opt": ErrIrregular, "/none": os.ErrNotExist, "/opt/log/out": os.ErrNotExist,
+			"/opt/log/a": nil, "opt/log/../log/a": nil, "/fifo": ErrKind, "/opt": ErrKind, "/none": os.ErrNotExist, "/opt/log/out": os.ErrNotExist,
 		} {
 			if plain && name == "/opt/log/out" {
-				want = ErrIrregular // a link is not followed there
+				want = ErrKind // a link is not followed there
 			}
 			file, err := r.Regular(name)
 			if !errors.Is(err, want) {
