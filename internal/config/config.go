@@ -33,15 +33,17 @@ type Config struct {
 	Directories []string
 	Policy      detect.Policy
 	Catalogue   *services.Catalogue
+	Probe       bool // services are asked whether they let anybody in
 }
 
 // document is the file as it is written.
 type document struct {
-	Directories []string  `yaml:"directories"`
-	Hashes      []string  `yaml:"known_miner_sha256"`
-	Pools       []string  `yaml:"pool_addresses"`
-	Allow       []allow   `yaml:"allow"`
-	Services    []service `yaml:"services"`
+	Directories []string           `yaml:"directories"`
+	Hashes      []string           `yaml:"known_miner_sha256"`
+	Pools       []string           `yaml:"pool_addresses"`
+	Allow       []allow            `yaml:"allow"`
+	Services    []services.Service `yaml:"services"`
+	Probe       *bool              `yaml:"probe"` // on unless it says false
 }
 
 type allow struct {
@@ -49,15 +51,6 @@ type allow struct {
 	SHA256 string `yaml:"sha256"`
 	User   string `yaml:"user"`
 	Unit   string `yaml:"unit"`
-}
-
-type service struct {
-	App         string   `yaml:"app"`
-	Ports       []uint16 `yaml:"ports"`
-	Executables []string `yaml:"executables"`
-	CommandLine []string `yaml:"command_line"`
-	Harm        string   `yaml:"harm"`
-	Remedy      string   `yaml:"remedy"`
 }
 
 // Load reads a file. An empty name gives the defaults.
@@ -102,17 +95,11 @@ func parse(content []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra := make([]services.Service, 0, len(d.Services))
-	for _, s := range d.Services {
-		extra = append(extra, services.Service{
-			App: s.App, Ports: s.Ports, Executables: s.Executables, CommandLine: s.CommandLine, Harm: s.Harm, Remedy: s.Remedy,
-		})
-	}
-	catalogue, err := services.New(extra...)
+	catalogue, err := services.New(d.Services...)
 	if err != nil {
 		return nil, fmt.Errorf("services: %w", err)
 	}
-	return &Config{Directories: directories, Policy: policy, Catalogue: catalogue}, nil
+	return &Config{Directories: directories, Policy: policy, Catalogue: catalogue, Probe: d.Probe == nil || *d.Probe}, nil
 }
 
 func (d *document) directories() ([]string, error) {

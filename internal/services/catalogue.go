@@ -5,9 +5,7 @@ package services
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
@@ -15,33 +13,26 @@ import (
 // maxApps bounds the label `app`.
 const maxApps = 64
 
-var appPattern = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
-
-// Service is one entry of the catalogue.
-type Service struct {
-	App         string   // label value, 1 to 32 of a-z, 0-9, _ and -
-	Ports       []uint16 // TCP; empty where the usual port says too little
-	Executables []string // base names of the owner's executable: evidence
-	CommandLine []string // beginnings of the owner's arguments: evidence; see evidence.go
-	Harm        string   // what somebody gets who reaches it, one sentence
-	Remedy      string   // how to close it, one sentence
-}
-
 // Catalogue recognises services. It does not change.
 type Catalogue struct {
 	services    []Service
 	apps        []string
 	ports       map[uint16]string
+	asked       map[uint16][]string
 	executables map[string]string
 	others      map[string]bool
 }
 
 // New returns the built-in catalogue with more entries. An entry for an app
 // that is there already adds to it; any other goes before the built-in ones, so
-// that it wins a port or an evidence that two claim. It fails on an entry that
-// could never match, that would match everything, or that is one app too many.
+// that it wins a port or an evidence that two claim; its checks replace built-in
+// ones. It fails on an entry that could never match, that would match
+// everything, or that is one app too many.
 func New(extra ...Service) (*Catalogue, error) {
-	list := Default()
+	list, err := Default()
+	if err != nil {
+		return nil, err
+	}
 	for _, service := range extra {
 		if err := service.check(); err != nil {
 			return nil, err
@@ -54,54 +45,19 @@ func New(extra ...Service) (*Catalogue, error) {
 	return index(list), nil
 }
 
-// check finds what makes an entry useless or dangerous.
-func (s *Service) check() error {
-	blank := func(text string) bool { return strings.TrimSpace(text) == "" }
-	hasSlash := func(text string) bool { return strings.Contains(text, "/") }
-	switch {
-	case !appPattern.MatchString(s.App):
-		return fmt.Errorf("app %q: 1 to 32 of a-z, 0-9, _ and - are allowed", s.App)
-	case len(s.Ports)+len(s.Executables)+len(s.CommandLine) == 0:
-		return fmt.Errorf("app %q: set ports, executables or command_line", s.App)
-	case slices.Contains(s.Ports, 0):
-		return fmt.Errorf("app %q: 0 is no port", s.App)
-	case slices.ContainsFunc(s.Executables, blank), slices.ContainsFunc(s.CommandLine, blank):
-		return fmt.Errorf("app %q: an empty text would match everything", s.App)
-	case slices.ContainsFunc(s.Executables, hasSlash):
-		return fmt.Errorf("app %q: executables are base names, without /", s.App)
-	}
-	return nil
-}
-
-// merge returns the list with an entry that shares no memory with the caller's.
-func merge(list []Service, service Service) []Service {
-	i := slices.IndexFunc(list, func(s Service) bool { return s.App == service.App })
-	if i < 0 {
-		service.Ports = slices.Clone(service.Ports)
-		service.Executables = slices.Clone(service.Executables)
-		service.CommandLine = slices.Clone(service.CommandLine)
-		return slices.Insert(list, 0, service)
-	}
-	list[i].Ports = append(list[i].Ports, service.Ports...)
-	list[i].Executables = append(list[i].Executables, service.Executables...)
-	list[i].CommandLine = append(list[i].CommandLine, service.CommandLine...)
-	if service.Harm != "" {
-		list[i].Harm = service.Harm
-	}
-	if service.Remedy != "" {
-		list[i].Remedy = service.Remedy
-	}
-	return list
-}
-
 // index makes the look-ups quick. The first of two claims wins.
 func index(list []Service) *Catalogue {
-	c := &Catalogue{services: list, ports: map[uint16]string{}, executables: map[string]string{}, others: map[string]bool{}}
+	c := &Catalogue{services: list, ports: map[uint16]string{}, asked: map[uint16][]string{}, executables: map[string]string{}, others: map[string]bool{}}
 	for _, service := range list {
 		c.apps = append(c.apps, service.App)
 		for _, port := range service.Ports {
 			if c.ports[port] == "" {
 				c.ports[port] = service.App
+			}
+		}
+		for _, port := range service.askedPorts() {
+			if len(service.Checks) > 0 && !slices.Contains(c.asked[port], service.App) {
+				c.asked[port] = append(c.asked[port], service.App)
 			}
 		}
 		for _, name := range service.Executables {
@@ -119,6 +75,11 @@ func index(list []Service) *Catalogue {
 
 // Apps lists every app, sorted. The caller must not change it.
 func (c *Catalogue) Apps() []string { return c.apps }
+
+// Candidates lists the apps that are worth asking for at a port, those that
+// claim it and have checks, in the order of the catalogue. The caller must not
+// change it.
+func (c *Catalogue) Candidates(port uint16) []string { return c.asked[port] }
 
 // Service returns the entry of an app.
 func (c *Catalogue) Service(app string) (Service, bool) {

@@ -1,0 +1,266 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const (
+	maxVersion = 32   // bytes
+	maxLine    = 4096 // bytes of an answer that is one line
+)
+
+// reply is what one request brought.
+type reply struct {
+	app     bool // it answered as the app does
+	other   bool // it answered completely, or clearly, and otherwise
+	auth    host.Auth
+	version string
+	lowered string
+	failure string // a sentence, where neither app nor other nor auth is told
+	tls     bool   // it may want TLS
+	err     error  // that kept it from being read to its end
+}
+
+func failed(sentence string, err error) reply {
+	return reply{auth: host.AuthUnknown, failure: sentence, err: err}
+}
+
+func other() reply { return reply{auth: host.AuthUnknown, other: true} }
+
+// judge reads an answer and says what it tells. It reads no more than it needs.
+func judge(check *Check, stream io.Reader) reply {
+	source := &source{Reader: stream}
+	raw := bufio.NewReader(source)
+	first, err := raw.Peek(1)
+	switch {
+	case err != nil:
+		// Some servers hang up on whoever does not speak TLS.
+		r := failed(sentence(err, true), err)
+		r.tls = hungUp(err)
+		return r
+	case first[0] == 0x15: // the record of a TLS alert
+		r := other()
+		r.tls = true
+		return r
+	case check.Send != "":
+		return judgeLine(check, raw)
+	}
+	if start, _ := raw.Peek(5); !strings.HasPrefix("HTTP/", string(start)) {
+		return other()
+	}
+	response, err := readResponse(raw)
+	switch {
+	case hungUp(err):
+		return failed(sentence(err, false), err)
+	case err != nil && source.err != nil && !errors.Is(source.err, io.EOF):
+		return failed(sentence(source.err, false), source.err)
+	case err != nil:
+		return other()
+	}
+	defer response.Body.Close()
+	return judgeResponse(check, response)
+}
+
+// source remembers why reading ended.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// readResponse reads over what a server says before its answer (1xx).
+func readResponse(raw *bufio.Reader) (*http.Response, error) {
+	for {
+		response, err := http.ReadResponse(raw, &http.Request{Method: http.MethodGet})
+		if err != nil || response.StatusCode >= 200 || response.StatusCode == http.StatusSwitchingProtocols {
+			return response, err
+		}
+	}
+}
+
+func judgeResponse(check *Check, response *http.Response) reply {
+	status := response.StatusCode
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
+		return reply{auth: host.AuthRequired}
+	case status >= 300 && status < 400:
+		return judgeRedirect(response.Header.Get("Location"))
+	case status == http.StatusBadRequest:
+		content, _ := io.ReadAll(response.Body)
+		r := other()
+		r.tls = saysHTTPS(content)
+		return r
+	case status >= 500:
+		return failed("It answered that it does not work now ("+response.Status[:3]+").", nil)
+	case status >= 200 && status < 300:
+		return judgeBody(check, response.Body)
+	default:
+		return other()
+	}
+}
+
+// saysHTTPS recognises how servers answer plain HTTP on a port for HTTPS.
+func saysHTTPS(content []byte) bool {
+	for _, text := range []string{"HTTPS", "requires TLS", "SSL-enabled"} {
+		if bytes.Contains(content, []byte(text)) {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeRedirect tells a way to a login from any other. It is not followed.
+func judgeRedirect(location string) reply {
+	target, err := url.Parse(location)
+	if err != nil {
+		return other()
+	}
+	words := strings.FieldsFunc(strings.ToLower(target.Host+target.Path), func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' && r != '_' })
+	if slices.ContainsFunc(words, isLogin) {
+		return reply{auth: host.AuthRequired}
+	}
+	r := other()
+	r.tls = target.Scheme == "https" && target.Port() != "" // of this port, perhaps
+	return r
+}
+
+func isLogin(word string) bool {
+	for _, text := range []string{"login", "logon", "signin", "sign-in", "sign_in", "oauth", "saml"} {
+		if strings.Contains(word, text) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"auth", "authorize", "authenticate", "authentication", "sso"}, word)
+}
+
+// judgeBody judges a successful answer. The beginning of an answer that was cut
+// off counts if it has all that is looked for.
+func judgeBody(check *Check, body io.Reader) reply {
+	buffered := bufio.NewReader(body)
+	if len(check.Shows) > 0 && beginsOtherwise(buffered) {
+		return other()
+	}
+	content, err := io.ReadAll(buffered)
+	if matches(content, check.Closed) {
+		return reply{auth: host.AuthRequired}
+	}
+	found, whole, cut := find(content, check.members())
+	isJSON := whole || cut && err != nil
+	shown := func(text string) bool { return holds(found, text) }
+	absent := func(text string) bool { return !bytes.Contains(content, []byte(text)) }
+	switch {
+	case len(check.Shows) > 0 && !isJSON:
+		return other()
+	case slices.ContainsFunc(check.Contains, absent), !all(check.Shows, shown):
+		if err != nil {
+			return failed(sentence(err, false), err)
+		}
+		return other()
+	}
+	r := reply{app: true, auth: host.AuthUnknown}
+	if check.Version != "" {
+		r.version = version(found[check.Version])
+		if !isJSON {
+			r.version = versionAfter(content, check.Version)
+		}
+	}
+	if check.Open {
+		r.auth = host.AuthNone
+		if check.Lowered != nil && (check.Lowered.When == "" || shown(check.Lowered.When)) {
+			r.lowered = check.Lowered.Because
+		}
+	}
+	return r
+}
+
+func all(texts []string, is func(string) bool) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !is(text) })
+}
+
+func matches(content []byte, texts []string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(content, []byte(text)) })
+}
+
+// beginsOtherwise tells whether the first byte that is no blank begins neither an
+// object nor a list. A page of HTML need not be read to its end.
+func beginsOtherwise(body *bufio.Reader) bool {
+	for {
+		next, err := body.ReadByte()
+		if err != nil {
+			return false
+		}
+		if !strings.ContainsRune(" \t\r\n", rune(next)) {
+			_ = body.UnreadByte()
+			return next != '{' && next != '['
+		}
+	}
+}
+
+// judgeLine judges the first line that comes, or what comes in its place.
+func judgeLine(check *Check, raw *bufio.Reader) reply {
+	var line []byte
+	var err error
+	for len(line) < maxLine && err == nil {
+		var next byte
+		if next, err = raw.ReadByte(); err == nil {
+			line = append(line, next)
+		}
+		if next == '\n' {
+			break
+		}
+	}
+	begins := func(text string) bool { return bytes.HasPrefix(line, []byte(text)) }
+	switch {
+	case slices.ContainsFunc(check.Closed, begins):
+		return reply{auth: host.AuthRequired, app: true}
+	case begins(check.Shows[0]):
+		r := reply{app: true, auth: host.AuthUnknown}
+		if check.Version != "" {
+			r.version = versionAfter(line, check.Version)
+		}
+		if check.Open {
+			r.auth = host.AuthNone
+			if check.Lowered != nil {
+				r.lowered = check.Lowered.Because
+			}
+		}
+		return r
+	case err != nil && !errors.Is(err, io.EOF):
+		return failed(sentence(err, false), err)
+	default:
+		return other()
+	}
+}
+
+func versionAfter(content []byte, before string) string {
+	_, after, ok := bytes.Cut(content, []byte(before))
+	if !ok {
+		return ""
+	}
+	return version(string(after[:min(len(after), 2*maxVersion)]))
+}
+
+// version cuts a version to what can be one: up to 32 printable bytes of ASCII.
+func version(text string) string {
+	end := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`<>,;"'`, r) })
+	if end >= 0 {
+		text = text[:end]
+	}
+	return text[:min(len(text), maxVersion)]
+}

@@ -1,0 +1,218 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const userAgent = "cryptojack_exporter (asks whether this service wants a password)"
+
+// Candidate is an app that a socket may belong to, and how to ask for it.
+type Candidate struct {
+	App    string
+	Checks []Check
+}
+
+// Prober asks services. It may be used by several goroutines at once.
+type Prober struct {
+	Now  func() time.Time
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: a net.Dialer
+}
+
+// Ask asks a socket whether it lets anybody in: for one candidate after the
+// other, until it answers as one does. All of it together takes at most 2 s,
+// 64 KiB and 6 connections.
+func (p *Prober) Ask(ctx context.Context, target netip.AddrPort, candidates []Candidate) host.Answer {
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	defer cancel()
+	answer := host.Answer{Time: p.Now(), Asked: target, Auth: host.AuthUnknown}
+	a := &asking{dial: p.Dial, target: target.String(), budget: budget{byteLimit}, connections: requestLimit}
+	if a.dial == nil {
+		a.dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	var told verdict
+	for _, candidate := range candidates {
+		one := a.candidate(ctx, candidate, len(candidates) > 1)
+		if one.app {
+			told, answer.App = one, candidate.App
+			break
+		}
+		told.add(&one.reply)
+	}
+	if told.auth != "" {
+		answer.Auth = told.auth
+	}
+	answer.Version, answer.Lowered = told.version, told.lowered
+	answer.Other = told.other && !told.app && told.auth != host.AuthRequired
+	if answer.Auth == host.AuthUnknown {
+		answer.Failure = told.why()
+	}
+	return answer
+}
+
+// verdict is what several replies tell together.
+type verdict struct{ reply }
+
+// add counts one more reply: who is let in once is let in.
+func (v *verdict) add(r *reply) {
+	switch {
+	case r.auth == host.AuthNone:
+		v.auth, v.lowered = r.auth, r.lowered
+	case v.auth != host.AuthNone && r.auth == host.AuthRequired, v.auth == "":
+		v.auth = r.auth
+	}
+	v.app = v.app || r.app
+	v.other = v.other || r.other
+	if v.version == "" {
+		v.version = r.version
+	}
+	if v.failure == "" {
+		v.failure = r.failure
+	}
+}
+
+// why says why it is not known whether anybody is let in.
+func (v *verdict) why() string {
+	switch {
+	case v.app:
+		return "What it answered does not tell whether it asks for a password."
+	case v.other:
+		return "It answered, but not as such a service does."
+	case v.failure != "":
+		return v.failure
+	default:
+		return "There is no harmless way to ask it."
+	}
+}
+
+// asking is one Ask under way.
+type asking struct {
+	dial        func(ctx context.Context, network, address string) (net.Conn, error)
+	target      string
+	budget      budget
+	connections int
+	secure      bool // it was seen to speak TLS
+}
+
+// candidate makes an app's checks. Where there are more candidates, one that does
+// not answer the first check its way is left for the next.
+func (a *asking) candidate(ctx context.Context, candidate Candidate, several bool) verdict {
+	var v verdict
+	for i := range candidate.Checks {
+		if a.connections == 0 || ctx.Err() != nil {
+			break
+		}
+		r := a.ask(ctx, &candidate.Checks[i])
+		v.add(&r)
+		if v.auth == host.AuthNone || several && !v.app {
+			break
+		}
+	}
+	return v
+}
+
+// ask makes one request, a second time over TLS if the first answer asks for it.
+func (a *asking) ask(ctx context.Context, check *Check) reply {
+	if a.secure || check.TLS {
+		return a.exchange(ctx, check, true)
+	}
+	plain := a.exchange(ctx, check, false)
+	if !plain.tls || a.connections == 0 || check.Send != "" && plain.err != nil {
+		return plain
+	}
+	secure := a.exchange(ctx, check, true)
+	if !a.secure {
+		return plain
+	}
+	return secure
+}
+
+// exchange opens a connection, sends the request and judges the answer.
+func (a *asking) exchange(ctx context.Context, check *Check, secure bool) reply {
+	a.connections--
+	conn, err := a.dial(ctx, "tcp", a.target)
+	if err != nil {
+		return failed(sentence(err, true), err)
+	}
+	defer conn.Close()
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	conn = &meteredConn{Conn: conn, budget: &a.budget}
+	if !secure {
+		_, _ = conn.Write(a.request(check)) // where it fails, reading does too
+		return judge(check, conn)
+	}
+
+	wanted := false // a certificate of the client
+	session := tls.Client(conn, &tls.Config{
+		// It is a socket of this very host, and nothing secret is sent.
+		InsecureSkipVerify: true,
+		MinVersion:         tls.VersionTLS10,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			wanted = true
+			return &tls.Certificate{}, nil
+		},
+	})
+	if err := session.HandshakeContext(ctx); err != nil {
+		return a.refused(err, wanted)
+	}
+	a.secure = true
+	_, _ = session.Write(a.request(check))
+	r := judge(check, session)
+	if r.err != nil && refusesStranger(r.err, wanted) {
+		return reply{auth: host.AuthRequired}
+	}
+	return r
+}
+
+func (a *asking) request(check *Check) []byte {
+	if check.Send != "" {
+		return []byte(check.Send)
+	}
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: application/json, text/html;q=0.9, */*;q=0.8\r\nConnection: close\r\n\r\n",
+		check.Get, a.target, userAgent)
+}
+
+// refused judges a handshake that failed.
+func (a *asking) refused(err error, wanted bool) reply {
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) {
+		return other() // it does not speak TLS
+	}
+	if refusesStranger(err, wanted) {
+		a.secure = true
+		return reply{auth: host.AuthRequired}
+	}
+	if alert(err) != "" {
+		a.secure = true
+		return failed("It speaks TLS in a way that this program does not.", err)
+	}
+	return failed(sentence(err, true), err)
+}
+
+// refusesStranger tells that a server wants a certificate: its alert says so, or
+// it asked for one and ended the connection when it got none. (The alert is lost
+// where the request crosses it.)
+func refusesStranger(err error, wanted bool) bool {
+	text := alert(err)
+	return strings.Contains(text, "certificate required") || strings.Contains(text, "bad certificate") || wanted && (text != "" || hungUp(err))
+}
+
+// alert is the text of a TLS alert from the other side, or "".
+func alert(err error) string {
+	var remote *net.OpError
+	if errors.As(err, &remote) && remote.Op == "remote error" {
+		return remote.Err.Error()
+	}
+	return ""
+}
