@@ -2,7 +2,6 @@ package proctable
 
 import (
 	"os"
-	"path/filepath"
 	"sort"
 	"time"
 
@@ -19,23 +18,18 @@ type pass struct {
 	order      []*entry // all that were seen, parents before children
 	groups     map[host.GroupKey]*groupSample
 	visibility map[host.Aspect]host.Share
-	hostMount  string
+	hosts      namespaces
 	hashBudget int64            // bytes that this sample may yet hash
 	replaced   map[int][]*entry // processes whose pid is another's now
 	claims     []claim
 	lossy      bool // events were lost since the last sample
+
+	networkTurns int // see refreshNetwork
 }
 
 func newPass(s *Sensor, now time.Time) *pass {
-	mount, err := os.Readlink(filepath.Join(s.options.Proc, "1/ns/mnt"))
-	if err != nil { // pid 1 may hold more capabilities than the exporter
-		mount, err = os.Readlink(filepath.Join(s.options.Proc, "self/ns/mnt"))
-	}
-	if err != nil {
-		mount = "" // then a sandbox cannot be told from a container, and counts as the host
-	}
 	return &pass{
-		sensor: s, now: now, hostMount: mount,
+		sensor: s, now: now, hosts: hostNamespaces(s.options.Proc), networkTurns: networkTurns(s.Snapshot()),
 		groups:     map[host.GroupKey]*groupSample{},
 		visibility: map[host.Aspect]host.Share{},
 		hashBudget: hashBudget,
@@ -203,6 +197,7 @@ func (p *pass) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew 
 		p.saw(host.AspectExe, true)
 	}
 	if !isNew && target == e.target && !renamed {
+		p.refreshNetwork(e, proc)
 		return
 	}
 	p.readProgram(e, proc, target, err == nil, isNew)
@@ -211,13 +206,13 @@ func (p *pass) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew 
 // readProgram reads all that changes with the program.
 func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, isNew bool) {
 	s, process := p.sensor, &e.process
-	found, err := s.reader.facts(proc, p.hostMount)
+	found, err := s.reader.facts(proc, p.hosts)
 	if err != nil && gone(err) && !isNew {
 		return
 	}
 	e.partial = err != nil && !gone(err)
 	process.Argv, process.UID, process.Cgroup, process.Namespace = found.argv, found.uid, found.cgroup, found.namespace
-	process.MountNS = found.mount
+	process.MountNS, process.NetNS = found.mount, found.network
 	process.User = s.options.UserName(found.uid)
 	process.Unit, process.Container = unitOf(found.cgroup), containerOf(found.cgroup)
 

@@ -32,6 +32,7 @@ type facts struct {
 	cgroup    string
 	namespace host.Namespace
 	mount     string // the mount namespace, if it is not the host's
+	network   string // the network namespace, if it is not the host's
 }
 
 // executable is what /proc/PID/exe tells.
@@ -126,9 +127,8 @@ func (r *reader) inspect(pid int, target string) (executable, error) {
 
 func fileID(stat *unix.Stat_t) host.FileID { return host.FileID{Dev: stat.Dev, Inode: stat.Ino} }
 
-// facts reads what a process was started with. hostMount is the mount
-// namespace of pid 1, or "".
-func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
+// facts reads what a process was started with.
+func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
 	var out facts
 	type answer struct {
 		argv []string
@@ -150,7 +150,9 @@ func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
 	if cgroupErr == nil {
 		out.cgroup = cgroupPath(groups)
 	}
-	out.namespace, out.mount = host.NamespaceHost, r.otherMount(proc.PID, hostMount)
+	out.namespace, out.mount = host.NamespaceHost, r.otherMount(proc.PID, hosts)
+	// A failure to read it is that of exe too, and counted there.
+	out.network, _ = r.otherNetwork(proc.PID, hosts)
 	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && out.mount != "" {
 		out.namespace = host.NamespaceContainer
 	}
@@ -158,17 +160,6 @@ func (r *reader) facts(proc procfs.Proc, hostMount string) (facts, error) {
 		r.failed(host.AspectCgroup, cgroupErr)
 	}
 	return out, errors.Join(statusErr, cgroupErr)
-}
-
-// otherMount returns the mount namespace of a process if it is not the host's. It
-// tells a container from a sandbox on the host: browsers too put their helpers
-// into a pid namespace.
-func (r *reader) otherMount(pid int, hostMount string) string {
-	mount, err := os.Readlink(r.path(pid, "ns/mnt"))
-	if err != nil || hostMount == "" || mount == hostMount {
-		return ""
-	}
-	return mount
 }
 
 // directory returns the working directory of a process, or "".

@@ -1,0 +1,78 @@
+package proctable
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// networkCycle is within what time every process is asked again for its network
+// namespace: it may change without an exec (unshare(2), setns(2)).
+const networkCycle = time.Minute
+
+// namespaces are those of the host, as /proc/PID/ns names them; "" if unknown.
+type namespaces struct {
+	mount, network string
+}
+
+// hostNamespaces are those of pid 1, or else the exporter's own: pid 1 may hold
+// more capabilities than it does. Where both cannot be read, a sandbox cannot be
+// told from a container, and everything counts as the host.
+func hostNamespaces(proc string) namespaces {
+	link := func(name string) string {
+		target, err := os.Readlink(filepath.Join(proc, "1/ns", name))
+		if err != nil {
+			target, err = os.Readlink(filepath.Join(proc, "self/ns", name))
+		}
+		if err != nil {
+			return ""
+		}
+		return target
+	}
+	return namespaces{mount: link("mnt"), network: link("net")}
+}
+
+// otherMount returns the mount namespace of a process if it is not the host's. It
+// tells a container from a sandbox on the host: browsers too put their helpers
+// into a pid namespace.
+func (r *reader) otherMount(pid int, hosts namespaces) string {
+	mount, err := os.Readlink(r.path(pid, "ns/mnt"))
+	if err != nil || hosts.mount == "" || mount == hosts.mount {
+		return ""
+	}
+	return mount
+}
+
+// otherNetwork returns the inode number of the network namespace of a process, or
+// "" if it is the host's. See namespaces(7).
+func (r *reader) otherNetwork(pid int, hosts namespaces) (string, error) {
+	network, err := os.Readlink(r.path(pid, "ns/net"))
+	if err != nil || hosts.network == "" || network == hosts.network {
+		return "", err
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(network, "net:["), "]"), nil
+}
+
+// refreshNetwork asks a known process again, if it is its turn in this sample.
+// Each sample asks an equal share of all.
+func (p *pass) refreshNetwork(e *entry, proc procfs.Proc) {
+	if p.networkTurns > 1 && (proc.PID+p.sensor.samples)%p.networkTurns != 0 {
+		return
+	}
+	if network, err := p.sensor.reader.otherNetwork(proc.PID, p.hosts); err == nil {
+		e.process.NetNS = network
+	}
+}
+
+// networkTurns is over how many samples a cycle is spread.
+func networkTurns(last *host.ProcessSnapshot) int {
+	if last == nil || last.Interval <= 0 {
+		return 1
+	}
+	return max(1, int(networkCycle/last.Interval))
+}

@@ -1,0 +1,74 @@
+package proctable
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// enter puts a process into a namespace.
+func (f *fakeProc) enter(process, name, namespace string) {
+	f.t.Helper()
+	link := filepath.Join(f.root, process, "ns", name)
+	if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+		f.t.Fatal(err)
+	}
+	os.Remove(link)
+	if err := os.Symlink(namespace, link); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// TestNetworkNamespace tells whose network is not the host's, from the start and
+// after a program has changed it by itself.
+func TestNetworkNamespace(t *testing.T) {
+	t.Parallel()
+	f := newFakeProc(t)
+	f.put(fakeProcess{pid: 1, start: 0, comm: "init", exe: "/usr/bin/init"})
+	f.enter("1", "net", "net:[1]")
+	f.put(fakeProcess{pid: 10, start: 1, comm: "inside", exe: "/usr/bin/inside"})
+	f.enter("10", "net", "net:[4026532001]")
+	const first, count = 100, 60
+	for pid := first; pid < first+count; pid++ {
+		f.put(fakeProcess{pid: pid, start: 1, comm: "p", exe: "/usr/bin/p"})
+		f.enter(strconv.Itoa(pid), "net", "net:[1]")
+	}
+	s := f.sensor()
+	snapshot := sampleAt(t, s, 100)
+	if inside, outside := processOf(t, snapshot, 10), processOf(t, snapshot, first); inside.NetNS != "4026532001" || outside.NetNS != "" {
+		t.Errorf("%q and %q", inside.NetNS, outside.NetNS)
+	}
+	for pid := first; pid < first+count; pid++ {
+		f.enter(strconv.Itoa(pid), "net", "net:[7]")
+	}
+	noticed := 0
+	for i := 1; i <= int(networkCycle/DefaultInterval); i++ {
+		snapshot := sampleAt(t, s, 100+float64(i)*DefaultInterval.Seconds())
+		now := 0
+		for _, p := range snapshot.Processes {
+			if p.NetNS == "7" {
+				now++
+			}
+		}
+		if now-noticed > count/10 {
+			t.Errorf("sample %d asked %d of %d processes", i, now-noticed, count)
+		}
+		noticed = now
+	}
+	if noticed != count {
+		t.Errorf("%d of %d are noticed within a minute", noticed, count)
+	}
+}
+
+func TestNetworkTurns(t *testing.T) {
+	t.Parallel()
+	for interval, want := range map[time.Duration]int{0: 1, time.Second: 60, 5 * time.Second: 12, 30 * time.Second: 2, time.Hour: 1} {
+		if got := networkTurns(&host.ProcessSnapshot{Meta: host.Meta{Interval: interval}}); got != want {
+			t.Errorf("%s: %d, want %d", interval, got, want)
+		}
+	}
+}
