@@ -15,13 +15,14 @@ import (
 )
 
 // full makes every collector over given snapshots.
-func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, found *host.Findings) *Set {
+func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, answers *host.ServiceSnapshot, found *host.Findings) *Set {
 	labels := &Labels{}
 	processes := func() *host.ProcessSnapshot { return p }
 	files := func() *host.FileSnapshot { return f }
 	sockets := func() *host.SocketSnapshot { return s }
 	persistence := func() *host.PersistenceSnapshot { return e }
 	findings := func() *host.Findings { return found }
+	services := func() *host.ServiceSnapshot { return answers }
 	meta := func() map[string]host.Meta {
 		if p == nil {
 			return nil
@@ -29,7 +30,7 @@ func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot,
 		return map[string]host.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
 	}
 	return New(log.NewNopLogger(), NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels),
-		NewSockets(sockets, labels), NewServices(sockets), NewPersistence(persistence, labels), NewFindings(findings, []string{"known_miner_name", "runs_from_temp"}, labels),
+		NewSockets(sockets, labels), NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, []string{"known_miner_name", "runs_from_temp"}, labels),
 		NewSensors(Sources{Meta: meta, Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings}, labels))
 }
 
@@ -64,6 +65,7 @@ func hostile() *Set {
 		e.Entries = append(e.Entries, host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: name(i), Reason: host.PersistenceTempPath})
 		f.Files = append(f.Files, host.File{Path: "/tmp/" + name(i), Reason: host.FileELF, User: name(i)})
 		s.Sockets = append(s.Sockets, host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: uint16(i % 500), Scope: host.ScopeAny, OwnerComm: name(i), App: "flink"})
+		found.Exposures = append(found.Exposures, host.Exposure{App: "flink", Scope: host.ScopeAny, Auth: host.AuthNone})
 		found.Active = append(found.Active, host.Finding{
 			Rule: "known_miner_name", Severity: host.Critical,
 			Suspect: &host.Suspect{
@@ -72,7 +74,7 @@ func hostile() *Set {
 			},
 		})
 	}
-	return full(p, f, s, e, found)
+	return full(p, f, s, e, &host.ServiceSnapshot{}, found)
 }
 
 func TestHostileHost(t *testing.T) {
@@ -110,11 +112,11 @@ func TestLint(t *testing.T) {
 
 func TestBeforeTheFirstSample(t *testing.T) {
 	t.Parallel()
-	count, err := testutil.GatherAndCount(gather(t, full(nil, nil, nil, nil, nil)), "cryptojack_scrape_collector_success")
+	count, err := testutil.GatherAndCount(gather(t, full(nil, nil, nil, nil, nil, nil)), "cryptojack_scrape_collector_success")
 	if err != nil || count != 8 {
 		t.Errorf("%d collectors told of themselves, %v, want 8", count, err)
 	}
-	families, err := gather(t, full(nil, nil, nil, nil, nil)).Gather()
+	families, err := gather(t, full(nil, nil, nil, nil, nil, nil)).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,13 @@ func infected() *Set {
 			{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/e2scrub_all", Line: 1},
 		},
 	}
+	services := &host.ServiceSnapshot{
+		Meta:        meta(map[host.Aspect]host.Share{host.AspectFlinkLog: {Readable: 1, Total: 1}}),
+		FlinkEvents: map[host.FlinkEvent]uint64{host.FlinkJarUpload: 1, host.FlinkJarRun: 2},
+	}
 	found := &host.Findings{
+		Exposures: []host.Exposure{{App: "flink", Scope: host.ScopeAny, Auth: host.AuthNone}},
+
 		Pools:    map[host.PoolMatch]int{host.PoolPort: 1},
 		Exempted: map[host.Exemption]uint64{host.ExemptBuildTool: 2},
 		Time:     now,
@@ -85,7 +91,7 @@ func infected() *Set {
 		}},
 		Raised: map[host.RuleSeverity]uint64{{Rule: "known_miner_name", Severity: host.Critical}: 1},
 	}
-	return full(processes, files, sockets, persistence, found)
+	return full(processes, files, sockets, persistence, services, found)
 }
 
 // TestGolden holds every name, help text, type, label and value of the

@@ -7,17 +7,24 @@ import (
 )
 
 type services struct {
-	snapshot func() *host.SocketSnapshot
-	exposed  *prometheus.Desc
+	findings func() *host.Findings
+	sockets  func() *host.SocketSnapshot
+	answers  func() *host.ServiceSnapshot
+
+	exposed, events *prometheus.Desc
 }
 
-// NewServices tells which services that miners enter by can be reached.
-func NewServices(snapshot func() *host.SocketSnapshot) Collector {
+// NewServices tells which services that miners enter by can be reached, and what
+// Flink's log says of submissions.
+func NewServices(findings func() *host.Findings, sockets func() *host.SocketSnapshot, answers func() *host.ServiceSnapshot) Collector {
 	return &services{
-		snapshot: snapshot,
+		findings: findings, sockets: sockets, answers: answers,
 		exposed: prometheus.NewDesc("cryptojack_exposed_services",
-			"Listening services that miners enter by and that other machines may reach, also those known by their port alone (see cryptojack_findings). A host firewall is not looked at; auth is unknown as long as nobody tried.",
+			"Services that miners enter by and that other machines may reach, also those known by their port alone (see cryptojack_findings). auth is what the service said when it was asked; a host firewall is not looked at.",
 			[]string{"app", "scope", "auth"}, nil),
+		events: prometheus.NewDesc("cryptojack_flink_log_events_total",
+			"Events of Flink since its logs were first seen: jars that appeared where the log says that uploads are kept (jar_upload), jars that were run through REST (jar_run), requests through REST that failed or were cut off (rest_exception).",
+			[]string{"event"}, nil),
 	}
 }
 
@@ -26,22 +33,28 @@ func (*services) Name() string { return "services" }
 
 // Update implements Collector.
 func (c *services) Update(ch chan<- prometheus.Metric) error {
-	s := c.snapshot()
-	if s == nil {
+	sockets, found := c.sockets(), c.findings()
+	if sockets == nil || found == nil {
 		return ErrNoData
 	}
 	counts := map[host.ExposedKey]int{}
-	for _, app := range s.Apps {
-		counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: host.AuthUnknown}] = 0
-	}
-	for i := range s.Sockets {
-		if s.Sockets[i].Exposed() {
-			counts[host.ExposedKey{App: s.Sockets[i].App, Scope: s.Sockets[i].Scope, Auth: host.AuthUnknown}]++
+	for _, app := range sockets.Apps {
+		for _, auth := range []host.Auth{host.AuthNone, host.AuthUnknown} {
+			counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: auth}] = 0
 		}
+	}
+	for i := range found.Exposures {
+		e := &found.Exposures[i]
+		counts[host.ExposedKey{App: e.App, Scope: e.Scope, Auth: e.Auth}]++
 	}
 	send := newSender(ch)
 	for key, count := range counts {
 		send.gauge(c.exposed, float64(count), key.App, string(key.Scope), string(key.Auth))
+	}
+	if s := c.answers(); s != nil {
+		for _, event := range host.FlinkEvents() {
+			send.counter(c.events, float64(s.FlinkEvents[event]), string(event))
+		}
 	}
 	return nil
 }

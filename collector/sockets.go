@@ -4,6 +4,7 @@ import (
 	"path"
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,7 +26,7 @@ func NewSockets(snapshot func() *host.SocketSnapshot, labels *Labels) Collector 
 	return &sockets{
 		snapshot: snapshot, labels: labels,
 		count: prometheus.NewDesc("cryptojack_listening_sockets",
-			"Listening TCP and bound UDP sockets by how far their address reaches. A host firewall is not looked at.", []string{"protocol", "scope"}, nil),
+			"Listening TCP and bound UDP sockets of all network namespaces by how far their address reaches. A host firewall is not looked at.", []string{"protocol", "scope"}, nil),
 		info: prometheus.NewDesc("cryptojack_listening_socket_info",
 			"A listening socket; at most 128, services that miners enter by first. app is empty for what is in no catalogue.",
 			[]string{"protocol", "address", "port", "scope", "app", "process"}, nil),
@@ -57,8 +58,10 @@ func (c *sockets) Update(ch chan<- prometheus.Metric) error {
 	}
 	for _, socket := range worstSockets(s.Sockets) {
 		port := strconv.Itoa(int(socket.Port))
-		if send.unique(string(socket.Protocol) + socket.Address + " " + port) {
-			send.gauge(c.info, 1, string(socket.Protocol), socket.Address, port, string(socket.Scope), socket.App, c.labels.label(processName(socket)))
+		process := c.labels.label(processName(socket))
+		// The same address may be in use in several network namespaces.
+		if send.unique(strings.Join([]string{string(socket.Protocol), socket.Address, port, socket.App, process}, " ")) {
+			send.gauge(c.info, 1, string(socket.Protocol), socket.Address, port, string(socket.Scope), socket.App, process)
 		}
 	}
 	return nil

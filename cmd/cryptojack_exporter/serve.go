@@ -114,7 +114,7 @@ func newCollectors(o *options, w *watch.Watch, logger log.Logger) *collector.Set
 		"respawn":     collector.NewRespawn(w.Processes, labels),
 		"files":       collector.NewFiles(w.Files, labels),
 		"sockets":     collector.NewSockets(w.Sockets, labels),
-		"services":    collector.NewServices(w.Sockets),
+		"services":    collector.NewServices(w.Findings, w.Sockets, w.Services),
 		"persistence": collector.NewPersistence(w.Persistence, labels),
 		"findings":    collector.NewFindings(w.Findings, detect.RuleNames(), labels),
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/users"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
@@ -66,11 +67,21 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 			Logger:      logger,
 		})
 	}
+	var asked atomic.Pointer[services.Sensor] // it is made of the sockets, and they tell who calls it
 	if on("sockets") || on("services") {
 		settings.Sockets = sockets.New(sockets.Options{
 			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
 			OwnPID: os.Getpid(), Watched: connected(settings.Process), Interval: o.socketsInterval, Logger: logger,
 		})
+	}
+	if on("services") {
+		prober := &probe.Prober{Now: time.Now}
+		settings.Services = services.NewSensor(services.Options{
+			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
+			Probing: func() bool { return current.Load().Probe }, Sockets: settings.Sockets.Snapshot,
+			Ask: prober.Ask, Interval: o.socketsInterval, Logger: logger,
+		})
+		asked.Store(settings.Services)
 	}
 	if on("persistence") {
 		settings.Persistence = persistence.New(persistence.Options{

@@ -209,7 +209,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if found := Evaluate(s, Policy{}, catalogue); len(found) != 4 {
+		if found := Evaluate(s, Policy{}, catalogue, nil); len(found) != 4 {
 			b.Fatalf("%d findings", len(found))
 		}
 	}

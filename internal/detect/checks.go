@@ -23,9 +23,9 @@ type evaluation struct {
 	now         time.Time
 }
 
-func newEvaluation(s *host.Snapshot, policy Policy) *evaluation {
+func newEvaluation(s *host.Snapshot, policy Policy, exposures []host.Exposure) *evaluation {
 	return &evaluation{
-		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy),
+		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
 	}
 }
 

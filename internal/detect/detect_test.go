@@ -62,7 +62,7 @@ func evaluate(t *testing.T, s *host.Snapshot, policy Policy) []host.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Evaluate(s, policy, catalogue)
+	return Evaluate(s, policy, catalogue, Exposures(s, catalogue))
 }
 
 // TestAttacksAndTheirTwins holds each rule to an attack that it must name and

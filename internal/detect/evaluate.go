@@ -3,7 +3,6 @@ package detect
 import (
 	"fmt"
 	"net"
-	"path"
 	"strconv"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
@@ -13,13 +12,14 @@ import (
 // maxInfoFiles bounds the findings about files that are only worth a note.
 const maxInfoFiles = 32
 
-// Evaluate returns what one snapshot shows, the worst first. It is a function
-// of its arguments alone. Parts of the snapshot that are nil are left out.
-func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue) []host.Finding {
+// Evaluate returns what one snapshot shows, the worst first, given the Exposures
+// of the same. It is a function of its arguments alone. Parts of the snapshot that
+// are nil are left out.
+func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue, exposures []host.Exposure) []host.Finding {
 	var findings []host.Finding
 	var list []*candidate
 	if s.Processes != nil {
-		list = suspects(newEvaluation(s, policy))
+		list = suspects(newEvaluation(s, policy, exposures))
 		for _, c := range list {
 			findings = append(findings, c.finding())
 		}
@@ -31,8 +31,8 @@ func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue) []
 	if s.Files != nil {
 		findings = append(findings, fileFindings(s.Files)...)
 	}
-	if s.Sockets != nil {
-		findings = append(findings, serviceFindings(s.Sockets, catalogue)...)
+	for i := range exposures {
+		findings = append(findings, serviceFinding(&exposures[i], catalogue))
 	}
 	for i := range findings {
 		findings[i].FirstSeen, findings[i].LastSeen = s.Time, s.Time
@@ -48,6 +48,9 @@ func (c *candidate) finding() host.Finding {
 	evidence := make([]string, 0, len(suspect.Signals))
 	for _, signal := range suspect.Signals {
 		evidence = append(evidence, signal.Evidence)
+	}
+	if suspect.Entry != nil && suspect.Entry.Run != nil {
+		evidence = append(evidence, arrival(suspect.Entry))
 	}
 	why, exemption := c.expected()
 	return host.Finding{
@@ -181,56 +184,6 @@ func fileID(file *host.File) string {
 		return "file:" + file.Container + ":" + file.Path
 	}
 	return "file:" + file.Path
-}
-
-// serviceFindings are about doors. What is called by its port alone is noted:
-// half of all proxies listen on 8081.
-func serviceFindings(s *host.SocketSnapshot, catalogue *services.Catalogue) []host.Finding {
-	var findings []host.Finding
-	for i := range s.Sockets {
-		socket := s.Sockets[i]
-		if !socket.Exposed() {
-			continue
-		}
-		where := endpoint(socket.Address, socket.Port)
-		finding := host.Finding{
-			ID: fmt.Sprintf("service:%s:%s:%s", socket.App, socket.Protocol, where), Rule: RuleExposedService,
-			Technique: "T1190", Socket: &socket,
-		}
-		owner := "an unknown process"
-		if socket.Owner.PID != 0 {
-			owner = fmt.Sprintf("%s (pid %d)", quote(path.Base(socket.OwnerExe)), socket.Owner.PID)
-		}
-		if socket.Confidence == host.ConfidenceEvidence {
-			finding.Severity = host.Warning
-			finding.Title = fmt.Sprintf("%s can be reached by other machines on %s", socket.App, where)
-			finding.Evidence = []string{fmt.Sprintf("%s listens on %s (%s) and is %s by its program and arguments.", owner, where, reach(socket.Scope), socket.App)}
-		} else {
-			finding.Severity = host.Info
-			finding.Title = fmt.Sprintf("Something listens on %s, the port of %s", where, socket.App)
-			finding.Evidence = []string{fmt.Sprintf("%s listens on %s (%s). Only the port number speaks for %s, which is weak evidence.", owner, where, reach(socket.Scope), socket.App)}
-		}
-		finding.Evidence = append(finding.Evidence, "A host firewall was not looked at, and whether it asks for a password was not tried.")
-		if service, ok := catalogue.Service(socket.App); ok {
-			finding.Evidence = append(finding.Evidence, service.Harm)
-			finding.Remedy = []string{service.Remedy}
-		}
-		findings = append(findings, finding)
-	}
-	return findings
-}
-
-func reach(scope host.Scope) string {
-	switch scope {
-	case host.ScopeAny:
-		return "all addresses of this host"
-	case host.ScopePrivate:
-		return "a private address"
-	case host.ScopePublic:
-		return "a public address"
-	default:
-		return "this host only"
-	}
 }
 
 func endpoint(address string, port uint16) string {

@@ -29,11 +29,11 @@ type Answer struct {
 
 // Explain considers one process as Evaluate does and tells all of it. ok is false
 // if the process is not in the snapshot.
-func Explain(s *host.Snapshot, policy Policy, pid int) (explanation Explanation, ok bool) {
+func Explain(s *host.Snapshot, policy Policy, exposures []host.Exposure, pid int) (explanation Explanation, ok bool) {
 	if s.Processes == nil {
 		return Explanation{}, false
 	}
-	e := newEvaluation(s, policy)
+	e := newEvaluation(s, policy, exposures)
 	var p *host.Process
 	for i := range s.Processes.Processes {
 		if s.Processes.Processes[i].PID == pid {

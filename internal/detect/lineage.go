@@ -28,13 +28,15 @@ type lineage struct {
 	respawns   map[string]host.Respawn
 	entries    map[string][]*host.PersistenceEntry // by the path of what they start
 	units      map[string]*host.PersistenceEntry   // suspicious ones, by unit
+	exposures  map[doorKey]*host.Exposure
+	services   *host.ServiceSnapshot
 	allow      []Allow
 	now        time.Time
 }
 
-func newLineage(s *host.Snapshot, policy Policy) *lineage {
+func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lineage {
 	l := &lineage{
-		allow: policy.Allow, now: s.Time,
+		allow: policy.Allow, now: s.Time, services: s.Services, exposures: map[doorKey]*host.Exposure{},
 		byIdentity: make(map[host.Identity]*host.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*host.Process{},
 		listeners:  map[host.Identity][]*host.Socket{},
@@ -54,6 +56,9 @@ func newLineage(s *host.Snapshot, policy Policy) *lineage {
 		slices.SortStableFunc(siblings, func(a, b *host.Process) int { return a.Started.Compare(b.Started) })
 	}
 	l.indexEntries(s.Persistence)
+	for i := range exposures {
+		l.exposures[keyOf(&exposures[i].Socket)] = &exposures[i]
+	}
 	if s.Sockets == nil {
 		return l
 	}
@@ -208,22 +213,65 @@ func (l *lineage) door(p *host.Process) *host.Ancestor {
 	return nil
 }
 
-// entry describes the door. A socket that the catalogue knows goes before one
-// that it does not.
+// entry describes the door. A socket that is told as exposed goes before one that
+// the catalogue knows, and that before any other.
 func (l *lineage) entry(p *host.Process) *host.Entry {
 	a := l.door(p)
 	if a == nil {
 		return nil
 	}
-	socket := l.listeners[a.Identity][0]
-	for _, other := range l.listeners[a.Identity] {
-		if socket.App == "" && other.App != "" {
-			socket = other
-		}
-	}
+	socket := slices.MaxFunc(l.listeners[a.Identity], func(x, y *host.Socket) int { return l.rank(x) - l.rank(y) })
 	_, alive := l.byIdentity[a.Identity]
-	return &host.Entry{
-		App: socket.App, Process: path.Base(a.Exe), PID: a.PID,
+	entry := &host.Entry{
+		App: l.app(socket), Process: path.Base(a.Exe), PID: a.PID,
 		Address: socket.Address, Port: socket.Port, Alive: alive,
 	}
+	if exposure := l.exposedAs(entry.App); exposure != nil && l.rank(socket) < rankExposed {
+		// It came in by another part of the same service: Flink's TaskManager runs
+		// what its JobManager takes.
+		entry.Address, entry.Port = exposure.Socket.Address, exposure.Socket.Port
+	}
+	if entry.App == "flink" {
+		entry.Run, entry.RunBefore = runBefore(l.services, p, a.Identity)
+	}
+	return entry
+}
+
+// The ranks of a listener of a door.
+const (
+	rankUnknown = iota
+	rankKnown
+	rankExposed
+)
+
+// exposedAs returns an exposure of an app, or nil.
+func (l *lineage) exposedAs(app string) *host.Exposure {
+	for _, exposure := range l.exposures {
+		if exposure.App == app {
+			return exposure
+		}
+	}
+	return nil
+}
+
+func (l *lineage) rank(socket *host.Socket) int {
+	switch {
+	case l.exposures[keyOf(socket)] != nil:
+		return rankExposed
+	case l.app(socket) != "":
+		return rankKnown
+	default:
+		return rankUnknown
+	}
+}
+
+// app is what a listener is: by what it answered, else by what the catalogue says.
+func (l *lineage) app(socket *host.Socket) string {
+	if exposure := l.exposures[keyOf(socket)]; exposure != nil {
+		return exposure.App
+	}
+	if l.services != nil && socket.Confidence == host.ConfidencePort && l.services.Answers[socket.Key()].Other {
+		return "" // it answers as something else does
+	}
+	return socket.App
 }

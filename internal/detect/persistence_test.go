@@ -88,7 +88,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	s := snapshotOf(process(10, all(inTemp("/tmp/kdevtmpfsi"), busy)), process(11, nil))
 	for pid, want := range map[int]host.Severity{10: host.Critical, 11: ""} {
-		e, ok := Explain(s, Policy{}, pid)
+		e, ok := Explain(s, Policy{}, nil, pid)
 		if !ok || e.Severity != want {
 			t.Fatalf("pid %d: %q, %v", pid, e.Severity, ok)
 		}
@@ -114,7 +114,7 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := Explain(s, Policy{}, 99); ok {
+	if _, ok := Explain(s, Policy{}, nil, 99); ok {
 		t.Error("pid 99 does not exist")
 	}
 }

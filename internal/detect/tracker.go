@@ -8,6 +8,10 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
+// doorHold is the most that a finding about a door is held: that it is closed is
+// seen at once, and whoever closed it waits for that.
+const doorHold = time.Minute
+
 // DefaultHold is how long a finding stays after its last evidence: miners pause
 // when somebody looks, and a respawn takes a moment.
 const DefaultHold = 10 * time.Minute
@@ -72,7 +76,7 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 	}
 	active := make([]host.Finding, 0, len(t.active))
 	for id, kept := range t.active {
-		if s.Time.Sub(kept.finding.LastSeen) > t.hold || kept.finding.File != nil && running[id] {
+		if s.Time.Sub(kept.finding.LastSeen) > t.holds(&kept.finding) || kept.finding.File != nil && running[id] {
 			delete(t.active, id)
 			continue
 		}
@@ -104,7 +108,7 @@ func (t *Tracker) merge(kept *tracked, finding *host.Finding) {
 		kept.worst = finding.LastSeen
 		return
 	}
-	if finding.Exempted != "" || finding.LastSeen.Sub(kept.worst) > t.hold {
+	if finding.Exempted != "" || finding.LastSeen.Sub(kept.worst) > t.holds(finding) {
 		kept.worst = finding.LastSeen
 		return
 	}
@@ -114,6 +118,14 @@ func (t *Tracker) merge(kept *tracked, finding *host.Finding) {
 		finding.Suspect.Signals = old.Suspect.Signals
 		finding.Title, finding.Remedy = title(finding.Suspect, finding.Severity), remedy(finding.Suspect, finding.Severity)
 	}
+}
+
+// holds is how long a finding stays without evidence.
+func (t *Tracker) holds(finding *host.Finding) time.Duration {
+	if finding.Exposure != nil {
+		return min(t.hold, doorHold)
+	}
+	return t.hold
 }
 
 // publish returns a copy with the counters filled in.

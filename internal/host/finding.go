@@ -69,6 +69,9 @@ type Entry struct {
 	Address string
 	Port    uint16
 	Alive   bool
+
+	Run       *FlinkEntry   // the last jar that was run through Flink's REST port before the suspect's tree began; nil
+	RunBefore time.Duration // how long before
 }
 
 // Finding is one verdict about one subject, with all that a person needs.
@@ -86,7 +89,8 @@ type Finding struct {
 
 	Suspect *Suspect `json:"suspect,omitempty"`
 	File    *File    `json:"file,omitempty"`
-	Socket  *Socket  `json:"socket,omitempty"`
+
+	Exposure *Exposure `json:"exposure,omitempty"`
 
 	Persistence *PersistenceEntry `json:"persistence,omitempty"`
 
@@ -116,6 +120,8 @@ type Findings struct {
 
 	Exempted map[Exemption]uint64 // findings that were lowered, since the exporter started
 	Pools    map[PoolMatch]int    // connections to mining pools now
+
+	Exposures []Exposure // every service that others may reach now, sorted by app
 }
 
 // Exemption is why a finding is lowered. The set is closed.

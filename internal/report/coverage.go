@@ -38,6 +38,7 @@ func (r *Report) sensors() []sensorState {
 		{Name: "files", Title: "Files"},
 		{Name: "sockets", Title: "Sockets"},
 		{Name: "persistence", Title: "What starts programs"},
+		{Name: "services", Title: "Services that were asked"},
 	}
 	if s := r.Snapshot.Processes; s != nil {
 		states[0].Meta, states[0].LookedAt = &s.Meta, count(len(s.Processes), "process", "processes")
@@ -54,6 +55,9 @@ func (r *Report) sensors() []sensorState {
 			entries += count
 		}
 		states[3].Meta, states[3].LookedAt = &s.Meta, count(entries, "entry", "entries")
+	}
+	if s := r.Snapshot.Services; s != nil {
+		states[4].Meta, states[4].LookedAt = &s.Meta, count(len(s.Answers), "service", "services")
 	}
 	return states
 }
@@ -77,6 +81,7 @@ func (r *Report) aspects() []aspectShare {
 		{Aspect: host.AspectTemp, Title: "Directories that could be searched"},
 		{Aspect: host.AspectNetns, Title: "Socket tables that could be read"},
 		{Aspect: host.AspectPersistence, Title: "Crontabs, units and the like"},
+		{Aspect: host.AspectFlinkLog, Title: "Logs of Flink"},
 	} {
 		seen := false
 		for _, sensor := range r.sensors() {

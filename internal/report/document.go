@@ -11,7 +11,7 @@ func newDocument(r *Report) document {
 	d := document{
 		SchemaVersion: schemaVersion, Verdict: r.verdict(), ExitCode: ExitCode(*r),
 		Host: text.Escape(r.Hostname), Version: text.Escape(r.Version), Time: fit(r.Now), WatchedSeconds: r.Watched.Seconds(),
-		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonSocket{}, Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
+		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
 	}
 	for _, finding := range r.pick(func(*host.Finding) bool { return true }) {
 		d.Findings = append(d.Findings, newJSONFinding(r, finding))
@@ -21,11 +21,9 @@ func newDocument(r *Report) document {
 			d.Files = append(d.Files, newJSONFile(&s.Files[i]))
 		}
 	}
-	if s := r.Snapshot.Sockets; s != nil {
-		for i := range s.Sockets {
-			if s.Sockets[i].Exposed() {
-				d.Exposed = append(d.Exposed, newJSONSocket(&s.Sockets[i]))
-			}
+	if r.Findings != nil {
+		for i := range r.Findings.Exposures {
+			d.Exposed = append(d.Exposed, newJSONExposed(&r.Findings.Exposures[i]))
 		}
 	}
 	for _, step := range Plan(*r) {
@@ -68,9 +66,9 @@ func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
 			Unit: text.Escape(entry.Unit), Command: text.Escape(entry.Command), Reason: string(entry.Reason),
 		}
 	}
-	if f.Socket != nil {
-		socket := newJSONSocket(f.Socket)
-		out.Socket = &socket
+	if f.Exposure != nil {
+		exposed := newJSONExposed(f.Exposure)
+		out.Socket = &exposed
 	}
 	return out
 }
@@ -82,11 +80,32 @@ func newJSONFile(f *host.File) jsonFile {
 	}
 }
 
-func newJSONSocket(s *host.Socket) jsonSocket {
-	return jsonSocket{
-		Protocol: string(s.Protocol), Address: s.Address, Port: s.Port, Scope: string(s.Scope),
-		App: text.Escape(s.App), Confidence: string(s.Confidence), PID: s.Owner.PID, Process: text.Escape(socketOwner(s)),
+func newJSONExposed(e *host.Exposure) jsonExposed {
+	socket := &e.Socket
+	out := jsonExposed{
+		Protocol: string(socket.Protocol), Address: text.Escape(socket.Address), Port: socket.Port, Endpoints: escapeAll(e.Endpoints),
+		Scope: string(e.Scope), App: text.Escape(e.App), Confidence: string(e.Confidence),
+		PID: socket.Owner.PID, Process: text.Escape(socketOwner(socket)), Unit: text.Escape(e.Unit), Container: text.Escape(e.Container),
+		Netns: socket.NetNS, Published: string(e.Published), Auth: string(e.Auth), RunsCode: e.RunsCode,
 	}
+	if e.Answer != nil {
+		out.Asked, out.Version, out.Failure = fit(e.Answer.Time), text.Escape(e.Answer.Version), text.Escape(e.Answer.Failure)
+	}
+	if e.Log != nil {
+		out.FlinkLog = &jsonFlinkLog{Path: text.Escape(e.Log.Path), Failure: text.Escape(e.Log.Failure), Recent: []jsonFlinkEntry{}}
+		for i := range e.Log.Recent {
+			out.FlinkLog.Recent = append(out.FlinkLog.Recent, newJSONFlinkEntry(&e.Log.Recent[i]))
+		}
+	}
+	return out
+}
+
+func newJSONFlinkEntry(e *host.FlinkEntry) jsonFlinkEntry {
+	out := jsonFlinkEntry{Event: string(e.Event), Time: fit(e.Time), Text: text.Escape(e.Text), Peers: []string{}}
+	for _, peer := range e.Peers {
+		out.Peers = append(out.Peers, peer.String())
+	}
+	return out
 }
 
 func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
@@ -118,6 +137,11 @@ func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
 	if e := s.Entry; e != nil {
 		out.Entry = &jsonEntry{
 			App: text.Escape(e.App), Process: text.Escape(e.Process), PID: e.PID, Address: text.Escape(e.Address), Port: e.Port, Alive: e.Alive,
+			RunBeforeSeconds: e.RunBefore.Seconds(),
+		}
+		if e.Run != nil {
+			run := newJSONFlinkEntry(e.Run)
+			out.Entry.Run = &run
 		}
 	}
 	return out

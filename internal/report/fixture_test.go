@@ -1,6 +1,7 @@
 package report
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
@@ -39,6 +40,7 @@ func idle() Report {
 			Files:   &host.FileSnapshot{Meta: meta(host.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
 			Sockets: &host.SocketSnapshot{Meta: meta(host.AspectFd, host.AspectNetns), Sockets: make([]host.Socket, 14)},
 
+			Services:    &host.ServiceSnapshot{Meta: meta(host.AspectFlinkLog), Probing: true, Answers: map[host.SocketKey]host.Answer{{Port: 8081}: {}}},
 			Persistence: &host.PersistenceSnapshot{Meta: meta(host.AspectPersistence), Counts: map[host.PersistenceKind]int{host.PersistenceCrontab: 4}},
 		},
 	}
@@ -51,7 +53,10 @@ func incident() Report {
 	java := host.Ancestor{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Started: noon().Add(-30 * time.Hour), Alive: true}
 	shell := host.Ancestor{Identity: host.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink", Started: noon().Add(-5 * time.Hour)}
 	kinsing := host.Ancestor{Identity: host.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Started: noon().Add(-4 * time.Hour), Alive: true}
-	entry := &host.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true}
+	run := host.FlinkEntry{
+		Event: host.FlinkJarRun, Time: shell.Started.Add(-12 * time.Second), Text: "Starting program (detached: true)", Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")},
+	}
+	entry := &host.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true, Run: &run, RunBefore: 12 * time.Second}
 
 	miner := host.Process{
 		Identity: host.Identity{PID: 4711, StartTime: 9}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi"},
@@ -65,9 +70,17 @@ func incident() Report {
 		SHA256: keeperHash, Ancestors: []host.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
-	door := &host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: host.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: host.ConfidenceEvidence}
+	door := &host.Exposure{
+		App: "flink", Confidence: host.ConfidenceEvidence, Scope: host.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
+		Socket: host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: host.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: host.ConfidenceEvidence},
+		Auth:   host.AuthNone, RunsCode: true, Answer: &host.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: host.AuthNone, Version: "1.20.5"},
+		Log: &host.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []host.FlinkEntry{
+			{Event: host.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,
+		}},
+	}
+	r.Findings.Exposures = []host.Exposure{*door}
 	seen := noon().Add(-90 * time.Minute)
-	r.Snapshot.Sockets.Sockets[0] = *door
+	r.Snapshot.Sockets.Sockets[0] = door.Socket
 	r.Snapshot.Files.Files = []host.File{
 		{Path: miner.Exe, Directory: "/tmp", Reason: host.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
 		{Path: keeper.Exe, Directory: "/var/tmp", Reason: host.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
@@ -77,7 +90,7 @@ func incident() Report {
 		{
 			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
 			Title:    "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
-			Evidence: []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
+			Evidence: []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
 			Remedy:   []string{"First stop what starts it again: /var/tmp/kinsing, pid 812.", "Then end it: pid 4711.", "Then remove /tmp/kdevtmpfsi."}, FirstSeen: seen, LastSeen: noon(),
 			Suspect: &host.Suspect{
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
@@ -103,11 +116,15 @@ func incident() Report {
 			},
 		},
 		{
-			ID: "service:flink:tcp:0.0.0.0:8081", Rule: detect.RuleExposedService, Severity: host.Warning, Technique: "T1190",
-			Title:     "flink can be reached by other machines on 0.0.0.0:8081",
-			Evidence:  []string{"java (pid 100) listens on 0.0.0.0:8081 (all addresses of this host) and is flink by its program and arguments."},
+			ID: "service:flink:tcp:0.0.0.0:8081", Rule: detect.RuleExposedService, Severity: host.Critical, Technique: "T1190",
+			Title: "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password",
+			Evidence: []string{
+				"java (pid 100, unit flink.service) listens on 0.0.0.0:8081 (all addresses, which are 192.168.1.7, private) and is flink by its program and arguments.",
+				"It was asked and let the exporter in without a password (192.168.1.7:8081): anybody can submit what it runs.", "A host firewall was not read.",
+				"Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC; connected to it about then: 198.51.100.7.",
+			},
 			Remedy:    []string{"Set `rest.bind-address: localhost` in Flink's configuration and restart it."},
-			FirstSeen: seen, LastSeen: noon(), Socket: door,
+			FirstSeen: seen, LastSeen: noon(), Exposure: door,
 		},
 		{
 			ID: "file:/tmp/build/tool", Rule: detect.RuleSuspiciousFile, Severity: host.Info, Technique: "T1105",

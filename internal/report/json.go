@@ -36,7 +36,7 @@ type document struct {
 	WatchedSeconds float64       `json:"watched_seconds"`
 	Findings       []jsonFinding `json:"findings"`         // worst first
 	Files          []jsonFile    `json:"files"`            // all suspicious files, strongest reason first, at most 1,024
-	Exposed        []jsonSocket  `json:"exposed_services"` // all of them, also those that are only noted
+	Exposed        []jsonExposed `json:"exposed_services"` // all of them, also those that are only noted
 	Plan           []jsonStep    `json:"plan"`
 	Coverage       jsonCoverage  `json:"coverage"`
 	Blind          []string      `json:"blind"`
@@ -80,7 +80,7 @@ type jsonFinding struct {
 	LastSeen  time.Time    `json:"last_seen"`
 	Suspect   *jsonSuspect `json:"suspect,omitempty"`
 	File      *jsonFile    `json:"file,omitempty"`
-	Socket    *jsonSocket  `json:"socket,omitempty"`
+	Socket    *jsonExposed `json:"socket,omitempty"`
 
 	Exemption   string           `json:"exemption"` // the kind of exempted
 	Persistence *jsonPersistence `json:"persistence,omitempty"`
@@ -151,6 +151,9 @@ type jsonEntry struct {
 	Address string `json:"address"`
 	Port    uint16 `json:"port"`
 	Alive   bool   `json:"alive"`
+
+	Run              *jsonFlinkEntry `json:"run,omitempty"` // the jar that brought it
+	RunBeforeSeconds float64         `json:"run_before_seconds"`
 }
 
 type jsonAncestor struct {
@@ -175,13 +178,37 @@ type jsonFile struct {
 	SizeBytes  int64     `json:"size_bytes"`
 }
 
-type jsonSocket struct {
-	Protocol   string `json:"protocol"`
-	Address    string `json:"address"`
-	Port       uint16 `json:"port"`
-	Scope      string `json:"scope"`
-	App        string `json:"app"`
-	Confidence string `json:"confidence"`
-	PID        int    `json:"pid"`
-	Process    string `json:"process"`
+type jsonExposed struct {
+	Protocol   string        `json:"protocol"`
+	Address    string        `json:"address"`
+	Port       uint16        `json:"port"`
+	Endpoints  []string      `json:"endpoints"` // of the host, where the port is published
+	Scope      string        `json:"scope"`
+	App        string        `json:"app"`
+	Confidence string        `json:"confidence"`
+	PID        int           `json:"pid"`
+	Process    string        `json:"process"`
+	Unit       string        `json:"unit"`
+	Container  string        `json:"container"`
+	Netns      string        `json:"netns"`     // inode number of its network namespace; "" for the host's
+	Published  string        `json:"published"` // yes, no or unknown; "" in the host's namespace
+	Auth       string        `json:"auth"`
+	Asked      time.Time     `json:"asked,omitzero"`
+	Version    string        `json:"version"`
+	Failure    string        `json:"failure"` // why auth is unknown
+	RunsCode   bool          `json:"runs_code"`
+	FlinkLog   *jsonFlinkLog `json:"flink_log,omitempty"`
+}
+
+type jsonFlinkLog struct {
+	Path    string           `json:"path"`
+	Failure string           `json:"failure"`
+	Recent  []jsonFlinkEntry `json:"recent"` // oldest first
+}
+
+type jsonFlinkEntry struct {
+	Event string    `json:"event"`
+	Time  time.Time `json:"time"`
+	Text  string    `json:"text"`
+	Peers []string  `json:"peers"` // connected about then
 }

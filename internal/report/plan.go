@@ -264,19 +264,19 @@ func (p *planner) closeDoors(suspects []*host.Finding) {
 		}
 	}
 	for _, finding := range p.report.doors() {
-		socket := finding.Socket
-		p.closeDoor("Close the door", text.Label(socket.App), endpoint(socket.Address, socket.Port), finding.Remedy)
+		p.closeDoor("Close the door", text.Label(finding.Exposure.App), finding.Exposure.Endpoints[0], finding.Remedy)
 	}
 }
 
 func (p *planner) closeEntry(e *host.Entry) {
 	var remedy []string
-	for _, finding := range p.report.pick(func(f *host.Finding) bool { return f.Socket != nil }) {
-		if finding.Socket.Port == e.Port && finding.Socket.Address == e.Address && finding.Socket.Protocol == host.TCP {
-			remedy = finding.Remedy
+	where := endpoint(e.Address, e.Port)
+	for _, finding := range p.report.pick(func(f *host.Finding) bool { return f.Exposure != nil }) {
+		if exposure := finding.Exposure; exposure.Socket.Owner.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
+			where, remedy = exposure.Endpoints[0], finding.Remedy
 		}
 	}
-	p.closeDoor("Close the door that it came in by", entryName(e), endpoint(e.Address, e.Port), remedy)
+	p.closeDoor("Close the door that it came in by", entryName(e), where, remedy)
 }
 
 func (p *planner) closeDoor(what, app, where string, remedy []string) {

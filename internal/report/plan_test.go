@@ -128,7 +128,7 @@ func TestShortPlanIsBounded(t *testing.T) {
 	for i := range 1000 {
 		r.Findings.Active = append(r.Findings.Active,
 			host.Finding{Severity: host.Warning, File: &host.File{Path: fmt.Sprintf("/tmp/.%d", i), Hidden: true}},
-			host.Finding{Severity: host.Warning, Socket: &host.Socket{App: "redis", Address: "0.0.0.0", Port: uint16(i)}})
+			host.Finding{Severity: host.Warning, Exposure: &host.Exposure{App: "redis", Endpoints: []string{fmt.Sprint("0.0.0.0:", i)}}})
 	}
 	steps := shortPlan(r)
 	if len(steps) != maxShown+1 || steps[maxShown].Title != "And 981 more, in the report as JSON." {

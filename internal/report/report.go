@@ -6,6 +6,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -178,6 +179,7 @@ func (r *Report) blindness() []string {
 	if r.Snapshot.Sockets == nil {
 		sentences = append(sentences, "No socket was looked at: the collector is off, or its first sample is not finished.")
 	}
+	sentences = append(sentences, r.unknownDoors()...)
 	if r.Snapshot.Persistence == nil {
 		sentences = append(sentences, "Crontabs, units and the like were not looked at: the collector is off, or its first sample is not finished.")
 	}
@@ -197,6 +199,25 @@ func (r *Report) blindness() []string {
 	return sentences
 }
 
+// unknownDoors says why it is not known of services that were found whether others
+// get in.
+func (r *Report) unknownDoors() []string {
+	var sentences []string
+	exposed := func(matches func(*host.Exposure) bool) bool {
+		return slices.ContainsFunc(r.Findings.Exposures, func(e host.Exposure) bool { return matches(&e) })
+	}
+	if s := r.Snapshot.Sockets; s != nil && s.Unpublished != "" && exposed(func(e *host.Exposure) bool { return e.Published == host.PublishedUnknown }) {
+		sentences = append(sentences, text.Escape(s.Unpublished))
+	}
+	switch s := r.Snapshot.Services; {
+	case s == nil:
+		sentences = append(sentences, "No service was asked whether it wants a password: the collector is off, or its first sample is not finished.")
+	case !s.Probing && exposed(func(e *host.Exposure) bool { return e.Auth == host.AuthUnknown }):
+		sentences = append(sentences, "No service was asked whether it wants a password: the configuration says `probe: false`.")
+	}
+	return sentences
+}
+
 // serious returns the findings that somebody has to act on, worst first.
 func (r *Report) serious() []*host.Finding {
 	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info })
@@ -211,7 +232,7 @@ func (r *Report) files() []*host.Finding {
 }
 
 func (r *Report) doors() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.Socket != nil })
+	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.Exposure != nil })
 }
 
 func (r *Report) entries() []*host.Finding {
@@ -220,7 +241,7 @@ func (r *Report) entries() []*host.Finding {
 
 func (r *Report) others() []*host.Finding {
 	return r.pick(func(f *host.Finding) bool {
-		return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Socket == nil && f.Persistence == nil
+		return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Exposure == nil && f.Persistence == nil
 	})
 }
 

@@ -150,7 +150,7 @@ func TestJSONFields(t *testing.T) {
 	if read.SchemaVersion != 1 || len(read.Files) != 3 || len(read.Exposed) != 1 || read.Exposed[0]["app"] != "flink" {
 		t.Errorf("version %d, files %v, exposed %v", read.SchemaVersion, read.Files, read.Exposed)
 	}
-	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 4 || len(aspects) != 7 {
+	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 5 || len(aspects) != 8 {
 		t.Errorf("coverage %v", read.Coverage)
 	}
 	suspect := read.Findings[0]["suspect"].(map[string]any)
@@ -185,7 +185,15 @@ func hostile(name string) Report {
 		}
 	}
 	r.Snapshot.Files.Files = []host.File{{Path: "/tmp/" + name, User: name}}
-	r.Snapshot.Sockets.Sockets = []host.Socket{{App: name, Scope: host.ScopeAny, OwnerExe: name, OwnerComm: name}}
+	door := host.Exposure{
+		App: name, Scope: host.ScopeAny, Socket: host.Socket{App: name, OwnerExe: name, OwnerComm: name}, Endpoints: []string{text.Label(name)},
+		Unit: name, Answer: &host.Answer{Version: name, Failure: name},
+		Log: &host.FlinkLog{Path: name, Failure: name, Recent: []host.FlinkEntry{{Text: name}}},
+	}
+	r.Findings.Exposures = []host.Exposure{door}
+	r.Findings.Active = append(r.Findings.Active, host.Finding{
+		Severity: host.Warning, Exposure: &door, Title: text.Label(name), Evidence: []string{text.Label(name)}, Remedy: []string{text.Label(name)},
+	})
 	r.Hostname = name
 	return r
 }

@@ -30,6 +30,7 @@ func Blind(meta map[string]host.Meta) []string {
 		{host.AspectFd, "processes hide which sockets they own", "Run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."},
 		{host.AspectTemp, "directories could not be searched", "Run as root or give CAP_DAC_READ_SEARCH."},
 		{host.AspectPersistence, "files that start programs could not be read", "Run as root or give CAP_DAC_READ_SEARCH, and CAP_SYS_PTRACE for those of users' homes."},
+		{host.AspectFlinkLog, "logs of Flink could not be read", "The finding about Flink says why."},
 		{host.AspectNetns, "socket tables could not be read", "Is --path.procfs the host's?"},
 	} {
 		share := shares[lack.aspect]

@@ -31,6 +31,7 @@ const (
 	SensorFiles   = "files"
 	SensorSockets = "sockets"
 
+	SensorServices    = "services"
 	SensorPersistence = "persistence"
 )
 
@@ -44,6 +45,7 @@ type Options struct {
 	Files   *files.Sensor
 	Sockets *sockets.Sensor
 
+	Services    *services.Sensor // needs Sockets
 	Persistence *persistence.Sensor
 
 	Hold    time.Duration
@@ -91,6 +93,14 @@ func (w *Watch) Sockets() *host.SocketSnapshot {
 	return w.options.Sockets.Snapshot()
 }
 
+// Services returns what services said last, or nil.
+func (w *Watch) Services() *host.ServiceSnapshot {
+	if w.options.Services == nil {
+		return nil
+	}
+	return w.options.Services.Snapshot()
+}
+
 // Persistence returns the last look, or nil.
 func (w *Watch) Persistence() *host.PersistenceSnapshot {
 	if w.options.Persistence == nil {
@@ -104,7 +114,7 @@ func (w *Watch) Findings() *host.Findings { return w.findings.Load() }
 
 // Snapshot puts the last samples together.
 func (w *Watch) Snapshot(now time.Time) host.Snapshot {
-	return host.Snapshot{Time: now, Processes: w.Processes(), Files: w.Files(), Sockets: w.Sockets(), Persistence: w.Persistence()}
+	return host.Snapshot{Time: now, Processes: w.Processes(), Files: w.Files(), Sockets: w.Sockets(), Services: w.Services(), Persistence: w.Persistence()}
 }
 
 // Meta returns what each sensor that has sampled says of itself.
@@ -118,6 +128,9 @@ func (w *Watch) Meta() map[string]host.Meta {
 	}
 	if s := w.Sockets(); s != nil {
 		meta[SensorSockets] = s.Meta
+	}
+	if s := w.Services(); s != nil {
+		meta[SensorServices] = s.Meta
 	}
 	if s := w.Persistence(); s != nil {
 		meta[SensorPersistence] = s.Meta
@@ -134,7 +147,8 @@ func (w *Watch) Ready() bool {
 func (w *Watch) complete() bool {
 	o := &w.options
 	return (o.Process == nil || w.Processes() != nil) && (o.Files == nil || w.Files() != nil) &&
-		(o.Sockets == nil || w.Sockets() != nil) && (o.Persistence == nil || w.Persistence() != nil)
+		(o.Sockets == nil || w.Sockets() != nil) && (o.Services == nil || w.Services() != nil) &&
+		(o.Persistence == nil || w.Persistence() != nil)
 }
 
 // Run samples until the context ends. It returns when all sensors have stopped.
@@ -159,6 +173,9 @@ func (w *Watch) Run(ctx context.Context) {
 		group.Go(func() {
 			w.loop(ctx, SensorSockets, nil, o.Sockets.Sample, func() time.Duration { return o.Sockets.Snapshot().Interval })
 		})
+	}
+	if o.Services != nil {
+		group.Go(func() { w.loop(ctx, SensorServices, nil, o.Services.Sample, o.Services.Next) })
 	}
 	if o.Persistence != nil {
 		group.Go(func() {
@@ -257,8 +274,9 @@ func (w *Watch) evaluate(now time.Time) {
 	defer w.mu.Unlock()
 	policy, catalogue := w.policy()
 	snapshot := w.Snapshot(now)
-	current := w.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, catalogue))
-	current.Pools = detect.Pools(&snapshot, policy)
+	exposures := detect.Exposures(&snapshot, catalogue)
+	current := w.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, catalogue, exposures))
+	current.Pools, current.Exposures = detect.Pools(&snapshot, policy), exposures
 	w.log(w.findings.Swap(current), current)
 }
 
@@ -272,9 +290,9 @@ func (w *Watch) policy() (detect.Policy, *services.Catalogue) {
 // Explain tells every signal that was considered for a process in the last
 // samples; ok is false if there is none of that pid.
 func (w *Watch) Explain(pid int, now time.Time) (explanation detect.Explanation, ok bool) {
-	policy, _ := w.policy()
+	policy, catalogue := w.policy()
 	snapshot := w.Snapshot(now)
-	return detect.Explain(&snapshot, policy, pid)
+	return detect.Explain(&snapshot, policy, detect.Exposures(&snapshot, catalogue), pid)
 }
 
 // log writes what is new, and what has ended. Notes are not logged.

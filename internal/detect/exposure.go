@@ -1,0 +1,274 @@
+package detect
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+// patience is how long a service that waits to be asked is not judged: what is
+// told of it at once would have to be taken back.
+const patience = time.Minute
+
+// Exposures returns every service of the catalogue that others may reach, sorted
+// by app and endpoint. Sockets of one owner on one port are one exposure, and so
+// are a proxy's port and what it leads to.
+func Exposures(s *host.Snapshot, catalogue *services.Catalogue) []host.Exposure {
+	if s.Sockets == nil {
+		return nil
+	}
+	e := &exposer{snapshot: s, catalogue: catalogue, namespaces: map[string]host.NetNamespace{}, doors: map[doorKey]*door{}}
+	for _, namespace := range s.Sockets.Namespaces {
+		e.namespaces[namespace.ID] = namespace
+	}
+	e.gather()
+	e.publish()
+	var exposures []host.Exposure
+	for _, d := range e.doors {
+		if exposure, ok := e.judge(d); ok {
+			exposures = append(exposures, exposure)
+		}
+	}
+	slices.SortFunc(exposures, func(a, b host.Exposure) int {
+		return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Socket.NetNS, b.Socket.NetNS),
+			cmp.Compare(a.Socket.Port, b.Socket.Port), slices.Compare(a.Endpoints, b.Endpoints), cmp.Compare(a.Socket.Inode, b.Socket.Inode))
+	})
+	return exposures
+}
+
+// doorKey is what makes several sockets one door.
+type doorKey struct {
+	netns string
+	port  uint16
+	owner host.Identity
+	inode uint64 // where the owner is not known
+}
+
+// door is what is gathered of one exposure.
+type door struct {
+	sockets []host.Socket
+	proxies []host.Socket // of the host, that lead here
+	rules   []host.Publication
+}
+
+type exposer struct {
+	snapshot   *host.Snapshot
+	catalogue  *services.Catalogue
+	namespaces map[string]host.NetNamespace
+	doors      map[doorKey]*door
+}
+
+// gather joins the sockets that are one door.
+func (e *exposer) gather() {
+	for _, socket := range e.snapshot.Sockets.Sockets {
+		if socket.Protocol != host.TCP || socket.Scope == host.ScopeLoopback || socket.Own || !e.reaches(&socket) {
+			continue
+		}
+		key := keyOf(&socket)
+		if e.doors[key] == nil {
+			e.doors[key] = &door{}
+		}
+		e.doors[key].sockets = append(e.doors[key].sockets, socket)
+	}
+}
+
+func keyOf(socket *host.Socket) doorKey {
+	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
+	if socket.Owner == (host.Identity{}) {
+		key.inode = socket.Inode
+	}
+	return key
+}
+
+// reaches tells whether anything beyond loopback leads to a socket: a wildcard
+// address in a namespace that has only loopback is no door.
+func (e *exposer) reaches(socket *host.Socket) bool {
+	namespace, known := e.namespaces[socket.NetNS]
+	return socket.Scope != host.ScopeAny || !known || !namespace.Complete || len(namespace.Addresses) > 0
+}
+
+// publish leads the ports of the host to the sockets that they are forwarded to.
+// A proxy's own socket is then no door of its own.
+func (e *exposer) publish() {
+	targets := map[netip.AddrPort][]*door{}
+	for _, d := range e.doors {
+		for i := range d.sockets {
+			for _, address := range e.addresses(&d.sockets[i]) {
+				endpoint := netip.AddrPortFrom(address, d.sockets[i].Port)
+				if !slices.Contains(targets[endpoint], d) {
+					targets[endpoint] = append(targets[endpoint], d)
+				}
+			}
+		}
+	}
+	for _, publication := range e.snapshot.Sockets.Publications {
+		doors := targets[publication.Target]
+		if publication.Protocol != host.TCP || len(doors) == 0 || host.ScopeOf(publication.Host.Addr()) == host.ScopeLoopback {
+			continue
+		}
+		proxy := doorKey{port: publication.Host.Port(), owner: publication.Owner}
+		for _, d := range doors {
+			d.rules = append(d.rules, publication)
+			if front := e.doors[proxy]; front != nil && front != d {
+				d.proxies = append(d.proxies, front.sockets...)
+			}
+		}
+		delete(e.doors, proxy)
+	}
+}
+
+// addresses lists where a socket of another namespace than the host's is reached.
+func (e *exposer) addresses(socket *host.Socket) []netip.Addr {
+	if socket.NetNS == "" {
+		return nil
+	}
+	if socket.Scope == host.ScopeAny {
+		return e.namespaces[socket.NetNS].Addresses
+	}
+	if address, err := netip.ParseAddr(socket.Address); err == nil {
+		return []netip.Addr{address}
+	}
+	return nil
+}
+
+// judge says what a door is, or that it is none of the catalogue.
+func (e *exposer) judge(d *door) (host.Exposure, bool) {
+	widest := slices.MinFunc(d.sockets, func(a, b host.Socket) int { return width(a.Scope) - width(b.Scope) })
+	out := host.Exposure{
+		App: widest.App, Confidence: widest.Confidence, Scope: widest.Scope, Socket: widest,
+		Namespace: e.namespaces[widest.NetNS], Auth: host.AuthUnknown,
+	}
+	if out.Namespace.Complete && widest.Scope == host.ScopeAny {
+		out.Reach = out.Namespace.Addresses
+	}
+	if !e.hear(d, &out) || out.App == "" {
+		return out, false
+	}
+	e.locate(&out)
+	e.reachThrough(d, &out)
+	if service, ok := e.catalogue.Service(out.App); ok {
+		out.RunsCode, out.Usual = service.RunsCode, service.Usual
+	}
+	out.Log = e.logOf(widest.Owner)
+	return out, true
+}
+
+// hear takes what the sockets of a door answered. It returns false for a door that
+// is not to be told of: one that waits to be asked, or that is plainly no such
+// service. A port of a known service that does not answer as its door does (an
+// exchange between its own parts) is none either.
+func (e *exposer) hear(d *door, out *host.Exposure) bool {
+	s := e.snapshot.Services
+	if s == nil || !s.Probing {
+		return true
+	}
+	for _, sockets := range [][]host.Socket{d.sockets, d.proxies} {
+		for i := range sockets {
+			answer, heard := s.Answers[sockets[i].Key()]
+			if !heard {
+				if e.waits(&sockets[i]) {
+					return false
+				}
+				continue
+			}
+			if out.Answer == nil || weight(answer) > weight(*out.Answer) {
+				out.Answer = &answer
+			}
+		}
+	}
+	if out.Answer == nil {
+		return true
+	}
+	out.Auth = out.Answer.Auth
+	if out.Answer.App != "" && out.Confidence != host.ConfidenceEvidence {
+		out.App, out.Confidence = out.Answer.App, host.ConfidenceAnswer
+	}
+	return !out.Answer.Other || out.Answer.App != "" || out.Auth != host.AuthUnknown
+}
+
+// weight orders answers by how much they tell.
+func weight(a host.Answer) int {
+	switch {
+	case a.Auth == host.AuthNone:
+		return 3
+	case a.Auth == host.AuthRequired:
+		return 2
+	case a.App != "":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// waits tells whether a socket is about to be asked.
+func (e *exposer) waits(socket *host.Socket) bool {
+	if _, candidates := services.Question(e.snapshot.Sockets, socket, e.catalogue); len(candidates) == 0 {
+		return false
+	}
+	since, waits := e.snapshot.Services.Waiting[socket.Key()]
+	return !waits || e.snapshot.Time.Sub(since) < patience
+}
+
+// locate says whose door it is.
+func (e *exposer) locate(out *host.Exposure) {
+	s := e.snapshot.Processes
+	if s == nil {
+		return
+	}
+	at, found := slices.BinarySearchFunc(s.Processes, out.Socket.Owner.PID, func(p host.Process, pid int) int { return p.PID - pid })
+	if found && s.Processes[at].Identity == out.Socket.Owner {
+		out.Container, out.Unit = s.Processes[at].Container, s.Processes[at].Unit
+	}
+}
+
+// reachThrough says whether others reach a door of another namespace by a port of
+// the host, and names the ports.
+func (e *exposer) reachThrough(d *door, out *host.Exposure) {
+	endpoints := map[string]bool{}
+	for i := range d.sockets {
+		endpoints[endpoint(d.sockets[i].Address, d.sockets[i].Port)] = true
+	}
+	if out.Socket.NetNS != "" {
+		out.Published = host.PublishedNo
+		if e.snapshot.Sockets.Unpublished != "" {
+			out.Published = host.PublishedUnknown
+		}
+	}
+	for i, publication := range d.rules {
+		if i == 0 {
+			clear(endpoints)
+			out.Published, out.Scope = host.PublishedYes, host.ScopeOf(publication.Host.Addr())
+		}
+		endpoints[publication.Host.String()] = true
+		if scope := host.ScopeOf(publication.Host.Addr()); width(scope) < width(out.Scope) {
+			out.Scope = scope
+		}
+		if !slices.Contains(out.Forwarders, publication.Via) {
+			out.Forwarders = append(out.Forwarders, publication.Via)
+		}
+	}
+	out.Endpoints = slices.Sorted(maps.Keys(endpoints))
+}
+
+// logOf returns what the log of a JobManager tells.
+func (e *exposer) logOf(owner host.Identity) *host.FlinkLog {
+	if s := e.snapshot.Services; s != nil {
+		for i := range s.FlinkLogs {
+			if s.FlinkLogs[i].Owner == owner {
+				return &s.FlinkLogs[i]
+			}
+		}
+	}
+	return nil
+}
+
+// width orders scopes, the widest first.
+func width(scope host.Scope) int {
+	return slices.Index([]host.Scope{host.ScopeAny, host.ScopePublic, host.ScopePrivate, host.ScopeLoopback}, scope)
+}

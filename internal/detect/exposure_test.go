@@ -1,0 +1,323 @@
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+// doors is a host with these sockets, all of its own, that answered thus.
+type doors struct {
+	*host.Snapshot
+}
+
+func newDoors(sockets ...host.Socket) doors {
+	lan, container := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("172.17.0.2")
+	s := &host.Snapshot{
+		Time: noon,
+		Processes: &host.ProcessSnapshot{Processes: []host.Process{
+			process(100, func(p *host.Process) { p.Unit = "flink.service" }),
+			process(500, func(p *host.Process) { p.Container = "0123456789ab" }),
+			process(600, func(p *host.Process) { p.Exe = "/usr/bin/docker-proxy" }),
+		}},
+		Sockets: &host.SocketSnapshot{Sockets: sockets, Namespaces: []host.NetNamespace{
+			{Addresses: []netip.Addr{lan}, Complete: true, Dial: []netip.Addr{lan}},
+			{ID: "4026532000", Addresses: []netip.Addr{container}, Complete: true, Dial: []netip.Addr{container}},
+			{ID: "4026532001", Complete: true},
+		}},
+		Services: &host.ServiceSnapshot{Probing: true, Answers: map[host.SocketKey]host.Answer{}, Waiting: map[host.SocketKey]time.Time{}},
+	}
+	for i := range sockets {
+		sockets[i].Inode = uint64(1000 + i)
+		s.Services.Answers[sockets[i].Key()] = host.Answer{Auth: host.AuthUnknown, Failure: "it did not say."}
+	}
+	return doors{s}
+}
+
+// answered has the socket of that number answer.
+func (d doors) answered(number int, answer host.Answer) doors {
+	answer.Asked = netip.MustParseAddrPort("192.168.1.7:8081")
+	d.Services.Answers[d.Sockets.Sockets[number].Key()] = answer
+	return d
+}
+
+func (d doors) exposures(t *testing.T) []host.Exposure {
+	t.Helper()
+	catalogue, err := services.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Exposures(d.Snapshot, catalogue)
+}
+
+// door returns the one finding about a door, or an empty one.
+func (d doors) door(t *testing.T) host.Finding {
+	t.Helper()
+	var found []host.Finding
+	for _, f := range evaluate(t, d.Snapshot, Policy{}) {
+		if f.Exposure != nil {
+			found = append(found, f)
+		}
+	}
+	if len(found) > 1 {
+		t.Fatalf("%d doors: %+v", len(found), found)
+	}
+	if len(found) == 0 {
+		return host.Finding{}
+	}
+	return found[0]
+}
+
+func tcp(address string, port uint16, change func(*host.Socket)) host.Socket {
+	socket := host.Socket{
+		Protocol: host.TCP, Address: address, Port: port, Scope: host.ScopeOf(netip.MustParseAddr(address)),
+		Owner: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: host.ConfidenceEvidence,
+	}
+	if change != nil {
+		change(&socket)
+	}
+	return socket
+}
+
+func inContainer(socket *host.Socket) {
+	socket.NetNS, socket.Owner = "4026532000", process(500, nil).Identity
+}
+
+func byPort(socket *host.Socket) { socket.Confidence = host.ConfidencePort }
+
+// TestDoorsAndTheirTwins: an open door wakes somebody, and what is nearly one does not.
+func TestDoorsAndTheirTwins(t *testing.T) {
+	t.Parallel()
+	open := host.Answer{App: "flink", Auth: host.AuthNone, Version: "1.20.5"}
+	lowered := open
+	lowered.Lowered = "Submitting from the web page is switched off."
+	asks := host.Answer{Auth: host.AuthRequired}
+	other := host.Answer{Other: true, Auth: host.AuthUnknown}
+	flink := tcp("0.0.0.0", 8081, nil)
+	for _, test := range []struct {
+		name string
+		door doors
+		want host.Severity
+		says string // in title or evidence
+	}{
+		{"anybody may submit", newDoors(flink).answered(0, open), host.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password"},
+		{"on a public address", newDoors(tcp("203.0.113.9", 8081, nil)).answered(0, open), host.Critical, "a public address"},
+		{"on a private address", newDoors(tcp("10.0.0.1", 8081, nil)).answered(0, open), host.Warning, "a private address"},
+		{"submission is off", newDoors(flink).answered(0, lowered), host.Warning, "switched off"},
+		{"it asks for a password", newDoors(flink).answered(0, asks), host.Info, "asks who they are"},
+		{"it was asked and did not tell", newDoors(flink), host.Warning, "is not known: it did not say."},
+		{"another port of Flink's", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), "", ""},
+		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
+		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *host.Socket) { s.NetNS = "4026532001" })), "", ""},
+		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *host.Socket) { s.Own = true })), "", ""},
+		{"by its port and its answer", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, open), host.Critical, "answered as flink does"},
+		{"by its port alone", newDoors(tcp("0.0.0.0", 8081, byPort)), host.Info, "weak evidence"},
+		{"Nexus on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, other), "", ""},
+		{"something with a password on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, asks), host.Info, "8081"},
+		{"another app on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, host.Answer{App: "jenkins", Auth: host.AuthRequired}), host.Info, "jenkins"},
+		{"data only", newDoors(tcp("0.0.0.0", 11211, func(s *host.Socket) { s.App = "memcached" })).answered(0, host.Answer{App: "memcached", Auth: host.AuthNone}), host.Warning, "memcached on 0.0.0.0:11211 asks for no password"},
+		{"ssh is everywhere", newDoors(tcp("0.0.0.0", 22, func(s *host.Socket) { s.App = "ssh" })), host.Info, "ssh"},
+		{"in a container, forwarded nowhere", newDoors(tcp("0.0.0.0", 8081, inContainer)).answered(0, open), host.Warning, "No port of the host is forwarded to it"},
+		{"data in a container", newDoors(tcp("0.0.0.0", 6379, func(s *host.Socket) { inContainer(s); s.App = "memcached" })).answered(0, open), host.Info, "0123456789ab"},
+	} {
+		f := test.door.door(t)
+		if f.Severity != test.want {
+			t.Errorf("%s: %q, want %q: %+v", test.name, f.Severity, test.want, f)
+		}
+		if text := f.Title + "\n" + strings.Join(f.Evidence, "\n"); !strings.Contains(text, test.says) {
+			t.Errorf("%s: no %q in\n%s", test.name, test.says, text)
+		}
+		if f.Severity != "" && (len(f.Remedy) == 0 || !strings.Contains(strings.Join(f.Evidence, " "), "A host firewall was not read.")) {
+			t.Errorf("%s: %q, %q", test.name, f.Remedy, f.Evidence)
+		}
+	}
+}
+
+// TestReach: what a wildcard address leads to is said by address.
+func TestReach(t *testing.T) {
+	t.Parallel()
+	d := newDoors(tcp("0.0.0.0", 8081, nil))
+	if text := d.door(t).Evidence[0]; !strings.Contains(text, "all addresses, which are 192.168.1.7, private") || !strings.Contains(text, "unit flink.service") {
+		t.Error(text)
+	}
+	for i := range 9 {
+		d.Sockets.Namespaces[0].Addresses = append(d.Sockets.Namespaces[0].Addresses, netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", i)))
+	}
+	if text := d.door(t).Evidence[0]; !strings.Contains(text, "203.0.113.0, public") || !strings.Contains(text, "and 6 more") {
+		t.Error(text)
+	}
+	d.Sockets.Namespaces[0].Complete = false
+	if text := d.door(t).Evidence[0]; !strings.Contains(text, "all addresses of this host") {
+		t.Error(text)
+	}
+}
+
+// TestOneDoorForManySockets: both families, and several addresses, are one door.
+func TestOneDoorForManySockets(t *testing.T) {
+	t.Parallel()
+	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, nil))
+	found := d.exposures(t)
+	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != host.ScopeAny {
+		t.Errorf("%+v", found)
+	}
+	unknown := func(s *host.Socket) { s.Owner = host.Identity{} }
+	if found := newDoors(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
+		t.Errorf("sockets of unknown owners: %+v", found)
+	}
+}
+
+// TestPublished: a port of the host that leads to a container is the door.
+func TestPublished(t *testing.T) {
+	t.Parallel()
+	open := host.Answer{App: "flink", Auth: host.AuthNone}
+	proxy := tcp("0.0.0.0", 18081, func(s *host.Socket) {
+		s.Owner, s.OwnerExe, s.App, s.Confidence = process(600, nil).Identity, "/usr/bin/docker-proxy", "", ""
+	})
+	publication := host.Publication{
+		Protocol: host.TCP, Host: netip.MustParseAddrPort("0.0.0.0:18081"), Target: netip.MustParseAddrPort("172.17.0.2:8081"),
+		Via: host.ForwarderDockerProxy, Owner: proxy.Owner,
+	}
+	d := newDoors(proxy, tcp("0.0.0.0", 8081, inContainer)).answered(1, open)
+	d.Sockets.Publications = []host.Publication{publication}
+	found := d.exposures(t)
+	if len(found) != 1 || found[0].Published != host.PublishedYes || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:18081"}) || found[0].Container != "0123456789ab" {
+		t.Fatalf("%+v", found)
+	}
+	if f := d.door(t); f.Severity != host.Critical || !strings.Contains(strings.Join(f.Evidence, " "), "forwards the port to 0.0.0.0:8081, by docker-proxy") {
+		t.Errorf("%s %q", f.Severity, f.Evidence)
+	}
+	d.Sockets.Publications[0].Host = netip.MustParseAddrPort("127.0.0.1:18081")
+	d.Sockets.Sockets[0].Address, d.Sockets.Sockets[0].Scope = "127.0.0.1", host.ScopeLoopback
+	if f := d.door(t); f.Exposure.Published != host.PublishedNo || f.Severity != host.Warning {
+		t.Errorf("published on loopback: %s %+v", f.Severity, f.Exposure)
+	}
+	d.Sockets.Publications, d.Sockets.Unpublished = nil, "The rules cannot be read."
+	if f := d.door(t); f.Exposure.Published != host.PublishedUnknown || f.Severity != host.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
+		t.Errorf("rules that cannot be read: %s %q", f.Severity, f.Evidence)
+	}
+}
+
+// TestWhoWaitsIsNotJudged: nothing has to be taken back when the answer comes, and
+// nobody can wait for ever.
+func TestWhoWaitsIsNotJudged(t *testing.T) {
+	t.Parallel()
+	d := newDoors(tcp("0.0.0.0", 8081, nil))
+	clear(d.Services.Answers)
+	if f := d.door(t); f.Severity != "" {
+		t.Errorf("a new socket: %+v", f)
+	}
+	key := d.Sockets.Sockets[0].Key()
+	d.Services.Waiting[key] = noon.Add(-time.Second)
+	if f := d.door(t); f.Severity != "" {
+		t.Errorf("one that waits: %+v", f)
+	}
+	d.Services.Waiting[key] = noon.Add(-2 * patience)
+	if f := d.door(t); f.Severity != host.Warning {
+		t.Errorf("one that waits too long: %q", f.Severity)
+	}
+	d.Services.Probing = false
+	if f := d.door(t); f.Severity != host.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "was not tried") {
+		t.Errorf("nobody is asked: %q %q", f.Severity, f.Evidence)
+	}
+	d.Services = nil
+	if f := d.door(t); f.Severity != host.Warning {
+		t.Errorf("the sensor is off: %q", f.Severity)
+	}
+}
+
+// TestJarThatBroughtIt: the log says which run was how long before the miner's tree.
+func TestJarThatBroughtIt(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	flink := s.Processes.Processes[1]
+	began := noon.Add(-2 * time.Hour) // of the keeper, which the door started
+	s.Processes.Processes[3].Parent.Started = began
+	run := func(at time.Time) host.FlinkEntry {
+		return host.FlinkEntry{Event: host.FlinkJarRun, Time: at, Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
+	}
+	s.Services = &host.ServiceSnapshot{FlinkLogs: []host.FlinkLog{{
+		Owner: flink.Identity, Path: "/opt/flink/log/x.log",
+		Recent: []host.FlinkEntry{
+			run(began.Add(-25 * time.Hour)), run(began.Add(-time.Hour)), run(began.Add(-12 * time.Second)),
+			{Event: host.FlinkRESTException, Time: began.Add(-time.Second)}, run(began.Add(time.Minute)),
+		},
+	}}}
+	for _, f := range evaluate(t, s, Policy{}) {
+		switch {
+		case f.Suspect != nil && f.Suspect.Process.PID == 300:
+			if text := strings.Join(f.Evidence, "\n"); !strings.Contains(text, "a jar was run through REST at 2026-11-23 09:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7.") {
+				t.Errorf("evidence:\n%s", text)
+			}
+			if e := f.Suspect.Entry; e.Run == nil || e.RunBefore != 12*time.Second {
+				t.Errorf("%+v", e)
+			}
+		case f.Exposure != nil && f.Exposure.App == "flink":
+			if text := strings.Join(f.Evidence, "\n"); !strings.Contains(text, "Flink's log: a jar was run through REST at") {
+				t.Errorf("evidence:\n%s", text)
+			}
+		}
+	}
+	s.Services.FlinkLogs[0].Recent = []host.FlinkEntry{run(began.Add(time.Minute))}
+	for _, f := range evaluate(t, s, Policy{}) {
+		if f.Suspect != nil && f.Suspect.Entry != nil && f.Suspect.Entry.Run != nil {
+			t.Errorf("a run after the fact: %+v", f.Suspect.Entry)
+		}
+	}
+}
+
+// TestTaskManagerIsFlink: what the TaskManager started came in by the JobManager's
+// port, and a port that answers as something else is no Flink.
+func TestTaskManagerIsFlink(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	sockets := s.Sockets.Sockets
+	jobManager := process(110, nil)
+	sockets[1].App, sockets[1].Confidence = "flink", host.ConfidenceEvidence
+	sockets[2].Owner = jobManager.Identity
+	for i := range sockets {
+		sockets[i].Inode = uint64(i + 1)
+	}
+	s.Services = &host.ServiceSnapshot{Probing: true, Answers: map[host.SocketKey]host.Answer{
+		sockets[1].Key(): {Other: true, Auth: host.AuthUnknown},
+		sockets[2].Key(): {App: "flink", Auth: host.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
+	}}
+	entry := func() *host.Entry {
+		for _, f := range evaluate(t, s, Policy{}) {
+			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
+				return f.Suspect.Entry
+			}
+		}
+		return nil
+	}
+	if e := entry(); e == nil || e.App != "flink" || e.Port != 8081 || e.PID != 100 {
+		t.Errorf("%+v", e)
+	}
+	sockets[1].Confidence = host.ConfidencePort
+	if e := entry(); e == nil || e.App != "" || e.Port != 40001 {
+		t.Errorf("it answers as something else: %+v", e)
+	}
+}
+
+// BenchmarkExposures judges what somebody opened by the thousand.
+func BenchmarkExposures(b *testing.B) {
+	var sockets []host.Socket
+	for i := range 10_000 {
+		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *host.Socket) { s.Owner.PID = i }))
+	}
+	d := newDoors(sockets...)
+	catalogue, err := services.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if len(Exposures(d.Snapshot, catalogue)) == 0 {
+			b.Fatal("no exposures")
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+const (
+	maxReach = 4 // addresses that one sentence names
+	// A jar that was run is the way in of a process tree that begins at most
+	// runSpan later. The clocks of both may differ by runSlack.
+	runSpan  = 24 * time.Hour
+	runSlack = 2 * time.Second
+)
+
+// serviceFinding is about one door. Somebody is woken where anybody may run code
+// by it; what is called by its port alone is noted: half of all proxies listen on
+// 8081.
+func serviceFinding(e *host.Exposure, catalogue *services.Catalogue) host.Finding {
+	where := e.Endpoints[0]
+	finding := host.Finding{
+		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: RuleExposedService,
+		Technique: "T1190", Exposure: e, Severity: doorSeverity(e), Title: serviceTitle(e, where),
+		Evidence: []string{listens(e), openness(e)},
+	}
+	if e.Answer != nil && e.Answer.Lowered != "" && e.Auth == host.AuthNone {
+		finding.Evidence = append(finding.Evidence, e.Answer.Lowered)
+	}
+	finding.Evidence = append(finding.Evidence, forwarding(e))
+	if e.Log != nil {
+		finding.Evidence = append(finding.Evidence, logEvidence(e.Log)...)
+	}
+	if service, ok := catalogue.Service(e.App); ok {
+		if e.Auth != host.AuthRequired {
+			finding.Evidence = append(finding.Evidence, service.Harm)
+		}
+		finding.Remedy = []string{service.Remedy}
+	}
+	return finding
+}
+
+func inNamespace(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "netns " + id + ":"
+}
+
+// doorSeverity judges a door by how sure it is what it is, who gets in, and what he
+// gets.
+func doorSeverity(e *host.Exposure) host.Severity {
+	inside := e.Container != "" && e.Published == host.PublishedNo // reached from this host and its containers only
+	wide := e.Scope == host.ScopeAny || e.Scope == host.ScopePublic
+	switch {
+	case e.Usual, e.Auth == host.AuthRequired, e.Confidence == host.ConfidencePort && e.Auth != host.AuthNone:
+		return host.Info
+	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "" && wide && !inside && e.Published != host.PublishedUnknown:
+		return host.Critical
+	case e.Auth == host.AuthNone && (e.RunsCode || !inside):
+		return host.Warning
+	case inside, e.Container != "" && e.Published == host.PublishedUnknown:
+		return host.Info
+	default:
+		return host.Warning
+	}
+}
+
+func serviceTitle(e *host.Exposure, where string) string {
+	name := e.App
+	if e.Answer != nil && e.Answer.Version != "" {
+		name += " " + quote(e.Answer.Version)
+	}
+	switch {
+	case e.Confidence == host.ConfidencePort && e.Auth != host.AuthNone:
+		return fmt.Sprintf("Something listens on %s, the port of %s", where, e.App)
+	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "":
+		return fmt.Sprintf("Anybody who reaches %s can run programs: %s asks for no password", where, name)
+	case e.Auth == host.AuthNone:
+		return fmt.Sprintf("%s on %s asks for no password", name, where)
+	case e.Auth == host.AuthRequired:
+		return fmt.Sprintf("%s on %s can be reached by others and asks who they are", name, where)
+	default:
+		return fmt.Sprintf("%s can be reached by other machines on %s", name, where)
+	}
+}
+
+// listens says who listens where, and why it is called what it is called.
+func listens(e *host.Exposure) string {
+	socket := &e.Socket
+	owner := "An unknown process"
+	if socket.Owner.PID != 0 {
+		owner = fmt.Sprintf("%s (pid %d%s)", quote(path.Base(socket.OwnerExe)), socket.Owner.PID, where(e))
+	}
+	sentence := fmt.Sprintf("%s listens on %s (%s)", owner, strings.Join(e.Endpoints[:min(len(e.Endpoints), maxReach)], " and "), reach(e))
+	switch e.Confidence {
+	case host.ConfidenceEvidence:
+		return fmt.Sprintf("%s and is %s by its program and arguments.", sentence, e.App)
+	case host.ConfidenceAnswer:
+		return fmt.Sprintf("%s and answered as %s does.", sentence, e.App)
+	default:
+		return fmt.Sprintf("%s. Only the port number speaks for %s, which is weak evidence.", sentence, e.App)
+	}
+}
+
+// where names the container or unit, and the namespace, of an owner.
+func where(e *host.Exposure) string {
+	var words string
+	switch {
+	case e.Container != "":
+		words = ", container " + quote(e.Container)
+	case e.Unit != "":
+		words = ", unit " + quote(e.Unit)
+	}
+	switch {
+	case e.Namespace.Name != "":
+		words += ", network namespace " + quote(e.Namespace.Name)
+	case e.Socket.NetNS != "" && e.Container == "":
+		words += ", network namespace " + e.Socket.NetNS
+	}
+	return words
+}
+
+// reach says how far the address of a door leads.
+func reach(e *host.Exposure) string {
+	switch e.Scope {
+	case host.ScopeAny:
+		if e.Published == host.PublishedYes {
+			return "a port of this host that is forwarded to it"
+		}
+		if len(e.Reach) == 0 {
+			return "all addresses of this host"
+		}
+		names := make([]string, 0, maxReach)
+		for _, address := range e.Reach[:min(len(e.Reach), maxReach)] {
+			names = append(names, fmt.Sprintf("%s, %s", address, kindOf(address)))
+		}
+		more := ""
+		if len(e.Reach) > maxReach {
+			more = fmt.Sprintf("; and %d more", len(e.Reach)-maxReach)
+		}
+		return "all addresses, which are " + strings.Join(names, "; ") + more
+	case host.ScopePrivate:
+		return "a private address"
+	case host.ScopePublic:
+		return "a public address"
+	default:
+		return "this host only"
+	}
+}
+
+func kindOf(address netip.Addr) string {
+	if host.ScopeOf(address) == host.ScopePublic {
+		return "public"
+	}
+	return "private"
+}
+
+// openness says whether it asks who one is, and what is not known of that.
+func openness(e *host.Exposure) string {
+	switch {
+	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "":
+		return fmt.Sprintf("It was asked and let the exporter in without a password (%s): anybody can submit what it runs.", e.Answer.Asked)
+	case e.Auth == host.AuthNone:
+		return fmt.Sprintf("It was asked and let the exporter in without a password (%s).", e.Answer.Asked)
+	case e.Auth == host.AuthRequired:
+		return fmt.Sprintf("It was asked (%s) and wants to know who one is.", e.Answer.Asked)
+	case e.Answer != nil && e.Answer.Failure != "":
+		return "Whether it asks for a password is not known: " + e.Answer.Failure
+	default:
+		return "Whether it asks for a password was not tried."
+	}
+}
+
+// forwarding says what stands between it and others, as far as that was seen.
+func forwarding(e *host.Exposure) string {
+	const firewall = "A host firewall was not read."
+	switch e.Published {
+	case host.PublishedYes:
+		names := make([]string, 0, len(e.Forwarders))
+		for _, forwarder := range e.Forwarders {
+			names = append(names, string(forwarder))
+		}
+		return fmt.Sprintf("The host forwards the port to %s, by %s. %s", endpoint(e.Socket.Address, e.Socket.Port), strings.Join(names, " and "), firewall)
+	case host.PublishedNo:
+		return "No port of the host is forwarded to it: it is reached from where its own addresses are. " + firewall
+	case host.PublishedUnknown:
+		return "Whether a port of the host is forwarded to it is not known. " + firewall
+	default:
+		return firewall
+	}
+}
+
+// logEvidence tells of the last submissions to Flink.
+func logEvidence(log *host.FlinkLog) []string {
+	var evidence []string
+	if log.Failure != "" {
+		evidence = append(evidence, fmt.Sprintf("Flink's log %s is not read: %s", quote(log.Path), log.Failure))
+	}
+	last := map[host.FlinkEvent]*host.FlinkEntry{}
+	for i := range log.Recent {
+		last[log.Recent[i].Event] = &log.Recent[i]
+	}
+	for _, event := range host.FlinkEvents() {
+		if entry := last[event]; entry != nil {
+			evidence = append(evidence, fmt.Sprintf("Flink's log: %s at %s%s.", does(event), stamp(entry), from(entry)))
+		}
+	}
+	return evidence
+}
+
+func does(event host.FlinkEvent) string {
+	switch event {
+	case host.FlinkJarUpload:
+		return "a jar was uploaded"
+	case host.FlinkJarRun:
+		return "a jar was run through REST"
+	default:
+		return "a request through REST failed"
+	}
+}
+
+func stamp(entry *host.FlinkEntry) string { return entry.Time.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// from names who was connected about then.
+func from(entry *host.FlinkEntry) string {
+	if len(entry.Peers) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(entry.Peers))
+	for _, peer := range entry.Peers {
+		names = append(names, peer.String())
+	}
+	return "; connected to it about then: " + strings.Join(names, ", ")
+}
+
+// runBefore is the last jar that was run before a process tree below a door began,
+// and how long before.
+func runBefore(s *host.ServiceSnapshot, p *host.Process, door host.Identity) (run *host.FlinkEntry, before time.Duration) {
+	if s == nil {
+		return nil, 0
+	}
+	began := p.Started
+	for a := p.Parent; a != nil && a.Identity != door; a = a.Parent {
+		began = a.Started
+	}
+	for i := range s.FlinkLogs {
+		for j := range s.FlinkLogs[i].Recent {
+			entry := &s.FlinkLogs[i].Recent[j]
+			gap := began.Sub(entry.Time)
+			if entry.Event == host.FlinkJarRun && gap > -runSlack && gap < runSpan && (run == nil || gap < before) {
+				run, before = entry, gap
+			}
+		}
+	}
+	return run, max(0, before)
+}
+
+// arrival tells which jar brought a suspect.
+func arrival(e *host.Entry) string {
+	return fmt.Sprintf("Flink's log: %s at %s, %s before this process tree appeared%s.", does(e.Run.Event), stamp(e.Run), gap(e.RunBefore), from(e.Run))
+}

@@ -1,0 +1,242 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
+)
+
+// lab is a sensor over sockets of the test's own. asked notes whom it asked.
+type lab struct {
+	*Sensor
+	sockets *host.SocketSnapshot
+	asked   []netip.AddrPort
+	answer  host.Answer
+	probing bool
+	now     time.Time
+}
+
+func newLab(t *testing.T, sockets ...host.Socket) *lab {
+	t.Helper()
+	lan := netip.MustParseAddr("192.168.1.7")
+	l := &lab{
+		sockets: &host.SocketSnapshot{Sockets: sockets, Namespaces: []host.NetNamespace{{Dial: []netip.Addr{lan, netip.MustParseAddr("127.0.0.1")}}}},
+		probing: true, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), answer: host.Answer{App: "flink", Auth: host.AuthNone},
+	}
+	l.sockets.Time = l.now
+	catalogue := catalogue(t)
+	l.Sensor = NewSensor(Options{
+		Proc: t.TempDir(), Catalogue: func() *Catalogue { return catalogue }, Probing: func() bool { return l.probing },
+		Sockets: func() *host.SocketSnapshot { return l.sockets }, Interval: 5 * time.Second, Logger: log.NewNopLogger(),
+		Ask: func(_ context.Context, target netip.AddrPort, _ []probe.Candidate) host.Answer {
+			l.asked = append(l.asked, target)
+			return l.answer
+		},
+	})
+	return l
+}
+
+func (l *lab) sample(t *testing.T, after time.Duration) *host.ServiceSnapshot {
+	t.Helper()
+	l.now = l.now.Add(after)
+	if err := l.Sample(l.now); err != nil {
+		t.Fatal(err)
+	}
+	return l.Snapshot()
+}
+
+func listening(address string, port uint16, app string, confidence host.Confidence) host.Socket {
+	return host.Socket{
+		Protocol: host.TCP, Address: address, Port: port, Scope: host.ScopeOf(netip.MustParseAddr(address)),
+		App: app, Confidence: confidence, Inode: uint64(port), Owner: host.Identity{PID: 100, StartTime: 1},
+	}
+}
+
+// TestAskedOnceInTenMinutes: a socket is asked at once, and then seldom; one that
+// is opened again is another.
+func TestAskedOnceInTenMinutes(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence))
+	for range 100 {
+		l.sample(t, 5*time.Second)
+	}
+	if len(l.asked) != 1 || l.asked[0].String() != "192.168.1.7:8081" {
+		t.Errorf("asked %v: once, at an address that others use", l.asked)
+	}
+	if answer := l.Snapshot().Answers[l.sockets.Sockets[0].Key()]; answer.Auth != host.AuthNone || answer.Asked != l.asked[0] || answer.Time.IsZero() {
+		t.Errorf("%+v", answer)
+	}
+	l.sample(t, askEvery)
+	if len(l.asked) != 2 {
+		t.Errorf("asked %d times after ten minutes", len(l.asked))
+	}
+	l.sockets.Sockets[0].Inode++
+	l.sample(t, time.Second)
+	if len(l.asked) != 3 || len(l.Snapshot().Answers) != 1 {
+		t.Errorf("asked %d times, %d answers", len(l.asked), len(l.Snapshot().Answers))
+	}
+	l.probing = false
+	if s := l.sample(t, askEvery); len(l.asked) != 3 || s.Probing || len(s.Answers) != 0 {
+		t.Errorf("probing is off: asked %d times, %+v", len(l.asked), s)
+	}
+}
+
+// TestWhoIsNotAsked: only this host's own doors, where nobody else can answer.
+func TestWhoIsNotAsked(t *testing.T) {
+	t.Parallel()
+	own := listening("0.0.0.0", 8081, "flink", host.ConfidencePort)
+	own.Own = true
+	udp := listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence)
+	udp.Protocol = host.UDP
+	elsewhere := listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence)
+	elsewhere.NetNS = "4026532000"
+	proxy := listening("0.0.0.0", 8081, "", "")
+	proxy.OwnerExe = "/usr/sbin/nginx"
+	l := newLab(t, own, udp, elsewhere, proxy,
+		listening("127.0.0.1", 8081, "flink", host.ConfidenceEvidence),
+		listening("10.9.9.9", 8081, "flink", host.ConfidenceEvidence), // an address that the host has not
+		listening("0.0.0.0", 50505, "", ""),
+		listening("0.0.0.0", 3306, "mysql", host.ConfidenceEvidence), // there is no harmless question
+	)
+	l.sample(t, 0)
+	if len(l.asked) != 0 {
+		t.Errorf("asked %v", l.asked)
+	}
+	if l.Snapshot() == nil || l.Next() != 5*time.Second {
+		t.Error("nothing was published")
+	}
+}
+
+func TestAddressThatTheSocketTakes(t *testing.T) {
+	t.Parallel()
+	v4, v6 := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("2001:db8::7")
+	both := listening("::", 8081, "flink", host.ConfidenceEvidence)
+	both.DualStack = true
+	for want, socket := range map[string]host.Socket{
+		"192.168.1.7:8081":   listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence),
+		"[2001:db8::7]:8082": listening("::", 8082, "flink", host.ConfidenceEvidence),
+		"[2001:db8::7]:8083": listening("2001:db8::7", 8083, "flink", host.ConfidenceEvidence),
+	} {
+		l := newLab(t, socket)
+		l.sockets.Namespaces[0].Dial = []netip.Addr{v4, v6}
+		l.sample(t, 0)
+		if len(l.asked) != 1 || l.asked[0].String() != want {
+			t.Errorf("asked %v, want %s", l.asked, want)
+		}
+	}
+	l := newLab(t, both)
+	l.sockets.Namespaces[0].Dial = []netip.Addr{v4}
+	l.sample(t, 0)
+	if len(l.asked) != 1 || l.asked[0].Addr() != v4 {
+		t.Errorf("a socket for both families: asked %v", l.asked)
+	}
+}
+
+// TestSlowServicesAreAskedInTurn: nobody keeps the others from being asked, and
+// who waits is told.
+func TestSlowServicesAreAskedInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sockets []host.Socket
+		for i := range 3 {
+			sockets = append(sockets, listening("0.0.0.0", uint16(8081+i), "flink", host.ConfidenceEvidence))
+		}
+		l := newLab(t, sockets...)
+		quick := l.options.Ask
+		l.options.Ask = func(ctx context.Context, target netip.AddrPort, candidates []probe.Candidate) host.Answer {
+			time.Sleep(askTime + time.Millisecond)
+			return quick(ctx, target, candidates)
+		}
+		s := l.sample(t, 0)
+		if len(s.Answers) != 1 || len(s.Waiting) != 2 {
+			t.Fatalf("%d answers, %d wait", len(s.Answers), len(s.Waiting))
+		}
+		l.options.Ask = quick
+		s = l.sample(t, 5*time.Second)
+		if len(s.Answers) != 3 || len(s.Waiting) != 0 || len(l.asked) != 3 {
+			t.Errorf("%d answers, %d wait, asked %v", len(s.Answers), len(s.Waiting), l.asked)
+		}
+	})
+}
+
+func TestThousandsOfSocketsAreNotAllAsked(t *testing.T) {
+	t.Parallel()
+	var sockets []host.Socket
+	for i := range 3 * maxAsked {
+		sockets = append(sockets, listening("0.0.0.0", uint16(1000+i), "flink", host.ConfidenceEvidence))
+	}
+	l := newLab(t, sockets...)
+	if s := l.sample(t, 0); len(l.asked) != maxAsked || len(s.Answers) != len(sockets) {
+		t.Errorf("asked %d, %d answers", len(l.asked), len(s.Answers))
+	}
+}
+
+func TestWithoutSockets(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.sockets = nil
+	if err := l.Sample(l.now); err != nil || l.Snapshot() != nil || l.Next() > time.Second || l.RESTPorts() != nil {
+		t.Errorf("%v, %v", err, l.Snapshot())
+	}
+}
+
+// TestFlinkLog follows the log of a JVM that listens, and notes who was connected
+// when a jar was run.
+func TestFlinkLog(t *testing.T) {
+	t.Parallel()
+	rest := listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence)
+	blob := listening("0.0.0.0", 40001, "flink", host.ConfidenceEvidence)
+	rest.LogFile, blob.LogFile = "/opt/flink.log", "/opt/flink.log"
+	l := newLab(t, rest, blob)
+	l.options.Ask = func(_ context.Context, target netip.AddrPort, _ []probe.Candidate) host.Answer {
+		return host.Answer{Other: target.Port() != 8081, Auth: host.AuthUnknown}
+	}
+	file := filepath.Join(l.options.Proc, "100/root/opt/flink.log")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	line := func() {
+		text := fmt.Sprintf("%s INFO  org.apache.flink.client.ClientUtils [] - Starting program (detached: true)\n", l.now.Format("2006-01-02 15:04:05,000"))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, l.now, l.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line()
+	s := l.sample(t, 0)
+	if len(s.FlinkLogs) != 1 || len(s.FlinkLogs[0].Recent) != 1 || s.FlinkEvents[host.FlinkJarRun] != 0 {
+		t.Fatalf("%+v %v", s.FlinkLogs, s.FlinkEvents)
+	}
+	if ports := l.RESTPorts(); !slices.Equal(ports, []host.SocketKey{rest.Key()}) {
+		t.Errorf("callers of %v matter", ports)
+	}
+	peer := netip.MustParseAddr("198.51.100.7")
+	l.now = l.now.Add(5 * time.Second)
+	l.sockets = &host.SocketSnapshot{Meta: host.Meta{Time: l.now}, Sockets: l.sockets.Sockets, Namespaces: l.sockets.Namespaces, Peers: []host.Peer{{Port: 8081, Remote: peer}}}
+	line()
+	s = l.sample(t, time.Second)
+	last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]
+	if s.FlinkEvents[host.FlinkJarRun] != 1 || !slices.Equal(last.Peers, []netip.Addr{peer}) {
+		t.Errorf("%v %+v", s.FlinkEvents, last)
+	}
+	l.sockets.Peers = nil
+	l.now = l.now.Add(2 * peerSpan)
+	line()
+	s = l.sample(t, time.Second)
+	if last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]; len(last.Peers) != 0 || s.FlinkEvents[host.FlinkJarRun] != 2 {
+		t.Errorf("a connection of long ago: %+v %v", last, s.FlinkEvents)
+	}
+}
