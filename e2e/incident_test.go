@@ -192,7 +192,7 @@ func samePID(now metrics, suspect, exe string) error {
 }
 
 func scanNamesBoth(t *testing.T, _ *incident) {
-	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s")
+	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", askNobody(t))
 	if scan.code != 2 {
 		t.Errorf("exit code %d, want 2 (critical); it wrote:\n%s%s", scan.code, scan.stdout, scan.stderr)
 	}

@@ -102,7 +102,7 @@ func TestNameNotUTF8(t *testing.T) {
 			t.Errorf("a collector fails: %v", collector)
 		}
 	}
-	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=1s")
+	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=1s", askNobody(t))
 	if !utf8.ValidString(scan.stdout) || strings.Contains(scan.stdout, "\x1b") {
 		t.Errorf("scan writes raw bytes of a name: %q", scan.stdout)
 	}

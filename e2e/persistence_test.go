@@ -44,7 +44,7 @@ func TestPersistence(t *testing.T) {
 	if told := scrape(t, watching.url).find("cryptojack_persistence_info", labels{"path": twin}); len(told) != 0 {
 		t.Errorf("the benign twin is told: %v", told)
 	}
-	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s")
+	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", askNobody(t))
 	if scan.code == 0 || !strings.Contains(scan.stdout, "line 2 of "+attack) || !strings.Contains(scan.stdout, "sed -i '2s/^/# /' '"+attack+"'") {
 		t.Errorf("exit code %d: %s", scan.code, tail(scan.stdout+scan.stderr, 3000))
 	}
@@ -69,13 +69,13 @@ func TestExplain(t *testing.T) {
 		code int
 		yes  bool
 	}{started.pid: {1, true}, os.Getpid(): {0, false}} {
-		scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", fmt.Sprintf("--explain=%d", pid))
+		scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", askNobody(t), fmt.Sprintf("--explain=%d", pid))
 		said := strings.Contains(scan.stdout, "YES   runs_from_temp")
 		if scan.code != want.code || said != want.yes || !strings.Contains(scan.stdout, "no    known_miner_hash") {
 			t.Errorf("pid %d, exit code %d: %s", pid, scan.code, tail(scan.stdout+scan.stderr, 3000))
 		}
 	}
-	if scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=1s", "--explain=999999999"); scan.code != 3 {
+	if scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=1s", askNobody(t), "--explain=999999999"); scan.code != 3 {
 		t.Errorf("a pid that is not: exit code %d", scan.code)
 	}
 }

@@ -23,8 +23,22 @@ type exporter struct {
 }
 
 // startExporter starts the exporter with short intervals and waits until it has
-// looked at everything once.
+// looked at everything once. It asks no service: what else listens on this host is
+// left alone.
 func startExporter(t *testing.T, arguments ...string) exporter {
+	t.Helper()
+	return startProbingExporter(t, append([]string{askNobody(t)}, arguments...)...)
+}
+
+// askNobody is the flag with which the exporter does not ask services.
+func askNobody(t *testing.T) string {
+	t.Helper()
+	return "--config.file=" + writeFile(t, t.TempDir(), "quiet.yml", "probe: false\n")
+}
+
+// startProbingExporter is startExporter with services asked, for tests in which
+// all that listens was started by them.
+func startProbingExporter(t *testing.T, arguments ...string) exporter {
 	t.Helper()
 	address := freeAddress(t)
 	arguments = append([]string{

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// configuration names the lab's own network as one of pools.
-const configuration = "pool_addresses: [127.66.0.0/16]\n"
+// configuration names the lab's own network as one of pools, and asks nobody: what
+// else listens on this machine is left alone.
+const configuration = "pool_addresses: [127.66.0.0/16]\nprobe: false\n"
 
 // exporter is the product at work, with its usual intervals: the times that the
 // lab measures are those that a user gets.
