@@ -11,11 +11,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	catalogue "github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
 
-// full makes every collector over given snapshots.
+// full makes every collector over given snapshots, with two rules.
 func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, answers *host.ServiceSnapshot, found *host.Findings) *Set {
+	return withRules([]string{"known_miner_name", "runs_from_temp"}, p, f, s, e, answers, found)
+}
+
+func withRules(rules []string, p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, answers *host.ServiceSnapshot, found *host.Findings) *Set {
 	labels := &Labels{}
 	processes := func() *host.ProcessSnapshot { return p }
 	files := func() *host.FileSnapshot { return f }
@@ -30,7 +36,7 @@ func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot,
 		return map[string]host.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
 	}
 	return New(log.NewNopLogger(), NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels),
-		NewSockets(sockets, labels), NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, []string{"known_miner_name", "runs_from_temp"}, labels),
+		NewSockets(sockets, labels), NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, rules, labels),
 		NewSensors(Sources{Meta: meta, Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings}, labels))
 }
 
@@ -51,6 +57,10 @@ func (unchecked) Describe(chan<- *prometheus.Desc) {}
 
 // hostile is a host on which an attacker chose every name.
 func hostile() *Set {
+	known, err := catalogue.New()
+	if err != nil {
+		panic(err)
+	}
 	name := func(i int) string { return fmt.Sprintf("\x1b[31m\xff%d\n", i%700) + strings.Repeat("x", 4096) }
 	p := &host.ProcessSnapshot{Origins: map[host.OriginKey]host.CPUTotals{}, CPUs: 2}
 	p.Visibility = map[host.Aspect]host.Share{host.AspectExe: {Readable: 1, Total: 2}}
@@ -58,7 +68,7 @@ func hostile() *Set {
 		p.Groups = append(p.Groups, host.GroupTotals{GroupKey: host.GroupKey{Process: name(i % 70), Origin: host.OriginHome, User: "u"}})
 	}
 	f := &host.FileSnapshot{Directories: []string{"/tmp", "/tmp"}, Counts: map[host.FileCount]int{}}
-	s := &host.SocketSnapshot{Apps: []string{"flink"}}
+	s := &host.SocketSnapshot{Apps: known.Apps()}
 	e := &host.PersistenceSnapshot{}
 	found := &host.Findings{}
 	for i := range 1000 {
@@ -74,7 +84,7 @@ func hostile() *Set {
 			},
 		})
 	}
-	return full(p, f, s, e, &host.ServiceSnapshot{}, found)
+	return withRules(detect.RuleNames(), p, f, s, e, &host.ServiceSnapshot{Apps: known.Asked()}, found)
 }
 
 func TestHostileHost(t *testing.T) {
@@ -94,6 +104,7 @@ func TestHostileHost(t *testing.T) {
 			}
 		}
 	}
+	t.Log(samples, "samples")
 	if samples < 500 || samples >= 1300 {
 		t.Errorf("%d samples, want under 1,300", samples)
 	}

@@ -69,6 +69,7 @@ func infected() *Set {
 	}
 	services := &host.ServiceSnapshot{
 		Meta:        meta(map[host.Aspect]host.Share{host.AspectFlinkLog: {Readable: 1, Total: 1}}),
+		Apps:        []string{"docker", "flink"},
 		FlinkEvents: map[host.FlinkEvent]uint64{host.FlinkJarUpload: 1, host.FlinkJarRun: 2},
 	}
 	found := &host.Findings{

@@ -39,8 +39,12 @@ func (c *services) Update(ch chan<- prometheus.Metric) error {
 	}
 	counts := map[host.ExposedKey]int{}
 	for _, app := range sockets.Apps {
-		for _, auth := range []host.Auth{host.AuthNone, host.AuthUnknown} {
-			counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: auth}] = 0
+		counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: host.AuthUnknown}] = 0
+	}
+	answers := c.answers()
+	if answers != nil {
+		for _, app := range answers.Apps {
+			counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: host.AuthNone}] = 0
 		}
 	}
 	for i := range found.Exposures {
@@ -51,9 +55,9 @@ func (c *services) Update(ch chan<- prometheus.Metric) error {
 	for key, count := range counts {
 		send.gauge(c.exposed, float64(count), key.App, string(key.Scope), string(key.Auth))
 	}
-	if s := c.answers(); s != nil {
+	if answers != nil {
 		for _, event := range host.FlinkEvents() {
-			send.counter(c.events, float64(s.FlinkEvents[event]), string(event))
+			send.counter(c.events, float64(answers.FlinkEvents[event]), string(event))
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "cryptojack_sample_duration_seconds",
 		Help:    "Wall-clock time that one sample of a sensor took, in seconds.",
-		Buckets: prometheus.ExponentialBuckets(0.001, 4, 8),
+		Buckets: prometheus.ExponentialBuckets(0.004, 10, 4),
 	}, []string{"sensor"})
 	var current atomic.Pointer[config.Config]
 	current.Store(loaded)

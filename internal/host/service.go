@@ -96,7 +96,8 @@ type FlinkEntry struct {
 // ServiceSnapshot is what was learnt of the services behind sockets.
 type ServiceSnapshot struct {
 	Meta
-	Probing     bool // services are asked
+	Probing     bool     // services are asked
+	Apps        []string // of the catalogue, that there is a question for
 	Answers     map[SocketKey]Answer
 	Waiting     map[SocketKey]time.Time // since when a socket waits to be asked for the first time
 	FlinkEvents map[FlinkEvent]uint64   // since the exporter started

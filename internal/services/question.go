@@ -51,6 +51,17 @@ func takes(socket *host.Socket, address netip.Addr) bool {
 	}
 }
 
+// Asked lists the apps that there is a question for.
+func (c *Catalogue) Asked() []string {
+	var apps []string
+	for i := range c.services {
+		if len(c.services[i].Checks) > 0 {
+			apps = append(apps, c.services[i].App)
+		}
+	}
+	return apps
+}
+
 // candidates lists what a socket may be: what its owner is, by evidence, or else
 // what its port speaks for.
 func (c *Catalogue) candidates(socket *host.Socket) []probe.Candidate {

@@ -116,7 +116,7 @@ func (s *Sensor) Sample(now time.Time) error {
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.logs.Errors(),
 			Visibility: map[host.Aspect]host.Share{host.AspectFlinkLog: s.logs.Share()},
 		},
-		Probing: probing, Answers: maps.Clone(s.answers), Waiting: maps.Clone(s.waiting),
+		Probing: probing, Apps: s.options.Catalogue().Asked(), Answers: maps.Clone(s.answers), Waiting: maps.Clone(s.waiting),
 		FlinkEvents: s.logs.Events(), FlinkLogs: logs,
 	})
 	return nil
