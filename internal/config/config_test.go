@@ -12,6 +12,8 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 )
 
 func TestDefaults(t *testing.T) {
@@ -21,6 +23,85 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"/tmp", "/var/tmp", "/dev/shm"}, config.Directories); diff != "" {
+		t.Error(diff)
+	}
+	if !config.Probe {
+		t.Error("services are not asked")
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]bool{"probe: false": false, "probe: true": true, "probe:": true, "allow: []": true} {
+		config, err := Load(write(t, content))
+		if err != nil || config.Probe != want {
+			t.Errorf("%q: %+v, %v", content, config, err)
+		}
+	}
+}
+
+// TestServiceForm shows that the built-in catalogue is in the form that users
+// write: it is a configuration file.
+func TestServiceForm(t *testing.T) {
+	t.Parallel()
+	config, err := Load("../services/catalogue.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := services.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range list {
+		got, ok := config.Catalogue.Service(want.App)
+		if !ok || got.RunsCode != want.RunsCode || got.Usual != want.Usual || got.Harm != want.Harm {
+			t.Errorf("%s: %+v", want.App, got)
+		}
+		if diff := cmp.Diff(want.Checks, got.Checks); diff != "" {
+			t.Errorf("%s: %s", want.App, diff)
+		}
+	}
+}
+
+func TestLoadService(t *testing.T) {
+	t.Parallel()
+	config, err := Load(write(t, `
+services:
+  - app: nexus
+    ports: [8443]
+    asked_ports: [8443, 9443]
+    executables: [nexus]
+    command_line: [org.sonatype.nexus]
+    runs_code: true
+    usual: true
+    checks:
+      - get: /service/rest/v1/status/check
+        tls: true
+        shows: [edition, "state=open"]
+        contains: [nexus]
+        closed: [password]
+        open: true
+        version: edition
+        lowered: {when: "readonly=true", because: It is read only.}
+      - {send: "PING\r\n", shows: [PONG]}
+    harm: x
+    remedy: y
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := config.Catalogue.Service("nexus")
+	want := services.Service{
+		App: "nexus", Ports: []uint16{8443}, AskedPorts: []uint16{8443, 9443}, Executables: []string{"nexus"}, CommandLine: []string{"org.sonatype.nexus"},
+		RunsCode: true, Usual: true, Harm: "x", Remedy: "y", Checks: []probe.Check{
+			{
+				Get: "/service/rest/v1/status/check", TLS: true, Shows: []string{"edition", "state=open"}, Contains: []string{"nexus"}, Closed: []string{"password"},
+				Open: true, Version: "edition", Lowered: &probe.Lowered{When: "readonly=true", Because: "It is read only."},
+			},
+			{Send: "PING\r\n", Shows: []string{"PONG"}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -63,19 +144,29 @@ services:
 func TestBad(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{
-		"directories: /tmp":                     "line 1",
-		"\ndirectoriez: [/tmp]":                 "line 2: field directoriez not found",
-		"directories: [tmp]":                    `directories: "tmp" is not an absolute path`,
-		"directories: [/tmp, /tmp/]":            `directories: "/tmp" is there twice`,
-		"known_miner_sha256: [abc]":             `known_miner_sha256, entry 1: "abc" is not 64 hex digits`,
-		"allow: [{}]":                           "allow, entry 1: set at least one of path, sha256, user, unit",
-		"allow: [{path: '[x'}]":                 `allow, entry 1: path "[x": syntax error in pattern`,
-		"allow: [{sha256: zz}]":                 `allow, entry 1: sha256 "zz" is not 64 hex digits`,
-		"pool_addresses: [pool.example.com]":    `pool_addresses, entry 1: "pool.example.com" is not an address`,
-		"pool_addresses: [192.0.2.1:99999]":     "pool_addresses, entry 1: ",
-		"services: [{app: 'Bad Name'}]":         "services: ",
-		"directories: [/tmp]\n---\nallow: []\n": "only one YAML document may be in the file",
-		"\x00":                                  "control characters are not allowed",
+		"directories: /tmp":                                     "line 1",
+		"\ndirectoriez: [/tmp]":                                 "line 2: field directoriez not found",
+		"directories: [tmp]":                                    `directories: "tmp" is not an absolute path`,
+		"directories: [/tmp, /tmp/]":                            `directories: "/tmp" is there twice`,
+		"known_miner_sha256: [abc]":                             `known_miner_sha256, entry 1: "abc" is not 64 hex digits`,
+		"allow: [{}]":                                           "allow, entry 1: set at least one of path, sha256, user, unit",
+		"allow: [{path: '[x'}]":                                 `allow, entry 1: path "[x": syntax error in pattern`,
+		"allow: [{sha256: zz}]":                                 `allow, entry 1: sha256 "zz" is not 64 hex digits`,
+		"pool_addresses: [pool.example.com]":                    `pool_addresses, entry 1: "pool.example.com" is not an address`,
+		"pool_addresses: [192.0.2.1:99999]":                     "pool_addresses, entry 1: ",
+		"services: [{app: 'Bad Name'}]":                         "services: ",
+		"services: [{app: a, portz: [1]}]":                      "field portz not found",
+		"services: [{app: a, ports: [1], checks: [{post: /}]}]": "field post not found",
+		"services: [{app: a, ports: [1], checks: [{get: /, shows: [x], lowered: {if: x}}]}]":             "field if not found",
+		"services: [{app: a, ports: [1], checks: [{get: /, send: x, shows: [x]}]}]":                      `services: app "a", check 1: set either get or send`,
+		"services: [{app: a, ports: [1], checks: [{shows: [x]}]}]":                                       `services: app "a", check 1: set either get or send`,
+		"services: [{app: a, ports: [1], checks: [{get: x, shows: [x]}]}]":                               `check 1: get: "x" is no path: begin it with /`,
+		"services: [{app: a, ports: [1], checks: [{get: /}]}]":                                           "check 1: set shows or contains",
+		"services: [{app: a, ports: [1], checks: [{get: /, shows: [x]}, {get: /}, {get: /}, {get: /}]}]": "at most 3 checks, not 4",
+		"services: [{app: a, ports: [70000]}]":                                                           "line 1",
+		"probe: maybe":                                                                                   "line 1",
+		"directories: [/tmp]\n---\nallow: []\n":                                                          "only one YAML document may be in the file",
+		"\x00":                                                                                           "control characters are not allowed",
 	} {
 		_, err := Load(write(t, content))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 )
 
 func catalogue(t *testing.T, extra ...Service) *Catalogue {
@@ -55,6 +56,13 @@ func TestIdentify(t *testing.T) {
 		{"twin: nginx with a forged argument", host.TCP, 8081, "/usr/sbin/nginx", []string{"nginx", "org.apache.flink.x"}, "", ""},
 		{"the program counts before the arguments", host.TCP, 8081, "/usr/bin/dockerd", flink, "docker", host.ConfidenceEvidence},
 		{"Jupyter as a module", host.TCP, 7000, "/usr/bin/python3", []string{"python3", "-m", "jupyterlab"}, "jupyter", host.ConfidenceEvidence},
+		{"Tomcat", host.TCP, 8080, "/usr/bin/java", []string{"java", "-Dcatalina.home=/usr/share/tomcat10", "org.apache.catalina.startup.Bootstrap", "start"}, "tomcat", host.ConfidenceEvidence},
+		{"TeamCity, which runs in Tomcat", host.TCP, 8111, "/usr/bin/java", []string{"java", "-Dteamcity_logs=../logs/", "org.apache.catalina.startup.Bootstrap"}, "teamcity", host.ConfidenceEvidence},
+		{"NameNode", host.TCP, 9870, "/usr/bin/java", []string{"java", "-Dproc_namenode", "org.apache.hadoop.hdfs.server.namenode.NameNode"}, "hadoop-hdfs", host.ConfidenceEvidence},
+		{"ssh", host.TCP, 2222, "/usr/sbin/sshd", []string{"sshd: /usr/sbin/sshd -D [listener]"}, "ssh", host.ConfidenceEvidence},
+		{"Next.js by its title", host.TCP, 3000, "/usr/bin/node", []string{"next-server (v15.3.0)"}, "nextjs", host.ConfidenceEvidence},
+		{"Kubeflow by its arguments", host.TCP, 8888, "/bin/apiserver", []string{"/bin/apiserver", "--config=/config", "--sampleconfig=/config/sample_config.json"}, "kubeflow", host.ConfidenceEvidence},
+		{"MLflow", host.TCP, 5000, "/usr/bin/python3.11", []string{"python3", "/usr/local/bin/mlflow", "server"}, "mlflow", host.ConfidenceEvidence},
 		{"Spark master", host.TCP, 8080, "/usr/bin/java", []string{"java", "org.apache.spark.deploy.master.Master"}, "spark", host.ConfidenceEvidence},
 	} {
 		app, confidence := c.Identify(test.protocol, test.port, test.exe, test.argv)
@@ -115,16 +123,76 @@ func TestNew(t *testing.T) {
 		many = append(many, Service{App: fmt.Sprint("app", i), Ports: []uint16{1}})
 	}
 	for want, extra := range map[string][]Service{
-		"a-z, 0-9":               {{App: "Bad", Ports: []uint16{1}}},
-		"set ports":              {{App: "none"}},
-		"0 is no port":           {{App: "zero", Ports: []uint16{0}}},
-		"would match everything": {{App: "all", CommandLine: []string{""}}},
-		"without /":              {{App: "path", Executables: []string{"/usr/sbin/x"}}},
-		"would match every":      {{App: "blank", Executables: []string{" "}}},
-		"at most 64":             many,
+		"a-z, 0-9":                               {{App: "Bad", Ports: []uint16{1}}},
+		"set ports":                              {{App: "none"}},
+		"0 is no port":                           {{App: "zero", Ports: []uint16{0}}},
+		"would match everything":                 {{App: "all", CommandLine: []string{""}}},
+		"without /":                              {{App: "path", Executables: []string{"/usr/sbin/x"}}},
+		"would match every":                      {{App: "blank", Executables: []string{" "}}},
+		"at most 64":                             many,
+		"app \"three\": at most 3 checks, not 4": {{App: "three", Ports: []uint16{1}, Checks: make([]probe.Check, 4)}},
+		"app \"c\", check 2: set either get or send": {{App: "c", Ports: []uint16{1}, Checks: []probe.Check{
+			{Get: "/", Shows: []string{"a"}}, {Get: "/", Send: "x", Shows: []string{"a"}},
+		}}},
+		"app \"asked\": 0 is no port": {{App: "asked", AskedPorts: []uint16{0}}},
 	} {
 		if _, err := New(extra...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	check := []probe.Check{{Get: "/", Shows: []string{"a"}}}
+	c := catalogue(t,
+		Service{App: "mine", Ports: []uint16{8081}, Checks: check},
+		Service{App: "docker", Ports: []uint16{12375}},
+		Service{App: "elsewhere", Ports: []uint16{7}, AskedPorts: []uint16{8}, Checks: check},
+		Service{App: "silent", Ports: []uint16{9}},
+	)
+	for port, want := range map[uint16][]string{
+		8081:  {"mine", "flink", "druid"},
+		8888:  {"jupyter", "druid", "kubeflow"},
+		8080:  {"spark", "jenkins", "airflow", "zeppelin", "nifi", "open-webui"},
+		2376:  {"docker"}, // the port alone is no sign
+		12375: {"docker"}, // a port that is added is asked at
+		7077:  nil,        // Spark's, but it speaks no HTTP
+		7:     nil,
+		8:     {"elsewhere"},
+		9:     nil, // no checks
+		3306:  nil,
+	} {
+		if got := c.Candidates(port); !slices.Equal(got, want) {
+			t.Errorf("port %d: %v, want %v", port, got, want)
+		}
+	}
+	if app, _ := c.Identify(host.TCP, 2376, "/x", nil); app != "" {
+		t.Errorf("2376 alone is called %q", app)
+	}
+}
+
+func TestMergeReplacesChecks(t *testing.T) {
+	t.Parallel()
+	c := catalogue(t, Service{App: "etcd", RunsCode: true, Checks: []probe.Check{{Get: "/mine", Shows: []string{"a"}}}})
+	service, _ := c.Service("etcd")
+	if len(service.Checks) != 1 || service.Checks[0].Get != "/mine" || !service.RunsCode || service.Usual || service.Harm == "" {
+		t.Errorf("%+v", service)
+	}
+	if again, _ := catalogue(t).Service("etcd"); again.RunsCode || len(again.Checks) != 2 {
+		t.Errorf("an addition changed the built-in entry: %+v", again)
+	}
+}
+
+// TestDefaultJudgement holds what pages people: only who gets to run code.
+func TestDefaultJudgement(t *testing.T) {
+	t.Parallel()
+	c := catalogue(t)
+	for app, want := range map[string]struct{ runsCode, usual bool }{
+		"flink": {true, false}, "docker": {true, false}, "redis": {true, false}, "elasticsearch": {}, "memcached": {}, "ssh": {true, true},
+	} {
+		if service, ok := c.Service(app); !ok || service.RunsCode != want.runsCode || service.Usual != want.usual {
+			t.Errorf("%s: %+v", app, service)
 		}
 	}
 }

@@ -59,9 +59,7 @@ func judge(check *Check, stream io.Reader) reply {
 	}
 	response, err := readResponse(raw)
 	switch {
-	case hungUp(err):
-		return failed(sentence(err, false), err)
-	case err != nil && source.err != nil && !errors.Is(source.err, io.EOF):
+	case err != nil && source.err != nil:
 		return failed(sentence(source.err, false), source.err)
 	case err != nil:
 		return other()
@@ -153,8 +151,13 @@ func isLogin(word string) bool {
 // off counts if it has all that is looked for.
 func judgeBody(check *Check, body io.Reader) reply {
 	buffered := bufio.NewReader(body)
-	if len(check.Shows) > 0 && beginsOtherwise(buffered) {
-		return other()
+	if len(check.Shows) > 0 {
+		switch begins, err := beginsJSON(buffered); {
+		case err != nil && !errors.Is(err, io.EOF):
+			return failed(sentence(err, false), err)
+		case !begins:
+			return other()
+		}
 	}
 	content, err := io.ReadAll(buffered)
 	if matches(content, check.Closed) {
@@ -197,17 +200,16 @@ func matches(content []byte, texts []string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(content, []byte(text)) })
 }
 
-// beginsOtherwise tells whether the first byte that is no blank begins neither an
-// object nor a list. A page of HTML need not be read to its end.
-func beginsOtherwise(body *bufio.Reader) bool {
+// beginsJSON tells whether the first byte that is no blank begins an object or a
+// list. A page of HTML need not be read to its end.
+func beginsJSON(body *bufio.Reader) (bool, error) {
 	for {
 		next, err := body.ReadByte()
 		if err != nil {
-			return false
+			return false, err
 		}
 		if !strings.ContainsRune(" \t\r\n", rune(next)) {
-			_ = body.UnreadByte()
-			return next != '{' && next != '['
+			return next == '{' || next == '[', body.UnreadByte()
 		}
 	}
 }

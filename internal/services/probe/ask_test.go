@@ -1,0 +1,168 @@
+package probe_test
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// candidates are the catalogue's at a port.
+func candidates(t *testing.T, port uint16) []probe.Candidate {
+	t.Helper()
+	catalogue, err := services.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []probe.Candidate
+	for _, app := range catalogue.Candidates(port) {
+		service, _ := catalogue.Service(app)
+		list = append(list, probe.Candidate{App: app, Checks: service.Checks})
+	}
+	return list
+}
+
+// TestSeveralCandidates puts every service of 8080 and 8888 behind that port.
+func TestSeveralCandidates(t *testing.T) {
+	t.Parallel()
+	for _, port := range []uint16{8080, 8081, 8888} {
+		list := candidates(t, port)
+		if len(list) < 2 {
+			t.Fatalf("port %d has %d candidates", port, len(list))
+		}
+		for i, one := range list {
+			if i == 5 {
+				break // there are no more requests than that
+			}
+			t.Run(one.App, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					open := scenarios(t, one.App)["open"]
+					answer, n := ask(t, list, open.serve)
+					if answer.App != one.App || answer.Auth == host.AuthRequired || answer.Other {
+						t.Errorf("after %d connections: %+v", n.dialled.Load(), answer)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestSeveralCandidatesNone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var nothing scenario
+		if answer, n := ask(t, candidates(t, 8080), nothing.serve); !answer.Other || n.dialled.Load() != 6 {
+			t.Errorf("%d connections, %+v", n.dialled.Load(), answer)
+		}
+		closed := func(conn net.Conn) {
+			readRequest(conn)
+			io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+		}
+		if answer, _ := ask(t, candidates(t, 8080), closed); answer.Other || answer.App != "" || answer.Auth != host.AuthRequired {
+			t.Errorf("%+v", answer)
+		}
+	})
+}
+
+func TestNothingToAsk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answer, n := ask(t, []probe.Candidate{{App: "mysql"}}, func(net.Conn) {})
+		if answer.App != "" || answer.Failure != "There is no harmless way to ask it." || n.dialled.Load() != 0 {
+			t.Errorf("%+v", answer)
+		}
+	})
+}
+
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{serve: func(conn net.Conn) { io.Copy(io.Discard, conn) }}
+		prober := probe.Prober{Now: time.Now, Dial: n.dial}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		answer := prober.Ask(ctx, target, candidates(t, 8081))
+		if time.Since(start) != 100*time.Millisecond || answer.Auth != host.AuthUnknown || answer.Failure == "" {
+			t.Errorf("after %s: %+v", time.Since(start), answer)
+		}
+	})
+}
+
+// real asks a server on a socket of its own.
+func real(t *testing.T, server *httptest.Server, checks []probe.Check) host.Answer {
+	t.Helper()
+	prober := probe.Prober{Now: time.Now}
+	address := netip.MustParseAddrPort(server.Listener.Addr().String())
+	return prober.Ask(t.Context(), address, []probe.Candidate{{App: "it", Checks: checks}})
+}
+
+func TestSockets(t *testing.T) {
+	// The environment's proxy must not be asked; t.Setenv allows no t.Parallel.
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	t.Setenv("ALL_PROXY", "http://127.0.0.1:1")
+	checks := []probe.Check{{Get: "/version?x=y", Shows: []string{"ok=true"}, Open: true}}
+	var mutex sync.Mutex
+	var seen []*http.Request
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		seen = append(seen, r)
+		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
+		io.WriteString(w, `{"ok":true}`)
+	})
+	plain := httptest.NewServer(handler)
+	defer plain.Close()
+	secure := httptest.NewUnstartedServer(handler)
+	secure.TLS = &tls.Config{}
+	secure.Config.ErrorLog = nil
+	secure.StartTLS()
+	defer secure.Close()
+	strict := httptest.NewUnstartedServer(handler)
+	strict.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	strict.StartTLS()
+	defer strict.Close()
+
+	for _, server := range []*httptest.Server{plain, secure} {
+		if answer := real(t, server, checks); answer.Auth != host.AuthNone || answer.App != "it" {
+			t.Errorf("%s: %+v", server.URL, answer)
+		}
+	}
+	if answer := real(t, strict, checks); answer.Auth != host.AuthRequired {
+		t.Errorf("with certificates: %+v", answer)
+	}
+	twice := []probe.Check{{Get: "/", Shows: []string{"ok=true"}}, {Get: "/", Shows: []string{"ok=false"}}}
+	if answer := real(t, plain, twice); answer.App != "it" || answer.Auth != host.AuthUnknown {
+		t.Errorf("identified only: %+v", answer)
+	}
+	for _, r := range seen {
+		if r.Method != http.MethodGet || r.Header.Get("User-Agent") != "cryptojack_exporter (asks whether this service wants a password)" ||
+			len(r.Cookies()) > 0 || r.ContentLength != 0 || r.Header.Get("Accept-Encoding") != "" || strings.Contains(r.Host, "localhost") {
+			t.Errorf("request %s %s with %v", r.Method, r.URL, r.Header)
+		}
+	}
+	if seen[0].RequestURI != "/version?x=y" {
+		t.Errorf("asked for %s", seen[0].RequestURI)
+	}
+	plain.Close()
+	if answer := real(t, plain, checks); answer.Failure != "It takes no connections." || answer.Other {
+		t.Errorf("closed port: %+v", answer)
+	}
+}
