@@ -70,8 +70,9 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 	var asked atomic.Pointer[services.Sensor] // it is made of the sockets, and they tell who calls it
 	if on("sockets") || on("services") {
 		settings.Sockets = sockets.New(sockets.Options{
-			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
-			OwnPID: os.Getpid(), Watched: connected(settings.Process), Interval: o.socketsInterval, Logger: logger,
+			Proc: o.procfs, Root: o.rootfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
+			OwnPID: os.Getpid(), Watched: connected(settings.Process), Namespaces: networks(settings.Process),
+			Kernel: sockets.Netlink(), Interval: o.socketsInterval, Logger: logger,
 		})
 	}
 	if on("services") {
@@ -169,6 +170,39 @@ func containers(sensor *proctable.Sensor) func() []files.Container {
 			}
 		}
 		return all
+	}
+}
+
+// networks tells the sockets sensor which network namespaces there are besides the
+// host's, the oldest first, with their oldest processes.
+func networks(sensor *proctable.Sensor) func() []host.NetNamespace {
+	const processes = 4 // one whose tables can be read is enough
+	return func() []host.NetNamespace {
+		if sensor == nil || sensor.Snapshot() == nil {
+			return nil
+		}
+		var inside []*host.Process
+		all := sensor.Snapshot().Processes
+		for i := range all {
+			if all[i].NetNS != "" {
+				inside = append(inside, &all[i])
+			}
+		}
+		slices.SortStableFunc(inside, func(a, b *host.Process) int { return cmp.Compare(a.StartTime, b.StartTime) })
+		var namespaces []host.NetNamespace
+		index := map[string]int{}
+		for _, p := range inside {
+			at, known := index[p.NetNS]
+			if !known {
+				at = len(namespaces)
+				index[p.NetNS] = at
+				namespaces = append(namespaces, host.NetNamespace{ID: p.NetNS})
+			}
+			if len(namespaces[at].PIDs) < processes {
+				namespaces[at].PIDs = append(namespaces[at].PIDs, p.PID)
+			}
+		}
+		return namespaces
 	}
 }
 

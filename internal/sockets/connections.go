@@ -47,17 +47,30 @@ type namespaceTables struct {
 // find returns what is established now, sorted by owner and remote address.
 func (c *connectionFinder) find(now time.Time, watched []host.Identity, listening []host.Socket) []host.Connection {
 	end := time.Now().Add(connectionTime)
-	ports := map[uint16]bool{}
+	type place struct {
+		namespace string
+		port      uint16
+	}
+	ports := map[place]bool{} // another namespace's listener takes no connection of this one
 	for i := range listening {
-		ports[listening[i].Port] = listening[i].Protocol == host.TCP || ports[listening[i].Port]
+		if listening[i].Protocol == host.TCP {
+			ports[place{listening[i].NetNS, listening[i].Port}] = true
+		}
 	}
 	var found []host.Connection
-	for _, namespace := range c.namespaces(watched, end) {
+	for name, namespace := range c.namespaces(watched, end) {
+		id := namespaceID(name)
+		if c.sensor.networks.known[id] == nil {
+			id = "" // the host's, or not looked at
+		}
 		for _, file := range []string{"tcp", "tcp6"} {
 			connections, err := readConnections(filepath.Join(namespace.directory, file), namespace.owners, end)
 			if err != nil && !isGone(err) {
 				c.sensor.failed(err)
 				c.sensor.tell("the connections of a process cannot be read in full", err)
+			}
+			for i := range connections {
+				connections[i].Outbound = !ports[place{id, connections[i].Local.Port()}]
 			}
 			found = append(found, connections...)
 		}
@@ -75,7 +88,6 @@ func (c *connectionFinder) find(now time.Time, watched []host.Identity, listenin
 	})
 	for i := range found {
 		connection := &found[i]
-		connection.Outbound = !ports[connection.Local.Port()]
 		key := connectionKey{connection.Owner, connection.Local, connection.Remote}
 		connection.Since = now
 		if known, ok := c.since[key]; ok {

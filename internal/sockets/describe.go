@@ -31,8 +31,8 @@ func (o *owners) describe(identity host.Identity, catalogue *services.Catalogue)
 		return nil, fmt.Errorf("pid %d is another process now: %w", identity.PID, os.ErrNotExist)
 	}
 	exe := o.exe(identity.PID)
-	evidence, _ := o.evidence(identity.PID, exe, catalogue)
-	return &owner{identity: identity, comm: comm, exe: exe, evidence: evidence, catalogue: catalogue}, nil
+	told, _ := o.arguments(identity.PID, exe, catalogue)
+	return &owner{identity: identity, comm: comm, exe: exe, arguments: told, catalogue: catalogue}, nil
 }
 
 // exe returns the path of an executable, or "".
@@ -44,13 +44,17 @@ func (o *owners) exe(pid int) string {
 	return strings.TrimSuffix(target, " (deleted)")
 }
 
-// evidence names the app that a process is, or "". A failure is counted.
-func (o *owners) evidence(pid int, exe string, catalogue *services.Catalogue) (string, error) {
+// arguments reads what the command line of a process tells. A failure is counted.
+func (o *owners) arguments(pid int, exe string, catalogue *services.Catalogue) (arguments, error) {
 	argv, err := o.argv(pid)
 	if err != nil {
 		o.failed(err)
 	}
-	return catalogue.Evidence(exe, argv), err
+	told := arguments{evidence: catalogue.Evidence(exe, argv), forwards: parseProxy(exe, argv)}
+	if told.evidence == flinkApp {
+		told.logFile = logFileOf(argv)
+	}
+	return told, err
 }
 
 // argv reads a command line under a deadline: the kernel reads it out of the

@@ -29,9 +29,16 @@ type owner struct {
 	identity  host.Identity
 	comm      string
 	exe       string
-	evidence  string              // the app that it is, in the eyes of catalogue
-	catalogue *services.Catalogue // its command line is not kept: an attacker chooses its size
+	arguments                     // its command line is not kept: an attacker chooses its size
+	catalogue *services.Catalogue // that gave the evidence
 	samples   int                 // since the command line was read
+}
+
+// arguments is what is made of a command line.
+type arguments struct {
+	evidence string            // the app that it is, in the eyes of a catalogue
+	logFile  string            // of Flink's JVM; ""
+	forwards *host.Publication // by a docker-proxy; nil
 }
 
 // holding is a socket's owner and the descriptor that the socket was seen at.
@@ -128,11 +135,11 @@ func (o *owners) renew(known *owner, catalogue *services.Catalogue) bool {
 	if comm == known.comm && exe == known.exe && catalogue == known.catalogue && known.samples < retryEvery {
 		return true
 	}
-	evidence, err := o.evidence(known.identity.PID, exe, catalogue)
+	told, err := o.arguments(known.identity.PID, exe, catalogue)
 	if err != nil && exe == known.exe && catalogue == known.catalogue {
-		evidence = known.evidence
+		told = known.arguments
 	}
-	known.comm, known.exe, known.evidence, known.catalogue, known.samples = comm, exe, evidence, catalogue, 0
+	known.comm, known.exe, known.arguments, known.catalogue, known.samples = comm, exe, told, catalogue, 0
 	return true
 }
 

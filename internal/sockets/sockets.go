@@ -1,6 +1,7 @@
 // Package sockets is the sensor of listening sockets: TCP in state LISTEN and
-// UDP without a peer, of the host's network namespace, with their owners; and of the
-// connections of a few processes that are looked at closely, in any namespace.
+// UDP without a peer, of every network namespace, with their owners; of the ports
+// that the host forwards into other namespaces; and of the connections of a few
+// processes that are looked at closely.
 package sockets
 
 import (
@@ -27,10 +28,17 @@ import (
 // Options are what the sensor needs.
 type Options struct {
 	Proc      string                     // --path.procfs
+	Root      string                     // --path.rootfs
 	Catalogue func() *services.Catalogue // asked at each sample
 	OwnPID    int                        // of the exporter, as Proc numbers it
 	Watched   func() []host.Identity     // whose connections are looked for; nil: nobody's
-	Interval  time.Duration              // between samples, published with each
+	// Namespaces are those besides the host's: ID, and some of their oldest PIDs;
+	// nil: there are none.
+	Namespaces func() []host.NetNamespace
+	// PeerPorts are the TCP ports whose remote ends are wanted; nil: none.
+	PeerPorts func() []host.SocketKey
+	Kernel    Kernel        // the zero Kernel: all is read from Proc
+	Interval  time.Duration // between samples, published with each
 	Logger    log.Logger
 }
 
@@ -41,6 +49,12 @@ type Sensor struct {
 	errors    map[host.ReadError]uint64
 	told      map[string]bool // what was logged already
 	watched   connectionFinder
+	samples   int
+	hosts     *network // the host's namespace
+	hostIsOwn bool     // the exporter is in it
+	networks  networks
+	describer describer
+	publisher publisher
 	published atomic.Pointer[host.SocketSnapshot]
 }
 
@@ -49,6 +63,10 @@ func New(o Options) *Sensor {
 	errors := map[host.ReadError]uint64{}
 	s := &Sensor{options: o, owners: newOwners(o.Proc, errors), errors: errors, told: map[string]bool{}}
 	s.watched.sensor = s
+	s.hosts = &network{NetNamespace: host.NetNamespace{PIDs: []int{1}}}
+	s.networks = networks{sensor: s, time: networksTime}
+	s.describer = describer{sensor: s, names: newNameReader(o.Root, o.Proc), time: networksTime}
+	s.publisher = newPublisher(s)
 	return s
 }
 
@@ -61,22 +79,36 @@ func (s *Sensor) Snapshot() *host.SocketSnapshot { return s.published.Load() }
 // search for owners is put off by it.
 func (s *Sensor) Sample(now time.Time) error {
 	began := time.Now()
+	s.samples++
 	sockets, share, err := s.tables()
 	if err != nil {
 		return err
 	}
-	sockets = unique(sockets)
+	s.networks.update()
+	others, otherShare := s.networks.read(now)
+	share.Readable += otherShare.Readable
+	share.Total += otherShare.Total
+	sockets = unique(append(sockets, others...))
 	catalogue := s.options.Catalogue()
 	found := s.owners.find(now, sockets, catalogue)
 	for i := range sockets {
 		socket := &sockets[i]
-		var exe, evidence string
+		var exe, evidence, logFile string
 		if owner := found[socket.Inode].owner; owner != nil {
 			socket.Owner, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
 			socket.Own = owner.identity.PID == s.options.OwnPID
-			exe, evidence = owner.exe, owner.evidence
+			exe, evidence, logFile = owner.exe, owner.evidence, owner.logFile
 		}
 		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, evidence)
+		if socket.App == flinkApp && socket.Confidence == host.ConfidenceEvidence {
+			socket.LogFile = logFile
+		}
+	}
+	namespaces := s.describer.describe(s.hosts, s.networks.inOrder)
+	publications, unpublished := s.publisher.find(now, sockets, found, namespaces)
+	var peers []host.Peer
+	if s.options.PeerPorts != nil {
+		peers = s.peers(s.options.PeerPorts())
 	}
 	var past []host.Socket
 	if last := s.Snapshot(); last != nil {
@@ -96,6 +128,11 @@ func (s *Sensor) Sample(now time.Time) error {
 		Past:    past,
 
 		Connections: connections,
+
+		Namespaces:   namespaces,
+		Publications: publications,
+		Unpublished:  unpublished,
+		Peers:        peers,
 	})
 	level.Debug(s.options.Logger).Log("msg", "sampled sockets", "sockets", len(sockets), "duration", time.Since(began))
 	return nil
@@ -104,12 +141,23 @@ func (s *Sensor) Sample(now time.Time) error {
 // tables reads the tables of pid 1, which is in the host's network namespace
 // also when the exporter is not, or else those of the exporter's own.
 func (s *Sensor) tables() ([]host.Socket, host.Share, error) {
-	sockets, share, err := s.read(filepath.Join(s.options.Proc, "1", "net"))
+	s.hosts.directory = filepath.Join(s.options.Proc, "1", "net")
+	s.hostIsOwn = sameNamespace(s.options.Proc, "1", "self")
+	if s.hostIsOwn && s.options.Kernel.Listeners != nil {
+		var sockets []host.Socket
+		err := s.options.Kernel.Listeners(func(socket host.Socket) { sockets = append(sockets, socket) })
+		if err == nil {
+			return sockets, host.Share{Readable: len(tables()), Total: len(tables())}, nil
+		}
+		s.tell("the kernel does not list listening sockets by sock_diag, they are read from /proc, which costs more", err)
+	}
+	sockets, share, err := s.read(s.hosts.directory, limits{sockets: len(tables()) * maxSockets})
 	if share.Readable > 0 {
 		return sockets, share, nil
 	}
 	s.tell("the socket tables of pid 1 cannot be read, only this process' own network namespace is seen; run as root, without hidepid", err)
-	sockets, share, err = s.read(filepath.Join(s.options.Proc, "net"))
+	s.hosts.directory, s.hostIsOwn = filepath.Join(s.options.Proc, "net"), true
+	sockets, share, err = s.read(s.hosts.directory, limits{sockets: len(tables()) * maxSockets})
 	if share.Readable == 0 {
 		return nil, share, fmt.Errorf("no socket table could be read below %s, is it a /proc (--path.procfs)?: %w", s.options.Proc, err)
 	}
@@ -118,16 +166,24 @@ func (s *Sensor) tables() ([]host.Socket, host.Share, error) {
 
 // read reads the four tables. One of IPv6 that is not there is no failure: IPv6
 // is off. A table that ends early still gives what was read of it.
-func (s *Sensor) read(directory string) (sockets []host.Socket, share host.Share, err error) {
-	found := func(socket host.Socket) { sockets = append(sockets, socket) }
+func (s *Sensor) read(directory string, most limits) (sockets []host.Socket, share host.Share, err error) {
+	beyond := false
+	found := func(socket host.Socket) {
+		if beyond = len(sockets) >= most.sockets; !beyond {
+			sockets = append(sockets, socket)
+		}
+	}
 	for _, table := range tables() {
 		name := filepath.Join(directory, table.file)
-		readErr := readTable(name, table.protocol, found, func(lineErr error) {
+		readErr := readTable(name, table.protocol, most.end, found, func(lineErr error) {
 			s.failed(lineErr)
 			s.tell("a line of a socket table cannot be read and is left out", fmt.Errorf("%s: %w", name, lineErr))
 		})
 		if table.optional && errors.Is(readErr, fs.ErrNotExist) {
 			continue
+		}
+		if readErr == nil && beyond {
+			readErr = errSockets
 		}
 		share.Total++
 		if readErr == nil {
@@ -135,6 +191,9 @@ func (s *Sensor) read(directory string) (sockets []host.Socket, share host.Share
 			continue
 		}
 		err = fmt.Errorf("read %s: %w", name, readErr)
+		if most.mayVanish && isGone(readErr) {
+			continue
+		}
 		s.failed(readErr)
 		s.tell("a socket table cannot be read in full", err)
 	}
@@ -154,11 +213,14 @@ func (s *Sensor) tell(message string, err error) {
 	level.Warn(s.options.Logger).Log("msg", message, "err", err)
 }
 
-// unique keeps one socket of those that share an address (SO_REUSEPORT), the
+// unique keeps one socket of those that share an address in a namespace (SO_REUSEPORT), the
 // one with the lowest inode, in a stable order.
 func unique(sockets []host.Socket) []host.Socket {
 	sort.Slice(sockets, func(i, j int) bool {
 		a, b := &sockets[i], &sockets[j]
+		if a.NetNS != b.NetNS {
+			return a.NetNS < b.NetNS // the host's is ""
+		}
 		if c := strings.Compare(string(a.Protocol), string(b.Protocol)); c != 0 {
 			return c < 0
 		}
@@ -171,7 +233,7 @@ func unique(sockets []host.Socket) []host.Socket {
 		return a.Inode < b.Inode
 	})
 	return slices.CompactFunc(sockets, func(a, b host.Socket) bool {
-		return a.Protocol == b.Protocol && a.Port == b.Port && a.Address == b.Address
+		return a.NetNS == b.NetNS && a.Protocol == b.Protocol && a.Port == b.Port && a.Address == b.Address
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
@@ -44,13 +45,13 @@ func tables() []table {
 
 // readTable calls found for each listening socket of a file and bad for each
 // line that cannot be parsed, and goes on.
-func readTable(name string, protocol host.Protocol, found func(host.Socket), bad func(error)) error {
+func readTable(name string, protocol host.Protocol, end time.Time, found func(host.Socket), bad func(error)) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	return parseTable(file, protocol, found, bad)
+	return parseTable(timedReader{file, end}, protocol, found, bad)
 }
 
 // parseTable is readTable for what was opened. Memory is bounded whatever comes.
@@ -125,7 +126,7 @@ func parseLine(line []byte, protocol host.Protocol) (socket host.Socket, listens
 	if err != nil || remotePort != 0 {
 		return host.Socket{}, false, err
 	}
-	return host.Socket{Protocol: protocol, Address: address.String(), Port: port, Scope: scopeOf(address), Inode: inode}, true, nil
+	return newSocket(protocol, address, port, inode), true, nil
 }
 
 // parseAddress reads `0100007F:1F90`. The kernel prints an address as words of

@@ -26,7 +26,7 @@ func TestParseTable(t *testing.T) {
 	}{
 		{"one of each kind of IPv6", host.UDP, header + line(udp6, 53, 0, 0x07, 1) + line(mapped, 54, 0, 0x07, 2) + line(link, 546, 0, 0x07, 3), []host.Socket{
 			{Protocol: host.UDP, Address: "::1", Port: 53, Scope: host.ScopeLoopback, Inode: 1},
-			{Protocol: host.UDP, Address: "::ffff:127.0.0.1", Port: 54, Scope: host.ScopeLoopback, Inode: 2},
+			{Protocol: host.UDP, Address: "127.0.0.1", Port: 54, Scope: host.ScopeLoopback, Inode: 2},
 			{Protocol: host.UDP, Address: "fe80::5054:ff:fe1d:adb6", Port: 546, Scope: host.ScopePrivate, Inode: 3},
 		}, 0, nil},
 		{"connected UDP", host.UDP, header + line("0100007F", 53, 53, 0x01, 1) + line("0100007F", 54, 54, 0x07, 1), nil, 0, nil},

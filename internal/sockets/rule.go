@@ -1,0 +1,252 @@
+package sockets
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+// maxRange is how many ports one rule may forward.
+const maxRange = 64
+
+// subject is what a register of nftables holds.
+type subject int
+
+const (
+	subjectOther subject = iota
+	subjectProtocol
+	subjectAddress // the destination
+	subjectPort    // of the destination
+	subjectValue   // a constant
+)
+
+type register struct {
+	subject subject
+	value   []byte
+}
+
+// ruleReader goes through the expressions of one rule as the kernel does, and keeps
+// what they ask of a packet's destination. Conditions on anything else only make a
+// rule match less.
+type ruleReader struct {
+	family     nftables.TableFamily
+	registers  map[uint32]register
+	protocol   host.Protocol
+	address    netip.Addr // the packet's destination; invalid: any
+	first      uint16     // of its ports
+	last       uint16
+	via        host.Forwarder
+	translates bool // there is a DNAT with an address
+	target     netip.Addr
+	port       uint16 // 0: stays as it is
+	unclear    bool
+}
+
+// parseRule returns what a rule publishes. It is not understood if it changes
+// destinations in a way that cannot be told.
+func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []host.Publication, understood bool) {
+	r := ruleReader{family: family, registers: map[uint32]register{}, via: host.ForwarderNftables}
+	for _, expression := range expressions {
+		r.step(expression)
+	}
+	if !r.translates {
+		return nil, true
+	}
+	if r.unclear || r.protocol == "" || r.first == 0 || r.last < r.first || int(r.last)-int(r.first) >= maxRange || !r.target.IsValid() {
+		return nil, false
+	}
+	from := r.address
+	if !from.IsValid() {
+		from = everywhere(r.target)
+	}
+	for port := int(r.first); port <= int(r.last); port++ {
+		to := r.port
+		if to == 0 {
+			to = uint16(port)
+		}
+		found = append(found, host.Publication{
+			Protocol: r.protocol, Host: netip.AddrPortFrom(from, uint16(port)), Target: netip.AddrPortFrom(r.target, to), Via: r.via,
+		})
+	}
+	return found, true
+}
+
+func (r *ruleReader) step(expression expr.Any) {
+	switch e := expression.(type) {
+	case *expr.Meta:
+		if !e.SourceRegister {
+			r.registers[e.Register] = register{subject: metaSubject(e.Key)}
+		}
+	case *expr.Payload:
+		if e.OperationType == expr.PayloadLoad {
+			r.registers[e.DestRegister] = register{subject: payloadSubject(e, r.family)}
+		}
+	case *expr.Bitwise:
+		if len(bytes.Trim(e.Mask, "\xff")) > 0 || len(bytes.Trim(e.Xor, "\x00")) > 0 {
+			r.registers[e.DestRegister] = register{} // a subnet: matches less than all
+		} else {
+			r.registers[e.DestRegister] = r.registers[e.SourceRegister]
+		}
+	case *expr.Immediate:
+		r.registers[e.Register] = register{subjectValue, e.Data}
+	case *expr.Cmp:
+		r.compare(e)
+	case *expr.Range:
+		if r.registers[e.Register].subject == subjectPort && e.Op == expr.CmpOpEq {
+			r.first, r.last = portOf(e.FromData), portOf(e.ToData)
+		}
+	case *expr.Lookup:
+		r.lookUp(e)
+	case *expr.Match:
+		r.match(e)
+	case *expr.NAT:
+		r.translate(e)
+	case *expr.Target:
+		r.translateCompat(e)
+	}
+}
+
+func metaSubject(key expr.MetaKey) subject {
+	if key == expr.MetaKeyL4PROTO {
+		return subjectProtocol
+	}
+	return subjectOther
+}
+
+// payloadSubject knows the fields of the headers of IPv4, IPv6, TCP and UDP.
+func payloadSubject(e *expr.Payload, family nftables.TableFamily) subject {
+	switch {
+	case e.Base == expr.PayloadBaseTransportHeader && e.Offset == 2 && e.Len == 2:
+		return subjectPort
+	case e.Base != expr.PayloadBaseNetworkHeader:
+	case e.Offset == 16 && e.Len == 4 && family != nftables.TableFamilyIPv6, e.Offset == 24 && e.Len == 16:
+		return subjectAddress
+	case e.Offset == 9 && e.Len == 1 && family != nftables.TableFamilyIPv6, e.Offset == 6 && e.Len == 1 && family == nftables.TableFamilyIPv6:
+		return subjectProtocol
+	}
+	return subjectOther
+}
+
+func (r *ruleReader) compare(e *expr.Cmp) {
+	switch subject := r.registers[e.Register].subject; {
+	case subject == subjectProtocol && e.Op == expr.CmpOpEq && len(e.Data) == 1:
+		r.protocol = protocolOf(e.Data[0])
+	case subject == subjectAddress && e.Op == expr.CmpOpEq:
+		r.address, _ = netip.AddrFromSlice(e.Data)
+	case subject == subjectPort && e.Op == expr.CmpOpEq:
+		r.first, r.last = portOf(e.Data), portOf(e.Data)
+	case subject == subjectPort && e.Op == expr.CmpOpGte:
+		r.first = portOf(e.Data)
+	case subject == subjectPort && e.Op == expr.CmpOpLte:
+		r.last = portOf(e.Data)
+	}
+}
+
+// lookUp takes a set of ports as not understood, and what a map gives.
+func (r *ruleReader) lookUp(e *expr.Lookup) {
+	if e.IsDestRegSet {
+		r.registers[e.DestRegister] = register{}
+	} else if r.registers[e.SourceRegister].subject == subjectPort && !e.Invert {
+		r.unclear = true
+	}
+}
+
+// match reads the matches of xtables, as iptables-nft writes them.
+func (r *ruleReader) match(e *expr.Match) {
+	var ports [2]uint16
+	switch info := e.Info.(type) {
+	case *xt.Tcp:
+		r.protocol = host.TCP
+		if ports = info.DstPorts; info.InvFlags&xt.TcpInvDestPorts != 0 {
+			return
+		}
+	case *xt.Udp:
+		r.protocol = host.UDP
+		if ports = info.DstPorts; info.InvFlags&xt.UdpInvDestPorts != 0 {
+			return
+		}
+	default:
+		return
+	}
+	if ports != [2]uint16{0, 0xffff} {
+		r.first, r.last = ports[0], ports[1]
+	}
+}
+
+// translate reads `dnat to ADDRESS:PORT`.
+func (r *ruleReader) translate(e *expr.NAT) {
+	if e.Type != expr.NATTypeDestNAT || e.RegAddrMin == 0 {
+		return // to the host itself at another port, if it is one at all
+	}
+	r.translates = true
+	address := r.registers[e.RegAddrMin]
+	r.target, _ = netip.AddrFromSlice(address.value)
+	r.unclear = r.unclear || address.subject != subjectValue || e.Prefix ||
+		e.RegAddrMax != 0 && e.RegAddrMax != e.RegAddrMin && !bytes.Equal(r.registers[e.RegAddrMax].value, address.value)
+	if e.RegProtoMin == 0 {
+		return
+	}
+	port := r.registers[e.RegProtoMin]
+	r.port = portOf(port.value)
+	r.unclear = r.unclear || port.subject != subjectValue || r.port == 0 ||
+		e.RegProtoMax != 0 && e.RegProtoMax != e.RegProtoMin && !bytes.Equal(r.registers[e.RegProtoMax].value, port.value)
+}
+
+// translateCompat reads the target DNAT of xtables.
+func (r *ruleReader) translateCompat(e *expr.Target) {
+	if e.Name != "DNAT" {
+		return
+	}
+	r.translates, r.via = true, host.ForwarderIptables
+	var flags xt.NatRangeFlags
+	var first, last net.IP
+	var firstPort, lastPort uint16
+	switch info := e.Info.(type) {
+	case *xt.NatRange:
+		flags, first, last, firstPort, lastPort = xt.NatRangeFlags(info.Flags), info.MinIP, info.MaxIP, info.MinPort, info.MaxPort
+	case *xt.NatRange2:
+		flags, first, last, firstPort, lastPort = xt.NatRangeFlags(info.Flags), info.MinIP, info.MaxIP, info.MinPort, info.MaxPort
+	case *xt.NatIPv4MultiRangeCompat:
+		if len(*info) == 1 {
+			one := (*info)[0]
+			flags, first, last, firstPort, lastPort = xt.NatRangeFlags(one.Flags), one.MinIP, one.MaxIP, one.MinPort, one.MaxPort
+		}
+	}
+	if flags&xt.NatRangeMapIPs == 0 {
+		// Only the port is another, of the host itself, or nothing was understood.
+		r.translates, r.unclear = flags == 0, true
+		return
+	}
+	r.target, _ = netip.AddrFromSlice(first)
+	r.unclear = r.unclear || !first.Equal(last)
+	if flags&xt.NatRangeProtoSpecified != 0 {
+		r.port = firstPort
+		r.unclear = r.unclear || firstPort != lastPort || firstPort == 0
+	}
+}
+
+func protocolOf(number byte) host.Protocol {
+	switch number {
+	case unix.IPPROTO_TCP:
+		return host.TCP
+	case unix.IPPROTO_UDP:
+		return host.UDP
+	default:
+		return ""
+	}
+}
+
+func portOf(data []byte) uint16 {
+	if len(data) < 2 {
+		return 0
+	}
+	return binary.BigEndian.Uint16(data)
+}
