@@ -67,22 +67,20 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 			Logger:      logger,
 		})
 	}
-	var asked atomic.Pointer[services.Sensor] // it is made of the sockets, and they tell who calls it
-	if on("sockets") || on("services") {
-		settings.Sockets = sockets.New(sockets.Options{
-			Proc: o.procfs, Root: o.rootfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
-			OwnPID: os.Getpid(), Watched: connected(settings.Process), Namespaces: networks(settings.Process),
-			Kernel: sockets.Netlink(), Interval: o.socketsInterval, Logger: logger,
-		})
-	}
 	if on("services") {
 		prober := &probe.Prober{Now: time.Now}
 		settings.Services = services.NewSensor(services.Options{
 			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
-			Probing: func() bool { return current.Load().Probe }, Sockets: settings.Sockets.Snapshot,
+			Probing: func() bool { return current.Load().Probe }, Sockets: func() *host.SocketSnapshot { return settings.Sockets.Snapshot() },
 			Ask: prober.Ask, Interval: o.socketsInterval, Logger: logger,
 		})
-		asked.Store(settings.Services)
+	}
+	if on("sockets") || on("services") {
+		settings.Sockets = sockets.New(sockets.Options{
+			Proc: o.procfs, Root: o.rootfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
+			OwnPID: os.Getpid(), Watched: connected(settings.Process), Namespaces: networks(settings.Process), PeerPorts: restPorts(settings.Services),
+			Kernel: sockets.Netlink(), Interval: o.socketsInterval, Logger: logger,
+		})
 	}
 	if on("persistence") {
 		settings.Persistence = persistence.New(persistence.Options{
@@ -227,6 +225,14 @@ func connected(sensor *proctable.Sensor) func() []host.Identity {
 		}
 		return identities
 	}
+}
+
+// restPorts tells the sockets sensor whose callers matter.
+func restPorts(sensor *services.Sensor) func() []host.SocketKey {
+	if sensor == nil {
+		return nil
+	}
+	return sensor.RESTPorts
 }
 
 // threadTime is the CPU time of the calling thread (getrusage(2)).

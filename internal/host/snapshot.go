@@ -168,7 +168,6 @@ type Socket struct {
 	OwnerExe   string     // raw bytes
 	App        string     // of the catalogue, or ""
 	Confidence Confidence // "" without App
-	LogFile    string     // of a JVM that runs Flink: raw, absolute; ""
 	DualStack  bool       // of IPv6, and takes IPv4 too; false if that is not known
 	Own        bool       // the exporter's own
 	LogFile    string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
