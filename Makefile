@@ -68,7 +68,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 	go vet ./...
 	$< run ./...
 	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
-	bash -n .ci/run scripts/install-test-packages e2e/image-check
+	for script in .ci/run scripts/* e2e/image-check; do bash -n "$$script"; done
 
 .PHONY: vulnerabilities
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached
@@ -102,12 +102,19 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 	    alertname=CryptojackMinerFound severity="$$severity" instance=host job=cryptojack; \
 	done <<<$$'critical page\nwarning ticket\ninfo nobody'
 
+go_test_e2e = mkdir -p "$$E2E_BIN/tmp" && cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v \
+	$(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES')
+
 .PHONY: e2e
-e2e: e2e-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser
+e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	mkdir -p "$$E2E_BIN/tmp"
 	$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/lab" -short
-	cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v $(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES') .
+	$(go_test_e2e) .
+
+.PHONY: e2e-flink
+e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those that break into a real Flink and Redis
+	$(call heading,end-to-end tests of open doors)
+	$(go_test_e2e) -run '^TestDoor' .
 
 .PHONY: lab
 lab: e2e-tools ## Play all attacks and their benign twins on this machine, as root (40 min)
@@ -130,6 +137,14 @@ e2e-tools: ## Build what the end-to-end tests run
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
 	  && cp go.sum "$$E2E_BIN/built-from"; fi
+
+.PHONY: flink-tools
+flink-tools: ## Fetch Flink for the end-to-end tests, and compile the jar that is run in it
+	$(call heading,Flink)
+	@scripts/fetch-flink
+	@classes=$$(mktemp -d) && trap 'rm -rf "$$classes"' EXIT; \
+	javac --release 11 -d "$$classes" e2e/flink/Submitted.java && \
+	jar --create --file "$$E2E_BIN/submitted.jar" --main-class Submitted -C "$$classes" .
 
 .PHONY: image-check
 image-check: ## Build the image with buildah, without a network, and run it
