@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What is expected of a door that only this host reaches, for it stands open to
+// everybody within its namespace.
+const (
+	doorScope        = "any"
+	openDoorSeverity = "critical" // anybody may run anything
+	lowDoorSeverity  = "warning"  // Flink without submission from the web
+	submissionIsOpen = "anybody can submit jobs"
+)
+
+// jarWasRun is the evidence that ties the suspect to a submission.
+var jarWasRun = regexp.MustCompile(`jar was run through REST at .+, \d+ s before`)
+
+// brokenInto is a real Flink, and all that watches it.
+type brokenInto struct {
+	whole    *testing.T // outlives the parts
+	flink    *flink
+	exporter exporter
+	hook     *webhook
+}
+
+// TestDoorFlink breaks into a real Flink the way that the incident began, with
+// the harmless replica as its prey, and then shuts the door in two ways. Its
+// parts build on each other, so the first that fails ends it.
+func TestDoorFlink(t *testing.T) {
+	in := addNamespace(t, "flink")
+	running := &brokenInto{whole: t, flink: installFlink(t, in)}
+	running.flink.start(t, "rest.bind-address: 0.0.0.0")
+	running.exporter = startExporter(t)
+	running.hook, _ = startMonitoring(t, running.exporter)
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *brokenInto)
+	}{
+		{"open door is told", openDoorIsTold},
+		{"break-in is counted", breakInIsCounted},
+		{"suspect came through the door", suspectCameThroughDoor},
+		{"alert names the door", alertNamesDoor},
+		{"bound to loopback is no finding", loopbackIsNoFinding},
+		{"without web submission is lowered", withoutSubmissionIsLowered},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.run(t, running) }) {
+			t.Logf("the exporter said:\n%s", tail(running.exporter.output.String(), 4000))
+			return
+		}
+	}
+}
+
+func openDoorIsTold(t *testing.T, running *brokenInto) {
+	version := running.flink.version(t)
+	eventually(t, time.Minute, "the open Flink is told", func() error {
+		if err := exposed(running.exporter.url, "flink", "none", 1); err != nil {
+			return err
+		}
+		told, err := exposedFinding(running.exporter.url, "flink")
+		if err != nil {
+			return err
+		}
+		if told.Severity != openDoorSeverity || told.Socket.Port != flinkPort {
+			return fmt.Errorf("severity %s, port %d", told.Severity, told.Socket.Port)
+		}
+		for _, wanted := range []string{version, submissionIsOpen} {
+			if !strings.Contains(told.says(), wanted) {
+				return fmt.Errorf("the evidence does not say %q: %s", wanted, told.says())
+			}
+		}
+		return nil
+	})
+}
+
+// exposed tells whether so many services of the app are exposed.
+func exposed(url, app, auth string, wanted float64) error {
+	now, err := tryScrape(url)
+	if err != nil {
+		return err
+	}
+	number := now.sum("cryptojack_exposed_services", labels{"app": app, "scope": doorScope, "auth": auth})
+	if number != wanted {
+		return fmt.Errorf("%v exposed with auth=%q, want %v: %v", number, auth, wanted, now.find("cryptojack_exposed_services", labels{"app": app}))
+	}
+	return nil
+}
+
+// notExposed tells whether nothing is told of an exposed app.
+func notExposed(url, app string) error {
+	now, err := tryScrape(url)
+	if err != nil {
+		return err
+	}
+	if number := now.sum("cryptojack_exposed_services", labels{"app": app}); number != 0 {
+		return fmt.Errorf("%v exposed %s", number, app)
+	}
+	told, err := exposedFindings(url, app)
+	if err == nil && len(told) != 0 {
+		err = fmt.Errorf("findings: %v", told)
+	}
+	return err
+}
+
+func breakInIsCounted(t *testing.T, running *brokenInto) {
+	url := running.exporter.url
+	happens := func(event string, action func()) {
+		t.Helper()
+		wanted := scrape(t, url).sum("cryptojack_flink_log_events_total", labels{"event": event}) + 1
+		action()
+		eventually(t, 30*time.Second, event+" is counted", func() error {
+			now, err := tryScrape(url)
+			if err != nil {
+				return err
+			}
+			number, _, err := now.one("cryptojack_flink_log_events_total", labels{"event": event})
+			if err == nil && number != wanted {
+				err = fmt.Errorf("%s is %v, want %v", event, number, wanted)
+			}
+			return err
+		})
+	}
+	happens("rest_exception", func() { running.flink.resetConnection(t) })
+	var jar string
+	happens("jar_upload", func() { jar = running.flink.upload(t, program(t, "submitted.jar")) })
+	happens("jar_run", func() { breakIn(running.whole, running.flink, jar) })
+}
+
+// breakIn has Flink run the replica's keeper.
+func breakIn(t *testing.T, into *flink, jar string) {
+	t.Helper()
+	replica := program(t, "replica")
+	copyProgram(t, replica, keeperPath, "keeper")
+	copyProgram(t, replica, burnerPath, "burner")
+	keeperStarts(t, burnerPath)
+	t.Cleanup(func() { _ = os.Remove(controlPath) })
+	t.Cleanup(func() {
+		into.stop(t) // the keeper ends when its JVM is gone, then the burner
+		waitUntilGone(t, burnerPath, keeperPath)
+	})
+	into.run(t, jar, fmt.Sprintf("REPLICA_MODE=keeper REPLICA_CONTROL=%s REPLICA_DUTY=1 exec %s", controlPath, keeperPath))
+	eventually(t, 10*time.Second, "the burner runs", func() error {
+		_, err := processByExe(burnerPath)
+		return err
+	})
+}
+
+func suspectCameThroughDoor(t *testing.T, running *brokenInto) {
+	url := running.exporter.url
+	eventually(t, time.Minute, "the suspect has its entry", func() error {
+		now, err := tryScrape(url)
+		if err != nil {
+			return err
+		}
+		_, suspect, err := now.one("cryptojack_suspect_info", labels{"comm": "kdevtmpfsi", "exe": burnerPath, "severity": "critical"})
+		if err != nil {
+			return err
+		}
+		if _, _, err := now.one("cryptojack_suspect_entry_info", labels{
+			"suspect": suspect["suspect"], "app": "flink", "port": fmt.Sprint(flinkPort),
+		}); err != nil {
+			return err
+		}
+		told, err := suspectFinding(url, burnerPath)
+		if err != nil {
+			return err
+		}
+		if !jarWasRun.MatchString(told.says()) {
+			return fmt.Errorf("the evidence does not tell of the jar: %s", told.says())
+		}
+		for _, ancestor := range told.Suspect.Ancestors {
+			if ancestor.PID == running.flink.jobManager.pid && ancestor.Comm == "java" {
+				return nil
+			}
+		}
+		return fmt.Errorf("the JobManager %d is not among the ancestors %v", running.flink.jobManager.pid, told.Suspect.Ancestors)
+	})
+}
+
+func alertNamesDoor(t *testing.T, running *brokenInto) {
+	eventually(t, time.Minute, "CryptojackMinerFound names the door", func() error {
+		alert, err := running.hook.last("CryptojackMinerFound", "firing")
+		if err != nil {
+			return err
+		}
+		description := alert.Annotations["description"]
+		for _, wanted := range []string{burnerPath, keeperPath, "flink", fmt.Sprint(flinkPort)} {
+			if !strings.Contains(description, wanted) {
+				return fmt.Errorf("the description does not name %s: %q", wanted, description)
+			}
+		}
+		return nil
+	})
+}
+
+func loopbackIsNoFinding(t *testing.T, running *brokenInto) {
+	url := running.exporter.url
+	running.flink.stop(t)
+	waitUntilGone(t, burnerPath, keeperPath)
+	for _, path := range []string{burnerPath, keeperPath} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	running.flink.start(running.whole, "rest.bind-address: localhost")
+	closed := func() error { return notExposed(url, "flink") }
+	eventually(t, time.Minute, "Flink on loopback is seen, and no finding", func() error {
+		if err := listens(url, flinkPort, "loopback", "flink"); err != nil {
+			return err
+		}
+		return closed()
+	})
+	stays(t, 10*time.Second, "Flink on loopback", closed)
+}
+
+// listens tells whether a socket is told as that of the app.
+func listens(url string, port int, scope, app string) error {
+	now, err := tryScrape(url)
+	if err != nil {
+		return err
+	}
+	_, _, err = now.one("cryptojack_listening_socket_info", labels{"port": fmt.Sprint(port), "scope": scope, "app": app})
+	return err
+}
+
+func withoutSubmissionIsLowered(t *testing.T, running *brokenInto) {
+	url := running.exporter.url
+	running.flink.stop(t)
+	running.flink.start(running.whole, "rest.bind-address: 0.0.0.0", "web.submit.enable: false")
+	lowered := func() error {
+		if err := exposed(url, "flink", "none", 1); err != nil {
+			return err
+		}
+		told, err := exposedFinding(url, "flink")
+		if err == nil && told.Severity != lowDoorSeverity {
+			err = fmt.Errorf("severity %s, want %s: %s", told.Severity, lowDoorSeverity, told.says())
+		}
+		return err
+	}
+	eventually(t, time.Minute, "Flink without submission is a lower finding", lowered)
+	stays(t, 10*time.Second, "Flink without submission", lowered)
+}
