@@ -15,7 +15,7 @@ const (
 	doorScope        = "any"
 	openDoorSeverity = "critical" // anybody may run anything
 	lowDoorSeverity  = "warning"  // Flink without submission from the web
-	submissionIsOpen = "anybody can submit jobs"
+	submissionIsOpen = "can upload a jar and run it"
 )
 
 // jarWasRun is the evidence that ties the suspect to a submission.
