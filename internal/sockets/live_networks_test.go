@@ -1,0 +1,347 @@
+package sockets
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/go-kit/log"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+)
+
+// roleVariable makes this test binary play a part in a namespace of its own.
+const roleVariable = "SOCKETS_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(roleVariable) {
+	case "":
+		os.Exit(m.Run())
+	case "listener":
+		playListener()
+	}
+}
+
+// playListener listens at all addresses, tells the port and goes with its input.
+func playListener() {
+	loopback, err := netlink.LinkByName("lo")
+	if err == nil {
+		err = netlink.LinkSetUp(loopback)
+	}
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	listener, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+// startListener starts a process with a listening socket in a new network
+// namespace, of which it is the only one.
+func startListener(t testing.TB) (pid int, port uint16) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root makes network namespaces")
+	}
+	command := exec.Command("/proc/self/exe")
+	command.Env = append(os.Environ(), roleVariable+"=listener")
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Skipf("no network namespace can be made here: %v", err)
+	}
+	t.Cleanup(func() { input.Close(); _ = command.Wait() })
+	answer, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscan(answer, &port); err != nil {
+		t.Fatalf("%s", answer)
+	}
+	return command.Process.Pid, port
+}
+
+// unshared moves this test into a network namespace of its own, for good: its
+// thread ends with it.
+func unshared(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root makes network namespaces")
+	}
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Skipf("no network namespace can be made here: %v", err)
+	}
+}
+
+func networkOf(t testing.TB, process string) string {
+	t.Helper()
+	target, err := os.Readlink("/proc/" + process + "/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return namespaceID(target)
+}
+
+func liveSensor(t testing.TB, pids ...int) *Sensor {
+	t.Helper()
+	catalogue := newCatalogue(t)
+	var namespaces []host.NetNamespace
+	for _, pid := range pids {
+		namespaces = append(namespaces, host.NetNamespace{ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid}})
+	}
+	return New(Options{
+		Proc: "/proc", Root: "/", Catalogue: func() *services.Catalogue { return catalogue }, OwnPID: os.Getpid(), Logger: log.NewNopLogger(),
+		Namespaces: func() []host.NetNamespace { return namespaces }, Kernel: Netlink(),
+	})
+}
+
+// TestLiveNamespace finds a listener in a namespace of its own.
+func TestLiveNamespace(t *testing.T) {
+	t.Parallel()
+	pid, port := startListener(t)
+	s := liveSensor(t, pid)
+	if err := s.Sample(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, id := s.Snapshot(), networkOf(t, fmt.Sprint(pid))
+	found := 0
+	for _, socket := range snapshot.Sockets {
+		if socket.NetNS == id {
+			found++
+			if socket.Port != port || socket.Owner.PID != pid || socket.Scope != host.ScopeAny {
+				t.Errorf("%+v", socket)
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d sockets in namespace %s", found, id)
+	}
+	if last := snapshot.Sockets[len(snapshot.Sockets)-1]; last.NetNS != id {
+		t.Errorf("the host's are not first, the last is %+v", last)
+	}
+	if len(snapshot.Namespaces) != 2 {
+		t.Fatalf("%+v", snapshot.Namespaces)
+	}
+	hosts, other := snapshot.Namespaces[0], snapshot.Namespaces[1]
+	if hosts.ID != "" || !slices.Contains(hosts.Dial, netip.MustParseAddr("127.0.0.1")) {
+		t.Errorf("the host's: %+v", hosts)
+	}
+	if other.ID != id || len(other.Addresses) != 0 || !other.Complete || len(other.Dial) != 0 {
+		t.Errorf("without a link: %+v", other)
+	}
+	for key, count := range snapshot.ReadErrors {
+		if key.Aspect == host.AspectNetns {
+			t.Errorf("%d times %v", count, key)
+		}
+	}
+}
+
+// TestLiveWays makes links into two namespaces and asks which of their addresses
+// lead there for certain.
+func TestLiveWays(t *testing.T) {
+	t.Parallel()
+	direct, _ := startListener(t)
+	bridged, _ := startListener(t)
+	unshared(t)
+	bridge := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br0"}}
+	for _, step := range []error{
+		netlink.LinkAdd(bridge),
+		connect(direct, "v0", "10.99.1.1/24", "10.99.1.2/24", nil),
+		connect(bridged, "v1", "", "10.99.2.2/24", bridge),
+		address("br0", "10.99.2.1/24"),
+	} {
+		if step != nil {
+			t.Skipf("no links can be made here: %v", step)
+		}
+	}
+	s := liveSensor(t, direct, bridged)
+	ways := func(pid int, address string) bool {
+		t.Helper()
+		router, err := openRoutes() // of the thread's namespace
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer router.Close()
+		asked := &network{NetNamespace: host.NetNamespace{
+			ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid},
+			Addresses: []netip.Addr{netip.MustParseAddr(address), netip.MustParseAddr("10.77.0.1"), netip.MustParseAddr("fe80::1")},
+		}}
+		return slices.Equal(s.describer.ways(router, asked), asked.Addresses[:1])
+	}
+	if !ways(direct, "10.99.1.2") {
+		t.Error("no way by a veth")
+	}
+	if !ways(bridged, "10.99.2.2") {
+		t.Error("no way by a bridge")
+	}
+	if ways(direct, "10.99.2.2") || ways(bridged, "10.99.1.2") {
+		t.Error("an address of the other counts")
+	}
+	// Behind another port of the bridge anybody may be.
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "d0", MasterIndex: bridge.Index}, PeerName: "d1"}); err != nil {
+		t.Skip(err)
+	}
+	if ways(bridged, "10.99.2.2") {
+		t.Error("a way by a bridge that leads elsewhere too")
+	}
+	if addresses, err := readAddresses(fmt.Sprintf("/proc/%d/net", direct)); err != nil || !slices.Contains(addresses, netip.MustParseAddr("10.99.1.2")) {
+		t.Errorf("%v %v", addresses, err)
+	}
+}
+
+// connect makes a pair of links, one of which goes to the namespace of a process.
+func connect(pid int, name, ours, theirs string, master netlink.Link) error {
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return err
+	}
+	defer namespace.Close()
+	pair := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "eth0", PeerNamespace: netlink.NsFd(namespace.Fd())}
+	if master != nil {
+		pair.MasterIndex = master.Attrs().Index
+	}
+	if err := netlink.LinkAdd(pair); err != nil {
+		return err
+	}
+	if err := address(name, ours); err != nil {
+		return err
+	}
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+		return err
+	}
+	err = address("eth0", theirs)
+	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
+		return back
+	}
+	return err
+}
+
+// address gives a link an address and switches it on.
+func address(name, prefix string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return err
+	}
+	if prefix != "" {
+		parsed, err := netlink.ParseAddr(prefix)
+		if err != nil {
+			return err
+		}
+		if err := netlink.AddrAdd(link, parsed); err != nil {
+			return err
+		}
+	}
+	return netlink.LinkSetUp(link)
+}
+
+// TestLiveRules has nft and iptables write rules, if they are installed.
+func TestLiveRules(t *testing.T) {
+	t.Parallel()
+	unshared(t)
+	before, err := generation()
+	if err != nil {
+		t.Skipf("no nftables here: %v", err)
+	}
+	run := func(program string, arguments ...string) {
+		t.Helper()
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("%s is not installed", program)
+		}
+		if output, err := exec.Command(program, arguments...).CombinedOutput(); err != nil {
+			t.Skipf("%s: %v: %s", program, err, output)
+		}
+	}
+	iptables := func(line string) {
+		t.Helper()
+		run("iptables-nft", append([]string{"-t", "nat"}, strings.Fields(line)...)...)
+	}
+	run("nft", `
+table inet mine {
+  chain in { type nat hook prerouting priority dstnat; policy accept;
+    tcp dport 8081 dnat ip to 10.99.0.2:80
+    udp dport 53 counter dnat ip to 10.99.0.3
+    ip daddr 192.0.2.7 tcp dport 2375-2376 dnat ip to 10.99.0.4
+    meta l4proto tcp ip6 daddr 2001:db8::1 tcp dport 443 dnat ip6 to [fd00::2]:8443
+    tcp dport 22 redirect to :2222
+    dnat ip to tcp dport map { 1 : 10.99.0.5, 2 : 10.99.0.6 }
+    tcp dport { 3, 4 } dnat ip to 10.99.0.7
+    iifname "eth9" accept
+  }
+  chain out {
+    type nat hook output priority -100; policy accept;
+    tcp dport 9 dnat ip to 10.99.0.9
+  }
+}
+table ip plain {
+  chain f {
+    type filter hook input priority 0; policy accept;
+    tcp dport 7 accept
+  }
+}`)
+	iptables("-N DOCKER")
+	iptables("-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER")
+	iptables("-A DOCKER ! -i docker0 -p tcp -m tcp --dport 6379 -j DNAT --to-destination 172.17.0.2:6380")
+	iptables("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p udp -m udp --dport 5353 -j DNAT --to-destination 172.17.0.3:53")
+	iptables("-A DOCKER -p tcp -m multiport --dports 5,6 -j DNAT --to-destination 172.17.0.4")
+	iptables("-N KUBE-SEP-X")
+	iptables("-A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination 172.17.0.5:80")
+	rules, err := readRules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range rules.Publications {
+		got = append(got, fmt.Sprintf("%s %s %s -> %s", p.Via, p.Protocol, p.Host, p.Target))
+	}
+	want := []string{
+		"nftables tcp 0.0.0.0:8081 -> 10.99.0.2:80",
+		"nftables udp 0.0.0.0:53 -> 10.99.0.3:53",
+		"nftables tcp 192.0.2.7:2375 -> 10.99.0.4:2375",
+		"nftables tcp 192.0.2.7:2376 -> 10.99.0.4:2376",
+		"nftables tcp [2001:db8::1]:443 -> [fd00::2]:8443",
+		"iptables tcp 0.0.0.0:6379 -> 172.17.0.2:6380",
+		"iptables udp 127.0.0.1:5353 -> 172.17.0.3:53",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if rules.NotUnderstood != 4 {
+		t.Errorf("%d rules are not understood, want the map, the set, multiport and the one without a port", rules.NotUnderstood)
+	}
+	if after, err := generation(); err != nil || after == before {
+		t.Errorf("the generation is still %d, %v", after, err)
+	}
+}
