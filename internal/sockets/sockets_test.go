@@ -32,7 +32,7 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []host.Socket{
-		{Protocol: host.TCP, Address: "192.168.1.1", Port: 22, Scope: host.ScopePrivate, Inode: 13, Owner: host.Identity{PID: 51, StartTime: 50}, OwnerComm: "p51", OwnerExe: "/usr/sbin/sshd"},
+		{Protocol: host.TCP, Address: "192.168.1.1", Port: 22, Scope: host.ScopePrivate, Inode: 13, Owner: host.Identity{PID: 51, StartTime: 50}, OwnerComm: "p51", OwnerExe: "/usr/sbin/sshd", App: "ssh", Confidence: host.ConfidenceEvidence},
 		{Protocol: host.TCP, Address: "127.0.0.1", Port: 6379, Scope: host.ScopeLoopback, Inode: 12, App: "redis", Confidence: host.ConfidencePort},
 		{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Inode: 11, Owner: host.Identity{PID: 50, StartTime: 100}, OwnerComm: "p50", OwnerExe: "/usr/bin/java", App: "flink", Confidence: host.ConfidenceEvidence},
 		{Protocol: host.TCP, Address: "::", Port: 9200, Scope: host.ScopeAny, Inode: 15, Owner: host.Identity{PID: 60, StartTime: 10}, OwnerComm: "p60", OwnerExe: "/usr/bin/own", App: "elasticsearch", Confidence: host.ConfidencePort, Own: true},

@@ -54,7 +54,8 @@ func judge(check *Check, stream io.Reader) reply {
 	case check.Send != "":
 		return judgeLine(check, raw)
 	}
-	if start, _ := raw.Peek(5); !strings.HasPrefix("HTTP/", string(start)) {
+	const protocol = "HTTP/"
+	if start, _ := raw.Peek(len(protocol)); string(start) != protocol[:len(start)] {
 		return other()
 	}
 	response, err := readResponse(raw)
@@ -64,6 +65,8 @@ func judge(check *Check, stream io.Reader) reply {
 	case err != nil:
 		return other()
 	}
+	// To close the body would read it to its end, and it holds nothing.
+	response.Body = io.NopCloser(response.Body)
 	defer response.Body.Close()
 	return judgeResponse(check, response)
 }

@@ -34,7 +34,10 @@ func (p *Prober) Ask(ctx context.Context, target netip.AddrPort, candidates []Ca
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	answer := host.Answer{Time: p.Now(), Asked: target, Auth: host.AuthUnknown}
-	a := &asking{dial: p.Dial, target: target.String(), budget: budget{byteLimit}, connections: requestLimit}
+	// In the header `Host`, a zone or IPv4 in IPv6 is an error to some servers.
+	plain := netip.AddrPortFrom(target.Addr().Unmap(), target.Port())
+	named := netip.AddrPortFrom(plain.Addr().WithZone(""), plain.Port())
+	a := &asking{dial: p.Dial, target: plain.String(), host: named.String(), budget: budget{byteLimit}, connections: requestLimit}
 	if a.dial == nil {
 		a.dial = (&net.Dialer{KeepAlive: -1}).DialContext
 	}
@@ -97,6 +100,7 @@ func (v *verdict) why() string {
 type asking struct {
 	dial        func(ctx context.Context, network, address string) (net.Conn, error)
 	target      string
+	host        string
 	budget      budget
 	connections int
 	secure      bool // it was seen to speak TLS
@@ -138,16 +142,16 @@ func (a *asking) ask(ctx context.Context, check *Check) reply {
 // exchange opens a connection, sends the request and judges the answer.
 func (a *asking) exchange(ctx context.Context, check *Check, secure bool) reply {
 	a.connections--
-	conn, err := a.dial(ctx, "tcp", a.target)
+	socket, err := a.dial(ctx, "tcp", a.target)
 	if err != nil {
 		return failed(sentence(err, true), err)
 	}
-	defer conn.Close()
+	defer func() { _ = socket.Close() }()
 	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	_ = socket.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	conn = &meteredConn{Conn: conn, budget: &a.budget}
+	conn := &meteredConn{Conn: socket, budget: &a.budget}
 	if !secure {
 		_, _ = conn.Write(a.request(check)) // where it fails, reading does too
 		return judge(check, conn)
@@ -180,7 +184,7 @@ func (a *asking) request(check *Check) []byte {
 		return []byte(check.Send)
 	}
 	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\nAccept: application/json, text/html;q=0.9, */*;q=0.8\r\nConnection: close\r\n\r\n",
-		check.Get, a.target, userAgent)
+		check.Get, a.host, userAgent)
 }
 
 // refused judges a handshake that failed.

@@ -3,7 +3,9 @@ package probe_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +83,55 @@ func TestSeveralCandidatesNone(t *testing.T) {
 	})
 }
 
+// TestLargePage has a page for whatever is asked for, but for what the last
+// candidates ask: what is plainly another service's is not read to its end.
+func TestLargePage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		zeppelin := scenarios(t, "zeppelin")["open"]
+		page := "<!DOCTYPE html><html>" + strings.Repeat("x", byteLimit) + "</html>"
+		answer, n := ask(t, candidates(t, 8080), func(conn net.Conn) {
+			request := readRequest(conn)
+			path := strings.Fields(request)[1]
+			answer, ok := zeppelin.Answers[path]
+			if !ok {
+				answer.Body = page
+			}
+			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer.Body), answer.Body)
+		})
+		if answer.App != "zeppelin" || answer.Auth != host.AuthNone {
+			t.Errorf("after %d bytes: %+v", n.received.Load(), answer)
+		}
+	})
+}
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string][2]string{
+		"192.0.2.1:80":          {"192.0.2.1:80", "192.0.2.1:80"},
+		"[::ffff:192.0.2.1]:80": {"192.0.2.1:80", "192.0.2.1:80"},
+		"[fe80::1%eth0]:80":     {"[fe80::1%eth0]:80", "[fe80::1]:80"},
+		"[2001:db8::1]:80":      {"[2001:db8::1]:80", "[2001:db8::1]:80"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var dialled, request string
+			n := &network{serve: func(conn net.Conn) {
+				request = readRequest(conn)
+				io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			}}
+			prober := probe.Prober{Now: time.Now, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+				dialled = address
+				return n.dial(ctx, network, address)
+			}}
+			prober.Ask(t.Context(), netip.MustParseAddrPort(address), []probe.Candidate{{App: "it", Checks: []probe.Check{{Get: "/", Shows: []string{"a"}}}}})
+			synctest.Wait()
+			if dialled != want[0] || !strings.Contains(request, "\r\nHost: "+want[1]+"\r\n") {
+				t.Errorf("%s: dialled %s and sent %q", address, dialled, request)
+			}
+		})
+	}
+}
+
 func TestNothingToAsk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,15 +179,17 @@ func TestSockets(t *testing.T) {
 		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
 		io.WriteString(w, `{"ok":true}`)
 	})
+	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	plain := httptest.NewServer(handler)
 	defer plain.Close()
 	secure := httptest.NewUnstartedServer(handler)
 	secure.TLS = &tls.Config{}
-	secure.Config.ErrorLog = nil
+	secure.Config.ErrorLog = quiet
 	secure.StartTLS()
 	defer secure.Close()
 	strict := httptest.NewUnstartedServer(handler)
 	strict.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	strict.Config.ErrorLog = quiet
 	strict.StartTLS()
 	defer strict.Close()
 
