@@ -13,7 +13,7 @@ import (
 // One lets everybody in, one wants a password, and one turns away whoever does
 // not come from its own machine.
 func TestDoorRedis(t *testing.T) {
-	watching := startExporter(t)
+	watching := startProbingExporter(t)
 	for _, door := range []struct {
 		name      string
 		answer    string // to a stranger
@@ -93,7 +93,7 @@ http {
 	in.start(t, "nginx", "-c", config, "-e", "stderr")
 	eventually(t, 10*time.Second, "nginx answers", func() error { return in.get(t, flinkPort, "/config") })
 
-	watching := startExporter(t)
+	watching := startProbingExporter(t)
 	eventually(t, 30*time.Second, "the socket is seen", func() error {
 		now, err := tryScrape(watching.url)
 		if err != nil {

@@ -36,7 +36,7 @@ func TestDoorFlink(t *testing.T) {
 	in := addNamespace(t, "flink")
 	running := &brokenInto{whole: t, flink: installFlink(t, in)}
 	running.flink.start(t, "rest.bind-address: 0.0.0.0")
-	running.exporter = startExporter(t)
+	running.exporter = startProbingExporter(t)
 	running.hook, _ = startMonitoring(t, running.exporter)
 	for _, part := range []struct {
 		name string

@@ -23,7 +23,7 @@ func Exposures(s *host.Snapshot, catalogue *services.Catalogue) []host.Exposure 
 	if s.Sockets == nil {
 		return nil
 	}
-	e := &exposer{snapshot: s, catalogue: catalogue, namespaces: map[string]host.NetNamespace{}, doors: map[doorKey]*door{}}
+	e := &exposer{snapshot: s, catalogue: catalogue, known: services.NewDoors(s.Sockets, catalogue), namespaces: map[string]host.NetNamespace{}, doors: map[doorKey]*door{}}
 	for _, namespace := range s.Sockets.Namespaces {
 		e.namespaces[namespace.ID] = namespace
 	}
@@ -60,6 +60,7 @@ type door struct {
 type exposer struct {
 	snapshot   *host.Snapshot
 	catalogue  *services.Catalogue
+	known      *services.Doors
 	namespaces map[string]host.NetNamespace
 	doors      map[doorKey]*door
 }
@@ -67,7 +68,7 @@ type exposer struct {
 // gather joins the sockets that are one door.
 func (e *exposer) gather() {
 	for _, socket := range e.snapshot.Sockets.Sockets {
-		if socket.Protocol != host.TCP || socket.Scope == host.ScopeLoopback || socket.Own || !e.reaches(&socket) {
+		if !e.known.Is(&socket) || !e.reaches(&socket) {
 			continue
 		}
 		key := keyOf(&socket)
@@ -208,7 +209,7 @@ func weight(a host.Answer) int {
 
 // waits tells whether a socket is about to be asked.
 func (e *exposer) waits(socket *host.Socket) bool {
-	if _, candidates := services.Question(e.snapshot.Sockets, socket, e.catalogue); len(candidates) == 0 {
+	if _, candidates := e.known.Question(socket); len(candidates) == 0 {
 		return false
 	}
 	since, waits := e.snapshot.Services.Waiting[socket.Key()]

@@ -113,6 +113,8 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 		{"it asks for a password", newDoors(flink).answered(0, asks), host.Info, "asks who they are"},
 		{"it was asked and did not tell", newDoors(flink), host.Warning, "is not known: it did not say."},
 		{"another port of Flink's", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), "", ""},
+		{"a port between its own parts", newDoors(tcp("0.0.0.0", 41234, nil), tcp("127.0.0.1", 8081, nil)), "", ""},
+		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *host.Socket) { s.Part = true })), "", ""},
 		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
 		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *host.Socket) { s.NetNS = "4026532001" })), "", ""},
 		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *host.Socket) { s.Own = true })), "", ""},
@@ -161,7 +163,7 @@ func TestReach(t *testing.T) {
 // TestOneDoorForManySockets: both families, and several addresses, are one door.
 func TestOneDoorForManySockets(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, nil))
+	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *host.Socket) { s.Owner.PID = 7 }))
 	found := d.exposures(t)
 	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != host.ScopeAny {
 		t.Errorf("%+v", found)

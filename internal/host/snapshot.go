@@ -170,6 +170,7 @@ type Socket struct {
 	Confidence Confidence // "" without App
 	DualStack  bool       // of IPv6, and takes IPv4 too; false if that is not known
 	Own        bool       // the exporter's own
+	Part       bool       // of a process that belongs to App and is no door of its own
 	LogFile    string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
 }
 

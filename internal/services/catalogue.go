@@ -16,6 +16,7 @@ const maxApps = 64
 // Catalogue recognises services. It does not change.
 type Catalogue struct {
 	services    []Service
+	places      map[string]int // in services, by app
 	apps        []string
 	ports       map[uint16]string
 	asked       map[uint16][]string
@@ -47,8 +48,9 @@ func New(extra ...Service) (*Catalogue, error) {
 
 // index makes the look-ups quick. The first of two claims wins.
 func index(list []Service) *Catalogue {
-	c := &Catalogue{services: list, ports: map[uint16]string{}, asked: map[uint16][]string{}, executables: map[string]string{}, others: map[string]bool{}}
-	for _, service := range list {
+	c := &Catalogue{services: list, places: map[string]int{}, ports: map[uint16]string{}, asked: map[uint16][]string{}, executables: map[string]string{}, others: map[string]bool{}}
+	for i, service := range list {
+		c.places[service.App] = i
 		c.apps = append(c.apps, service.App)
 		for _, port := range service.Ports {
 			if c.ports[port] == "" {
@@ -83,12 +85,11 @@ func (c *Catalogue) Candidates(port uint16) []string { return c.asked[port] }
 
 // Service returns the entry of an app.
 func (c *Catalogue) Service(app string) (Service, bool) {
-	for _, service := range c.services {
-		if service.App == app {
-			return service, true
-		}
+	at, ok := c.places[app]
+	if !ok {
+		return Service{}, false
 	}
-	return Service{}, false
+	return c.services[at], true
 }
 
 // Identify names the service behind a listening socket. What the owner runs is

@@ -254,3 +254,23 @@ func BenchmarkEvidence(b *testing.B) {
 		})
 	}
 }
+
+// TestParts tells a TaskManager, which nobody submits to, from a JobManager.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	c := catalogue(t)
+	for class, want := range map[string]bool{
+		"org.apache.flink.runtime.taskexecutor.TaskManagerRunner":                   true,
+		"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint":    false,
+		"org.apache.flink.kubernetes.taskmanager.KubernetesTaskExecutorRunner":      true,
+		"org.apache.flink.kubernetes.entrypoint.KubernetesSessionClusterEntrypoint": false,
+	} {
+		argv := []string{"java", "-Xmx1g", class, "--configDir", "/opt/flink/conf"}
+		if got := c.Part(c.Evidence("/usr/bin/java", argv), argv); got != want || c.Evidence("/usr/bin/java", argv) != "flink" {
+			t.Errorf("%s: part %v, want %v", class, got, want)
+		}
+	}
+	if c.Part("", []string{"x"}) || c.Part("redis", []string{"redis-server"}) {
+		t.Error("what has no parts is one")
+	}
+}

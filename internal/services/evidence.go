@@ -2,6 +2,7 @@ package services
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -44,6 +45,18 @@ func (c *Catalogue) Evidence(exe string, argv []string) string {
 		}
 	}
 	return ""
+}
+
+// Part tells whether a process that is known as an app by its arguments is one of
+// its parts, and no door of its own.
+func (c *Catalogue) Part(app string, argv []string) bool {
+	service, ok := c.Service(app)
+	if !ok || len(service.Parts) == 0 || len(argv) == 0 {
+		return false
+	}
+	argv = argv[:min(len(argv), maxArguments)]
+	line := strings.Join(argv, " ")
+	return slices.ContainsFunc(service.Parts, func(text string) bool { return begins(line, argv, text) })
 }
 
 // begins tells whether a text begins one of the arguments, or the file name at

@@ -3,41 +3,93 @@ package services
 import (
 	"net/netip"
 	"path"
+	"slices"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 )
 
-// Question returns where a listening socket can be asked whether it lets anybody
-// in, and as what it may answer, the likeliest first. Without candidates it is not
-// to be asked: what listens there is none of the catalogue, is no door, or nobody
-// but it is not sure to answer.
+// Doors tells which sockets of one sample are doors, and how each can be asked. It
+// is made once for each sample and read only.
+type Doors struct {
+	catalogue *Catalogue
+	dial      map[string][]netip.Addr // of each network namespace
+	ipv4      map[place]bool          // where a socket of IPv4 listens
+	usual     map[host.Identity]usual // of owners that are known by evidence
+}
+
+// place is a port in a network namespace.
+type place struct {
+	netns string
+	port  uint16
+}
+
+// usual tells at which ports of its service an owner listens.
+type usual struct{ known, asked bool }
+
+// NewDoors looks through a sample.
+func NewDoors(s *host.SocketSnapshot, catalogue *Catalogue) *Doors {
+	d := &Doors{catalogue: catalogue, dial: map[string][]netip.Addr{}, ipv4: map[place]bool{}, usual: map[host.Identity]usual{}}
+	for _, namespace := range s.Namespaces {
+		d.dial[namespace.ID] = namespace.Dial
+	}
+	for i := range s.Sockets {
+		socket := &s.Sockets[i]
+		if socket.Protocol != host.TCP {
+			continue
+		}
+		if address, err := netip.ParseAddr(socket.Address); err != nil || address.Is4() {
+			d.ipv4[place{socket.NetNS, socket.Port}] = true
+		}
+		if service, ok := catalogue.Service(socket.App); ok && socket.Confidence == host.ConfidenceEvidence {
+			known := d.usual[socket.Owner]
+			known.known = known.known || slices.Contains(service.Ports, socket.Port) || slices.Contains(service.AskedPorts, socket.Port)
+			known.asked = known.asked || slices.Contains(service.askedPorts(), socket.Port)
+			d.usual[socket.Owner] = known
+		}
+	}
+	return d
+}
+
+// Is tells whether a socket may be a door. A service listens at ports that only its
+// own parts speak to as well: those are none, where it also listens at its usual
+// one.
+func (d *Doors) Is(socket *host.Socket) bool {
+	if socket.Protocol != host.TCP || socket.Scope == host.ScopeLoopback || socket.Own || socket.Part {
+		return false
+	}
+	service, ok := d.catalogue.Service(socket.App)
+	return !ok || socket.Confidence != host.ConfidenceEvidence || !d.usual[socket.Owner].known ||
+		slices.Contains(service.Ports, socket.Port) || slices.Contains(service.AskedPorts, socket.Port)
+}
+
+// Question returns where a socket can be asked whether it lets anybody in, and as
+// what it may answer, the likeliest first. Without candidates it is not to be
+// asked: what listens there is none of the catalogue, is no door, or nobody but it
+// is not sure to answer.
 //
 // The address is one that others would use: some services trust loopback (Redis'
 // protected mode).
-func Question(s *host.SocketSnapshot, socket *host.Socket, catalogue *Catalogue) (netip.AddrPort, []probe.Candidate) {
-	if socket.Protocol != host.TCP || socket.Scope == host.ScopeLoopback || socket.Own {
+func (d *Doors) Question(socket *host.Socket) (netip.AddrPort, []probe.Candidate) {
+	if !d.Is(socket) {
 		return netip.AddrPort{}, nil
 	}
-	candidates := catalogue.candidates(socket)
+	candidates := d.candidates(socket)
 	if len(candidates) == 0 {
 		return netip.AddrPort{}, nil
 	}
-	for i := range s.Namespaces {
-		if s.Namespaces[i].ID != socket.NetNS {
-			continue
-		}
-		for _, address := range s.Namespaces[i].Dial {
-			if takes(socket, address) {
-				return netip.AddrPortFrom(address, socket.Port), candidates
-			}
+	for _, address := range d.dial[socket.NetNS] {
+		if d.takes(socket, address) {
+			return netip.AddrPortFrom(address, socket.Port), candidates
 		}
 	}
 	return netip.AddrPort{}, nil
 }
 
-// takes tells whether a socket takes connections to an address of its namespace.
-func takes(socket *host.Socket, address netip.Addr) bool {
+// takes tells whether a socket, and no other, takes connections to an address of
+// its namespace. One of IPv6 takes those of IPv4 too, unless it was told not to,
+// which cannot always be seen: then nobody else may be there to answer.
+func (d *Doors) takes(socket *host.Socket, address netip.Addr) bool {
 	own, err := netip.ParseAddr(socket.Address)
 	switch {
 	case err != nil:
@@ -47,8 +99,36 @@ func takes(socket *host.Socket, address netip.Addr) bool {
 	case own.Is4():
 		return address.Is4()
 	default:
-		return address.Is6() || socket.DualStack
+		return address.Is6() || socket.DualStack || !d.ipv4[place{socket.NetNS, socket.Port}]
 	}
+}
+
+// candidates lists what a socket may be: what its owner is, by evidence, or else
+// what its port speaks for.
+func (d *Doors) candidates(socket *host.Socket) []probe.Candidate {
+	apps := []string{socket.App}
+	if socket.Confidence != host.ConfidenceEvidence {
+		if socket.App == "" && d.catalogue.others[path.Base(socket.OwnerExe)] {
+			return nil
+		}
+		apps = d.catalogue.Candidates(socket.Port)
+	}
+	var candidates []probe.Candidate
+	for _, app := range apps {
+		service, ok := d.catalogue.Service(app)
+		if ok && len(service.Checks) > 0 && d.answers(socket, &service) {
+			candidates = append(candidates, probe.Candidate{App: app, Checks: service.Checks})
+		}
+	}
+	return candidates
+}
+
+// answers tells whether a port of a service is one to ask at. Any other speaks
+// another protocol, in which a question is noise; an owner that listens at none of
+// them was set up to use another.
+func (d *Doors) answers(socket *host.Socket, service *Service) bool {
+	return socket.Confidence != host.ConfidenceEvidence || slices.Contains(service.askedPorts(), socket.Port) ||
+		!d.usual[socket.Owner].asked && !slices.Contains(service.Ports, socket.Port)
 }
 
 // Asked lists the apps that there is a question for.
@@ -60,23 +140,4 @@ func (c *Catalogue) Asked() []string {
 		}
 	}
 	return apps
-}
-
-// candidates lists what a socket may be: what its owner is, by evidence, or else
-// what its port speaks for.
-func (c *Catalogue) candidates(socket *host.Socket) []probe.Candidate {
-	apps := []string{socket.App}
-	if socket.Confidence != host.ConfidenceEvidence {
-		if socket.App == "" && c.others[path.Base(socket.OwnerExe)] {
-			return nil
-		}
-		apps = c.Candidates(socket.Port)
-	}
-	var candidates []probe.Candidate
-	for _, app := range apps {
-		if service, ok := c.Service(app); ok && len(service.Checks) > 0 {
-			candidates = append(candidates, probe.Candidate{App: app, Checks: service.Checks})
-		}
-	}
-	return candidates
 }

@@ -79,9 +79,10 @@ func (s *Sensor) RESTPorts() []host.SocketKey {
 	if snapshot == nil || sockets == nil {
 		return nil
 	}
+	doors := NewDoors(sockets, s.options.Catalogue())
 	var keys []host.SocketKey
 	for i := range sockets.Sockets {
-		if socket := &sockets.Sockets[i]; socket.LogFile != "" && socket.Protocol == host.TCP && !snapshot.Answers[socket.Key()].Other {
+		if socket := &sockets.Sockets[i]; socket.LogFile != "" && doors.Is(socket) && !snapshot.Answers[socket.Key()].Other {
 			keys = append(keys, socket.Key())
 		}
 	}
@@ -133,13 +134,13 @@ type question struct {
 // ask asks the sockets that are due, one at a time, those that were never asked
 // first. What is gone is forgotten.
 func (s *Sensor) ask(now time.Time, sockets *host.SocketSnapshot) {
-	catalogue, end := s.options.Catalogue(), time.Now().Add(askTime)
+	doors, end := NewDoors(sockets, s.options.Catalogue()), time.Now().Add(askTime)
 	answers, waiting := map[host.SocketKey]host.Answer{}, map[host.SocketKey]time.Time{}
 	var due []question
 	for i := range sockets.Sockets {
 		socket := &sockets.Sockets[i]
 		key := socket.Key()
-		target, candidates := Question(sockets, socket, catalogue)
+		target, candidates := doors.Question(socket)
 		if len(candidates) == 0 {
 			continue
 		}

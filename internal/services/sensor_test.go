@@ -59,7 +59,7 @@ func (l *lab) sample(t *testing.T, after time.Duration) *host.ServiceSnapshot {
 func listening(address string, port uint16, app string, confidence host.Confidence) host.Socket {
 	return host.Socket{
 		Protocol: host.TCP, Address: address, Port: port, Scope: host.ScopeOf(netip.MustParseAddr(address)),
-		App: app, Confidence: confidence, Inode: uint64(port), Owner: host.Identity{PID: 100, StartTime: 1},
+		App: app, Confidence: confidence, Inode: uint64(port), Owner: host.Identity{PID: 100, StartTime: uint64(port)},
 	}
 }
 
@@ -103,10 +103,14 @@ func TestWhoIsNotAsked(t *testing.T) {
 	elsewhere.NetNS = "4026532000"
 	proxy := listening("0.0.0.0", 8081, "", "")
 	proxy.OwnerExe = "/usr/sbin/nginx"
+	part := listening("0.0.0.0", 41000, "flink", host.ConfidenceEvidence)
+	part.Part = true
+	side := listening("0.0.0.0", 41001, "flink", host.ConfidenceEvidence)
+	side.Owner.StartTime = 8081 // who listens on 8081, on loopback
 	l := newLab(t, own, udp, elsewhere, proxy,
-		listening("127.0.0.1", 8081, "flink", host.ConfidenceEvidence),
 		listening("10.9.9.9", 8081, "flink", host.ConfidenceEvidence), // an address that the host has not
 		listening("0.0.0.0", 50505, "", ""),
+		part, side, listening("127.0.0.1", 8081, "flink", host.ConfidenceEvidence),
 		listening("0.0.0.0", 3306, "mysql", host.ConfidenceEvidence), // there is no harmless question
 	)
 	l.sample(t, 0)
@@ -125,7 +129,7 @@ func TestAddressThatTheSocketTakes(t *testing.T) {
 	both.DualStack = true
 	for want, socket := range map[string]host.Socket{
 		"192.168.1.7:8081":   listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence),
-		"[2001:db8::7]:8082": listening("::", 8082, "flink", host.ConfidenceEvidence),
+		"192.168.1.7:8082":   listening("::", 8082, "flink", host.ConfidenceEvidence),
 		"[2001:db8::7]:8083": listening("2001:db8::7", 8083, "flink", host.ConfidenceEvidence),
 	} {
 		l := newLab(t, socket)
@@ -133,6 +137,15 @@ func TestAddressThatTheSocketTakes(t *testing.T) {
 		l.sample(t, 0)
 		if len(l.asked) != 1 || l.asked[0].String() != want {
 			t.Errorf("asked %v, want %s", l.asked, want)
+		}
+	}
+	unsure := listening("::", 8081, "flink", host.ConfidenceEvidence)
+	for want, others := range map[int][]host.Socket{1: {unsure}, 0: {listening("0.0.0.0", 8081, "", ""), unsure}} {
+		l := newLab(t, others...)
+		l.sockets.Namespaces[0].Dial = []netip.Addr{v4}
+		l.sockets.Sockets[0].OwnerExe = "/usr/sbin/nginx"
+		if l.sample(t, 0); len(l.asked) != want {
+			t.Errorf("of IPv6 with %d others on IPv4: asked %v", len(others)-1, l.asked)
 		}
 	}
 	l := newLab(t, both)
@@ -197,7 +210,7 @@ func TestFlinkLog(t *testing.T) {
 	t.Parallel()
 	rest := listening("0.0.0.0", 8081, "flink", host.ConfidenceEvidence)
 	blob := listening("0.0.0.0", 40001, "flink", host.ConfidenceEvidence)
-	rest.LogFile, blob.LogFile = "/opt/flink.log", "/opt/flink.log"
+	rest.LogFile, blob.LogFile, blob.Owner = "/opt/flink.log", "/opt/flink.log", rest.Owner
 	l := newLab(t, rest, blob)
 	l.options.Ask = func(_ context.Context, target netip.AddrPort, _ []probe.Candidate) host.Answer {
 		return host.Answer{Other: target.Port() != 8081, Auth: host.AuthUnknown}

@@ -22,6 +22,9 @@ type Service struct {
 	AskedPorts  []uint16 `yaml:"asked_ports"`  // where to ask; those of Ports if there are none
 	Executables []string `yaml:"executables"`  // base names of the owner's executable: evidence
 	CommandLine []string `yaml:"command_line"` // beginnings of the owner's arguments: evidence; see evidence.go
+	// Parts begin the arguments of processes that belong to the service and are no
+	// door of their own: they are called by its name, and not asked.
+	Parts []string `yaml:"parts"`
 	// RunsCode: who gets in without a password runs code or owns the host.
 	RunsCode bool `yaml:"runs_code"`
 	// Usual: most hosts have it, so that it is never more than a note.
@@ -42,7 +45,7 @@ func (s *Service) check() error {
 		return fmt.Errorf("app %q: set ports, executables or command_line", s.App)
 	case slices.Contains(s.Ports, 0), slices.Contains(s.AskedPorts, 0):
 		return fmt.Errorf("app %q: 0 is no port", s.App)
-	case slices.ContainsFunc(s.Executables, blank), slices.ContainsFunc(s.CommandLine, blank):
+	case slices.ContainsFunc(s.Executables, blank), slices.ContainsFunc(s.CommandLine, blank), slices.ContainsFunc(s.Parts, blank):
 		return fmt.Errorf("app %q: an empty text would match everything", s.App)
 	case slices.ContainsFunc(s.Executables, hasSlash):
 		return fmt.Errorf("app %q: executables are base names, without /", s.App)
@@ -78,6 +81,7 @@ func merge(list []Service, service Service) []Service {
 	known.Ports = slices.Concat(known.Ports, service.Ports)
 	known.Executables = slices.Concat(known.Executables, service.Executables)
 	known.CommandLine = slices.Concat(known.CommandLine, service.CommandLine)
+	known.Parts = slices.Concat(known.Parts, service.Parts)
 	known.RunsCode = known.RunsCode || service.RunsCode
 	known.Usual = known.Usual || service.Usual
 	if len(service.Checks) > 0 {

@@ -51,6 +51,7 @@ func (o *owners) arguments(pid int, exe string, catalogue *services.Catalogue) (
 		o.failed(err)
 	}
 	told := arguments{evidence: catalogue.Evidence(exe, argv), forwards: parseProxy(exe, argv)}
+	told.part = catalogue.Part(told.evidence, argv)
 	if told.evidence == flinkApp {
 		told.logFile = logFileOf(argv)
 	}

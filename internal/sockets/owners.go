@@ -37,6 +37,7 @@ type owner struct {
 // arguments is what is made of a command line.
 type arguments struct {
 	evidence string            // the app that it is, in the eyes of a catalogue
+	part     bool              // it belongs to that app and is no door of its own
 	logFile  string            // of Flink's JVM; ""
 	forwards *host.Publication // by a docker-proxy; nil
 }

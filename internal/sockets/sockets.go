@@ -93,15 +93,17 @@ func (s *Sensor) Sample(now time.Time) error {
 	found := s.owners.find(now, sockets, catalogue)
 	for i := range sockets {
 		socket := &sockets[i]
-		var exe, evidence, logFile string
+		var exe string
+		var told arguments
 		if owner := found[socket.Inode].owner; owner != nil {
 			socket.Owner, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
 			socket.Own = owner.identity.PID == s.options.OwnPID
-			exe, evidence, logFile = owner.exe, owner.evidence, owner.logFile
+			exe, told = owner.exe, owner.arguments
 		}
-		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, evidence)
+		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, told.evidence)
+		socket.Part = told.part && socket.App == told.evidence
 		if socket.App == flinkApp && socket.Confidence == host.ConfidenceEvidence {
-			socket.LogFile = logFile
+			socket.LogFile = told.logFile
 		}
 	}
 	namespaces := s.describer.describe(s.hosts, s.networks.inOrder)
