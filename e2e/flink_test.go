@@ -19,7 +19,7 @@ const (
 )
 
 // jarWasRun is the evidence that ties the suspect to a submission.
-var jarWasRun = regexp.MustCompile(`jar was run through REST at .+, \d+ s before`)
+var jarWasRun = regexp.MustCompile(`jar was run through REST at .+, (\d+ s|less than a second) before this process tree appeared; connected to it about then: 10\.200\.`)
 
 // brokenInto is a real Flink, and all that watches it.
 type brokenInto struct {

@@ -72,10 +72,7 @@ func doorSeverity(e *host.Exposure) host.Severity {
 }
 
 func serviceTitle(e *host.Exposure, where string) string {
-	name := e.App
-	if e.Answer != nil && e.Answer.Version != "" {
-		name += " " + quote(e.Answer.Version)
-	}
+	name := nameOf(e)
 	switch {
 	case e.Confidence == host.ConfidencePort && e.Auth != host.AuthNone:
 		return fmt.Sprintf("Something listens on %s, the port of %s", where, e.App)
@@ -88,6 +85,14 @@ func serviceTitle(e *host.Exposure, where string) string {
 	default:
 		return fmt.Sprintf("%s can be reached by other machines on %s", name, where)
 	}
+}
+
+// nameOf is the app with the version that it gave.
+func nameOf(e *host.Exposure) string {
+	if e.Answer == nil || e.Answer.Version == "" {
+		return e.App
+	}
+	return e.App + " " + quote(e.Answer.Version)
 }
 
 // listens says who listens where, and why it is called what it is called.
@@ -165,11 +170,11 @@ func kindOf(address netip.Addr) string {
 func openness(e *host.Exposure) string {
 	switch {
 	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "":
-		return fmt.Sprintf("It was asked and let the exporter in without a password (%s): anybody can submit what it runs.", e.Answer.Asked)
+		return fmt.Sprintf("%s was asked at %s and let the exporter in without a password: anybody can submit what it runs.", nameOf(e), e.Answer.Asked)
 	case e.Auth == host.AuthNone:
-		return fmt.Sprintf("It was asked and let the exporter in without a password (%s).", e.Answer.Asked)
+		return fmt.Sprintf("%s was asked at %s and let the exporter in without a password.", nameOf(e), e.Answer.Asked)
 	case e.Auth == host.AuthRequired:
-		return fmt.Sprintf("It was asked (%s) and wants to know who one is.", e.Answer.Asked)
+		return fmt.Sprintf("%s was asked at %s and wants to know who one is.", nameOf(e), e.Answer.Asked)
 	case e.Answer != nil && e.Answer.Failure != "":
 		return "Whether it asks for a password is not known: " + e.Answer.Failure
 	default:
@@ -263,5 +268,9 @@ func runBefore(s *host.ServiceSnapshot, p *host.Process, door host.Identity) (ru
 
 // arrival tells which jar brought a suspect.
 func arrival(e *host.Entry) string {
-	return fmt.Sprintf("Flink's log: %s at %s, %s before this process tree appeared%s.", does(e.Run.Event), stamp(e.Run), gap(e.RunBefore), from(e.Run))
+	before := "less than a second"
+	if e.RunBefore >= time.Second {
+		before = duration(e.RunBefore)
+	}
+	return fmt.Sprintf("Flink's log: %s at %s, %s before this process tree appeared%s.", does(e.Run.Event), stamp(e.Run), before, from(e.Run))
 }

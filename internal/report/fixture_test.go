@@ -120,7 +120,7 @@ func incident() Report {
 			Title: "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password",
 			Evidence: []string{
 				"java (pid 100, unit flink.service) listens on 0.0.0.0:8081 (all addresses, which are 192.168.1.7, private) and is flink by its program and arguments.",
-				"It was asked and let the exporter in without a password (192.168.1.7:8081): anybody can submit what it runs.", "A host firewall was not read.",
+				"flink 1.20.5 was asked at 192.168.1.7:8081 and let the exporter in without a password: anybody can submit what it runs.", "A host firewall was not read.",
 				"Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC; connected to it about then: 198.51.100.7.",
 			},
 			Remedy:    []string{"Set `rest.bind-address: localhost` in Flink's configuration and restart it."},
