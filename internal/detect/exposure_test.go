@@ -247,7 +247,8 @@ func TestJarThatBroughtIt(t *testing.T) {
 		Owner: flink.Identity, Path: "/opt/flink/log/x.log",
 		Recent: []host.FlinkEntry{
 			run(began.Add(-25 * time.Hour)), run(began.Add(-time.Hour)), run(began.Add(-12 * time.Second)),
-			{Event: host.FlinkRESTException, Time: began.Add(-time.Second)}, run(began.Add(time.Minute)),
+			{Event: host.FlinkRESTException, Time: began.Add(-time.Second)},
+			run(began.Add(time.Minute)),
 		},
 	}}}
 	for _, f := range evaluate(t, s, Policy{}) {

@@ -58,7 +58,7 @@ func Open(name string) (*Root, error) {
 func (r *Root) Plain() { r.plain = true }
 
 // Close closes the root.
-func (r *Root) Close() error { return r.file.Close() }
+func (r *Root) Close() { r.file.Close() }
 
 // File opens a name with the flags of open(2).
 func (r *Root) File(name string, flags int) (*os.File, error) {

@@ -209,8 +209,8 @@ func (f *follower) keep(entry host.FlinkEntry) {
 	if f.recent == nil {
 		f.recent = map[host.FlinkEvent][]host.FlinkEntry{}
 	}
-	list := append(f.recent[entry.Event], entry)
-	f.recent[entry.Event] = list[max(0, len(list)-maxRecent):]
+	list := f.recent[entry.Event]
+	f.recent[entry.Event] = append(list[max(0, len(list)+1-maxRecent):], entry)
 }
 
 // recentEntries returns a copy, the oldest first.
