@@ -29,6 +29,7 @@ const roleVariable = "SOCKETS_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "":
+		runtime.LockOSThread() // no test gets the main thread, whose namespace is the process'
 		os.Exit(m.Run())
 	case "listener":
 		playListener()
@@ -94,6 +95,9 @@ func unshared(t testing.TB) {
 		t.Skip("only root makes network namespaces")
 	}
 	runtime.LockOSThread()
+	if unix.Gettid() == os.Getpid() {
+		t.Skip("this is the main thread")
+	}
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		t.Skipf("no network namespace can be made here: %v", err)
 	}
