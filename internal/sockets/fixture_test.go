@@ -78,5 +78,5 @@ func newCatalogue(t testing.TB, extra ...services.Service) *services.Catalogue {
 func newSensor(t testing.TB, proc string, ownPID int) *Sensor {
 	t.Helper()
 	catalogue := newCatalogue(t)
-	return New(Options{Proc: proc, Catalogue: func() *services.Catalogue { return catalogue }, OwnPID: ownPID, Logger: log.NewNopLogger()})
+	return New(Options{Proc: proc, Root: proc, Catalogue: func() *services.Catalogue { return catalogue }, OwnPID: ownPID, Logger: log.NewNopLogger()})
 }

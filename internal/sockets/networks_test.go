@@ -174,7 +174,7 @@ func TestDeniedNamespace(t *testing.T) {
 	}
 }
 
-// TestSameAddressInTwoNamespaces keeps one socket for each, whoever shares it.
+// TestUniquePerNamespace keeps one socket for each, whoever shares it.
 func TestUniquePerNamespace(t *testing.T) {
 	t.Parallel()
 	one := host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 80, Inode: 5}

@@ -1,0 +1,80 @@
+package sockets
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+)
+
+const cniResult = `{"kind":"cniCacheV1","containerId":"x","config":"e30=","ifName":"eth0","networkName":"podman",
+"capabilityArgs":{"portMappings":[
+ {"hostPort":8081,"containerPort":80,"protocol":"tcp","hostIP":""},
+ {"hostPort":53,"containerPort":53,"protocol":"UDP","hostIP":"127.0.0.1"},
+ {"hostPort":0,"containerPort":1,"protocol":"tcp"},
+ {"hostPort":5,"containerPort":5,"protocol":"sctp"}]},
+"result":{"cniVersion":"0.4.0","ips":[{"address":"10.88.0.5/16"},{"address":"fd00::5/64"},{"address":"nonsense"}]}}`
+
+func TestCNI(t *testing.T) {
+	t.Parallel()
+	f := fakeProc{t, t.TempDir()}
+	f.write("var/lib/cni/results/podman-x-eth0", cniResult)
+	f.write("var/lib/cni/results/broken", `{"capabilityArgs":{"portMappings":[{"hostPort":99999}]}}`)
+	f.write("var/lib/cni/networks/podman/10.88.0.5", "x\r\neth0")
+	f.write("var/lib/cni/networks/podman/cached", strings.ReplaceAll(cniResult, "10.88.0.5", "10.88.0.6"))
+	f.write("elsewhere", strings.ReplaceAll(cniResult, "10.88.0.5", "10.88.0.7"))
+	f.link(filepath.Join(f.root, "elsewhere"), filepath.Join(f.root, "var/lib/cni/results/link"))
+	if err := unix.Mkfifo(filepath.Join(f.root, "var/lib/cni/results/fifo"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cni := newCNIReader(f.root)
+	found, err := cni.read(time.Unix(1, 0))
+	publication := func(protocol host.Protocol, from, to string) host.Publication {
+		return host.Publication{Protocol: protocol, Host: netip.MustParseAddrPort(from), Target: netip.MustParseAddrPort(to), Via: host.ForwarderCNI}
+	}
+	want := []host.Publication{
+		publication(host.TCP, "0.0.0.0:8081", "10.88.0.5:80"),
+		publication(host.UDP, "127.0.0.1:53", "10.88.0.5:53"),
+		publication(host.TCP, "[::]:8081", "[fd00::5]:80"),
+		publication(host.TCP, "0.0.0.0:8081", "10.88.0.6:80"),
+		publication(host.UDP, "127.0.0.1:53", "10.88.0.6:53"),
+		publication(host.TCP, "[::]:8081", "[fd00::5]:80"),
+	}
+	if diff := cmp.Diff(want, found, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+	if err := os.RemoveAll(filepath.Join(f.root, "var/lib/cni")); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := cni.read(time.Unix(2, 0)); len(found) != len(want) || err != nil {
+		t.Errorf("it went to the disk after a second: %v %v", found, err)
+	}
+	if found, err := cni.read(time.Unix(40, 0)); len(found) != 0 || err != nil {
+		t.Errorf("nothing is left: %v %v", found, err)
+	}
+	f.write("var/lib/cni/results/large", strings.Repeat("x", cniBytes+1))
+	f.write("var/lib/cni/results/podman-x-eth0", cniResult)
+	if found, err := cni.read(time.Unix(80, 0)); len(found) != 3 || !errors.Is(err, errCNI) {
+		t.Errorf("beside a large file: %v %v", found, err)
+	}
+}
+
+func FuzzParseCNI(f *testing.F) {
+	f.Add([]byte(cniResult))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		for _, p := range parseCNI(content) {
+			if !p.Host.IsValid() || !p.Target.IsValid() || p.Host.Port() == 0 || p.Target.Port() == 0 {
+				t.Errorf("%+v", p)
+			}
+		}
+	})
+}
