@@ -24,17 +24,30 @@ type namespaces struct {
 // more capabilities than it does. Where both cannot be read, a sandbox cannot be
 // told from a container, and everything counts as the host.
 func hostNamespaces(proc string) namespaces {
-	link := func(name string) string {
-		target, err := os.Readlink(filepath.Join(proc, "1/ns", name))
-		if err != nil {
-			target, err = os.Readlink(filepath.Join(proc, "self/ns", name))
-		}
+	link := func(process, name string) string {
+		target, err := os.Readlink(filepath.Join(proc, process, "ns", name))
 		if err != nil {
 			return ""
 		}
 		return target
 	}
-	return namespaces{mount: link("mnt"), network: link("net")}
+	found := namespaces{mount: link("1", "mnt"), network: link("1", "net")}
+	if found.mount == "" {
+		found.mount = link("self", "mnt")
+	}
+	if found.network == "" && shareNetwork(proc) {
+		found.network = link("self", "net")
+	}
+	return found
+}
+
+// shareNetwork tells whether the exporter is in pid 1's network namespace, where the
+// links may not be read: this file's inode is the namespace's own (proc_register,
+// fs/proc/generic.c).
+func shareNetwork(proc string) bool {
+	first, err := os.Stat(filepath.Join(proc, "1/net/tcp"))
+	own, ownErr := os.Stat(filepath.Join(proc, "self/net/tcp"))
+	return err == nil && ownErr == nil && os.SameFile(first, own)
 }
 
 // otherMount returns the mount namespace of a process if it is not the host's. It

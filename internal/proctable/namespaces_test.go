@@ -64,6 +64,28 @@ func TestNetworkNamespace(t *testing.T) {
 	}
 }
 
+// TestNetworkNamespaceOfPid1IsHidden falls back to the exporter's own namespace only
+// if it is the host's.
+func TestNetworkNamespaceOfPid1IsHidden(t *testing.T) {
+	t.Parallel()
+	f := newFakeProc(t)
+	f.enter("self", "net", "net:[1]")
+	f.write("1/net/tcp", "")
+	f.write("self/net/tcp", "")
+	if got := hostNamespaces(f.root).network; got != "" {
+		t.Errorf("%q is not known to be the host's", got)
+	}
+	if err := os.Remove(filepath.Join(f.root, "self/net/tcp")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(filepath.Join(f.root, "1/net/tcp"), filepath.Join(f.root, "self/net/tcp")); err != nil {
+		t.Fatal(err)
+	}
+	if got := hostNamespaces(f.root).network; got != "net:[1]" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestNetworkTurns(t *testing.T) {
 	t.Parallel()
 	for interval, want := range map[time.Duration]int{0: 1, time.Second: 60, 5 * time.Second: 12, 30 * time.Second: 2, time.Hour: 1} {

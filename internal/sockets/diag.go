@@ -31,7 +31,7 @@ func diagnose(found func(host.Socket)) error {
 	if err != nil {
 		return fmt.Errorf("open sock_diag: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing was written
 	if err := conn.SetDeadline(time.Now().Add(netlinkTime)); err != nil {
 		return err
 	}

@@ -19,8 +19,12 @@ const (
 	networkSockets = 1 << 12 // of one of them
 	othersSockets  = 1 << 14 // of all of them
 	// networksTime is for how long tables of further namespaces are begun to be read
-	// in one sample: for each the kernel walks its whole hash table of connections.
+	// in one sample: for each the kernel walks its whole hash table of connections,
+	// 12 ms on a machine with 24 GiB, whoever's they are. The first samples, which
+	// may be all that a scan makes, have longer.
 	networksTime = 100 * time.Millisecond
+	eagerSamples = 3
+	eagerness    = 10          // times as long
 	networkTime  = time.Second // for one of them; what it costs is followed by a rest, see walkRest
 )
 
@@ -83,6 +87,9 @@ func (n *networks) update() {
 // not read for longest, and returns what is known of all.
 func (n *networks) read(now time.Time) (sockets []host.Socket, share host.Share) {
 	end := time.Now().Add(n.time)
+	if n.sensor.samples <= eagerSamples {
+		end = time.Now().Add(eagerness * n.time)
+	}
 	turns := slices.Clone(n.inOrder)
 	slices.SortStableFunc(turns, func(a, b *network) int { return cmp.Compare(a.looked, b.looked) })
 	held := 0
@@ -101,9 +108,7 @@ func (n *networks) read(now time.Time) (sockets []host.Socket, share host.Share)
 		held += len(network.sockets)
 	}
 	for _, network := range n.inOrder {
-		for i := range network.sockets {
-			sockets = append(sockets, network.sockets[i])
-		}
+		sockets = append(sockets, network.sockets...)
 		share.Readable += network.share.Readable
 		share.Total += network.share.Total
 		if network.looked == 0 {
@@ -119,7 +124,7 @@ func (n *networks) read(now time.Time) (sockets []host.Socket, share host.Share)
 func (n *networks) readOne(now time.Time, network *network, most int) {
 	s, began := n.sensor, time.Now()
 	network.looked = s.samples
-	err := error(errGone)
+	err := errGone
 	for _, pid := range network.PIDs {
 		if err = n.isIn(pid, network.ID); err != nil {
 			continue

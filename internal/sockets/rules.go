@@ -27,7 +27,7 @@ func generation() (uint32, error) {
 	if err != nil {
 		return 0, fmt.Errorf("open nfnetlink: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it was only read
 	if err := conn.SetDeadline(time.Now().Add(netlinkTime)); err != nil {
 		return 0, err
 	}

@@ -90,3 +90,25 @@ func BenchmarkLive(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkNamespaces is a steady host with 256 further namespaces of one listening
+// socket each.
+func BenchmarkNamespaces(b *testing.B) {
+	f := fakeProc{b, b.TempDir()}
+	f.write("1/net/tcp", header)
+	f.write("1/net/udp", header)
+	var namespaces []host.NetNamespace
+	for pid := 50; pid < 50+maxNetworks; pid++ {
+		f.process(pid, 1, "/x", nil, pid)
+		f.enter(pid, strconv.Itoa(pid), line("00000000", 80, 0, 0x0a, pid))
+		f.write(strconv.Itoa(pid)+"/net/fib_trie", trie)
+		namespaces = append(namespaces, host.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
+	}
+	s := newSensor(b, f.root, 0)
+	s.options.Namespaces = func() []host.NetNamespace { return namespaces }
+	for b.Loop() {
+		if err := s.Sample(time.Unix(1, 0)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

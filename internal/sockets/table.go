@@ -22,8 +22,8 @@ const (
 	stateListen = "0A" // TCP_LISTEN, include/net/tcp_states.h
 	stateClose  = "07" // TCP_CLOSE: what a UDP socket without a peer is in
 
-	lineLimit  = 64 << 10 // bytes of one line; the kernel's have 150 to 180
-	maxSockets = 1 << 17  // of one table; more is an attack on our memory
+	lineLimit  = 8 << 10 // bytes of one line; the kernel's have 150 to 180, and it gives a page at once
+	maxSockets = 1 << 17 // of one table; more is an attack on our memory
 )
 
 var (

@@ -142,7 +142,7 @@ func (d *describer) ways(router Router, network *network) (certain []netip.Addr)
 // links asks for the links into a namespace. It is named by an open file: the
 // kernel would take a pid as one of the exporter's own pid namespace.
 func (d *describer) links(router Router, network *network) (map[int]bool, error) {
-	err := error(errGone)
+	err := errGone
 	for _, pid := range network.PIDs {
 		var namespace *os.File
 		if namespace, err = os.Open(d.sensor.owners.path(pid, "ns/net")); err != nil {
