@@ -79,7 +79,7 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 		settings.Sockets = sockets.New(sockets.Options{
 			Proc: o.procfs, Root: o.rootfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
 			OwnPID: os.Getpid(), Watched: connected(settings.Process), Namespaces: networks(settings.Process), PeerPorts: restPorts(settings.Services),
-			Kernel: sockets.Netlink(), Interval: o.socketsInterval, Logger: logger,
+			Kernel: sockets.Netlink(o.rootfs), Interval: o.socketsInterval, Logger: logger,
 		})
 	}
 	if on("persistence") {

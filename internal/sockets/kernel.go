@@ -1,15 +1,25 @@
 package sockets
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
+	"path"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
 )
 
-// netlinkTime bounds one conversation with the kernel.
-const netlinkTime = time.Second
+const (
+	netlinkTime = time.Second // for one conversation with the kernel
+	// deafRest is how long the kernel is left alone that does not know a question: it
+	// looks for a module each time, by starting modprobe(8).
+	deafRest = 10 * time.Minute
+)
 
 // Kernel asks the kernel of the namespace that this process is in. A function
 // that is nil is a question that cannot be asked.
@@ -18,7 +28,8 @@ type Kernel struct {
 	Listeners func(found func(host.Socket)) error
 	// Routes opens the routing tables.
 	Routes func() (Router, error)
-	// Generation is another number whenever rules of nftables have changed.
+	// Generation is another number whenever rules of nftables have changed. It fails
+	// with errors.ErrUnsupported if there can be none.
 	Generation func() (uint32, error)
 	// Rules reads the rules that publish ports.
 	Rules func() (Rules, error)
@@ -40,7 +51,35 @@ type Rules struct {
 	NotUnderstood int // rules that change a destination in another way
 }
 
-// Netlink is the real kernel.
-func Netlink() Kernel {
-	return Kernel{Listeners: diagnose, Routes: openRoutes, Generation: generation, Rules: readRules}
+// Netlink is the real kernel, whose modules lie below root.
+func Netlink(root string) Kernel {
+	return Kernel{
+		Listeners: diagnose, Routes: openRoutes, Rules: readRules,
+		Generation: func() (uint32, error) {
+			if isUnloaded(root, "net/netfilter/nf_tables") {
+				return 0, fmt.Errorf("nftables is not in use: %w", errors.ErrUnsupported)
+			}
+			return generation()
+		},
+	}
+}
+
+// isUnloaded tells whether a part of the kernel is a module that is not loaded.
+// Netlink would load it, on a host that has done without.
+func isUnloaded(root, module string) bool {
+	const loaded = "/sys/module"
+	if _, err := os.Stat(loaded); err != nil {
+		return false // no sysfs to tell it
+	}
+	var name unix.Utsname
+	if _, err := os.Stat(path.Join(loaded, path.Base(module))); err == nil || unix.Uname(&name) != nil {
+		return false
+	}
+	file := filepath.Join(root, "lib/modules", unix.ByteSliceToString(name.Release[:]), "kernel", module+".ko")
+	for _, packed := range []string{"", ".zst", ".xz", ".gz"} {
+		if _, err := os.Stat(file + packed); err == nil {
+			return true
+		}
+	}
+	return false
 }

@@ -121,7 +121,7 @@ func liveSensor(t testing.TB, pids ...int) *Sensor {
 	}
 	return New(Options{
 		Proc: "/proc", Root: "/", Catalogue: func() *services.Catalogue { return catalogue }, OwnPID: os.Getpid(), Logger: log.NewNopLogger(),
-		Namespaces: func() []host.NetNamespace { return namespaces }, Kernel: Netlink(),
+		Namespaces: func() []host.NetNamespace { return namespaces }, Kernel: Netlink("/"),
 	})
 }
 

@@ -28,8 +28,9 @@ type publisher struct {
 
 	rules      Rules
 	generation uint32
-	ruled      bool // rules are those of generation
-	notBefore  time.Time
+	ruled      bool      // rules are those of generation
+	notBefore  time.Time // rules are read
+	deafUntil  time.Time // see deafRest
 	// unseen says why rules are not known; "".
 	unseen string
 }
@@ -93,7 +94,14 @@ func (p *publisher) readRules(now time.Time) {
 		p.unseen = "the exporter is in a network namespace of its own, the host's rules for forwarded ports cannot be seen from there"
 		return
 	}
+	if now.Before(p.deafUntil) {
+		return
+	}
 	generation, err := kernel.Generation()
+	if errors.Is(err, errors.ErrUnsupported) {
+		p.rules, p.ruled, p.unseen, p.deafUntil = Rules{}, false, "", now.Add(deafRest)
+		return
+	}
 	if err != nil {
 		p.rules, p.ruled = Rules{}, false
 		p.unseen = "the rules of nftables cannot be read: " + err.Error()

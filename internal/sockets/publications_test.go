@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -77,10 +78,56 @@ func TestPublications(t *testing.T) {
 	if snapshot := sample(t, s, 180); !strings.Contains(snapshot.Unpublished, "CAP_NET_ADMIN") || len(snapshot.Publications) != 3 {
 		t.Errorf("%q, %q", snapshot.Unpublished, told(snapshot))
 	}
+	failure = errors.ErrUnsupported
+	if got := sample(t, s, 200).Unpublished; strings.Contains(got, "nftables") {
+		t.Errorf("a kernel without nftables has no rules: %q", got)
+	}
 	failure = nil
 	os.Remove(f.root + "/self/ns/net")
 	f.link("net:[2]", f.root+"/self/ns/net")
 	if got := sample(t, s, 220).Unpublished; !strings.Contains(got, "of its own") || reads != 3 {
 		t.Errorf("%d reads, %q", reads, got)
+	}
+}
+
+// TestSockDiagIsRefused reads /proc then, and leaves the kernel alone for a while.
+func TestSockDiagIsRefused(t *testing.T) {
+	t.Parallel()
+	f, s, _ := newNamespaces(t)
+	f.write("1/ns/x", "")
+	f.link("net:[1]", f.root+"/1/ns/net")
+	f.write("self/ns/x", "")
+	f.link("net:[1]", f.root+"/self/ns/net")
+	asked, answer := 0, error(nil)
+	s.options.Kernel.Listeners = func(found func(host.Socket)) error {
+		asked++
+		found(newSocket(host.TCP, netip.IPv6Unspecified(), 80, 5))
+		return answer
+	}
+	if got := sample(t, s, 1).Sockets; len(got) != 1 || got[0].Port != 80 {
+		t.Errorf("%+v", got)
+	}
+	answer = unix.ENOENT
+	for second := range int64(3) {
+		if got := sample(t, s, 2+second).Sockets; len(got) != 1 || got[0].Port != 22 {
+			t.Errorf("%+v", got)
+		}
+	}
+	answer = nil
+	if got := sample(t, s, 3000).Sockets; asked != 3 || got[0].Port != 80 {
+		t.Errorf("asked %d times, %+v", asked, got)
+	}
+}
+
+func TestIsUnloaded(t *testing.T) {
+	t.Parallel()
+	f := fakeProc{t, t.TempDir()}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	f.write("lib/modules/"+unix.ByteSliceToString(name.Release[:])+"/kernel/net/no_such_module.ko.xz", "")
+	if !isUnloaded(f.root, "net/no_such_module") || isUnloaded(f.root, "net/built_in") {
+		t.Error("a module that is not loaded was not told from what is built in")
 	}
 }

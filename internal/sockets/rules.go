@@ -24,6 +24,9 @@ var errChains = fmt.Errorf("nftables has more than %d chains", maxChains)
 // with every rule. It needs CAP_NET_ADMIN, as all that nftables tells.
 func generation() (uint32, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		return 0, fmt.Errorf("the kernel has no nfnetlink: %w", errors.ErrUnsupported)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("open nfnetlink: %w", err)
 	}
@@ -35,6 +38,9 @@ func generation() (uint32, error) {
 		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETGEN, Flags: netlink.Request},
 		Data:   make([]byte, nfgenSize),
 	})
+	if errors.Is(err, unix.EINVAL) { // nfnetlink_rcv_msg, net/netfilter/nfnetlink.c
+		return 0, fmt.Errorf("the kernel has no nftables: %w", errors.ErrUnsupported)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("ask nftables for its generation: %w", err)
 	}

@@ -50,8 +50,9 @@ type Sensor struct {
 	told      map[string]bool // what was logged already
 	watched   connectionFinder
 	samples   int
-	hosts     *network // the host's namespace
-	hostIsOwn bool     // the exporter is in it
+	hosts     *network  // the host's namespace
+	hostIsOwn bool      // the exporter is in it
+	deafUntil time.Time // it does without sock_diag, see deafRest
 	networks  networks
 	describer describer
 	publisher publisher
@@ -80,7 +81,7 @@ func (s *Sensor) Snapshot() *host.SocketSnapshot { return s.published.Load() }
 func (s *Sensor) Sample(now time.Time) error {
 	began := time.Now()
 	s.samples++
-	sockets, share, err := s.tables()
+	sockets, share, err := s.tables(now)
 	if err != nil {
 		return err
 	}
@@ -142,15 +143,16 @@ func (s *Sensor) Sample(now time.Time) error {
 
 // tables reads the tables of pid 1, which is in the host's network namespace
 // also when the exporter is not, or else those of the exporter's own.
-func (s *Sensor) tables() ([]host.Socket, host.Share, error) {
+func (s *Sensor) tables(now time.Time) ([]host.Socket, host.Share, error) {
 	s.hosts.directory = filepath.Join(s.options.Proc, "1", "net")
 	s.hostIsOwn = sameNamespace(s.options.Proc, "1", "self")
-	if s.hostIsOwn && s.options.Kernel.Listeners != nil {
+	if s.hostIsOwn && s.options.Kernel.Listeners != nil && !now.Before(s.deafUntil) {
 		var sockets []host.Socket
 		err := s.options.Kernel.Listeners(func(socket host.Socket) { sockets = append(sockets, socket) })
 		if err == nil {
 			return sockets, host.Share{Readable: len(tables()), Total: len(tables())}, nil
 		}
+		s.deafUntil = now.Add(deafRest)
 		s.tell("the kernel does not list listening sockets by sock_diag, they are read from /proc, which costs more", err)
 	}
 	sockets, share, err := s.read(s.hosts.directory, limits{sockets: len(tables()) * maxSockets})
