@@ -27,13 +27,12 @@ import (
 const roleVariable = "SOCKETS_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(roleVariable) {
-	case "":
-		runtime.LockOSThread() // no test gets the main thread, whose namespace is the process'
-		os.Exit(m.Run())
-	case "listener":
+	if os.Getenv(roleVariable) == "listener" {
 		playListener()
+		return
 	}
+	runtime.LockOSThread() // no test gets the main thread, whose namespace is the process'
+	os.Exit(m.Run())
 }
 
 // playListener listens at all addresses, tells the port and goes with its input.
@@ -216,6 +215,48 @@ func TestLiveWays(t *testing.T) {
 	}
 	if addresses, err := readAddresses(fmt.Sprintf("/proc/%d/net", direct)); err != nil || !slices.Contains(addresses, netip.MustParseAddr("10.99.1.2")) {
 		t.Errorf("%v %v", addresses, err)
+	}
+}
+
+// TestLiveDial is an exporter in a network namespace of its own, as in a container:
+// it asks for the ways to itself, to the host and to a namespace behind a veth.
+func TestLiveDial(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root makes network namespaces")
+	}
+	if os.Getenv(roleVariable) != "exporter" {
+		command := exec.Command("/proc/self/exe", "-test.run=^TestLiveDial$", "-test.v")
+		command.Env = append(os.Environ(), roleVariable+"=exporter")
+		command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+		output, err := command.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %s", err, output)
+		}
+		if strings.Contains(string(output), "--- SKIP") {
+			t.Skipf("%s", output)
+		}
+		return
+	}
+	runtime.LockOSThread()
+	setUpLoopback(t)
+	pid, _ := startListener(t)
+	if err := connect(pid, "v0", "10.99.1.1/24", "10.99.1.2/24", nil); err != nil {
+		t.Skipf("no links can be made here: %v", err)
+	}
+	s := liveSensor(t, pid, os.Getpid())
+	if err := s.Sample(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, namespace := range s.Snapshot().Namespaces {
+		got = append(got, fmt.Sprint(namespace.Dial))
+	}
+	if want := []string{"[]", "[10.99.1.2]", "[10.99.1.1 127.0.0.1 ::1]"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if s.hostIsOwn || s.Snapshot().Unpublished == "" {
+		t.Error("it takes its own namespace for the host's")
 	}
 }
 
