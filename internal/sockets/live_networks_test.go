@@ -63,7 +63,7 @@ func startListener(t testing.TB) (pid int, port uint16) {
 	}
 	command := exec.Command("/proc/self/exe")
 	command.Env = append(os.Environ(), roleVariable+"=listener")
-	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
+	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
 	input, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -113,6 +113,28 @@ func TestNamespacesTakeTurns(t *testing.T) {
 	}
 }
 
+// TestEmptyNamespace does not read a table that the kernel counts no socket in.
+func TestEmptyNamespace(t *testing.T) {
+	t.Parallel()
+	f, s, told := newNamespaces(t)
+	f.enter(50, "7", "garbage\n")
+	f.write("50/net/tcp6", header+line(strings.Repeat("0", 32), 80, 0, 0x0a, 5))
+	f.write("50/net/sockstat", "sockets: used 9\nTCP: inuse 0 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 0 mem 0\n")
+	f.write("50/net/sockstat6", "TCP6: inuse 1\nUDP6: inuse 0\n")
+	*told = []host.NetNamespace{{ID: "7", PIDs: []int{50}}}
+	snapshot := sample(t, s, 1)
+	if diff := cmp.Diff([]string{":22", "7:80"}, doors(snapshot)); diff != "" {
+		t.Error(diff)
+	}
+	if share := snapshot.Visibility[host.AspectNetns]; share != (host.Share{Readable: 5, Total: 5}) {
+		t.Errorf("%+v", share)
+	}
+	f.write("50/net/sockstat", "TCP: inuse\n\xff")
+	if share := sample(t, s, 2).Visibility[host.AspectNetns]; share != (host.Share{Readable: 4, Total: 5}) {
+		t.Errorf("a count that cannot be understood: %+v", share)
+	}
+}
+
 func TestTooManyNamespaces(t *testing.T) {
 	t.Parallel()
 	f, s, told := newNamespaces(t)
