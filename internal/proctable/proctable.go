@@ -124,7 +124,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	began, beganCPU := time.Now(), s.cpuTime()
 	stat, err := s.fs.Stat()
 	if err != nil {
-		return fmt.Errorf("read the host's CPU times: %w", err)
+		return fmt.Errorf("read the host's CPU times (is --path.procfs a procfs?): %w", err)
 	}
 	procs, err := s.fs.AllProcs()
 	if err != nil {

@@ -171,6 +171,7 @@ func (w *Watch) Run(ctx context.Context) {
 	}
 	if o.Sockets != nil {
 		group.Go(func() {
+			w.awaitProcesses(ctx) // they tell which network namespaces there are
 			w.loop(ctx, SensorSockets, nil, o.Sockets.Sample, func() time.Duration { return o.Sockets.Snapshot().Interval })
 		})
 	}
@@ -193,6 +194,22 @@ func (w *Watch) Run(ctx context.Context) {
 		})
 	}
 	group.Wait()
+}
+
+// firstProcesses is how long the first look at sockets waits for that at processes.
+const firstProcesses = 2 * time.Second
+
+func (w *Watch) awaitProcesses(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, firstProcesses)
+	defer stop()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for w.options.Process != nil && w.Processes() == nil && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		}
+	}
 }
 
 // startedOrEnded tells whether a suspicious file runs and is not said to, or the
