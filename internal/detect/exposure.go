@@ -23,7 +23,7 @@ func Exposures(s *host.Snapshot, catalogue *services.Catalogue) []host.Exposure 
 	if s.Sockets == nil {
 		return nil
 	}
-	e := &exposer{snapshot: s, catalogue: catalogue, known: services.NewDoors(s.Sockets, catalogue), namespaces: map[string]host.NetNamespace{}, doors: map[doorKey]*door{}}
+	e := &exposer{snapshot: s, catalogue: catalogue, known: services.NewDoors(s.Sockets, catalogue), namespaces: map[string]host.NetNamespace{}, doors: map[doorKey]*door{}, answering: map[host.Identity]bool{}}
 	for _, namespace := range s.Sockets.Namespaces {
 		e.namespaces[namespace.ID] = namespace
 	}
@@ -63,6 +63,7 @@ type exposer struct {
 	known      *services.Doors
 	namespaces map[string]host.NetNamespace
 	doors      map[doorKey]*door
+	answering  map[host.Identity]bool // owners of which a socket answered as its app does
 }
 
 // gather joins the sockets that are one door.
@@ -76,6 +77,9 @@ func (e *exposer) gather() {
 			e.doors[key] = &door{}
 		}
 		e.doors[key].sockets = append(e.doors[key].sockets, socket)
+		if e.snapshot.Services != nil && e.snapshot.Services.Answers[socket.Key()].App != "" {
+			e.answering[socket.Owner] = true
+		}
 	}
 }
 
@@ -162,8 +166,8 @@ func (e *exposer) judge(d *door) (host.Exposure, bool) {
 
 // hear takes what the sockets of a door answered. It returns false for a door that
 // is not to be told of: one that waits to be asked, or that is plainly no such
-// service. A port of a known service that does not answer as its door does (an
-// exchange between its own parts) is none either.
+// service. A port of a known service that does not answer as its door does is none
+// either where another port of it does: only its own parts speak to it.
 func (e *exposer) hear(d *door, out *host.Exposure) bool {
 	s := e.snapshot.Services
 	if s == nil || !s.Probing {
@@ -190,7 +194,8 @@ func (e *exposer) hear(d *door, out *host.Exposure) bool {
 	if out.Answer.App != "" && out.Confidence != host.ConfidenceEvidence {
 		out.App, out.Confidence = out.Answer.App, host.ConfidenceAnswer
 	}
-	return !out.Answer.Other || out.Answer.App != "" || out.Auth != host.AuthUnknown
+	other := out.Answer.Other && out.Answer.App == "" && out.Auth == host.AuthUnknown
+	return !other || out.Confidence == host.ConfidenceEvidence && !e.answering[out.Socket.Owner]
 }
 
 // weight orders answers by how much they tell.

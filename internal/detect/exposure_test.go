@@ -112,7 +112,7 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 		{"submission is off", newDoors(flink).answered(0, lowered), host.Warning, "switched off"},
 		{"it asks for a password", newDoors(flink).answered(0, asks), host.Info, "asks who they are"},
 		{"it was asked and did not tell", newDoors(flink), host.Warning, "is not known: it did not say."},
-		{"another port of Flink's", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), "", ""},
+		{"a proxy's prefix before it", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), host.Warning, "is flink by its program and arguments"},
 		{"a port between its own parts", newDoors(tcp("0.0.0.0", 41234, nil), tcp("127.0.0.1", 8081, nil)), "", ""},
 		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *host.Socket) { s.Part = true })), "", ""},
 		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
@@ -171,6 +171,17 @@ func TestOneDoorForManySockets(t *testing.T) {
 	unknown := func(s *host.Socket) { s.Owner = host.Identity{} }
 	if found := newDoors(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
 		t.Errorf("sockets of unknown owners: %+v", found)
+	}
+}
+
+// TestPortsOfOwnParts: an owner that answers at an unusual port is not told again
+// for the ports that only its own parts speak to.
+func TestPortsOfOwnParts(t *testing.T) {
+	t.Parallel()
+	d := newDoors(tcp("0.0.0.0", 18081, nil), tcp("0.0.0.0", 41234, nil)).
+		answered(0, host.Answer{App: "flink", Auth: host.AuthNone}).answered(1, host.Answer{Other: true, Auth: host.AuthUnknown})
+	if found := d.exposures(t); len(found) != 1 || found[0].Socket.Port != 18081 {
+		t.Errorf("%+v", found)
 	}
 }
 
@@ -281,7 +292,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	s := incident()
 	sockets := s.Sockets.Sockets
 	jobManager := process(110, nil)
-	sockets[1].App, sockets[1].Confidence = "flink", host.ConfidenceEvidence
+	sockets[1].App, sockets[1].Confidence, sockets[1].Part = "flink", host.ConfidenceEvidence, true
 	sockets[2].Owner = jobManager.Identity
 	for i := range sockets {
 		sockets[i].Inode = uint64(i + 1)
@@ -301,7 +312,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	if e := entry(); e == nil || e.App != "flink" || e.Port != 8081 || e.PID != 100 {
 		t.Errorf("%+v", e)
 	}
-	sockets[1].Confidence = host.ConfidencePort
+	sockets[1].Confidence, sockets[1].Part = host.ConfidencePort, false
 	if e := entry(); e == nil || e.App != "" || e.Port != 40001 {
 		t.Errorf("it answers as something else: %+v", e)
 	}
