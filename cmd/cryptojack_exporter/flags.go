@@ -21,8 +21,9 @@ import (
 const (
 	programName = "cryptojack_exporter"
 
-	commandServe = "serve"
-	commandScan  = "scan"
+	commandServe  = "serve"
+	commandScan   = "scan"
+	commandAssets = "assets"
 
 	formatText = "text"
 	formatJSON = "json"
@@ -64,6 +65,8 @@ type options struct {
 	scanFor     time.Duration
 	scanFormat  string
 	scanExplain int
+
+	assetsDirectory string
 }
 
 // parseFlags returns done and an exit code when there is nothing to run: after
@@ -107,6 +110,9 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	scan.Flag("format", "Format of the report.").Default(formatText).EnumVar(&o.scanFormat, formatText, formatJSON)
 
 	scan.Flag("explain", "Tell every signal that is considered for the process of this pid, with yes or no and why.").PlaceHolder("PID").IntVar(&o.scanExplain)
+
+	app.Command(commandAssets, "Write the alert rules, runbooks, dashboards and examples that fit this version, and exit.").
+		Arg("dir", "Directory to write them to; it is made if need be, and files of the same names are replaced.").Required().StringVar(&o.assetsDirectory)
 
 	command, err := app.Parse(args)
 	if done {

@@ -31,8 +31,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if done {
 		return code
 	}
-	if options.command == commandScan {
+	switch options.command {
+	case commandScan:
 		return scan(ctx, options, stdout, stderr)
+	case commandAssets:
+		return writeAssets(options, stdout, stderr)
+	default:
+		return serve(ctx, options, stderr)
 	}
-	return serve(ctx, options, stderr)
 }

@@ -181,6 +181,10 @@ func TestMistakes(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	empty := t.TempDir()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name      string
 		arguments []string
@@ -200,6 +204,12 @@ func TestMistakes(t *testing.T) {
 		{"no such configuration", []string{"--config.file=" + empty + "/none.yml"}, exitFailure, "none.yml"},
 		{"everything is off", []string{"scan", "--no-collector.process", "--no-collector.respawn", "--no-collector.findings", "--no-collector.files", "--no-collector.sockets", "--no-collector.services", "--no-collector.persistence"}, exitUnknown, "nothing to look at"},
 		{"no procfs", []string{"scan", "--for=100ms", "--path.procfs=" + empty}, exitUnknown, "--path.procfs"},
+		{"assets without a directory", []string{"assets"}, exitFailure, "'dir'"},
+		{"assets into an empty name", []string{"assets", ""}, exitFailure, "empty name"},
+		{"assets into a file", []string{"assets", file}, exitFailure, file + " is there and is not a directory"},
+		{"assets below a file", []string{"assets", file + "/x"}, exitFailure, file + "/x"},
+		{"assets into two directories", []string{"assets", empty, empty}, exitFailure, "unexpected"},
+		{"unknown flag of assets", []string{"assets", "--nonsense", empty}, exitFailure, "--nonsense"},
 		{"port in use", []string{"--web.listen-address=" + taken.Addr().String(), "--path.rootfs=" + empty}, exitFailure, "in use"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
