@@ -127,13 +127,19 @@ bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's 
 	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/peers" ./peers
 	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/peers" "$$E2E_BIN/cryptojack_exporter"
 
+.PHONY: bench-page
+bench-page: e2e-tools ## Measure the seconds from the start of an attack to the page, over 20 attacks, as root (20 min)
+	@scripts/install-test-packages
+	cd e2e && go test ./pagebench
+	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/pagebench"
+
 # Prometheus takes two minutes to build; it is built again only for another version.
 .PHONY: e2e-tools
 e2e-tools: ## Build what the end-to-end tests run
 	$(call heading,end-to-end tools)
 	mkdir -p "$$E2E_BIN"
 	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
-	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner
+	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
 	  && cp go.sum "$$E2E_BIN/built-from"; fi

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+)
+
+// lifetime ends every program of an attack, whatever became of the bench.
+const lifetime = 5 * time.Minute
+
+// attack is one program that is started, and the files that it needs. The mark
+// of its run stands in every path, so that findings can be told apart.
+type attack struct {
+	files []string // copies of the burner
+	argv  []string // of the first file; nil means its path
+	role  role.Role
+}
+
+// kind makes attacks of one kind.
+type kind struct {
+	name string
+	make func(mark string) attack
+}
+
+// kinds are attacks that show what they are without CPU history.
+func kinds() []kind {
+	burning := role.Role{Threads: 1, Limit: lifetime}
+	return []kind{
+		{"known name in `/tmp`", func(mark string) attack {
+			return attack{files: []string{"/tmp/kdevtmpfsi" + mark}, role: burning}
+		}},
+		{"random name in `/tmp`, brought back by its keeper in `/var/tmp`", func(mark string) attack {
+			crashing := role.Role{Threads: 1, Limit: 3 * time.Second}
+			keeper, burner := "/var/tmp/w"+mark, "/tmp/b"+mark
+			return attack{files: []string{keeper, burner}, role: role.Role{Keep: &role.Child{Path: burner, Role: crashing}, Limit: lifetime}}
+		}},
+		{"arguments of a miner, installed program", func(mark string) attack {
+			path := installed(mark)
+			return attack{files: []string{path}, argv: []string{path, "-o", "stratum+tcp://127.66.0.9:3333", "--donate-level", "1"}, role: burning}
+		}},
+		{"program in memory, called like a kernel thread", func(mark string) attack {
+			hidden := burning
+			hidden.Memfd, hidden.Comm = mark, "kworker/0:2"
+			return attack{files: []string{installed(mark)}, argv: []string{"[kworker/0:2]"}, role: hidden}
+		}},
+		{"`kswapd0` in a hidden directory in `/var/tmp`", func(mark string) attack {
+			return attack{files: []string{"/var/tmp/.X" + mark + "-unix/kswapd0"}, argv: []string{"kswapd0"}, role: burning}
+		}},
+	}
+}
+
+// installed is a path that an administrator might have chosen.
+func installed(mark string) string {
+	return filepath.Join("/usr/local/lib", "cryptojack-pagebench-"+mark, "worker")
+}
+
+// newMark is 9 random digits: known miners' names may end in digits.
+func newMark() string {
+	var mark strings.Builder
+	for range 9 {
+		mark.WriteByte(byte('0' + rand.IntN(10)))
+	}
+	return mark.String()
+}

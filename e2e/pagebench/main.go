@@ -1,0 +1,118 @@
+// Pagebench measures the time to page: the seconds from the start of an attack
+// until a pager hears of it. Each run starts the exporter with its default
+// flags, Prometheus and Alertmanager with the shipped rules and routes, and one
+// attack of programs that only count. It needs root, speaks only to the
+// loopback network, and leaves nothing behind.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+const (
+	exitGood  = 0
+	exitBad   = 1 // too slow, or an attack that nobody was paged for
+	exitUsage = 2 // nothing was measured
+
+	period   = 15 * time.Second // of scrapes and of evaluations
+	goal     = 45 * time.Second // for the 95th percentile
+	allRuns  = 20
+	fewRuns  = 2
+	patience = 2 * time.Minute // how long a run waits for the page
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// settings are the parsed command line.
+type settings struct {
+	runs                         int
+	short                        bool
+	exporter, prometheus, burner string // paths
+	alertmanager                 string
+}
+
+func parse(arguments []string, stderr io.Writer) (settings, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return settings{}, err
+	}
+	beside := func(name string) string { return filepath.Join(filepath.Dir(own), name) }
+	set := settings{}
+	flags := flag.NewFlagSet("pagebench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&set.runs, "runs", allRuns, "`NUMBER` of attacks, one after the other: about a minute each")
+	flags.BoolVar(&set.short, "short", false, fmt.Sprintf("%d attacks, at once instead of at a random moment, and no judgement of the time", fewRuns))
+	flags.StringVar(&set.exporter, "exporter", beside("cryptojack_exporter"), "`PATH` of the exporter")
+	flags.StringVar(&set.prometheus, "prometheus", beside("prometheus"), "`PATH` of Prometheus")
+	flags.StringVar(&set.burner, "burner", beside("burner"), "`PATH` of the lab's burner")
+	flags.StringVar(&set.alertmanager, "alertmanager", "prometheus-alertmanager", "`PROGRAM` of Alertmanager, Debian's by default")
+	if err := flags.Parse(arguments); err != nil {
+		return set, err
+	}
+	if set.short {
+		set.runs = fewRuns
+	}
+	if set.runs < 1 || flags.NArg() > 0 {
+		return set, errors.New("give -runs of at least 1, and no arguments")
+	}
+	return set, nil
+}
+
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+	set, err := parse(arguments, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitGood
+	}
+	if err == nil && os.Geteuid() != 0 {
+		err = errors.New("needs root: it starts programs as another user, and an exporter that sees all processes")
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "pagebench:", err)
+		return exitUsage
+	}
+	b := &bench{settings: set, progress: stderr}
+	outcomes, err := b.runAll(ctx)
+	if err != nil {
+		fmt.Fprintln(stderr, "pagebench:", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stdout, "%d attacks on %d cores, scraped and evaluated every %s:\n\n", len(outcomes), runtime.NumCPU(), period)
+	return conclude(stdout, outcomes, set.short)
+}
+
+// conclude prints what was measured and returns the exit code.
+func conclude(stdout io.Writer, outcomes []outcome, short bool) int {
+	printTables(stdout, outcomes)
+	for _, o := range outcomes {
+		if !o.paged {
+			fmt.Fprintf(stdout, "\nGoal not met: nobody was paged for %q within %s.\n", o.kind, patience)
+			return exitBad
+		}
+	}
+	slow := quantile(totals(outcomes), 0.95)
+	switch {
+	case short:
+		fmt.Fprintln(stdout, "\nEach attack was paged for.")
+		return exitGood
+	case slow > goal:
+		fmt.Fprintf(stdout, "\nGoal not met: p95 is %.1f s, more than %.0f s.\n", slow.Seconds(), goal.Seconds())
+		return exitBad
+	}
+	fmt.Fprintf(stdout, "\nGoal met: p95 is %.1f s, at most %.0f s.\n", slow.Seconds(), goal.Seconds())
+	return exitGood
+}

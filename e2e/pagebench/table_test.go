@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// run20 are runs of 1 to 20 s, each half of it in the exporter.
+func run20() []outcome {
+	began := time.Unix(1_700_000_000, 0)
+	var outcomes []outcome
+	for i := range 20 {
+		whole := time.Duration(20-i) * time.Second
+		outcomes = append(outcomes, outcome{
+			kind: kinds()[0].name, paged: true, began: began, sensed: began.Add(whole / 2), fired: began.Add(whole / 2), received: began.Add(whole),
+		})
+	}
+	return outcomes
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	printTables(&out, run20())
+	for _, want := range []string{
+		"| known name in `/tmp` | 20 | 1.0 s | 10.0 s | 19.0 s | 20.0 s |\n",
+		"| all | 20 | 1.0 s | 10.0 s | 19.0 s | 20.0 s |\n",
+		"| the exporter finds it | 20 | 0.5 s | 5.0 s | 9.5 s | 10.0 s |\n",
+		"| scrape and evaluation | 20 | 0.0 s | 0.0 s | 0.0 s | 0.0 s |\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("there is no row %q in\n%s", want, &out)
+		}
+	}
+}
+
+func TestConclusion(t *testing.T) {
+	t.Parallel()
+	late := run20()
+	for i := range 2 { // of 20: more than 5 %
+		late[i].received = late[i].began.Add(46 * time.Second)
+	}
+	silent := append(run20(), outcome{kind: "unheard of"})
+	for name, test := range map[string]struct {
+		outcomes []outcome
+		short    bool
+		code     int
+		says     string
+	}{
+		"in time":        {run20(), false, exitGood, "Goal met: p95 is 19.0 s"},
+		"too late":       {late, false, exitBad, "Goal not met: p95 is 46.0 s"},
+		"late, short":    {late, true, exitGood, "Each attack was paged for"},
+		"no page":        {silent, false, exitBad, `nobody was paged for "unheard of"`},
+		"no page, short": {silent, true, exitBad, `nobody was paged for "unheard of"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			if code := conclude(&out, test.outcomes, test.short); code != test.code || !strings.Contains(out.String(), test.says) {
+				t.Errorf("exit code %d, want %d and %q:\n%s", code, test.code, test.says, &out)
+			}
+		})
+	}
+}
