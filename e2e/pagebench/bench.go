@@ -17,6 +17,12 @@ import (
 // the share of sensing is.
 const lookEvery = 250 * time.Millisecond
 
+const (
+	// spoiltPause lets go away what has spoilt a run.
+	spoiltPause = 30 * time.Second
+	spoiltLimit = 20
+)
+
 // outcome is one attack, with the times at which it got further.
 type outcome struct {
 	kind     string
@@ -44,7 +50,8 @@ type bench struct {
 }
 
 // runAll plays the kinds in turn until there are enough runs. A run that was
-// spoilt is played again, but not for ever.
+// spoilt is played again, but not for ever. With an error it returns what there
+// is so far.
 func (b *bench) runAll(ctx context.Context) (outcomes []outcome, err error) {
 	own, err := os.Executable()
 	if err != nil {
@@ -66,13 +73,16 @@ func (b *bench) runAll(ctx context.Context) (outcomes []outcome, err error) {
 	for spoilt := 0; len(outcomes) < b.runs; {
 		o, err := b.runOne(ctx, all[len(outcomes)%len(all)], filepath.Join(directory, fmt.Sprint(len(outcomes), "-", spoilt)), log)
 		var stranger strangerError
-		if errors.As(err, &stranger) && spoilt < b.runs {
+		if errors.As(err, &stranger) && spoilt < spoiltLimit {
 			spoilt++
-			fmt.Fprintf(b.progress, "run again: %v\n", err)
-			continue
+			fmt.Fprintf(b.progress, "run again in %s: %v\n", spoiltPause, err)
+			err = pause(ctx, spoiltPause)
+			if err == nil {
+				continue
+			}
 		}
 		if err != nil {
-			return nil, err
+			return outcomes, err
 		}
 		outcomes = append(outcomes, o)
 		fmt.Fprintf(b.progress, "%2d/%d %s\n", len(outcomes), b.runs, o)

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -22,7 +21,7 @@ import (
 const (
 	exitGood  = 0
 	exitBad   = 1 // too slow, or an attack that nobody was paged for
-	exitUsage = 2 // nothing was measured
+	exitUsage = 2 // not all was measured
 
 	period   = 15 * time.Second // of scrapes and of evaluations
 	goal     = 45 * time.Second // for the 95th percentile
@@ -88,10 +87,10 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	b := &bench{settings: set, progress: stderr}
 	outcomes, err := b.runAll(ctx)
 	if err != nil {
-		fmt.Fprintln(stderr, "pagebench:", err)
+		printTables(stdout, outcomes)
+		fmt.Fprintf(stderr, "pagebench: after %d of %d attacks: %v\n", len(outcomes), set.runs, err)
 		return exitUsage
 	}
-	fmt.Fprintf(stdout, "%d attacks on %d cores, scraped and evaluated every %s:\n\n", len(outcomes), runtime.NumCPU(), period)
 	return conclude(stdout, outcomes, set.short)
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -57,6 +58,7 @@ func each(outcomes []outcome, of func(outcome) time.Duration) []time.Duration {
 }
 
 func printTables(out io.Writer, outcomes []outcome) {
+	fmt.Fprintf(out, "%d attacks on %d cores, scraped and evaluated every %s:\n\n", len(outcomes), runtime.NumCPU(), period)
 	fmt.Fprint(out, "| attack | runs | min | median | p95 | max |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, k := range kinds() {
 		var own []outcome
