@@ -96,11 +96,7 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 	  "$$promtool" check rules --lint=all --lint-fatal alerts/*.rules.yml; \
 	  "$$promtool" test rules alerts/*.rules.test.yml; \
 	done
-	@amtool check-config alerts/alertmanager.yml
-	@while read -r severity receiver; do \
-	  amtool config routes test --config.file=alerts/alertmanager.yml --verify.receivers="$$receiver" \
-	    alertname=CryptojackMinerFound severity="$$severity" instance=host job=cryptojack; \
-	done <<<$$'critical page\nwarning ticket\ninfo nobody'
+	@scripts/check-alertmanager
 
 go_test_e2e = mkdir -p "$$E2E_BIN/tmp" && cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v \
 	$(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES')
