@@ -1,0 +1,193 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// inbox is what came by Slack's webhook.
+type inbox struct {
+	mutex    sync.Mutex
+	messages []slackMessage
+}
+
+type slackMessage struct {
+	Attachments []struct {
+		Title string `json:"title"`
+		Link  string `json:"title_link"`
+		Text  string `json:"text"`
+		Color string `json:"color"`
+	} `json:"attachments"`
+}
+
+// ServeHTTP takes one message.
+func (b *inbox) ServeHTTP(response http.ResponseWriter, request *http.Request) {
+	var message slackMessage
+	if err := json.NewDecoder(request.Body).Decode(&message); err != nil || len(message.Attachments) != 1 {
+		http.Error(response, "no message of Slack", http.StatusBadRequest)
+		return
+	}
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.messages = append(b.messages, message)
+}
+
+// text returns what has come whose title has a beginning.
+func (b *inbox) text(title string) string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var all strings.Builder
+	for _, message := range b.messages {
+		if strings.HasPrefix(message.Attachments[0].Title, title) {
+			fmt.Fprintln(&all, message.Attachments[0].Title, message.Attachments[0].Link, message.Attachments[0].Color)
+			fmt.Fprintln(&all, message.Attachments[0].Text)
+		}
+	}
+	return all.String()
+}
+
+// TestAlertmanagerExample gives the shipped example to a real Alertmanager. Only
+// where messages go is changed: tickets go to the same listener as pages.
+func TestAlertmanagerExample(t *testing.T) {
+	slack := &inbox{}
+	server := httptest.NewServer(slack)
+	t.Cleanup(server.Close)
+	address := startExample(t, server.URL)
+
+	alert := func(name, severity, instance, description string, more ...string) map[string]any {
+		labels := map[string]string{"alertname": name, "severity": severity, "job": "cryptojack"}
+		if instance == "" {
+			delete(labels, "job")
+		} else {
+			labels["instance"] = instance
+		}
+		for i := 0; i < len(more); i += 2 {
+			labels[more[i]] = more[i+1]
+		}
+		return map[string]any{"labels": labels, "annotations": map[string]string{
+			"summary": "Summary of " + name + ".", "description": description, "runbook_url": "https://example.org/" + name + ".md",
+		}}
+	}
+	post(t, "http://"+address+"/api/v2/alerts",
+		// A host with a miner: its traces are silent, its door and its entry are not.
+		alert("CryptojackMinerFound", "critical", "a:10042", "1 suspect on a:10042: /tmp/<!channel> (pid 1, user flink);"),
+		alert("CryptojackSuspiciousProcess", "warning", "a:10042", "silent"),
+		alert("CryptojackSuspiciousOriginCpu", "warning", "a:10042", "silent", "origin", "temp"),
+		alert("CryptojackExecutableInTemp", "warning", "a:10042", "silent", "directory", "/tmp"),
+		alert("CryptojackPoolConnection", "warning", "a:10042", "silent", "match", "host"),
+		alert("CryptojackRespawning", "critical", "a:10042", "silent", "origin", "temp"),
+		alert("CryptojackServiceOpen", "critical", "a:10042", "door of a", "rule", "exposed_service"),
+		alert("CryptojackPersistence", "warning", "a:10042", "entry of a", "rule", "persistence_entry"),
+		// Another host's traces are its own.
+		alert("CryptojackExecutableInTemp", "warning", "b:10042", "file of b", "directory", "/tmp"),
+		alert("CryptojackPortExposed", "info", "b:10042", "silent", "rule", "exposed_service"),
+		// An exporter that is down is not blind as well.
+		alert("CryptojackExporterDown", "critical", "c:10042", "c is down"),
+		alert("CryptojackBlind", "warning", "c:10042", "silent", "aspect", "exe"),
+		alert("CryptojackSamplerStuck", "warning", "c:10042", "silent", "sensor", "files"),
+		// The ticket that became a page.
+		alert("CryptojackHiddenCpu", "critical", "d:10042", "page of d", "rule", "cpu_unattributed"),
+		alert("CryptojackHiddenCpu", "warning", "d:10042", "silent", "rule", "cpu_unattributed"),
+		// The fleet silences no host, and no host the fleet.
+		alert("CryptojackWave", "critical", "", "wave over all", "sign", "mined"),
+		alert("CryptojackSameSuspectOnManyHosts", "critical", "", "same on all", "suspect", "f853cd7dfcf9"),
+	)
+
+	wanted := map[string][]string{ // the beginning of a title, and what must be in the text
+		"CRITICAL a:10042: Summary of CryptojackMinerFound. (and 1 more)": {"http://a:10042/", "#b3261e", "/tmp/&lt;!channel&gt; (pid 1", "door of a", "<https://example.org/CryptojackMinerFound.md|What to do>"},
+		"WARNING a:10042: Summary of CryptojackPersistence.":              {"entry of a", "#e08e00"},
+		"WARNING b:10042: Summary of CryptojackExecutableInTemp.":         {"file of b"},
+		"CRITICAL c:10042: Summary of CryptojackExporterDown.":            {"c is down"},
+		"CRITICAL d:10042: Summary of CryptojackHiddenCpu.":               {"page of d"},
+		"CRITICAL fleet: Summary of Cryptojack":                           {"wave over all", "same on all", "(and 1 more)"},
+	}
+	took := eventually(t, 30*time.Second, "every message", func() error {
+		var missing []error
+		for title, parts := range wanted {
+			text := slack.text(title)
+			for _, part := range parts {
+				if !strings.Contains(text, part) {
+					missing = append(missing, fmt.Errorf("no %q in %q: %q", part, title, text))
+				}
+			}
+		}
+		return errors.Join(missing...)
+	})
+	t.Logf("all came after %s", took.Round(time.Millisecond))
+	time.Sleep(2 * time.Second) // what must not come gets its chance
+	if all := slack.text(""); strings.Contains(all, "silent") {
+		t.Errorf("something came that is silenced:\n%s", all)
+	}
+	slack.mutex.Lock()
+	defer slack.mutex.Unlock()
+	if len(slack.messages) != len(wanted) {
+		t.Errorf("%d messages, want %d: one for each host and urgency", len(slack.messages), len(wanted))
+	}
+}
+
+// startExample starts Alertmanager with the shipped example, of which only the
+// receivers' addresses are others.
+func startExample(t *testing.T, slackURL string) string {
+	t.Helper()
+	content, err := os.ReadFile("../alerts/alertmanager.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	templates, err := filepath.Abs("../alerts/templates/cryptojack.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, address := t.TempDir(), freeAddress(t)
+	example := string(content)
+	for _, change := range [][2]string{
+		{"/etc/alertmanager/secrets/slack_url", writeFile(t, directory, "slack_url", slackURL)},
+		{"  - templates/cryptojack.tmpl", "  - " + templates},
+	} {
+		if strings.Count(example, change[0]) != 1 {
+			t.Fatalf("the example has not %q once", change[0])
+		}
+		example = strings.Replace(example, change[0], change[1], 1)
+	}
+	// The ticket goes where the page goes, as no mail server is here.
+	_, page, _ := strings.Cut(example, "  - name: page")
+	_, page, _ = strings.Cut(page, "\n")
+	page, _, _ = strings.Cut(page, "  - name: ticket")
+	before, rest, _ := strings.Cut(example, "  - name: ticket\n")
+	_, after, _ := strings.Cut(rest, "  - name: nobody\n")
+	example = before + "  - name: ticket\n" + page + "  - name: nobody\n" + after
+
+	config := writeFile(t, directory, "alertmanager.yml", example)
+	started := startProcess(t, nil, "prometheus-alertmanager",
+		"--config.file="+config, "--storage.path="+filepath.Join(directory, "data"),
+		"--web.listen-address="+address, "--cluster.listen-address=")
+	eventually(t, 30*time.Second, "Alertmanager is ready", func() error {
+		return expectStatus(started, http.DefaultClient, "http://"+address+"/-/ready", http.StatusOK)
+	})
+	return address
+}
+
+func post(t *testing.T, url string, alerts ...map[string]any) {
+	t.Helper()
+	body, err := json.Marshal(alerts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Post(url, "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("POST %s: %s", url, response.Status)
+	}
+}
