@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-//go:embed *.rules.yml alertmanager.yml runbooks/*.md
+//go:embed *.rules.yml alertmanager.yml templates/*.tmpl runbooks/*.md
 var files embed.FS
 
 // Files are those of this folder that a user needs, without their tests.
