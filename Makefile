@@ -53,6 +53,7 @@ test: ## Install what tests need, then run every check and every test
 	$(MAKE) --no-print-directory vulnerabilities
 	$(MAKE) --no-print-directory unit
 	$(MAKE) --no-print-directory rules
+	$(MAKE) --no-print-directory dashboards-check
 	$(MAKE) --no-print-directory e2e
 	$(MAKE) --no-print-directory image-check
 	$(call heading,all passed)
@@ -68,7 +69,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 	go vet ./...
 	$< run ./...
 	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
-	for script in .ci/run scripts/* e2e/image-check; do bash -n "$$script"; done
+	for script in .ci/run scripts/* e2e/image-check dashboards/typecheck/check; do bash -n "$$script"; done
 
 .PHONY: vulnerabilities
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached
@@ -100,6 +101,17 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 
 go_test_e2e = mkdir -p "$$E2E_BIN/tmp" && cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v \
 	$(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES')
+
+.PHONY: dashboards
+dashboards: ## Write the dashboards' JSON anew from dashboards/generate
+	go run ./dashboards/generate dashboards
+
+# Against Grafana's own types, of the newest and of the oldest version that is
+# meant to do.
+.PHONY: dashboards-check
+dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 and 13
+	$(call heading,dashboards)
+	@dashboards/typecheck/check
 
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
