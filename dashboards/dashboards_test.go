@@ -127,12 +127,15 @@ func TestDashboard(t *testing.T) {
 				t.Errorf("%s: annotation %s shows other hosts' alerts", name, annotation.Name)
 			}
 		}
-		ids := map[int]bool{}
+		ids, titles := map[int]bool{}, map[string]bool{}
 		for i, p := range d.Panels {
 			if ids[p.ID] || p.ID == 0 {
 				t.Errorf("%s: panel %q has the id of another", name, p.Title)
 			}
-			ids[p.ID] = true
+			if titles[p.Title] {
+				t.Errorf("%s: two panels are called %q", name, p.Title)
+			}
+			ids[p.ID], titles[p.Title] = true, true
 			if p.GridPos.X < 0 || p.GridPos.W <= 0 || p.GridPos.H <= 0 || p.GridPos.X+p.GridPos.W > 24 {
 				t.Errorf("%s: panel %q does not fit: %+v", name, p.Title, p.GridPos)
 			}

@@ -25,7 +25,7 @@ func hostNumbers() []panel {
 	return []panel{
 		number("Verdict", "The worst verdict about a running program. Red: a miner; run `cryptojack_exporter scan` on the host, it lists what to stop first. Orange: one sign of a miner, look within the day. Grey: no data, or less than 80 % could be read; no good news.", 4,
 			verdictThresholds(), "max("+verdict("job, instance")+")").set("mappings", []object{verdicts(), noData()}),
-		number("Suspects", "Programs under suspicion. Orange: see the table below, and open each. Grey: no data.", 3,
+		number("Under suspicion", "Programs under suspicion. Orange: see the table below, and open each. Grey: no data.", 3,
 			orangeFrom(1), "sum("+metric("suspects", `severity=~"critical|warning"`)+")"),
 		number("CPU of suspects", "Cores that suspects use. Red from half a core: whoever is suspected and burns is mining. Orange: little, it may hold back. Grey: no data.", 3,
 			thresholds(step{0, fine}, step{0.05, warning}, step{0.5, critical}),

@@ -85,7 +85,7 @@ func suspectLife() []panel {
 			lines(by("sum", "job, instance", rate("suspect_cpu_seconds_total", this)), "{{instance}}")).stacked().set("color", fixed(critical)),
 		states("Lives", "Each block is one life, by its pid: a new pid is a new start. Red while it runs, blank when it does not. Many short ones: something restarts it.", 6,
 			thresholds(step{1, critical}), lines(by("max", "instance", metric("suspect_pid", this)), "{{instance}}")).high(8).custom("lineWidth", 1),
-		graph("Respawns", "How often it came back in each step, by host. Red, in regular bars: a keeper or a timer restarts it; stop that first.", 6,
+		graph("Respawns by host", "How often it came back in each step. Red, in regular bars: a keeper or a timer restarts it; stop that first.", 6,
 			lines(by("sum", "job, instance", increase("suspect_respawns_total", this)), "{{instance}}")).bars().set("color", fixed(critical)),
 	}
 }
