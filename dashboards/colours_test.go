@@ -66,6 +66,10 @@ func TestMappings(t *testing.T) {
 					}
 				}
 			}
+			// Grafana shows the steps of thresholds instead of words.
+			if merged, _ := p.Options["mergeValues"].(bool); merged && strings.Contains(fmt.Sprint(p.FieldConfig.Defaults["mappings"]), "type:value") && strings.Contains(fmt.Sprint(p.FieldConfig.Defaults["color"]), "thresholds") {
+				t.Errorf("%s: %q: its words are not shown", name, p.Title)
+			}
 			if p.Type == "stat" || p.Type == "state-timeline" || p.Type == "status-history" {
 				if !strings.Contains(fmt.Sprint(p.FieldConfig.Defaults["mappings"]), "No data") {
 					t.Errorf("%s: %q does not say that it has no data", name, p.Title)

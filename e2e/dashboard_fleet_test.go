@@ -108,6 +108,7 @@ func TestDashboardsOfManyHosts(t *testing.T) {
 		}
 	}
 	processesAreNoSuspects(t, prometheus, all["cryptojack-host"])
+	draw(t, prometheus, all["cryptojack-fleet"], campaign, "cryptojack-fleet-of-five")
 }
 
 // linesAreSingle holds that each query of a table has one row for each value of

@@ -30,8 +30,26 @@ type shippedPanel struct {
 	GridPos                  struct{ X, Y, W, H int }
 	Options                  struct{ Content string }
 	Targets                  []struct {
-		RefID, Expr string
-		Instant     bool
+		RefID, Expr, LegendFormat string
+		Instant                   bool
+	}
+	FieldConfig struct {
+		Defaults  map[string]any
+		Overrides []struct {
+			Matcher    struct{ ID, Options string }
+			Properties []struct {
+				ID    string
+				Value any
+			}
+		}
+	}
+	Transformations []struct {
+		ID      string
+		Options struct {
+			ExcludeByName map[string]bool
+			IndexByName   map[string]int
+			RenameByName  map[string]string
+		}
 	}
 }
 
@@ -81,7 +99,7 @@ func shipped(t *testing.T) map[string]shippedDashboard {
 // queries are those of panels, annotations and variables, as Grafana sends them
 // for one suspect.
 func (d shippedDashboard) queries(suspect string) []shippedQuery {
-	fill := strings.NewReplacer("$__rate_interval", "1m", "$__range", "10m", "$job", ".+", "$instance", ".+", "$suspect", suspect)
+	fill := strings.NewReplacer("$__rate_interval", "20s", "$__range", "10m", "$job", ".+", "$instance", ".+", "$suspect", suspect)
 	var all []shippedQuery
 	add := func(where, expr string, instant bool) {
 		all = append(all, shippedQuery{d.UID, where, fill.Replace(expr), instant})
@@ -169,6 +187,9 @@ func dashboardsShowTheIncident(t *testing.T, running *incident) {
 		open = failed
 		return all
 	})
+	for _, d := range shipped(t) {
+		draw(t, running.prometheus, d, running.suspect, d.UID)
+	}
 }
 
 // answered returns an error if the query fails, or finds nothing where it should.

@@ -31,7 +31,7 @@ func (q shippedQuery) run(prometheus string) ([]answerRow, error) {
 	}
 	now := time.Now().Unix()
 	return ask(prometheus, "query_range", url.Values{
-		"query": {q.expr}, "start": {strconv.FormatInt(now-600, 10)}, "end": {strconv.FormatInt(now, 10)}, "step": {"5"},
+		"query": {q.expr}, "start": {strconv.FormatInt(now-600, 10)}, "end": {strconv.FormatInt(now, 10)}, "step": {"1"},
 	})
 }
 

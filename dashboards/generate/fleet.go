@@ -69,7 +69,9 @@ func hostTable() panel {
 			col("Value #E", "Exposed", 85, scale(orangeFrom(1)), byScale(), background()),
 			col("Value #F", "Visible", 80, unit("percentunit"), decimals(0), scale(visible()), byScale(), background()),
 		},
-		cells(verdict(key)+" > 0"),
+		// Quiet hosts with a door too: Grafana 9 calls the value of the only
+		// query with an answer by another name.
+		cells(verdict(key)+" > 0 or "+verdict(key)+" and on (job, instance) "+metric("findings", `rule="exposed_service"`, `severity=~"critical|warning"`)+" > 0"),
 		cells(by("sum", key, metric("suspects", `severity=~"critical|warning"`))+" > 0"),
 		cells(by("sum", key, rate("suspect_cpu_seconds_total"))+" > 0"),
 		cells(open("critical")), cells(open("warning")),
@@ -108,8 +110,7 @@ func suspectTable() panel {
 // thousands says nothing.
 func respawnHeat() panel {
 	p := states("Respawns by host", "Programs from where none belong (temp, memfd, deleted, web) that came back after they ended, in each step, the twenty hosts with most. Orange: it came back. Red: three times or more, something restarts it; find the keeper on the host. Blank: nothing came back, or no data.", 12,
-		thresholds(step{1, warning}, step{3, critical}),
-		lines("round(topk(20, "+by("sum", "job, instance", increase("origin_respawns_total", foul))+")) > 0", "{{instance}}"))
+		lines("round(topk(20, "+by("sum", "job, instance", increase("origin_respawns_total", foul))+")) > 0", "{{instance}}")).inSteps(thresholds(step{1, warning}, step{3, critical}))
 	p.Type, p.MaxDataPoints = "status-history", 60
 	delete(p.Options, "mergeValues")
 	delete(p.Options, "alignValue")

@@ -36,8 +36,8 @@ func hostNumbers() []panel {
 			redFrom(1), "sum("+metric("findings", `rule="exposed_service"`, `severity="critical"`)+")"),
 		number("Exposed", "Services that miners enter by, that others reach, and that ask for no password or do not tell. Orange: bind them to 127.0.0.1 or let them ask for a password. Grey: no data.", 3,
 			orangeFrom(1), "sum("+metric("findings", `rule="exposed_service"`, `severity="warning"`)+")"),
-		number("Programs in temp", "Executable files in the watched directories that a miner could be. Orange: see the table of files. Grey: no data.", 3,
-			orangeFrom(1), "sum("+metric("suspicious_files")+")"),
+		number("Programs in temp", "Programs in the watched directories: those that run, that hide, that bear a miner's name, and other ELF files. Orange: see the table of files. Grey: no data.", 3,
+			orangeFrom(1), "sum("+metric("suspicious_files", `reason=~"running|known_miner|hidden|elf"`)+")"),
 		number("Visible", "The least share that could be read, over all aspects. Grey, below 80 %: the exporter lacks permissions and may miss a miner, see the last row. Blue: little is missing.", 2,
 			visible(), "min("+metric("visibility_ratio")+")").unit("percentunit"),
 	}
@@ -98,7 +98,7 @@ func hostCPU() []panel {
 	return []panel{
 		graph("CPU by process", "Cores that programs use: suspects in red, the ten largest others from blue to purple; the grey line is what the machine has. Red that fills it: stop the keeper first. What is large and not red is work that nothing speaks against.", everyRow,
 			lines(by("sum", "comm, suspect", named(rate("suspect_cpu_seconds_total"), "comm")), "suspect: {{comm}} ({{suspect}})"),
-			lines("topk(10, "+by("sum", "process, origin, user", unsuspected())+")", "{{process}} ({{origin}}, {{user}})"),
+			lines("topk(10, "+by("sum", "process, origin, user", unsuspected())+")", "{{process}} {{origin}} {{user}}"),
 			lines("sum("+metric("cpus")+")", "cores of the machine")).stacked().high(9).
 			paint(paintQuery("A", critical), paintQuery("C", unseen,
 				object{"id": "custom.stacking", "value": object{"mode": "none", "group": "A"}},
@@ -114,11 +114,9 @@ func hostCPU() []panel {
 func hostRespawns() []panel {
 	return []panel{
 		states("Verdict over time", "The worst verdict about each host. Red: a miner ran then. Orange: a program with one sign. Grey: it could not be judged. Blank: no data, the exporter did not answer.", 12,
-			verdictThresholds(), lines(by("max", "instance", verdict("job, instance")), "{{instance}}")).
-			set("mappings", []object{verdicts(), noData()}),
-		states("Respawns of suspects", "How often each suspect came back in each step. Orange: it came back. Red: three times or more; find what restarts it, in the table of suspects under Kept alive by, and stop that first.", 12,
-			orangeRedFrom(1, 3),
-			lines("round("+by("sum", "comm, suspect", named(increase("suspect_respawns_total"), "comm"))+")", "{{comm}} ({{suspect}})")),
+			lines(by("max", "instance", verdict("job, instance")), "{{instance}}")).inWords(verdicts()),
+		states("Respawns of suspects", "How often each suspect came back in each step. Blue: it did not. Orange: it came back. Red: three times or more; find what restarts it, in the table of suspects under Kept alive by, and stop that first.", 12,
+			lines("round("+by("sum", "comm, suspect", named(increase("suspect_respawns_total"), "comm"))+")", "{{comm}} ({{suspect}})")).inSteps(comeBack()),
 		graph("What else comes back", "Programs that started again soon after they ended, of any origin. Regular bars of a group from temp: a keeper restarts it. Of system: shells and cron jobs, as a rule harmless.", 12,
 			lines(by("sum", "process, origin", increase("process_respawns_total"))+" > 0", "{{process}} ({{origin}})")).bars(),
 		graph("Starts by origin", "Programs that start each second. A wave from temp (orange) is a dropper or a build; a wave from system is a shell script.", 12,

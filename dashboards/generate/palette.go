@@ -41,6 +41,11 @@ func orangeRedFrom(bad, worse float64) object {
 	return thresholds(step{0, fine}, step{bad, warning}, step{worse, critical})
 }
 
+// comeBack is the scale of a suspect's respawns: none is not yet fine.
+func comeBack() object {
+	return thresholds(step{0, info}, step{1, warning}, step{3, critical})
+}
+
 // visible is the scale of a share that could be read: below the limit of the
 // alert CryptojackBlind it is grey.
 func visible() object { return thresholds(step{blindBelow, info}, step{0.99, fine}) }
@@ -74,9 +79,9 @@ func severities() object {
 	return words(word{"critical", "critical", critical}, word{"warning", "warning", warning}, word{"info", "info", info})
 }
 
-// scopes and answers tell how bad a door is.
+// scopes tell how bad an exposed service is.
 func scopes() object {
-	return words(word{"public", "public", warning}, word{"any", "any", warning}, word{"private", "private", info}, word{"loopback", "loopback", fine})
+	return words(word{"public", "public", warning}, word{"any", "any", warning}, word{"private", "private", info})
 }
 
 func fixed(color string) object { return object{"mode": "fixed", "fixedColor": color} }

@@ -81,13 +81,12 @@ func (p panel) high(h int) panel {
 	return p
 }
 
-// states draws a row of coloured blocks for each series. The points are few, so
-// that a block is wide enough to be seen.
-func states(title, description string, w int, scale object, query target) panel {
+// states draws a row of blocks for each series, one for each time that the
+// value changes. The points are few, so that a block is wide enough to be seen.
+func states(title, description string, w int, query target) panel {
 	p := show("state-timeline", title, description, w, 6, query)
 	p.MaxDataPoints = 120
-	p.set("thresholds", scale).set("color", object{"mode": "thresholds"}).set("mappings", []object{noData()}).
-		set("custom", object{"fillOpacity": 80, "lineWidth": 0})
+	p.set("color", fixed(unseen)).set("mappings", []object{noData()}).set("custom", object{"fillOpacity": 80, "lineWidth": 0})
 	p.Options = object{
 		"mergeValues": true, "showValue": "auto", "alignValue": "left", "rowHeight": 0.85,
 		"legend":  object{"showLegend": false, "displayMode": "list", "placement": "bottom", "calcs": []string{}},
@@ -95,6 +94,14 @@ func states(title, description string, w int, scale object, query target) panel 
 	}
 	return p
 }
+
+// inSteps colours states by thresholds. Grafana then shows the step, so that
+// words need inWords.
+func (p panel) inSteps(scale object) panel {
+	return p.set("thresholds", scale).set("color", object{"mode": "thresholds"})
+}
+
+func (p panel) inWords(m object) panel { return p.set("mappings", []object{m, noData()}) }
 
 // text is a panel of Markdown.
 func text(title, description string, w, h int, lines ...string) panel {

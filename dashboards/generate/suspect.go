@@ -17,7 +17,7 @@ func suspect() dashboard {
 	panels = append(panels, row("What now?"), steps(), companions(), row("How did it live?"))
 	panels = append(panels, suspectLife()...)
 	panels = append(panels, row("Where else is it?"),
-		table("Files with the same content", "Files in the watched directories whose SHA-256 begins with the program's id, under whatever name. Red: known as a miner's. Orange: a program that has no business there. Remove them after its keeper was stopped; a file on a host that no line above names has not run yet.", 12, 8,
+		table("Files with the same content", "Files in the watched directories whose SHA-256 begins with the program's id, under whatever name. Orange: a program where none belongs. Remove them after its keeper was stopped; a file on a host that no line above names has not run yet.", 12, 8,
 			[]column{
 				col("instance", "Host", 0, toHost()), col("path", "Path", 0), col("user", "User", 90),
 				col("reason", "Reason", 110, mapped(fileReasons()), background()),
@@ -25,28 +25,35 @@ func suspect() dashboard {
 			},
 			cells(by("max", "job, instance, path, user, reason", metric("suspicious_file_info", thisFile))),
 			cells("("+by("max", "job, instance, path", metric("suspicious_file_modified_timestamp_seconds"))+" and on (job, instance, path) "+metric("suspicious_file_info", thisFile)+") * 1000")),
-		states("Hosts that have it", "When each host had it running (red) or only in memory of the last minutes (orange). The host that begins is where it came in: look at its doors first.", 12,
-			thresholds(step{0, warning}, step{1, critical}),
-			lines(by("max", "instance", metric("suspect_pid", this)+" > bool 0 or 0 * "+metric("suspect_info", this)), "{{instance}}")).high(8).
-			set("mappings", []object{words(word{"0", "known", warning}, word{"1", "runs", critical}), noData()}),
+		states("Hosts that have it", "When each host had it, by the verdict there. Red: a miner. Orange: one sign of it. The host that begins is where it came in: look at its doors first.", 12,
+			lines(by("max", "instance", verdictHere()), "{{instance}}")).high(8).inWords(wordsOfThis()),
 	)
 	return build("cryptojack-suspect", "Cryptojack / Suspect", "What is this program, where else is it, what now?", []object{choose}, []object{note}, panels...)
+}
+
+// The verdict about a suspect itself: it is never quiet.
+func verdictHere() string {
+	return metric("suspect_info", this, `severity="critical"`) + " * 3 or " + metric("suspect_info", this, `severity="warning"`) + " * 2"
+}
+
+func verdictOfThis() object { return thresholds(step{2, warning}, step{3, critical}) }
+
+func wordsOfThis() object {
+	return words(word{"2", "Suspicious", warning}, word{"3", "Miner", critical})
 }
 
 func suspectNumbers() []panel {
 	return []panel{
 		number("Verdict", "The worst verdict on any host. Red: a miner, go through the steps below now. Orange: one sign of a miner; find out who owns it, within the day. Grey: it is not known to any of the chosen hosts at this time; choose a longer time to see when it was.", 4,
-			thresholds(step{2, warning}, step{3, critical}),
-			"max("+metric("suspect_info", this, `severity="critical"`)+" * 3 or "+metric("suspect_info", this, `severity="warning"`)+" * 2)").
-			set("mappings", []object{words(word{"2", "Suspicious", warning}, word{"3", "Miner", critical}), noData()}),
+			verdictOfThis(), "max("+verdictHere()+")").set("mappings", []object{wordsOfThis(), noData()}),
 		number("Hosts", "Hosts that have it now. Red from 2: one campaign, or one image; search the fleet for the same door. Orange: one. Grey: none.", 3,
 			thresholds(step{1, warning}, step{2, critical}), "count("+by("group", "job, instance", metric("suspect_info", this))+")"),
 		number("Cores", "Cores that it uses now on all hosts. Red from half a core: it computes. Orange: it is there and waits, or holds back. Grey: no data.", 3,
 			thresholds(step{0, warning}, step{0.5, critical}), "sum("+rate("suspect_cpu_seconds_total", this)+")").set("decimals", 2),
 		number("CPU time", "CPU time that it used in the shown time, on all hosts: what it cost. Blue, for information. Grey: no data.", 3,
 			blueFrom(0), "sum("+total("suspect_cpu_seconds_total", this)+")").unit("s"),
-		number("Respawns", "How often it came back in the shown time. Red from 3: something restarts it; stop that first. Orange: once may be a restart by hand. Grey: no data.", 3,
-			orangeRedFrom(1, 3), "round(sum("+total("suspect_respawns_total", this)+"))"),
+		number("Respawns", "How often it came back in the shown time. Red from 3: something restarts it; stop that first. Orange: once may be a restart by hand. Blue: not yet. Grey: no data.", 3,
+			comeBack(), "round(sum("+total("suspect_respawns_total", this)+"))"),
 		number("First seen", "When it was first seen on any of the hosts. Blue, for information: what was started, submitted or changed just before is how it got in. Grey: no data.", 4,
 			blueFrom(0), "min("+metric("suspect_first_seen_timestamp_seconds", this)+") * 1000").unit("dateTimeFromNow"),
 		number("Last seen", "When there was last evidence against it. Blue, for information. Grey: no data.", 4,
@@ -84,7 +91,7 @@ func suspectLife() []panel {
 		graph("CPU since it was first seen", "Cores that it uses, by host. Red is all of it. A line that drops to nothing and returns: it was stopped and came back, or it pauses while somebody looks.", 12,
 			lines(by("sum", "job, instance", rate("suspect_cpu_seconds_total", this)), "{{instance}}")).stacked().set("color", fixed(critical)),
 		states("Lives", "Each block is one life, by its pid: a new pid is a new start. Red while it runs, blank when it does not. Many short ones: something restarts it.", 6,
-			thresholds(step{1, critical}), lines(by("max", "instance", metric("suspect_pid", this)), "{{instance}}")).high(8).custom("lineWidth", 1),
+			lines(by("max", "instance", metric("suspect_pid", this)), "{{instance}}")).high(8).set("color", fixed(critical)).custom("lineWidth", 1),
 		graph("Respawns by host", "How often it came back in each step. Red, in regular bars: a keeper or a timer restarts it; stop that first.", 6,
 			lines(by("sum", "job, instance", increase("suspect_respawns_total", this)), "{{instance}}")).bars().set("color", fixed(critical)),
 	}

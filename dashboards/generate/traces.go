@@ -4,7 +4,7 @@ package main
 // whom it speaks to.
 func hostTraces() []panel {
 	return []panel{
-		table("Suspicious files", "Programs and scripts in the watched directories. Red: known or running as a miner's. Orange: it has no business there. Find out who put it there (user, time), stop what made it, then remove it.", 14, 8,
+		table("Suspicious files", "Programs and scripts in the watched directories. Orange: it runs, hides, bears a miner's name or is a program, where none belongs; if a suspect runs it, that is told above. Blue: a script. Find out who put it there (user, time), stop what made it, then remove it.", 14, 8,
 			[]column{
 				col("instance", "Host", 0), col("path", "Path", 0),
 				col("reason", "Reason", 110, mapped(fileReasons()), background()),
@@ -13,21 +13,21 @@ func hostTraces() []panel {
 			},
 			cells(by("max", "job, instance, path, reason, user, sha256", metric("suspicious_file_info"))),
 			cells(by("max", "job, instance, path", metric("suspicious_file_modified_timestamp_seconds"))+" * 1000")),
-		graph("Files by reason", "Suspicious files over time. A step that comes with a suspect is its dropper at work. Red: a known miner's file.", 10,
-			lines(by("sum", "directory, reason", metric("suspicious_files"))+" > 0", "{{directory}} ({{reason}})")).paint(paint("known_miner", critical)),
+		graph("Files by reason", "Suspicious files over time. A step that comes with a suspect is its dropper at work. Orange: known_miner, a file with the name or content of a miner.", 10,
+			lines(by("sum", "directory, reason", metric("suspicious_files"))+" > 0", "{{directory}} ({{reason}})")).paint(paint("known_miner", warning)),
 		table("What starts by itself", "Crontabs, units and start-up files that fetch and run something, run it from a temporary or hidden place, or start a suspect. Remove the entry before the miner, or it comes back.", 8, 8,
 			[]column{col("instance", "Host", 0), col("kind", "Kind", 100), col("path", "Path", 0), col("reason", "Reason", 110)},
 			cells(by("max", "job, instance, kind, path, reason", metric("persistence_info")))),
 		graph("Changes to what starts by itself", "Entries that were added, changed or removed. Upgrades do that too; what matters is a change that nobody made, at the time of a suspect's first start.", 8,
 			lines(by("sum", "kind, change", increase("persistence_changes_total"))+" > 0", "{{kind}} {{change}}")).bars(),
-		graph("Connections to mining pools", "Programs that are connected to a pool: by the list of the configuration (red), by a port that pools use (orange), or by behaviour alone, which is weak (blue). Red or orange: `cryptojack_exporter scan` names the program.", 8,
+		graph("Connections to mining pools", "Programs that are connected to a pool: by the list of the configuration or by a port that pools use (orange), or by behaviour alone, which is weak (blue). Orange: `cryptojack_exporter scan` names the program.", 8,
 			lines(by("sum", "match", metric("pool_connections")), "{{match}}")).
-			paint(paint("^host", critical), paint("^port", warning), paint("^stratum", info)),
+			paint(paint("^host", warning), paint("^port", "dark-orange"), paint("^stratum", info)),
 	}
 }
 
 func fileReasons() object {
-	return words(word{"known_miner", "known_miner", critical}, word{"running", "running", warning}, word{"hidden", "hidden", warning}, word{"elf", "elf", warning}, word{"script", "script", info})
+	return words(word{"known_miner", "known_miner", warning}, word{"running", "running", warning}, word{"hidden", "hidden", warning}, word{"elf", "elf", warning}, word{"script", "script", info})
 }
 
 func hostCoverage() []panel {
