@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -66,9 +67,19 @@ cryptojack_findings{rule="exposed_service",severity="warning"} 1
 // TestDashboardsOfManyHosts asks every query of every dashboard about five
 // hosts: two with the same miner, a blind one, a quiet one of another job, and
 // one that does not answer. No query fails, none doubles a line of its table,
-// and the numbers are right.
+// and the numbers are right, with the newest Prometheus and with Debian 12's.
 func TestDashboardsOfManyHosts(t *testing.T) {
-	prometheus := startOnHosts(t, map[string][]string{
+	oldest, err := exec.LookPath("prometheus")
+	if err != nil {
+		t.Fatalf("%v: install Debian's package prometheus, `make test-tools` does", err)
+	}
+	for name, binary := range map[string]string{"oldest": oldest, "newest": program(t, "prometheus")} {
+		t.Run(name, func(t *testing.T) { dashboardsOfManyHosts(t, binary) })
+	}
+}
+
+func dashboardsOfManyHosts(t *testing.T, binary string) {
+	prometheus := startOnHosts(t, binary, map[string][]string{
 		"cryptojack": {
 			always + strings.ReplaceAll(mined, "NAME", "kdevtmpfsi"),
 			always + strings.ReplaceAll(mined, "NAME", "x9f3ka"),
@@ -187,7 +198,7 @@ func processesAreNoSuspects(t *testing.T, prometheus string, d shippedDashboard)
 
 // startOnHosts starts Prometheus on hosts that tell the given, by their jobs. A
 // host that tells nothing answers with an error.
-func startOnHosts(t *testing.T, jobs map[string][]string) string {
+func startOnHosts(t *testing.T, binary string, jobs map[string][]string) string {
 	t.Helper()
 	config := "global: {scrape_interval: 1s}\nscrape_configs:\n"
 	for job, hosts := range jobs {
@@ -206,7 +217,7 @@ func startOnHosts(t *testing.T, jobs map[string][]string) string {
 		config += fmt.Sprintf("  - job_name: %s\n    static_configs: [{targets: [%s]}]\n", job, strings.Join(targets, ", "))
 	}
 	directory, address := t.TempDir(), freeAddress(t)
-	started := startProcess(t, nil, program(t, "prometheus"),
+	started := startProcess(t, nil, binary,
 		"--config.file="+writeFile(t, directory, "prometheus.yml", config), "--storage.tsdb.path="+directory+"/data",
 		"--web.listen-address="+address)
 	eventually(t, 60*time.Second, "Prometheus is ready", func() error {
