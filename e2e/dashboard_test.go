@@ -65,7 +65,6 @@ func mayBeEmpty() map[string]string {
 		"Read errors A":                      "only where something could not be read",
 		"What starts by itself A":            "the replica leaves no crontab",
 		"Changes to what starts by itself A": "the same",
-		"Submissions to Flink A":             "the replica has no log of Flink's; and no series before its reader is wired",
 		"Hosts that need somebody D":         "the replica of Flink gives no answer, so it is not known to let anybody in",
 		"Hosts that need somebody E":         "the same where its evidence is not enough for a warning",
 		"Hosts that need somebody F":         "the exporter sees all here",
