@@ -87,7 +87,9 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	b := &bench{settings: set, progress: stderr}
 	outcomes, err := b.runAll(ctx)
 	if err != nil {
-		printTables(stdout, outcomes)
+		if len(outcomes) > 0 {
+			printTables(stdout, outcomes)
+		}
 		fmt.Fprintf(stderr, "pagebench: after %d of %d attacks: %v\n", len(outcomes), set.runs, err)
 		return exitUsage
 	}
