@@ -295,8 +295,8 @@ func stoppedResolves(t *testing.T, running *incident) {
 	}
 }
 
-// resolveLimit is longer than what the shipped rules keep an alert firing.
-const resolveLimit = 12 * time.Minute
+// resolveLimit is longer than the rules' windows and the exporter's hold.
+const resolveLimit = 5 * time.Minute
 
 // killBurner ends the burner the way that an administrator would try first.
 func killBurner(t *testing.T, exe string) {
