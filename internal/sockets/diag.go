@@ -114,5 +114,5 @@ func parseDiag(data []byte, protocol host.Protocol) (socket host.Socket, listens
 // IPv4 address.
 func newSocket(protocol host.Protocol, address netip.Addr, port uint16, inode uint64) host.Socket {
 	address = address.Unmap()
-	return host.Socket{Protocol: protocol, Address: address.String(), Port: port, Scope: scopeOf(address), Inode: inode}
+	return host.Socket{Protocol: protocol, Address: address.String(), Port: port, Scope: host.ScopeOf(address), Inode: inode}
 }

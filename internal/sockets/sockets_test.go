@@ -109,7 +109,7 @@ func TestScope(t *testing.T) {
 		"::ffff:8.8.8.8": host.ScopePublic, "100.63.255.255": host.ScopePublic, "192.169.0.1": host.ScopePublic,
 		"8.8.8.8": host.ScopePublic, "172.32.0.1": host.ScopePublic, "2001:db8::1": host.ScopePublic, "100.128.0.1": host.ScopePublic,
 	} {
-		if got := scopeOf(netip.MustParseAddr(address)); got != want {
+		if got := host.ScopeOf(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}
 	}

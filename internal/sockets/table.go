@@ -3,6 +3,7 @@ package sockets
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -148,6 +149,13 @@ func parseAddress(field []byte) (netip.Addr, uint16, error) {
 	toNetworkOrder(raw[:size])
 	address, _ := netip.AddrFromSlice(raw[:size])
 	return address, uint16(port[0])<<8 | uint16(port[1]), nil
+}
+
+// toNetworkOrder turns words of 32 bits in this machine's byte order around.
+func toNetworkOrder(address []byte) {
+	for ; len(address) >= 4; address = address[4:] {
+		binary.NativeEndian.PutUint32(address, binary.BigEndian.Uint32(address))
+	}
 }
 
 // cutField returns the first field and what is behind it.
