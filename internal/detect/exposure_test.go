@@ -312,6 +312,16 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	if e := entry(); e == nil || e.App != "flink" || e.Port != 8081 || e.PID != 100 {
 		t.Errorf("%+v", e)
 	}
+	second := sockets[2] // another JobManager: which of the two it was is not known
+	second.Port, second.Owner.PID, second.Inode = 8082, 120, 9
+	s.Sockets.Sockets = append(s.Sockets.Sockets, second)
+	s.Services.Answers[second.Key()] = s.Services.Answers[sockets[2].Key()]
+	for range 20 {
+		if e := entry(); e == nil || e.Port != 8081 {
+			t.Fatalf("the port changes from one evaluation to the next: %+v", e)
+		}
+	}
+	sockets = s.Sockets.Sockets
 	sockets[1].Confidence, sockets[1].Part = host.ConfidencePort, false
 	if e := entry(); e == nil || e.App != "" || e.Port != 40001 {
 		t.Errorf("it answers as something else: %+v", e)

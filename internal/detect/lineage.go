@@ -28,7 +28,8 @@ type lineage struct {
 	respawns   map[string]host.Respawn
 	entries    map[string][]*host.PersistenceEntry // by the path of what they start
 	units      map[string]*host.PersistenceEntry   // suspicious ones, by unit
-	exposures  map[doorKey]*host.Exposure
+	exposures  []host.Exposure
+	exposed    map[doorKey]*host.Exposure // of exposures, by the socket
 	services   *host.ServiceSnapshot
 	allow      []Allow
 	now        time.Time
@@ -36,7 +37,7 @@ type lineage struct {
 
 func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lineage {
 	l := &lineage{
-		allow: policy.Allow, now: s.Time, services: s.Services, exposures: map[doorKey]*host.Exposure{},
+		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[doorKey]*host.Exposure{},
 		byIdentity: make(map[host.Identity]*host.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*host.Process{},
 		listeners:  map[host.Identity][]*host.Socket{},
@@ -57,7 +58,7 @@ func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lin
 	}
 	l.indexEntries(s.Persistence)
 	for i := range exposures {
-		l.exposures[keyOf(&exposures[i].Socket)] = &exposures[i]
+		l.exposed[keyOf(&exposures[i].Socket)] = &exposures[i]
 	}
 	if s.Sockets == nil {
 		return l
@@ -244,11 +245,12 @@ const (
 	rankExposed
 )
 
-// exposedAs returns an exposure of an app, or nil.
+// exposedAs returns the first exposure of an app, always the same of several, or
+// nil.
 func (l *lineage) exposedAs(app string) *host.Exposure {
-	for _, exposure := range l.exposures {
-		if exposure.App == app {
-			return exposure
+	for i := range l.exposures {
+		if l.exposures[i].App == app {
+			return &l.exposures[i]
 		}
 	}
 	return nil
@@ -256,7 +258,7 @@ func (l *lineage) exposedAs(app string) *host.Exposure {
 
 func (l *lineage) rank(socket *host.Socket) int {
 	switch {
-	case l.exposures[keyOf(socket)] != nil:
+	case l.exposed[keyOf(socket)] != nil:
 		return rankExposed
 	case l.app(socket) != "":
 		return rankKnown
@@ -267,7 +269,7 @@ func (l *lineage) rank(socket *host.Socket) int {
 
 // app is what a listener is: by what it answered, else by what the catalogue says.
 func (l *lineage) app(socket *host.Socket) string {
-	if exposure := l.exposures[keyOf(socket)]; exposure != nil {
+	if exposure := l.exposed[keyOf(socket)]; exposure != nil {
 		return exposure.App
 	}
 	if l.services != nil && socket.Confidence == host.ConfidencePort && l.services.Answers[socket.Key()].Other {
