@@ -36,7 +36,7 @@ type Options struct {
 	Catalogue func() *Catalogue
 	Probing   func() bool // whether services are asked
 	Sockets   func() *host.SocketSnapshot
-	// Ask asks one socket; see probe.Ask.
+	// Ask asks one socket, and says when; see probe.Prober.
 	Ask      func(ctx context.Context, target netip.AddrPort, candidates []probe.Candidate) host.Answer
 	Interval time.Duration // between samples, published with each
 	Logger   log.Logger
@@ -168,7 +168,6 @@ func (s *Sensor) ask(now time.Time, sockets *host.SocketSnapshot) {
 			}
 		default:
 			answer := s.options.Ask(context.Background(), q.target, q.candidates)
-			answer.Time, answer.Asked = now, q.target
 			answers[q.key] = answer
 			level.Debug(s.options.Logger).Log("msg", "asked a service", "address", q.target, "app", answer.App, "auth", answer.Auth, "failure", answer.Failure)
 		}

@@ -41,7 +41,9 @@ func newLab(t *testing.T, sockets ...host.Socket) *lab {
 		Sockets: func() *host.SocketSnapshot { return l.sockets }, Interval: 5 * time.Second, Logger: log.NewNopLogger(),
 		Ask: func(_ context.Context, target netip.AddrPort, _ []probe.Candidate) host.Answer {
 			l.asked = append(l.asked, target)
-			return l.answer
+			answer := l.answer
+			answer.Time, answer.Asked = l.now, target
+			return answer
 		},
 	})
 	return l
