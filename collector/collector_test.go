@@ -11,29 +11,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	catalogue "github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // full makes every collector over given snapshots, with two rules.
-func full(p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, answers *host.ServiceSnapshot, found *host.Findings) *Set {
+func full(p *model.ProcessSnapshot, f *model.FileSnapshot, s *model.SocketSnapshot, e *model.PersistenceSnapshot, answers *model.ServiceSnapshot, found *model.Findings) *Set {
 	return withRules([]string{"known_miner_name", "runs_from_temp"}, p, f, s, e, answers, found)
 }
 
-func withRules(rules []string, p *host.ProcessSnapshot, f *host.FileSnapshot, s *host.SocketSnapshot, e *host.PersistenceSnapshot, answers *host.ServiceSnapshot, found *host.Findings) *Set {
+func withRules(rules []string, p *model.ProcessSnapshot, f *model.FileSnapshot, s *model.SocketSnapshot, e *model.PersistenceSnapshot, answers *model.ServiceSnapshot, found *model.Findings) *Set {
 	labels := &Labels{}
-	processes := func() *host.ProcessSnapshot { return p }
-	files := func() *host.FileSnapshot { return f }
-	sockets := func() *host.SocketSnapshot { return s }
-	persistence := func() *host.PersistenceSnapshot { return e }
-	findings := func() *host.Findings { return found }
-	services := func() *host.ServiceSnapshot { return answers }
-	meta := func() map[string]host.Meta {
+	processes := func() *model.ProcessSnapshot { return p }
+	files := func() *model.FileSnapshot { return f }
+	sockets := func() *model.SocketSnapshot { return s }
+	persistence := func() *model.PersistenceSnapshot { return e }
+	findings := func() *model.Findings { return found }
+	services := func() *model.ServiceSnapshot { return answers }
+	meta := func() map[string]model.Meta {
 		if p == nil {
 			return nil
 		}
-		return map[string]host.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
+		return map[string]model.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
 	}
 	return New(log.NewNopLogger(), NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels),
 		NewSockets(sockets, labels), NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, rules, labels),
@@ -62,29 +62,29 @@ func hostile() *Set {
 		panic(err)
 	}
 	name := func(i int) string { return fmt.Sprintf("\x1b[31m\xff%d\n", i%700) + strings.Repeat("x", 4096) }
-	p := &host.ProcessSnapshot{Origins: map[host.OriginKey]host.CPUTotals{}, CPUs: 2}
-	p.Visibility = map[host.Aspect]host.Share{host.AspectExe: {Readable: 1, Total: 2}}
+	p := &model.ProcessSnapshot{Origins: map[model.OriginKey]model.CPUTotals{}, CPUs: 2}
+	p.Visibility = map[model.Aspect]model.Share{model.AspectExe: {Readable: 1, Total: 2}}
 	for i := range 74 {
-		p.Groups = append(p.Groups, host.GroupTotals{GroupKey: host.GroupKey{Process: name(i % 70), Origin: host.OriginHome, User: "u"}})
+		p.Groups = append(p.Groups, model.GroupTotals{GroupKey: model.GroupKey{Process: name(i % 70), Origin: model.OriginHome, User: "u"}})
 	}
-	f := &host.FileSnapshot{Directories: []string{"/tmp", "/tmp"}, Counts: map[host.FileCount]int{}}
-	s := &host.SocketSnapshot{Apps: known.Apps()}
-	e := &host.PersistenceSnapshot{}
-	found := &host.Findings{}
+	f := &model.FileSnapshot{Directories: []string{"/tmp", "/tmp"}, Counts: map[model.FileCount]int{}}
+	s := &model.SocketSnapshot{Apps: known.Apps()}
+	e := &model.PersistenceSnapshot{}
+	found := &model.Findings{}
 	for i := range 1000 {
-		e.Entries = append(e.Entries, host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: name(i), Reason: host.PersistenceTempPath})
-		f.Files = append(f.Files, host.File{Path: "/tmp/" + name(i), Reason: host.FileELF, User: name(i)})
-		s.Sockets = append(s.Sockets, host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: uint16(i % 500), Scope: host.ScopeAny, OwnerComm: name(i), App: "flink"})
-		found.Exposures = append(found.Exposures, host.Exposure{App: "flink", Scope: host.ScopeAny, Auth: host.AuthNone})
-		found.Active = append(found.Active, host.Finding{
-			Rule: "known_miner_name", Severity: host.Critical,
-			Suspect: &host.Suspect{
-				ID: fmt.Sprintf("%012x", i%900), Running: true, Process: host.Process{Comm: name(i), Exe: name(i)},
-				Guardian: &host.Guardian{Comm: name(i), PID: 5}, Entry: &host.Entry{Process: name(i), Port: 1},
+		e.Entries = append(e.Entries, model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: name(i), Reason: model.PersistenceTempPath})
+		f.Files = append(f.Files, model.File{Path: "/tmp/" + name(i), Reason: model.FileELF, User: name(i)})
+		s.Sockets = append(s.Sockets, model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: uint16(i % 500), Scope: model.ScopeAny, OwnerComm: name(i), App: "flink"})
+		found.Exposures = append(found.Exposures, model.Exposure{App: "flink", Scope: model.ScopeAny, Auth: model.AuthNone})
+		found.Active = append(found.Active, model.Finding{
+			Rule: "known_miner_name", Severity: model.Critical,
+			Suspect: &model.Suspect{
+				ID: fmt.Sprintf("%012x", i%900), Running: true, Process: model.Process{Comm: name(i), Exe: name(i)},
+				Guardian: &model.Guardian{Comm: name(i), PID: 5}, Entry: &model.Entry{Process: name(i), Port: 1},
 			},
 		})
 	}
-	return withRules(detect.RuleNames(), p, f, s, e, &host.ServiceSnapshot{Apps: known.Asked()}, found)
+	return withRules(detect.RuleNames(), p, f, s, e, &model.ServiceSnapshot{Apps: known.Asked()}, found)
 }
 
 func TestHostileHost(t *testing.T) {
@@ -148,9 +148,9 @@ func (broken) Update(chan<- prometheus.Metric) error { panic("boom") }
 
 func TestOnePanicDoesNotBlindTheRest(t *testing.T) {
 	t.Parallel()
-	p := &host.ProcessSnapshot{CPUs: 3}
+	p := &model.ProcessSnapshot{CPUs: 3}
 	p.Time = time.Unix(1, 0)
-	set := New(log.NewNopLogger(), broken{}, NewProcess(func() *host.ProcessSnapshot { return p }, &Labels{}))
+	set := New(log.NewNopLogger(), broken{}, NewProcess(func() *model.ProcessSnapshot { return p }, &Labels{}))
 	err := testutil.GatherAndCompare(gather(t, set), strings.NewReader(`
 # HELP cryptojack_cpus Number of CPUs that are online.
 # TYPE cryptojack_cpus gauge

@@ -3,21 +3,21 @@ package collector
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // detailLimit bounds suspects and suspicious files that have series of their own.
 const detailLimit = 32
 
 type files struct {
-	snapshot func() *host.FileSnapshot
+	snapshot func() *model.FileSnapshot
 	labels   *Labels
 
 	count, info, modified, truncated *prometheus.Desc
 }
 
 // NewFiles tells what lies in the watched directories.
-func NewFiles(snapshot func() *host.FileSnapshot, labels *Labels) Collector {
+func NewFiles(snapshot func() *model.FileSnapshot, labels *Labels) Collector {
 	return &files{
 		snapshot: snapshot, labels: labels,
 		count: prometheus.NewDesc("cryptojack_suspicious_files",
@@ -46,8 +46,8 @@ func (c *files) Update(ch chan<- prometheus.Metric) error {
 		if !send.unique(label) {
 			continue
 		}
-		for _, reason := range host.FileReasons() {
-			send.gauge(c.count, float64(s.Counts[host.FileCount{Directory: directory, Reason: reason}]), label, string(reason))
+		for _, reason := range model.FileReasons() {
+			send.gauge(c.count, float64(s.Counts[model.FileCount{Directory: directory, Reason: reason}]), label, string(reason))
 		}
 		truncated := 0.0
 		if s.Truncated[directory] {

@@ -3,11 +3,11 @@ package collector
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 type findings struct {
-	snapshot func() *host.Findings
+	snapshot func() *model.Findings
 	rules    []string
 	suspects *suspects
 
@@ -17,7 +17,7 @@ type findings struct {
 
 // NewFindings tells what was found. rules are all rule names, so that each
 // exists at 0 from the first scrape.
-func NewFindings(snapshot func() *host.Findings, rules []string, labels *Labels) Collector {
+func NewFindings(snapshot func() *model.Findings, rules []string, labels *Labels) Collector {
 	return &findings{
 		snapshot: snapshot, rules: rules, suspects: newSuspects(labels),
 		active: prometheus.NewDesc("cryptojack_findings",
@@ -42,27 +42,27 @@ func (c *findings) Update(ch chan<- prometheus.Metric) error {
 	if s == nil {
 		return ErrNoData
 	}
-	active := map[host.RuleSeverity]int{}
-	counts := map[host.Severity]int{}
+	active := map[model.RuleSeverity]int{}
+	counts := map[model.Severity]int{}
 	for i := range s.Active {
-		active[host.RuleSeverity{Rule: s.Active[i].Rule, Severity: s.Active[i].Severity}]++
+		active[model.RuleSeverity{Rule: s.Active[i].Rule, Severity: s.Active[i].Severity}]++
 		if s.Active[i].Suspect != nil {
 			counts[s.Active[i].Severity]++
 		}
 	}
 	send := newSender(ch)
-	for _, severity := range host.Severities() {
+	for _, severity := range model.Severities() {
 		send.gauge(c.count, float64(counts[severity]), string(severity))
 		for _, rule := range c.rules {
-			key := host.RuleSeverity{Rule: rule, Severity: severity}
+			key := model.RuleSeverity{Rule: rule, Severity: severity}
 			send.gauge(c.active, float64(active[key]), rule, string(severity))
 			send.counter(c.raised, float64(s.Raised[key]), rule, string(severity))
 		}
 	}
-	for _, match := range host.PoolMatches() {
+	for _, match := range model.PoolMatches() {
 		send.gauge(c.pools, float64(s.Pools[match]), string(match))
 	}
-	for _, exemption := range host.Exemptions() {
+	for _, exemption := range model.Exemptions() {
 		send.counter(c.spared, float64(s.Exempted[exemption]), string(exemption))
 	}
 	c.suspects.update(send, s.Active)

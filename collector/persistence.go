@@ -3,18 +3,18 @@ package collector
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 type persistence struct {
-	snapshot func() *host.PersistenceSnapshot
+	snapshot func() *model.PersistenceSnapshot
 	labels   *Labels
 
 	entries, changes, info *prometheus.Desc
 }
 
 // NewPersistence tells what starts programs by itself.
-func NewPersistence(snapshot func() *host.PersistenceSnapshot, labels *Labels) Collector {
+func NewPersistence(snapshot func() *model.PersistenceSnapshot, labels *Labels) Collector {
 	return &persistence{
 		snapshot: snapshot, labels: labels,
 		entries: prometheus.NewDesc("cryptojack_persistence_entries",
@@ -36,10 +36,10 @@ func (c *persistence) Update(ch chan<- prometheus.Metric) error {
 		return ErrNoData
 	}
 	send := newSender(ch)
-	for _, kind := range host.PersistenceKinds() {
+	for _, kind := range model.PersistenceKinds() {
 		send.gauge(c.entries, float64(s.Counts[kind]), string(kind))
-		for _, change := range host.PersistenceChanges() {
-			send.counter(c.changes, float64(s.Changes[host.PersistenceChangeKey{Kind: kind, Change: change}]), string(kind), string(change))
+		for _, change := range model.PersistenceChanges() {
+			send.counter(c.changes, float64(s.Changes[model.PersistenceChangeKey{Kind: kind, Change: change}]), string(kind), string(change))
 		}
 	}
 	sent := 0
@@ -59,7 +59,7 @@ func (c *persistence) Update(ch chan<- prometheus.Metric) error {
 }
 
 // suspicious counts the entries that have a series, at most detailLimit.
-func suspicious(s *host.PersistenceSnapshot) int {
+func suspicious(s *model.PersistenceSnapshot) int {
 	count := 0
 	for count < min(len(s.Entries), detailLimit) && s.Entries[count].Reason != "" {
 		count++

@@ -3,7 +3,7 @@ package collector
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // groupLabels are the labels of a process group. A pid is never one: it changes
@@ -11,7 +11,7 @@ import (
 func groupLabels() []string { return []string{"process", "origin", "user"} }
 
 type process struct {
-	snapshot func() *host.ProcessSnapshot
+	snapshot func() *model.ProcessSnapshot
 	labels   *Labels
 
 	cpus, busy, unattributed                      *prometheus.Desc
@@ -20,7 +20,7 @@ type process struct {
 }
 
 // NewProcess tells CPU use, processes and starts by origin and by group.
-func NewProcess(snapshot func() *host.ProcessSnapshot, labels *Labels) Collector {
+func NewProcess(snapshot func() *model.ProcessSnapshot, labels *Labels) Collector {
 	origin := []string{"origin", "namespace"}
 	return &process{
 		snapshot: snapshot, labels: labels,
@@ -55,9 +55,9 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 	send.gauge(c.cpus, float64(s.CPUs))
 	send.counter(c.busy, s.BusySeconds)
 	send.counter(c.unattributed, s.Unattributed)
-	for _, origin := range host.Origins() {
-		for _, namespace := range host.Namespaces() {
-			totals := s.Origins[host.OriginKey{Origin: origin, Namespace: namespace}]
+	for _, origin := range model.Origins() {
+		for _, namespace := range model.Namespaces() {
+			totals := s.Origins[model.OriginKey{Origin: origin, Namespace: namespace}]
 			send.counter(c.originCPU, totals.CPUSeconds, string(origin), string(namespace))
 			send.gauge(c.originProcesses, float64(totals.Processes), string(origin), string(namespace))
 			send.counter(c.originStarts, float64(totals.Starts), string(origin), string(namespace))
@@ -79,7 +79,7 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 	return nil
 }
 
-func groupValues(send *sender, labels *Labels, group *host.GroupTotals) ([]string, bool) {
+func groupValues(send *sender, labels *Labels, group *model.GroupTotals) ([]string, bool) {
 	values := []string{labels.label(group.Process), string(group.Origin), labels.label(group.User)}
 	return values, send.unique(values[0] + "\x00" + values[1] + "\x00" + values[2])
 }

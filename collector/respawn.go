@@ -3,18 +3,18 @@ package collector
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 type respawn struct {
-	snapshot func() *host.ProcessSnapshot
+	snapshot func() *model.ProcessSnapshot
 	labels   *Labels
 
 	origin, group *prometheus.Desc
 }
 
 // NewRespawn tells how often programs came back.
-func NewRespawn(snapshot func() *host.ProcessSnapshot, labels *Labels) Collector {
+func NewRespawn(snapshot func() *model.ProcessSnapshot, labels *Labels) Collector {
 	return &respawn{
 		snapshot: snapshot, labels: labels,
 		origin: prometheus.NewDesc("cryptojack_origin_respawns_total",
@@ -33,9 +33,9 @@ func (c *respawn) Update(ch chan<- prometheus.Metric) error {
 		return ErrNoData
 	}
 	send := newSender(ch)
-	for _, origin := range host.Origins() {
-		for _, namespace := range host.Namespaces() {
-			totals := s.Origins[host.OriginKey{Origin: origin, Namespace: namespace}]
+	for _, origin := range model.Origins() {
+		for _, namespace := range model.Namespaces() {
+			totals := s.Origins[model.OriginKey{Origin: origin, Namespace: namespace}]
 			send.counter(c.origin, float64(totals.Respawns), string(origin), string(namespace))
 		}
 	}

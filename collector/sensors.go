@@ -5,19 +5,19 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // Sources of the sensors' collector, besides their snapshots.
 type Sources struct {
-	Meta      func() map[string]host.Meta // by sensor, of those that have sampled
-	Processes func() *host.ProcessSnapshot
-	Files     func() *host.FileSnapshot
-	Sockets   func() *host.SocketSnapshot
+	Meta      func() map[string]model.Meta // by sensor, of those that have sampled
+	Processes func() *model.ProcessSnapshot
+	Files     func() *model.FileSnapshot
+	Sockets   func() *model.SocketSnapshot
 
-	Persistence func() *host.PersistenceSnapshot
+	Persistence func() *model.PersistenceSnapshot
 
-	Findings func() *host.Findings
+	Findings func() *model.Findings
 }
 
 type sensors struct {
@@ -65,13 +65,13 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 		return ErrNoData
 	}
 	send := newSender(ch)
-	shares, failures := map[host.Aspect]host.Share{}, map[host.ReadError]uint64{}
+	shares, failures := map[model.Aspect]model.Share{}, map[model.ReadError]uint64{}
 	for sensor, m := range meta {
 		send.gauge(c.interval, m.Interval.Seconds(), sensor)
 		send.gauge(c.last, seconds(m.Time), sensor)
 		for aspect, share := range m.Visibility {
 			sum := shares[aspect]
-			shares[aspect] = host.Share{Readable: sum.Readable + share.Readable, Total: sum.Total + share.Total}
+			shares[aspect] = model.Share{Readable: sum.Readable + share.Readable, Total: sum.Total + share.Total}
 		}
 		for key, count := range m.ReadErrors {
 			failures[key] += count
@@ -94,13 +94,13 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 // events tells what feeds the process table. Without its sensor nothing does.
 func (c *sensors) events(send *sender) {
 	s := c.sources.Processes()
-	for _, source := range host.Sources() {
+	for _, source := range model.Sources() {
 		active := 0.0
 		if s != nil && s.Sources[source] {
 			active = 1
 		}
 		send.gauge(c.active, active, string(source))
-		if s != nil && source != host.SourcePoll {
+		if s != nil && source != model.SourcePoll {
 			send.counter(c.lost, float64(s.EventsLost[source]), string(source))
 		}
 	}
@@ -108,7 +108,7 @@ func (c *sensors) events(send *sender) {
 
 // tables tells how full the bounded tables are.
 func (c *sensors) tables(send *sender) {
-	tables := map[string]host.Slots{}
+	tables := map[string]model.Slots{}
 	if s := c.sources.Processes(); s != nil {
 		tables["groups"] = s.GroupSlots
 		send.counter(c.refused, float64(s.GroupSlots.Refused), "groups")
@@ -116,20 +116,20 @@ func (c *sensors) tables(send *sender) {
 	if s := c.sources.Findings(); s != nil {
 		wanted := 0
 		for i := range s.Active {
-			if s.Active[i].Suspect != nil && s.Active[i].Severity != host.Info {
+			if s.Active[i].Suspect != nil && s.Active[i].Severity != model.Info {
 				wanted++
 			}
 		}
-		tables["suspects"] = host.Slots{Used: min(wanted, detailLimit), Limit: detailLimit}
+		tables["suspects"] = model.Slots{Used: min(wanted, detailLimit), Limit: detailLimit}
 	}
 	if s := c.sources.Files(); s != nil {
-		tables["files"] = host.Slots{Used: min(len(s.Files), detailLimit), Limit: detailLimit}
+		tables["files"] = model.Slots{Used: min(len(s.Files), detailLimit), Limit: detailLimit}
 	}
 	if s := c.sources.Sockets(); s != nil {
-		tables["sockets"] = host.Slots{Used: min(len(s.Sockets), socketLimit), Limit: socketLimit}
+		tables["sockets"] = model.Slots{Used: min(len(s.Sockets), socketLimit), Limit: socketLimit}
 	}
 	if s := c.sources.Persistence(); s != nil {
-		tables["persistence"] = host.Slots{Used: suspicious(s), Limit: detailLimit}
+		tables["persistence"] = model.Slots{Used: suspicious(s), Limit: detailLimit}
 	}
 	for table := range maps.Keys(tables) {
 		send.gauge(c.slots, float64(tables[table].Used), table, "used")

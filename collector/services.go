@@ -3,20 +3,20 @@ package collector
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 type services struct {
-	findings func() *host.Findings
-	sockets  func() *host.SocketSnapshot
-	answers  func() *host.ServiceSnapshot
+	findings func() *model.Findings
+	sockets  func() *model.SocketSnapshot
+	answers  func() *model.ServiceSnapshot
 
 	exposed, events *prometheus.Desc
 }
 
 // NewServices tells which services that miners enter by can be reached, and what
 // Flink's log says of submissions.
-func NewServices(findings func() *host.Findings, sockets func() *host.SocketSnapshot, answers func() *host.ServiceSnapshot) Collector {
+func NewServices(findings func() *model.Findings, sockets func() *model.SocketSnapshot, answers func() *model.ServiceSnapshot) Collector {
 	return &services{
 		findings: findings, sockets: sockets, answers: answers,
 		exposed: prometheus.NewDesc("cryptojack_exposed_services",
@@ -37,26 +37,26 @@ func (c *services) Update(ch chan<- prometheus.Metric) error {
 	if sockets == nil || found == nil {
 		return ErrNoData
 	}
-	counts := map[host.ExposedKey]int{}
+	counts := map[model.ExposedKey]int{}
 	for _, app := range sockets.Apps {
-		counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: host.AuthUnknown}] = 0
+		counts[model.ExposedKey{App: app, Scope: model.ScopeAny, Auth: model.AuthUnknown}] = 0
 	}
 	answers := c.answers()
 	if answers != nil {
 		for _, app := range answers.Apps {
-			counts[host.ExposedKey{App: app, Scope: host.ScopeAny, Auth: host.AuthNone}] = 0
+			counts[model.ExposedKey{App: app, Scope: model.ScopeAny, Auth: model.AuthNone}] = 0
 		}
 	}
 	for i := range found.Exposures {
 		e := &found.Exposures[i]
-		counts[host.ExposedKey{App: e.App, Scope: e.Scope, Auth: e.Auth}]++
+		counts[model.ExposedKey{App: e.App, Scope: e.Scope, Auth: e.Auth}]++
 	}
 	send := newSender(ch)
 	for key, count := range counts {
 		send.gauge(c.exposed, float64(count), key.App, string(key.Scope), string(key.Auth))
 	}
 	if answers != nil {
-		for _, event := range host.FlinkEvents() {
+		for _, event := range model.FlinkEvents() {
 			send.counter(c.events, float64(answers.FlinkEvents[event]), string(event))
 		}
 	}

@@ -8,21 +8,21 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // socketLimit bounds the sockets that have series of their own.
 const socketLimit = 128
 
 type sockets struct {
-	snapshot func() *host.SocketSnapshot
+	snapshot func() *model.SocketSnapshot
 	labels   *Labels
 
 	count, info *prometheus.Desc
 }
 
 // NewSockets tells who listens.
-func NewSockets(snapshot func() *host.SocketSnapshot, labels *Labels) Collector {
+func NewSockets(snapshot func() *model.SocketSnapshot, labels *Labels) Collector {
 	return &sockets{
 		snapshot: snapshot, labels: labels,
 		count: prometheus.NewDesc("cryptojack_listening_sockets",
@@ -43,16 +43,16 @@ func (c *sockets) Update(ch chan<- prometheus.Metric) error {
 		return ErrNoData
 	}
 	type key struct {
-		protocol host.Protocol
-		scope    host.Scope
+		protocol model.Protocol
+		scope    model.Scope
 	}
 	counts := map[key]int{}
 	for i := range s.Sockets {
 		counts[key{s.Sockets[i].Protocol, s.Sockets[i].Scope}]++
 	}
 	send := newSender(ch)
-	for _, protocol := range host.Protocols() {
-		for _, scope := range host.Scopes() {
+	for _, protocol := range model.Protocols() {
+		for _, scope := range model.Scopes() {
 			send.gauge(c.count, float64(counts[key{protocol, scope}]), string(protocol), string(scope))
 		}
 	}
@@ -69,12 +69,12 @@ func (c *sockets) Update(ch chan<- prometheus.Metric) error {
 
 // worstSockets picks those that have series: exposed services, then what is
 // open to others, then what belongs to the catalogue, then the rest.
-func worstSockets(all []host.Socket) []*host.Socket {
-	rank := func(s *host.Socket) int {
+func worstSockets(all []model.Socket) []*model.Socket {
+	rank := func(s *model.Socket) int {
 		switch {
 		case s.Exposed():
 			return 0
-		case s.Scope == host.ScopeAny || s.Scope == host.ScopePublic:
+		case s.Scope == model.ScopeAny || s.Scope == model.ScopePublic:
 			return 1
 		case s.App != "":
 			return 2
@@ -82,7 +82,7 @@ func worstSockets(all []host.Socket) []*host.Socket {
 			return 3
 		}
 	}
-	picked := make([]*host.Socket, 0, len(all))
+	picked := make([]*model.Socket, 0, len(all))
 	for i := range all {
 		picked = append(picked, &all[i])
 	}
@@ -90,7 +90,7 @@ func worstSockets(all []host.Socket) []*host.Socket {
 	return picked[:min(len(picked), socketLimit)]
 }
 
-func processName(socket *host.Socket) string {
+func processName(socket *model.Socket) string {
 	if socket.OwnerExe == "" {
 		return socket.OwnerComm
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // suspects formats the detail series of suspects.
@@ -38,11 +38,11 @@ func newSuspects(labels *Labels) *suspects {
 }
 
 // update sends the suspects among findings, which are sorted worst first.
-func (c *suspects) update(send *sender, active []host.Finding) {
+func (c *suspects) update(send *sender, active []model.Finding) {
 	sent := 0
 	for i := range active {
 		finding := &active[i]
-		if finding.Suspect == nil || finding.Severity == host.Info || !send.unique("suspect "+finding.Suspect.ID) {
+		if finding.Suspect == nil || finding.Severity == model.Info || !send.unique("suspect "+finding.Suspect.ID) {
 			continue
 		}
 		if sent++; sent > detailLimit {
@@ -52,7 +52,7 @@ func (c *suspects) update(send *sender, active []host.Finding) {
 	}
 }
 
-func (c *suspects) one(send *sender, finding *host.Finding) {
+func (c *suspects) one(send *sender, finding *model.Finding) {
 	s, id, label := finding.Suspect, finding.Suspect.ID, c.labels.label
 	p := &s.Process
 	send.gauge(c.info, 1, id, label(p.Comm), label(p.Exe), label(p.User), label(p.Unit), label(p.Container),

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
 )
 
 const (
@@ -91,10 +91,10 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	app.Flag("web.enable-lifecycle", "Let POST /-/reload read the configuration again.").BoolVar(&o.enableLifecycle)
 	app.Flag("path.procfs", "Where the host's procfs is mounted.").Default("/proc").StringVar(&o.procfs)
 	app.Flag("path.rootfs", "Where the host's root directory is mounted.").Default("/").StringVar(&o.rootfs)
-	app.Flag("process.interval", "Shortest time between two looks at the process table.").Default(proctable.DefaultInterval.String()).DurationVar(&o.processInterval)
+	app.Flag("process.interval", "Shortest time between two looks at the process table.").Default(processes.DefaultInterval.String()).DurationVar(&o.processInterval)
 	app.Flag("process.cpu-budget", "Share of one core that looking at processes may use, above 0 and at most 1; the interval grows to keep it.").
-		Default(fmt.Sprint(proctable.DefaultBudget)).Float64Var(&o.cpuBudget)
-	app.Flag("respawn.window", "How soon after an end the next start of a program is a respawn.").Default(proctable.DefaultRespawnWindow.String()).DurationVar(&o.respawnWindow)
+		Default(fmt.Sprint(processes.DefaultBudget)).Float64Var(&o.cpuBudget)
+	app.Flag("respawn.window", "How soon after an end the next start of a program is a respawn.").Default(processes.DefaultRespawnWindow.String()).DurationVar(&o.respawnWindow)
 	app.Flag("files.interval", "Time between two full scans of the watched directories; changes are seen at once.").Default("1m").DurationVar(&o.filesInterval)
 	app.Flag("sockets.interval", "Time between two looks at the listening sockets, and at the connections of what burns CPU.").Default("5s").DurationVar(&o.socketsInterval)
 	app.Flag("persistence.interval", "Time between two looks at crontabs, units and whatever else starts programs by itself.").Default("10s").DurationVar(&o.persistenceInterval)

@@ -10,12 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
 )
 
 // newHandler puts every endpoint in its place.
-func newHandler(o *options, w *watch.Watch, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
+func newHandler(o *options, w *monitor.Watch, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
 	mux := http.NewServeMux()
 	show := func() report.Report { return newReport(w, 0) }
 	mux.Handle("/", report.NewPage(logger, o.telemetryPath, show))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
+	commonmodel "github.com/prometheus/common/model"
 )
 
 // described is what is said of a metric: its type and its labels, sorted.
@@ -43,7 +43,7 @@ func TestReadmeListsEveryMetric(t *testing.T) {
 // metricsOf reads an answer of /metrics.
 func metricsOf(t *testing.T, answer string) map[string]described {
 	t.Helper()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
+	parser := expfmt.NewTextParser(commonmodel.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(answer))
 	if err != nil {
 		t.Fatal(err)

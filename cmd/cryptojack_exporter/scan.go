@@ -12,8 +12,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
 )
 
 const (
@@ -79,7 +79,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 }
 
 // explain reports on one process alone. The exit code is that of its verdict.
-func explain(w *watch.Watch, o *options, stdout, stderr io.Writer) int {
+func explain(w *monitor.Watch, o *options, stdout, stderr io.Writer) int {
 	explanation, ok := w.Explain(o.scanExplain, time.Now())
 	if !ok {
 		fmt.Fprintf(stderr, "%s: --explain: there is no process %d, or it has ended, or processes are not looked at\n", programName, o.scanExplain)

@@ -13,35 +13,36 @@ import (
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
+	"github.com/prometheus/common/version"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/procevents"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/proctable"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/users"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/watch"
-
-	"github.com/prometheus/common/version"
 )
 
 // newWatch makes the sensors that are switched on.
-func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*watch.Watch, error) {
+func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*monitor.Watch, error) {
 	on := func(name string) bool { return *o.collectors[name] }
-	names := users.New(o.rootfs)
+	names := passwd.New(o.rootfs)
 	if err := names.Refresh(); err != nil {
 		level.Warn(logger).Log("msg", "users are shown by number", "err", err)
 	}
-	settings := watch.Options{
+	settings := monitor.Options{
 		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: observe, Logger: logger,
 	}
 	if on("process") || on("respawn") || on("findings") {
-		sensor, err := proctable.New(proctable.Options{
+		sensor, err := processes.New(processes.Options{
 			Proc: o.procfs, Root: o.rootfs, Bare: bare(o.procfs, logger), Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
 			UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
 		})
@@ -70,14 +71,14 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 	if on("services") {
 		prober := &probe.Prober{Now: time.Now}
 		settings.Services = services.NewSensor(services.Options{
-			Proc: o.procfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
-			Probing: func() bool { return current.Load().Probe }, Sockets: func() *host.SocketSnapshot { return settings.Sockets.Snapshot() },
+			Proc: o.procfs, Catalogue: func() *catalogue.Catalogue { return current.Load().Catalogue },
+			Probing: func() bool { return current.Load().Probe }, Sockets: func() *model.SocketSnapshot { return settings.Sockets.Snapshot() },
 			Ask: prober.Ask, Interval: o.socketsInterval, Logger: logger,
 		})
 	}
 	if on("sockets") || on("services") {
 		settings.Sockets = sockets.New(sockets.Options{
-			Proc: o.procfs, Root: o.rootfs, Catalogue: func() *services.Catalogue { return current.Load().Catalogue },
+			Proc: o.procfs, Root: o.rootfs, Catalogue: func() *catalogue.Catalogue { return current.Load().Catalogue },
 			OwnPID: os.Getpid(), Watched: connected(settings.Process), Namespaces: networks(settings.Process), PeerPorts: restPorts(settings.Services),
 			Kernel: sockets.Netlink(o.rootfs), Interval: o.socketsInterval, Logger: logger,
 		})
@@ -90,7 +91,7 @@ func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(s
 	if settings.Process == nil && settings.Files == nil && settings.Sockets == nil && settings.Persistence == nil {
 		return nil, errors.New("every collector is switched off: there is nothing to look at")
 	}
-	return watch.New(settings), nil
+	return monitor.New(settings), nil
 }
 
 // bare opens a procfs in which nothing can be hidden by mounts, if the one that is
@@ -99,7 +100,7 @@ func bare(procfs string, logger log.Logger) string {
 	if procfs != "/proc" {
 		return ""
 	}
-	path, err := proctable.OpenBare()
+	path, err := processes.OpenBare()
 	if err != nil {
 		level.Debug(logger).Log("msg", "of a process that a mount hides from the start only its CPU time is known", "err", err)
 	}
@@ -108,8 +109,8 @@ func bare(procfs string, logger log.Logger) string {
 
 // attach subscribes to the kernel's sources. Without one the process table is
 // polled only, and a line in the log says what is missing.
-func attach(logger log.Logger) proctable.Sources {
-	var sources proctable.Sources
+func attach(logger log.Logger) processes.Sources {
+	var sources processes.Sources
 	var err error
 	if sources.Connector, err = procevents.NewConnector(); err != nil {
 		level.Warn(logger).Log("msg", "processes that live shorter than a sample are not seen", "err", err)
@@ -121,10 +122,10 @@ func attach(logger log.Logger) proctable.Sources {
 }
 
 // running tells the files sensor which files are programs that run now.
-func running(sensor *proctable.Sensor) func(host.FileID) bool {
-	var seen *host.ProcessSnapshot
-	files := map[host.FileID]bool{}
-	return func(id host.FileID) bool {
+func running(sensor *processes.Sensor) func(model.FileID) bool {
+	var seen *model.ProcessSnapshot
+	files := map[model.FileID]bool{}
+	return func(id model.FileID) bool {
 		if sensor == nil {
 			return false
 		}
@@ -134,7 +135,7 @@ func running(sensor *proctable.Sensor) func(host.FileID) bool {
 			for i := range snapshot.Processes {
 				files[snapshot.Processes[i].ExeFile] = true
 			}
-			delete(files, host.FileID{})
+			delete(files, model.FileID{})
 		}
 		return files[id]
 	}
@@ -142,7 +143,7 @@ func running(sensor *proctable.Sensor) func(host.FileID) bool {
 
 // containers tells the files sensor which mount namespaces there are besides the
 // host's, with their oldest processes, the container's own name first.
-func containers(sensor *proctable.Sensor) func() []files.Container {
+func containers(sensor *processes.Sensor) func() []files.Container {
 	const processes = 4 // one that may be looked into is enough
 	return func() []files.Container {
 		if sensor == nil || sensor.Snapshot() == nil {
@@ -173,28 +174,28 @@ func containers(sensor *proctable.Sensor) func() []files.Container {
 
 // networks tells the sockets sensor which network namespaces there are besides the
 // host's, the oldest first, with their oldest processes.
-func networks(sensor *proctable.Sensor) func() []host.NetNamespace {
+func networks(sensor *processes.Sensor) func() []model.NetNamespace {
 	const processes = 4 // one whose tables can be read is enough
-	return func() []host.NetNamespace {
+	return func() []model.NetNamespace {
 		if sensor == nil || sensor.Snapshot() == nil {
 			return nil
 		}
-		var inside []*host.Process
+		var inside []*model.Process
 		all := sensor.Snapshot().Processes
 		for i := range all {
 			if all[i].NetNS != "" {
 				inside = append(inside, &all[i])
 			}
 		}
-		slices.SortStableFunc(inside, func(a, b *host.Process) int { return cmp.Compare(a.StartTime, b.StartTime) })
-		var namespaces []host.NetNamespace
+		slices.SortStableFunc(inside, func(a, b *model.Process) int { return cmp.Compare(a.StartTime, b.StartTime) })
+		var namespaces []model.NetNamespace
 		index := map[string]int{}
 		for _, p := range inside {
 			at, known := index[p.NetNS]
 			if !known {
 				at = len(namespaces)
 				index[p.NetNS] = at
-				namespaces = append(namespaces, host.NetNamespace{ID: p.NetNS})
+				namespaces = append(namespaces, model.NetNamespace{ID: p.NetNS})
 			}
 			if len(namespaces[at].PIDs) < processes {
 				namespaces[at].PIDs = append(namespaces[at].PIDs, p.PID)
@@ -206,20 +207,20 @@ func networks(sensor *proctable.Sensor) func() []host.NetNamespace {
 
 // connected tells the sockets sensor whose connections matter: programs that burn
 // CPU, the busiest first, and those from suspicious places.
-func connected(sensor *proctable.Sensor) func() []host.Identity {
-	return func() []host.Identity {
+func connected(sensor *processes.Sensor) func() []model.Identity {
+	return func() []model.Identity {
 		if sensor == nil || sensor.Snapshot() == nil {
 			return nil
 		}
-		var closely []*host.Process
+		var closely []*model.Process
 		processes := sensor.Snapshot().Processes
 		for i := range processes {
 			if processes[i].Look != nil {
 				closely = append(closely, &processes[i])
 			}
 		}
-		slices.SortStableFunc(closely, func(a, b *host.Process) int { return cmp.Compare(b.Cores, a.Cores) })
-		identities := make([]host.Identity, 0, len(closely))
+		slices.SortStableFunc(closely, func(a, b *model.Process) int { return cmp.Compare(b.Cores, a.Cores) })
+		identities := make([]model.Identity, 0, len(closely))
 		for _, p := range closely {
 			identities = append(identities, p.Identity)
 		}
@@ -228,7 +229,7 @@ func connected(sensor *proctable.Sensor) func() []host.Identity {
 }
 
 // restPorts tells the sockets sensor whose callers matter.
-func restPorts(sensor *services.Sensor) func() []host.SocketKey {
+func restPorts(sensor *services.Sensor) func() []model.SocketKey {
 	if sensor == nil {
 		return nil
 	}
@@ -245,7 +246,7 @@ func threadTime() time.Duration {
 }
 
 // newReport gathers what people are shown.
-func newReport(w *watch.Watch, watched time.Duration) report.Report {
+func newReport(w *monitor.Watch, watched time.Duration) report.Report {
 	now := time.Now()
 	name, err := os.Hostname()
 	if err != nil {
@@ -254,7 +255,7 @@ func newReport(w *watch.Watch, watched time.Duration) report.Report {
 	findings := w.Findings()
 	return report.Report{
 		Findings: findings, Snapshot: w.Snapshot(now), Hostname: name, Version: version.Version,
-		Now: now, Watched: watched, Blind: watch.Blind(w.Meta()),
+		Now: now, Watched: watched, Blind: monitor.Blind(w.Meta()),
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 )
 
 const (
@@ -32,18 +32,18 @@ var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 type Config struct {
 	Directories []string
 	Policy      detect.Policy
-	Catalogue   *services.Catalogue
+	Catalogue   *catalogue.Catalogue
 	Probe       bool // services are asked whether they let anybody in
 }
 
 // document is the file as it is written.
 type document struct {
-	Directories []string           `yaml:"directories"`
-	Hashes      []string           `yaml:"known_miner_sha256"`
-	Pools       []string           `yaml:"pool_addresses"`
-	Allow       []allow            `yaml:"allow"`
-	Services    []services.Service `yaml:"services"`
-	Probe       *bool              `yaml:"probe"` // on unless it says false
+	Directories []string            `yaml:"directories"`
+	Hashes      []string            `yaml:"known_miner_sha256"`
+	Pools       []string            `yaml:"pool_addresses"`
+	Allow       []allow             `yaml:"allow"`
+	Services    []catalogue.Service `yaml:"services"`
+	Probe       *bool               `yaml:"probe"` // on unless it says false
 }
 
 type allow struct {
@@ -95,7 +95,7 @@ func parse(content []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	catalogue, err := services.New(d.Services...)
+	catalogue, err := catalogue.New(d.Services...)
 	if err != nil {
 		return nil, fmt.Errorf("services: %w", err)
 	}

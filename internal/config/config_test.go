@@ -10,10 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestDefaults(t *testing.T) {
@@ -44,11 +43,11 @@ func TestProbe(t *testing.T) {
 // write: it is a configuration file.
 func TestServiceForm(t *testing.T) {
 	t.Parallel()
-	config, err := Load("../services/catalogue.yml")
+	config, err := Load("../catalogue/catalogue.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := services.Default()
+	list, err := catalogue.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,12 +90,12 @@ services:
 		t.Fatal(err)
 	}
 	got, _ := config.Catalogue.Service("nexus")
-	want := services.Service{
+	want := catalogue.Service{
 		App: "nexus", Ports: []uint16{8443}, AskedPorts: []uint16{8443, 9443}, Executables: []string{"nexus"}, CommandLine: []string{"org.sonatype.nexus"},
-		RunsCode: true, Usual: true, Harm: "x", Remedy: "y", Checks: []probe.Check{
+		RunsCode: true, Usual: true, Harm: "x", Remedy: "y", Checks: []catalogue.Check{
 			{
 				Get: "/service/rest/v1/status/check", TLS: true, Shows: []string{"edition", "state=open"}, Contains: []string{"nexus"}, Closed: []string{"password"},
-				Open: true, Version: "edition", Lowered: &probe.Lowered{When: "readonly=true", Because: "It is read only."},
+				Open: true, Version: "edition", Lowered: &catalogue.Lowered{When: "readonly=true", Because: "It is read only."},
 			},
 			{Send: "PING\r\n", Shows: []string{"PONG"}},
 		},
@@ -136,7 +135,7 @@ services:
 	if !slices.Equal(want, config.Policy.Pools) {
 		t.Errorf("pools %v, want %v", config.Policy.Pools, want)
 	}
-	if app, confidence := config.Catalogue.Identify(host.TCP, 1234, "/opt/nexus", nil); app != "nexus" || confidence != host.ConfidenceEvidence {
+	if app, confidence := config.Catalogue.Identify(model.TCP, 1234, "/opt/nexus", nil); app != "nexus" || confidence != model.ConfidenceEvidence {
 		t.Errorf("the added service was not recognised: %q %q", app, confidence)
 	}
 }

@@ -6,33 +6,33 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func looking(look host.Look) func(*host.Process) {
-	return func(p *host.Process) { p.Look = &look }
+func looking(look model.Look) func(*model.Process) {
+	return func(p *model.Process) { p.Look = &look }
 }
 
-func at(origin host.Origin, exe string) func(*host.Process) {
-	return func(p *host.Process) {
+func at(origin model.Origin, exe string) func(*model.Process) {
+	return func(p *model.Process) {
 		p.Exe, p.Origin, p.Comm = exe, origin, exe[strings.LastIndex(exe, "/")+1:]
 		p.Argv = []string{exe}
 	}
 }
 
-func named(comm string) func(*host.Process) { return func(p *host.Process) { p.Comm = comm } }
+func named(comm string) func(*model.Process) { return func(p *model.Process) { p.Comm = comm } }
 
-func arguments(words ...string) func(*host.Process) {
-	return func(p *host.Process) { p.Argv = words }
+func arguments(words ...string) func(*model.Process) {
+	return func(p *model.Process) { p.Argv = words }
 }
 
-func running(script string) func(*host.Process) {
-	return func(p *host.Process) { p.Exe, p.Comm, p.Script = "/usr/bin/python3.11", "python3", script }
+func running(script string) func(*model.Process) {
+	return func(p *model.Process) { p.Exe, p.Comm, p.Script = "/usr/bin/python3.11", "python3", script }
 }
 
-func throttled(cores float64, span time.Duration) func(*host.Process) {
-	return func(p *host.Process) { p.Cores, p.SteadyCores, p.SteadySpan = cores, cores, span }
+func throttled(cores float64, span time.Duration) func(*model.Process) {
+	return func(p *model.Process) { p.Cores, p.SteadyCores, p.SteadySpan = cores, cores, span }
 }
 
 // TestBehaviourAndItsTwins holds each sign of behaviour and disguise to an
@@ -40,78 +40,78 @@ func throttled(cores float64, span time.Duration) func(*host.Process) {
 func TestBehaviourAndItsTwins(t *testing.T) {
 	t.Parallel()
 	wallet := "4" + strings.Repeat("8AJ", 31) + "x"
-	fast := looking(host.Look{Shape: host.ShapeRandomXFast, ShapeKiB: 2_129_920})
-	home := at(host.OriginHome, "/home/alice/bin/worker")
-	opt := at(host.OriginLocal, "/opt/app/worker")
+	fast := looking(model.Look{Shape: model.ShapeRandomXFast, ShapeKiB: 2_129_920})
+	home := at(model.OriginHome, "/home/alice/bin/worker")
+	opt := at(model.OriginLocal, "/opt/app/worker")
 	temp := inTemp("/tmp/x")
 	for _, test := range []struct {
 		name     string
-		change   func(*host.Process)
+		change   func(*model.Process)
 		rule     string
-		severity host.Severity
+		severity model.Severity
 		mention  string
 	}{
-		{"wallet", arguments("worker", "-u", wallet+".rig"), RuleMinerCommandLine, host.Critical, "Monero wallet"},
+		{"wallet", arguments("worker", "-u", wallet+".rig"), RuleMinerCommandLine, model.Critical, "Monero wallet"},
 		{"twin: a long token", arguments("worker", "--token="+strings.Repeat("a1", 60)), "", "", ""},
 		{"twin: a path with its words", arguments("worker", "/srv/"+strings.Repeat("x", 95)), "", "", ""},
-		{"script called as a miner", running("/opt/xmrig.py"), RuleKnownMinerName, host.Critical, "script"},
+		{"script called as a miner", running("/opt/xmrig.py"), RuleKnownMinerName, model.Critical, "script"},
 
-		{"RandomX memory", all(opt, fast), RuleRandomXMemory, host.Warning, "2129920 KiB"},
-		{"RandomX memory and load", all(opt, fast, busy), RuleRandomXMemory, host.Critical, "4.0 cores"},
-		{"RandomX light in temp", all(temp, looking(host.Look{Shape: host.ShapeRandomXLight, ShapeKiB: 262144})), RuleRunsFromTemp, host.Critical, "scratchpad"},
-		{"twin: a JIT engine that was looked at", all(opt, looking(host.Look{}), busy), RuleSustainedCPU, host.Info, ""},
+		{"RandomX memory", all(opt, fast), RuleRandomXMemory, model.Warning, "2129920 KiB"},
+		{"RandomX memory and load", all(opt, fast, busy), RuleRandomXMemory, model.Critical, "4.0 cores"},
+		{"RandomX light in temp", all(temp, looking(model.Look{Shape: model.ShapeRandomXLight, ShapeKiB: 262144})), RuleRunsFromTemp, model.Critical, "scratchpad"},
+		{"twin: a JIT engine that was looked at", all(opt, looking(model.Look{}), busy), RuleSustainedCPU, model.Info, ""},
 
-		{"throttled and RandomX", all(opt, fast, throttled(.4, 10*time.Minute)), RuleRandomXMemory, host.Critical, "0.4 cores"},
-		{"throttled in temp", all(temp, throttled(.3, 10*time.Minute)), RuleRunsFromTemp, host.Critical, "10 min"},
-		{"twin: a steady service", all(opt, throttled(.4, 10*time.Minute)), RuleThrottledCPU, host.Info, ""},
+		{"throttled and RandomX", all(opt, fast, throttled(.4, 10*time.Minute)), RuleRandomXMemory, model.Critical, "0.4 cores"},
+		{"throttled in temp", all(temp, throttled(.3, 10*time.Minute)), RuleRunsFromTemp, model.Critical, "10 min"},
+		{"twin: a steady service", all(opt, throttled(.4, 10*time.Minute)), RuleThrottledCPU, model.Info, ""},
 		{"twin: steady for a moment", all(opt, throttled(.4, 3*time.Minute)), "", "", ""},
 
-		{"MSR and load", all(opt, looking(host.Look{MSR: true}), busy), RuleMSRAccess, host.Critical, "/msr"},
-		{"twin: turbostat", all(opt, looking(host.Look{MSR: true})), "", "", ""},
-		{"twin: huge pages of a database", all(opt, looking(host.Look{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, host.Info, "huge pages"},
-		{"twin: equal threads of a training job", all(opt, looking(host.Look{EqualThreads: 16}), busy), RuleSustainedCPU, host.Info, "16 of its threads"},
+		{"MSR and load", all(opt, looking(model.Look{MSR: true}), busy), RuleMSRAccess, model.Critical, "/msr"},
+		{"twin: turbostat", all(opt, looking(model.Look{MSR: true})), "", "", ""},
+		{"twin: huge pages of a database", all(opt, looking(model.Look{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, model.Info, "huge pages"},
+		{"twin: equal threads of a training job", all(opt, looking(model.Look{EqualThreads: 16}), busy), RuleSustainedCPU, model.Info, "16 of its threads"},
 
-		{"bracketed", all(home, arguments("[kworker/0:2]")), RuleKernelThreadName, host.Warning, "[kworker/0:2]"},
-		{"name of a kernel thread", all(home, named("kswapd0")), RuleKernelThreadName, host.Warning, "kswapd0"},
-		{"of the system, and burns", all(named("kworker/u8:3"), busy), RuleKernelThreadName, host.Critical, "/usr/bin/worker"},
-		{"not exempt: under go", all(temp, arguments("[kauditd]"), childOf(process(900, at(host.OriginLocal, "/usr/local/go/bin/go")), host.OriginLocal)), RuleRunsFromTemp, host.Critical, ""},
+		{"bracketed", all(home, arguments("[kworker/0:2]")), RuleKernelThreadName, model.Warning, "[kworker/0:2]"},
+		{"name of a kernel thread", all(home, named("kswapd0")), RuleKernelThreadName, model.Warning, "kswapd0"},
+		{"of the system, and burns", all(named("kworker/u8:3"), busy), RuleKernelThreadName, model.Critical, "/usr/bin/worker"},
+		{"not exempt: under go", all(temp, arguments("[kauditd]"), childOf(process(900, at(model.OriginLocal, "/usr/local/go/bin/go")), model.OriginLocal)), RuleRunsFromTemp, model.Critical, ""},
 		{"twin: a title in brackets", arguments("[celeryd: worker@host:MainProcess] -active-"), "", "", ""},
 		{"twin: migration", all(home, named("migration")), "", "", ""},
 		{"twin: (sd-pam)", arguments("(sd-pam)"), "", "", ""},
-		{"twin: the kernel's own", func(p *host.Process) { p.Comm, p.Exe, p.Origin, p.Argv = "kswapd0", "", host.OriginKernel, nil }, "", "", ""},
+		{"twin: the kernel's own", func(p *model.Process) { p.Comm, p.Exe, p.Origin, p.Argv = "kswapd0", "", model.OriginKernel, nil }, "", "", ""},
 
-		{"nearly a kernel thread", at(host.OriginHome, "/home/alice/kdevtmpfsj"), RuleLookalikeName, host.Warning, "kdevtmpfs"},
-		{"nearly a daemon", at(host.OriginOther, "/etc/systemd-network1"), RuleLookalikeName, host.Warning, "systemd-networkd"},
-		{"just a daemon, elsewhere", at(host.OriginWeb, "/var/www/sshd"), RuleLookalikeName, host.Warning, "sshd"},
-		{"nearly a server, in temp", inTemp("/tmp/nginxs"), RuleRunsFromTemp, host.Critical, "nginx"},
-		{"twin: a server that a test runs from temp", inTemp("/tmp/redis-server"), RuleRunsFromTemp, host.Warning, ""},
-		{"twin: an own build of a server", at(host.OriginHome, "/home/alice/nginx/objs/nginx"), "", "", ""},
-		{"twin: versioned", at(host.OriginHome, "/home/alice/.pyenv/bin/python3.11"), "", "", ""},
-		{"nearly a daemon, installed", at(host.OriginLocal, "/usr/local/lib/systemd-networkd1"), RuleLookalikeName, host.Warning, "systemd-networkd"},
-		{"twin: a newer sshd", at(host.OriginLocal, "/usr/local/sbin/sshd"), "", "", ""},
-		{"twin: other k-names", at(host.OriginHome, "/home/alice/bin/kdevelop"), "", "", ""},
-		{"twin: kubectl", at(host.OriginHome, "/home/alice/bin/kubectl"), "", "", ""},
+		{"nearly a kernel thread", at(model.OriginHome, "/home/alice/kdevtmpfsj"), RuleLookalikeName, model.Warning, "kdevtmpfs"},
+		{"nearly a daemon", at(model.OriginOther, "/etc/systemd-network1"), RuleLookalikeName, model.Warning, "systemd-networkd"},
+		{"just a daemon, elsewhere", at(model.OriginWeb, "/var/www/sshd"), RuleLookalikeName, model.Warning, "sshd"},
+		{"nearly a server, in temp", inTemp("/tmp/nginxs"), RuleRunsFromTemp, model.Critical, "nginx"},
+		{"twin: a server that a test runs from temp", inTemp("/tmp/redis-server"), RuleRunsFromTemp, model.Warning, ""},
+		{"twin: an own build of a server", at(model.OriginHome, "/home/alice/nginx/objs/nginx"), "", "", ""},
+		{"twin: versioned", at(model.OriginHome, "/home/alice/.pyenv/bin/python3.11"), "", "", ""},
+		{"nearly a daemon, installed", at(model.OriginLocal, "/usr/local/lib/systemd-networkd1"), RuleLookalikeName, model.Warning, "systemd-networkd"},
+		{"twin: a newer sshd", at(model.OriginLocal, "/usr/local/sbin/sshd"), "", "", ""},
+		{"twin: other k-names", at(model.OriginHome, "/home/alice/bin/kdevelop"), "", "", ""},
+		{"twin: kubectl", at(model.OriginHome, "/home/alice/bin/kubectl"), "", "", ""},
 
-		{"wiped arguments", all(home, func(p *host.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, host.Warning, "wiped"},
-		{"arguments of another", all(home, arguments("/usr/sbin/sshd", "-D")), RuleForgedArguments, host.Warning, "/usr/sbin/sshd"},
-		{"title of a server, in temp", all(temp, arguments("nginx: worker process")), RuleRunsFromTemp, host.Critical, "shows nginx: worker"},
-		{"wiped, installed, and burns", all(opt, busy, func(p *host.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, host.Critical, "wiped"},
-		{"twin: wiped by a program of the system", all(func(p *host.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, host.Info, "wiped"},
-		{"twin: a login shell", all(at(host.OriginSystem, "/usr/bin/bash"), arguments("-bash")), "", "", ""},
+		{"wiped arguments", all(home, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, model.Warning, "wiped"},
+		{"arguments of another", all(home, arguments("/usr/sbin/sshd", "-D")), RuleForgedArguments, model.Warning, "/usr/sbin/sshd"},
+		{"title of a server, in temp", all(temp, arguments("nginx: worker process")), RuleRunsFromTemp, model.Critical, "shows nginx: worker"},
+		{"wiped, installed, and burns", all(opt, busy, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, model.Critical, "wiped"},
+		{"twin: wiped by a program of the system", all(func(p *model.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, model.Info, "wiped"},
+		{"twin: a login shell", all(at(model.OriginSystem, "/usr/bin/bash"), arguments("-bash")), "", "", ""},
 		{"twin: a title at home", all(home, arguments("worker: idle")), "", "", ""},
 		{"twin: a link in the path", all(home, arguments("/usr/bin/worker")), "", "", ""},
 
-		{"preloaded from temp", all(opt, looking(host.Look{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, host.Critical, "/dev/shm/x.so"},
-		{"twin: jemalloc", all(opt, looking(host.Look{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, host.Info, ""},
-		{"packed in temp", all(temp, looking(host.Look{Packed: true})), RuleRunsFromTemp, host.Critical, "UPX"},
-		{"twin: packed and installed", all(opt, looking(host.Look{Packed: true}), busy), RuleSustainedCPU, host.Info, "UPX"},
-		{"twin: static in temp", all(temp, looking(host.Look{Static: true})), RuleRunsFromTemp, host.Warning, "statically"},
+		{"preloaded from temp", all(opt, looking(model.Look{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, model.Critical, "/dev/shm/x.so"},
+		{"twin: jemalloc", all(opt, looking(model.Look{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, model.Info, ""},
+		{"packed in temp", all(temp, looking(model.Look{Packed: true})), RuleRunsFromTemp, model.Critical, "UPX"},
+		{"twin: packed and installed", all(opt, looking(model.Look{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
+		{"twin: static in temp", all(temp, looking(model.Look{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
 
-		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, host.Critical, "/tmp/x.py"},
-		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *host.Process) { p.Cores = .6 }), RuleScriptFromTemp, host.Warning, ""},
+		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, model.Critical, "/tmp/x.py"},
+		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *model.Process) { p.Cores = .6 }), RuleScriptFromTemp, model.Warning, ""},
 		{"twin: a quick script in temp", running("/tmp/x.py"), "", "", ""},
-		{"twin: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, host.Info, ""},
-		{"twin: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(process(900, at(host.OriginSystem, "/usr/bin/pip3")), host.OriginSystem)), RuleScriptFromTemp, host.Info, "pip3"},
+		{"twin: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, model.Info, ""},
+		{"twin: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(process(900, at(model.OriginSystem, "/usr/bin/pip3")), model.OriginSystem)), RuleScriptFromTemp, model.Info, "pip3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -142,38 +142,38 @@ func TestPoolConnections(t *testing.T) {
 	pools := []Pool{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Prefix: netip.MustParsePrefix("198.51.100.7/32"), Port: 443}}
 	for _, test := range []struct {
 		name    string
-		change  func(*host.Process)
+		change  func(*model.Process)
 		remotes []string
-		want    host.Severity
-		match   host.PoolMatch
+		want    model.Severity
+		match   model.PoolMatch
 	}{
-		{"on the list", nil, []string{"192.0.2.9:443"}, host.Warning, host.PoolHost},
-		{"on the list, and burns", busy, []string{"192.0.2.9:443"}, host.Critical, host.PoolHost},
-		{"on the list with its port", busy, []string{"198.51.100.7:443"}, host.Critical, host.PoolHost},
-		{"twin: another port there", busy, []string{"198.51.100.7:80", "198.51.100.7:81"}, host.Info, ""},
-		{"a pool's port, and burns", busy, []string{"203.0.113.5:14444"}, host.Critical, host.PoolPort},
-		{"a pool's port on this host, from temp", inTemp("/tmp/x"), []string{"127.0.0.1:3333"}, host.Critical, host.PoolPort},
-		{"a port of pools only on this host, installed", busy, []string{"127.0.0.1:14444"}, host.Critical, host.PoolPort},
-		{"twin: port 3333 on this host, installed", busy, []string{"127.0.0.1:3333"}, host.Info, host.PoolPort},
-		{"a shared port, from temp", inTemp("/tmp/x"), []string{"203.0.113.5:5555"}, host.Critical, host.PoolPort},
-		{"twin: a shared port, installed", busy, []string{"203.0.113.5:5555"}, host.Info, host.PoolPort},
-		{"twin: a crawler", busy, []string{"203.0.113.1:3333", "203.0.113.2:80", "203.0.113.3:80", "203.0.113.4:80", "203.0.113.5:80"}, host.Info, ""},
-		{"by behaviour only", busy, []string{"203.0.113.5:443"}, host.Info, host.PoolStratum},
+		{"on the list", nil, []string{"192.0.2.9:443"}, model.Warning, model.PoolHost},
+		{"on the list, and burns", busy, []string{"192.0.2.9:443"}, model.Critical, model.PoolHost},
+		{"on the list with its port", busy, []string{"198.51.100.7:443"}, model.Critical, model.PoolHost},
+		{"twin: another port there", busy, []string{"198.51.100.7:80", "198.51.100.7:81"}, model.Info, ""},
+		{"a pool's port, and burns", busy, []string{"203.0.113.5:14444"}, model.Critical, model.PoolPort},
+		{"a pool's port on this host, from temp", inTemp("/tmp/x"), []string{"127.0.0.1:3333"}, model.Critical, model.PoolPort},
+		{"a port of pools only on this host, installed", busy, []string{"127.0.0.1:14444"}, model.Critical, model.PoolPort},
+		{"twin: port 3333 on this host, installed", busy, []string{"127.0.0.1:3333"}, model.Info, model.PoolPort},
+		{"a shared port, from temp", inTemp("/tmp/x"), []string{"203.0.113.5:5555"}, model.Critical, model.PoolPort},
+		{"twin: a shared port, installed", busy, []string{"203.0.113.5:5555"}, model.Info, model.PoolPort},
+		{"twin: a crawler", busy, []string{"203.0.113.1:3333", "203.0.113.2:80", "203.0.113.3:80", "203.0.113.4:80", "203.0.113.5:80"}, model.Info, ""},
+		{"by behaviour only", busy, []string{"203.0.113.5:443"}, model.Info, model.PoolStratum},
 		{"twin: idle", nil, []string{"203.0.113.5:443"}, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := process(10, test.change)
 			s := snapshotOf(p)
-			s.Sockets = &host.SocketSnapshot{}
+			s.Sockets = &model.SocketSnapshot{}
 			for _, remote := range test.remotes {
-				s.Sockets.Connections = append(s.Sockets.Connections, host.Connection{
+				s.Sockets.Connections = append(s.Sockets.Connections, model.Connection{
 					Owner: p.Identity, Remote: netip.MustParseAddrPort(remote), Outbound: true, Since: noon.Add(-time.Hour),
 				})
 			}
 			policy := Policy{Pools: pools}
 			findings := evaluate(t, s, policy)
-			var got host.Severity
+			var got model.Severity
 			if len(findings) > 0 {
 				got = findings[0].Severity
 			}
@@ -181,7 +181,7 @@ func TestPoolConnections(t *testing.T) {
 				t.Errorf("%q, want %q: %+v", got, test.want, findings)
 			}
 			counts := Pools(s, policy)
-			for _, match := range host.PoolMatches() {
+			for _, match := range model.PoolMatches() {
 				want := 0
 				if match == test.match {
 					want = 1
@@ -196,7 +196,7 @@ func TestPoolConnections(t *testing.T) {
 
 // BenchmarkEvaluate judges a host with 30,000 processes and four suspects.
 func BenchmarkEvaluate(b *testing.B) {
-	catalogue, err := services.New()
+	catalogue, err := catalogue.New()
 	if err != nil {
 		b.Fatal(err)
 	}

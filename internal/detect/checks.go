@@ -3,35 +3,35 @@ package detect
 import (
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // view is what the checks of one process may look at.
 type view struct {
 	*evaluation
-	process *host.Process
+	process *model.Process
 }
 
 // evaluation is what all processes of one snapshot share. It is made once for
 // each, and read only.
 type evaluation struct {
-	snapshot    *host.Snapshot
+	snapshot    *model.Snapshot
 	policy      Policy
 	names       *nameSet
-	connections map[host.Identity][]host.Connection
+	connections map[model.Identity][]model.Connection
 	lineage     *lineage
 	now         time.Time
 }
 
-func newEvaluation(s *host.Snapshot, policy Policy, exposures []host.Exposure) *evaluation {
+func newEvaluation(s *model.Snapshot, policy Policy, exposures []model.Exposure) *evaluation {
 	return &evaluation{
 		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
 	}
 }
 
 // connectionsOf gathers the connections of each process.
-func connectionsOf(s *host.SocketSnapshot) map[host.Identity][]host.Connection {
-	connections := map[host.Identity][]host.Connection{}
+func connectionsOf(s *model.SocketSnapshot) map[model.Identity][]model.Connection {
+	connections := map[model.Identity][]model.Connection{}
 	if s != nil {
 		for _, connection := range s.Connections {
 			connections[connection.Owner] = append(connections[connection.Owner], connection)
@@ -40,7 +40,7 @@ func connectionsOf(s *host.SocketSnapshot) map[host.Identity][]host.Connection {
 	return connections
 }
 
-func (e *evaluation) of(p *host.Process) *view { return &view{evaluation: e, process: p} }
+func (e *evaluation) of(p *model.Process) *view { return &view{evaluation: e, process: p} }
 
 // check is one signal that a single process may show.
 type check struct {
@@ -86,8 +86,8 @@ func checks() []check {
 }
 
 // ownSignals are those that one process shows by itself.
-func ownSignals(v *view, all []check) []host.Signal {
-	var signals []host.Signal
+func ownSignals(v *view, all []check) []model.Signal {
+	var signals []model.Signal
 	for _, check := range all {
 		if evidence, strength := check.holds(v); strength != absent {
 			found := signal(check.rule, evidence)
@@ -98,7 +98,7 @@ func ownSignals(v *view, all []check) []host.Signal {
 	return signals
 }
 
-func hasStrong(signals []host.Signal) bool {
+func hasStrong(signals []model.Signal) bool {
 	for _, signal := range signals {
 		if !signal.Weak {
 			return true

@@ -7,18 +7,18 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // process returns an innocent process; change mends it into a case.
-func process(pid int, change func(*host.Process)) host.Process {
-	p := host.Process{
-		Identity: host.Identity{PID: pid, StartTime: uint64(pid)}, PPID: 1, Comm: "worker", Exe: "/usr/bin/worker",
+func process(pid int, change func(*model.Process)) model.Process {
+	p := model.Process{
+		Identity: model.Identity{PID: pid, StartTime: uint64(pid)}, PPID: 1, Comm: "worker", Exe: "/usr/bin/worker",
 		Argv: []string{"worker"}, UID: 1000, User: "alice", Cgroup: "/user.slice/session-1.scope", Unit: "session-1.scope",
-		Origin: host.OriginSystem, Namespace: host.NamespaceHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
+		Origin: model.OriginSystem, Namespace: model.NamespaceHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
 		Started: noon.Add(-time.Hour), CPUSeconds: 10, CoresSpan: time.Minute,
 	}
 	if change != nil {
@@ -27,38 +27,38 @@ func process(pid int, change func(*host.Process)) host.Process {
 	return p
 }
 
-func inTemp(exe string) func(*host.Process) {
-	return func(p *host.Process) {
-		p.Exe, p.Origin = exe, host.OriginTemp
+func inTemp(exe string) func(*model.Process) {
+	return func(p *model.Process) {
+		p.Exe, p.Origin = exe, model.OriginTemp
 		p.Comm = exe[strings.LastIndex(exe, "/")+1:]
 		p.Argv = []string{exe}
 	}
 }
 
-func busy(p *host.Process) { p.Cores = 4 }
+func busy(p *model.Process) { p.Cores = 4 }
 
-func childOf(parent host.Process, tool host.Origin) func(*host.Process) {
-	return func(p *host.Process) {
+func childOf(parent model.Process, tool model.Origin) func(*model.Process) {
+	return func(p *model.Process) {
 		p.PPID = parent.PID
-		p.Parent = &host.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool, Started: parent.Started}
+		p.Parent = &model.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool, Started: parent.Started}
 	}
 }
 
-func all(changes ...func(*host.Process)) func(*host.Process) {
-	return func(p *host.Process) {
+func all(changes ...func(*model.Process)) func(*model.Process) {
+	return func(p *model.Process) {
 		for _, change := range changes {
 			change(p)
 		}
 	}
 }
 
-func snapshotOf(processes ...host.Process) *host.Snapshot {
-	return &host.Snapshot{Time: noon, Processes: &host.ProcessSnapshot{Processes: processes, Respawns: map[string]host.Respawn{}}}
+func snapshotOf(processes ...model.Process) *model.Snapshot {
+	return &model.Snapshot{Time: noon, Processes: &model.ProcessSnapshot{Processes: processes, Respawns: map[string]model.Respawn{}}}
 }
 
-func evaluate(t *testing.T, s *host.Snapshot, policy Policy) []host.Finding {
+func evaluate(t *testing.T, s *model.Snapshot, policy Policy) []model.Finding {
 	t.Helper()
-	catalogue, err := services.New()
+	catalogue, err := catalogue.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,71 +69,71 @@ func evaluate(t *testing.T, s *host.Snapshot, policy Policy) []host.Finding {
 // to a benign twin that must stay at info or below.
 func TestAttacksAndTheirTwins(t *testing.T) {
 	t.Parallel()
-	goTool := process(900, func(p *host.Process) { p.Comm, p.Exe, p.Origin = "go", "/usr/local/go/bin/go", host.OriginLocal })
-	stolenTool := process(901, all(inTemp("/tmp/go"), func(p *host.Process) { p.Comm = "go" }))
-	shim := process(902, func(p *host.Process) { p.Exe = "/usr/bin/containerd-shim-runc-v2" })
-	runc := func(p *host.Process) {
-		p.Comm, p.Exe, p.Origin = "runc:[2:INIT]", "/memfd:runc_cloned:/proc/self/exe", host.OriginMemfd
+	goTool := process(900, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "go", "/usr/local/go/bin/go", model.OriginLocal })
+	stolenTool := process(901, all(inTemp("/tmp/go"), func(p *model.Process) { p.Comm = "go" }))
+	shim := process(902, func(p *model.Process) { p.Exe = "/usr/bin/containerd-shim-runc-v2" })
+	runc := func(p *model.Process) {
+		p.Comm, p.Exe, p.Origin = "runc:[2:INIT]", "/memfd:runc_cloned:/proc/self/exe", model.OriginMemfd
 	}
-	fresh := func(p *host.Process) { p.Started, p.CPUSeconds = noon.Add(-time.Minute), 0.1 }
+	fresh := func(p *model.Process) { p.Started, p.CPUSeconds = noon.Add(-time.Minute), 0.1 }
 	hash := strings.Repeat("ab", 32)
 	for _, test := range []struct {
 		name     string
-		process  host.Process
+		process  model.Process
 		rule     string
-		severity host.Severity
+		severity model.Severity
 		mention  string
 	}{
-		{"kdevtmpfsi", process(10, inTemp("/tmp/kdevtmpfsi")), RuleKnownMinerName, host.Critical, "kdevtmpfsi"},
-		{"numbered copy", process(10, inTemp("/tmp/kdevtmpfsi123456")), RuleKnownMinerName, host.Critical, "kdevtmpfsi123456"},
-		{"name in comm only", process(10, func(p *host.Process) { p.Comm = "kinsing" }), RuleKnownMinerName, host.Critical, "process name"},
-		{"twin: the real kernel thread", process(10, func(p *host.Process) { p.Comm, p.Exe, p.Origin = "kdevtmpfs", "", host.OriginKernel }), "", "", ""},
-		{"twin: an editor of the file", process(10, func(p *host.Process) {
+		{"kdevtmpfsi", process(10, inTemp("/tmp/kdevtmpfsi")), RuleKnownMinerName, model.Critical, "kdevtmpfsi"},
+		{"numbered copy", process(10, inTemp("/tmp/kdevtmpfsi123456")), RuleKnownMinerName, model.Critical, "kdevtmpfsi123456"},
+		{"name in comm only", process(10, func(p *model.Process) { p.Comm = "kinsing" }), RuleKnownMinerName, model.Critical, "process name"},
+		{"twin: the real kernel thread", process(10, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "kdevtmpfs", "", model.OriginKernel }), "", "", ""},
+		{"twin: an editor of the file", process(10, func(p *model.Process) {
 			p.Comm, p.Exe, p.Argv = "vim", "/usr/bin/vim.basic", []string{"vim", "/tmp/kdevtmpfsi"}
 		}), "", "", ""},
 
-		{"hash on the list", process(10, func(p *host.Process) { p.SHA256 = hash }), RuleKnownMinerHash, host.Critical, hash},
+		{"hash on the list", process(10, func(p *model.Process) { p.SHA256 = hash }), RuleKnownMinerHash, model.Critical, hash},
 		{"twin: another hash", process(10, nil), "", "", ""},
 
-		{"stratum", process(10, func(p *host.Process) { p.Argv = []string{"worker", "-o", "stratum+tcp://127.0.0.1:3333"} }), RuleMinerCommandLine, host.Critical, "stratum+tcp"},
-		{"donate level", process(10, func(p *host.Process) { p.Argv = []string{"worker", "--Donate-Level=1"} }), RuleMinerCommandLine, host.Critical, "Donate-Level"},
-		{"twin: grep for it", process(10, func(p *host.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
-		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *host.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), RuleMinerCommandLine, host.Critical, "stratum"},
+		{"stratum", process(10, func(p *model.Process) { p.Argv = []string{"worker", "-o", "stratum+tcp://127.0.0.1:3333"} }), RuleMinerCommandLine, model.Critical, "stratum+tcp"},
+		{"donate level", process(10, func(p *model.Process) { p.Argv = []string{"worker", "--Donate-Level=1"} }), RuleMinerCommandLine, model.Critical, "Donate-Level"},
+		{"twin: grep for it", process(10, func(p *model.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
+		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *model.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), RuleMinerCommandLine, model.Critical, "stratum"},
 
-		{"runs from temp", process(10, inTemp("/var/tmp/x")), RuleRunsFromTemp, host.Warning, "/var/tmp"},
-		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), RuleRunsFromTemp, host.Critical, "4.0 cores"},
-		{"twin: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, host.OriginLocal))), RuleRunsFromTemp, host.Info, ""},
-		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, host.OriginTemp))), RuleRunsFromTemp, host.Critical, ""},
-		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, host.OriginLocal), func(p *host.Process) { p.User = "www-data" })), RuleRunsFromTemp, host.Critical, ""},
-		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, host.OriginLocal))), RuleKnownMinerName, host.Critical, ""},
-		{"twin: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), busy, childOf(process(2, func(p *host.Process) { p.Exe = "/home/alice/App.AppImage" }), host.OriginHome))), RuleHiddenPath, host.Info, "AppImage"},
+		{"runs from temp", process(10, inTemp("/var/tmp/x")), RuleRunsFromTemp, model.Warning, "/var/tmp"},
+		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), RuleRunsFromTemp, model.Critical, "4.0 cores"},
+		{"twin: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, model.OriginLocal))), RuleRunsFromTemp, model.Info, ""},
+		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, model.OriginTemp))), RuleRunsFromTemp, model.Critical, ""},
+		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, model.OriginLocal), func(p *model.Process) { p.User = "www-data" })), RuleRunsFromTemp, model.Critical, ""},
+		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, model.OriginLocal))), RuleKnownMinerName, model.Critical, ""},
+		{"twin: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), RuleHiddenPath, model.Info, "AppImage"},
 
-		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), RuleHiddenPath, host.Warning, "/tmp/.ICEd-unix/x"},
-		{"directory of dots", process(10, func(p *host.Process) { p.Exe, p.Origin = "/home/alice/.../x", host.OriginHome }), RuleHiddenPath, host.Warning, "..."},
-		{"directory of a space", process(10, inTemp("/dev/shm/ /x")), RuleHiddenPath, host.Warning, ""},
-		{"twin: ~/.cargo", process(10, all(func(p *host.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", host.OriginHome }, busy)), RuleSustainedCPU, host.Info, ""},
-		{"twin: a wrapper of Nix", process(10, func(p *host.Process) { p.Exe, p.Origin = "/nix/store/abc/bin/.firefox-wrapped", host.OriginOther }), "", "", ""},
+		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), RuleHiddenPath, model.Warning, "/tmp/.ICEd-unix/x"},
+		{"directory of dots", process(10, func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.../x", model.OriginHome }), RuleHiddenPath, model.Warning, "..."},
+		{"directory of a space", process(10, inTemp("/dev/shm/ /x")), RuleHiddenPath, model.Warning, ""},
+		{"twin: ~/.cargo", process(10, all(func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", model.OriginHome }, busy)), RuleSustainedCPU, model.Info, ""},
+		{"twin: a wrapper of Nix", process(10, func(p *model.Process) { p.Exe, p.Origin = "/nix/store/abc/bin/.firefox-wrapped", model.OriginOther }), "", "", ""},
 
-		{"deleted", process(10, func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", host.OriginDeleted, true }), RuleDeletedExecutable, host.Warning, "/tmp/x"},
-		{"deleted and busy", process(10, all(func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", host.OriginDeleted, true }, busy)), RuleDeletedExecutable, host.Critical, ""},
-		{"twin: rebuilt at home", process(10, all(func(p *host.Process) {
-			p.Exe, p.Origin, p.ExeDeleted, p.ExeAgain = "/home/alice/x", host.OriginDeleted, true, true
-		}, busy)), RuleSustainedCPU, host.Info, ""},
-		{"twin: package upgrade", process(10, func(p *host.Process) { p.Exe, p.ExeDeleted, p.ExeAgain = "/usr/sbin/sshd", true, true }), "", "", ""},
+		{"deleted", process(10, func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", model.OriginDeleted, true }), RuleDeletedExecutable, model.Warning, "/tmp/x"},
+		{"deleted and busy", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", model.OriginDeleted, true }, busy)), RuleDeletedExecutable, model.Critical, ""},
+		{"twin: rebuilt at home", process(10, all(func(p *model.Process) {
+			p.Exe, p.Origin, p.ExeDeleted, p.ExeAgain = "/home/alice/x", model.OriginDeleted, true, true
+		}, busy)), RuleSustainedCPU, model.Info, ""},
+		{"twin: package upgrade", process(10, func(p *model.Process) { p.Exe, p.ExeDeleted, p.ExeAgain = "/usr/sbin/sshd", true, true }), "", "", ""},
 
-		{"memfd", process(10, all(func(p *host.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", host.OriginMemfd, true }, busy)), RuleMemfdExecutable, host.Critical, "/memfd:x"},
-		{"fresh memfd", process(10, func(p *host.Process) {
-			p.Exe, p.Origin, p.Started, p.CPUSeconds = "/memfd:x", host.OriginMemfd, noon.Add(-time.Minute), 0.1
-		}), RuleMemfdExecutable, host.Warning, "/memfd:x"},
-		{"twin: an agent's idle copy of itself", process(10, func(p *host.Process) { p.Exe, p.Origin = "/memfd:sealed", host.OriginMemfd }), RuleMemfdExecutable, host.Info, "idle"},
-		{"not exempt: it wakes up", process(10, func(p *host.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", host.OriginMemfd, 0.2 }), RuleMemfdExecutable, host.Warning, ""},
-		{"twin: runc", process(10, all(fresh, runc, childOf(shim, host.OriginSystem))), RuleMemfdExecutable, host.Info, "container runtime"},
-		{"not exempt: called runc", process(10, all(fresh, runc)), RuleMemfdExecutable, host.Warning, "runc_cloned"},
-		{"not exempt: a container that burns", process(10, all(fresh, runc, childOf(shim, host.OriginSystem), busy, func(p *host.Process) { p.CPUSeconds = 240 })), RuleMemfdExecutable, host.Critical, ""},
+		{"memfd", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", model.OriginMemfd, true }, busy)), RuleMemfdExecutable, model.Critical, "/memfd:x"},
+		{"fresh memfd", process(10, func(p *model.Process) {
+			p.Exe, p.Origin, p.Started, p.CPUSeconds = "/memfd:x", model.OriginMemfd, noon.Add(-time.Minute), 0.1
+		}), RuleMemfdExecutable, model.Warning, "/memfd:x"},
+		{"twin: an agent's idle copy of itself", process(10, func(p *model.Process) { p.Exe, p.Origin = "/memfd:sealed", model.OriginMemfd }), RuleMemfdExecutable, model.Info, "idle"},
+		{"not exempt: it wakes up", process(10, func(p *model.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", model.OriginMemfd, 0.2 }), RuleMemfdExecutable, model.Warning, ""},
+		{"twin: runc", process(10, all(fresh, runc, childOf(shim, model.OriginSystem))), RuleMemfdExecutable, model.Info, "container runtime"},
+		{"not exempt: called runc", process(10, all(fresh, runc)), RuleMemfdExecutable, model.Warning, "runc_cloned"},
+		{"not exempt: a container that burns", process(10, all(fresh, runc, childOf(shim, model.OriginSystem), busy, func(p *model.Process) { p.CPUSeconds = 240 })), RuleMemfdExecutable, model.Critical, ""},
 
-		{"twin: training", process(10, all(func(p *host.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *host.Process) { p.Cores = 16 })), RuleSustainedCPU, host.Info, "16.0 cores"},
-		{"twin: compile", process(10, all(func(p *host.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *host.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},
-		{"twin: a pause is not sustained", process(10, func(p *host.Process) { p.Cores = 0.5 }), "", "", ""},
+		{"twin: training", process(10, all(func(p *model.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *model.Process) { p.Cores = 16 })), RuleSustainedCPU, model.Info, "16.0 cores"},
+		{"twin: compile", process(10, all(func(p *model.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *model.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},
+		{"twin: a pause is not sustained", process(10, func(p *model.Process) { p.Cores = 0.5 }), "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -163,9 +163,9 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 
 func TestRespawnNeedsAKeeperOrAHabit(t *testing.T) {
 	t.Parallel()
-	for count, want := range map[int]host.Severity{1: host.Warning, 2: host.Warning, 3: host.Critical} {
+	for count, want := range map[int]model.Severity{1: model.Warning, 2: model.Warning, 3: model.Critical} {
 		s := snapshotOf(process(10, inTemp("/tmp/job")))
-		history := host.Respawn{Count: uint64(count)}
+		history := model.Respawn{Count: uint64(count)}
 		for i := range count {
 			history.Recent = append(history.Recent, noon.Add(-time.Duration(i)*time.Minute))
 		}
@@ -176,7 +176,7 @@ func TestRespawnNeedsAKeeperOrAHabit(t *testing.T) {
 	}
 	// The twin: a service of the system in a crash loop.
 	s := snapshotOf(process(10, nil))
-	s.Processes.Respawns["/usr/bin/worker"] = host.Respawn{Count: 50, Recent: []time.Time{noon, noon, noon, noon}}
+	s.Processes.Respawns["/usr/bin/worker"] = model.Respawn{Count: 50, Recent: []time.Time{noon, noon, noon, noon}}
 	if findings := evaluate(t, s, Policy{}); len(findings) != 0 {
 		t.Errorf("a crash loop of the system: %+v", findings)
 	}
@@ -184,26 +184,26 @@ func TestRespawnNeedsAKeeperOrAHabit(t *testing.T) {
 
 func TestTwoHalvesMakeAWhole(t *testing.T) {
 	t.Parallel()
-	half := func(p *host.Process) { p.Cores, p.SHA256 = 0.45, strings.Repeat("cd", 32) }
+	half := func(p *model.Process) { p.Cores, p.SHA256 = 0.45, strings.Repeat("cd", 32) }
 	findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/a"), half)), process(11, all(inTemp("/tmp/b"), half))), Policy{})
-	if len(findings) != 1 || findings[0].Severity != host.Critical || findings[0].Suspect.Instances != 2 {
+	if len(findings) != 1 || findings[0].Severity != model.Critical || findings[0].Suspect.Instances != 2 {
 		t.Errorf("two miners at half a core each: %+v", findings)
 	}
 }
 
 func TestAllowListLowersEvenAnIndicator(t *testing.T) {
 	t.Parallel()
-	p := process(10, func(p *host.Process) { p.Exe, p.Comm, p.Origin = "/opt/mine/xmrig", "xmrig", host.OriginLocal })
+	p := process(10, func(p *model.Process) { p.Exe, p.Comm, p.Origin = "/opt/mine/xmrig", "xmrig", model.OriginLocal })
 	for _, test := range []struct {
 		allow Allow
-		want  host.Severity
+		want  model.Severity
 	}{
-		{Allow{Path: "/opt/mine/*"}, host.Info},
-		{Allow{Path: "/opt/mine/*", User: "alice"}, host.Info},
-		{Allow{Path: "/opt/mine/*", User: "bob"}, host.Critical},
-		{Allow{SHA256: strings.ToUpper(p.SHA256)}, host.Info},
-		{Allow{Unit: "session-1.scope"}, host.Info},
-		{Allow{}, host.Critical},
+		{Allow{Path: "/opt/mine/*"}, model.Info},
+		{Allow{Path: "/opt/mine/*", User: "alice"}, model.Info},
+		{Allow{Path: "/opt/mine/*", User: "bob"}, model.Critical},
+		{Allow{SHA256: strings.ToUpper(p.SHA256)}, model.Info},
+		{Allow{Unit: "session-1.scope"}, model.Info},
+		{Allow{}, model.Critical},
 	} {
 		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{test.allow}})[0]; got.Severity != test.want {
 			t.Errorf("%+v: %s, want %s", test.allow, got.Severity, test.want)
@@ -220,17 +220,17 @@ func TestOwnProcessIsNoSuspect(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	t.Parallel()
-	s := &host.Snapshot{Time: noon, Files: &host.FileSnapshot{Files: []host.File{
-		{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: host.FileRunning, KnownMiner: true},
-		{Path: "/tmp/kinsing", Directory: "/tmp", Reason: host.FileKnownMiner, KnownMiner: true},
-		{Path: "/tmp/.x", Directory: "/tmp", Reason: host.FileHidden, Hidden: true},
-		{Path: "/tmp/tool", Directory: "/tmp", Reason: host.FileELF},
+	s := &model.Snapshot{Time: noon, Files: &model.FileSnapshot{Files: []model.File{
+		{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true},
+		{Path: "/tmp/kinsing", Directory: "/tmp", Reason: model.FileKnownMiner, KnownMiner: true},
+		{Path: "/tmp/.x", Directory: "/tmp", Reason: model.FileHidden, Hidden: true},
+		{Path: "/tmp/tool", Directory: "/tmp", Reason: model.FileELF},
 	}}}
-	got := map[string]host.Severity{}
+	got := map[string]model.Severity{}
 	for _, f := range evaluate(t, s, Policy{}) {
 		got[f.File.Path] = f.Severity
 	}
-	want := map[string]host.Severity{"/tmp/kinsing": host.Warning, "/tmp/.x": host.Warning, "/tmp/tool": host.Info}
+	want := map[string]model.Severity{"/tmp/kinsing": model.Warning, "/tmp/.x": model.Warning, "/tmp/tool": model.Info}
 	for path, severity := range want {
 		if got[path] != severity {
 			t.Errorf("%s: %q, want %q", path, got[path], severity)
@@ -246,11 +246,11 @@ func TestServices(t *testing.T) {
 	s := incident()
 	s.Processes = nil
 	s.Sockets.Sockets = append(s.Sockets.Sockets,
-		host.Socket{Protocol: host.TCP, Address: "::", Port: 6379, Scope: host.ScopeAny, App: "redis", Confidence: host.ConfidencePort},
-		host.Socket{Protocol: host.TCP, Address: "127.0.0.1", Port: 2375, Scope: host.ScopeLoopback, App: "docker", Confidence: host.ConfidenceEvidence},
+		model.Socket{Protocol: model.TCP, Address: "::", Port: 6379, Scope: model.ScopeAny, App: "redis", Confidence: model.ConfidencePort},
+		model.Socket{Protocol: model.TCP, Address: "127.0.0.1", Port: 2375, Scope: model.ScopeLoopback, App: "docker", Confidence: model.ConfidenceEvidence},
 	)
 	findings := evaluate(t, s, Policy{})
-	if len(findings) != 2 || findings[0].Severity != host.Warning || findings[1].Severity != host.Info {
+	if len(findings) != 2 || findings[0].Severity != model.Warning || findings[1].Severity != model.Info {
 		t.Fatalf("%+v", findings)
 	}
 	if text := strings.Join(findings[1].Evidence, " "); !strings.Contains(text, "[::]:6379") || !strings.Contains(text, "weak evidence") {

@@ -5,7 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // hiddenByMount holds for a process that the tools of this host cannot see: they
@@ -22,7 +22,7 @@ func hiddenByMount(v *view) (string, strength) {
 // marks its own threads (PF_KTHREAD), and they have no executable.
 func kernelThreadName(v *view) (string, strength) {
 	p := v.process
-	if p.Origin == host.OriginUnreadable {
+	if p.Origin == model.OriginUnreadable {
 		return "", absent
 	}
 	for _, name := range []string{p.Comm, firstArgument(p), base(p.Exe)} {
@@ -46,7 +46,7 @@ func isBracketed(name string) bool {
 func lookalikeName(v *view) (string, strength) {
 	p := v.process
 	switch p.Origin {
-	case host.OriginSystem, host.OriginUnreadable, host.OriginKernel:
+	case model.OriginSystem, model.OriginUnreadable, model.OriginKernel:
 		return "", absent
 	}
 	names := []string{base(p.Exe)}
@@ -54,7 +54,7 @@ func lookalikeName(v *view) (string, strength) {
 		names = append(names, p.Comm)
 	}
 	for _, name := range names {
-		if v.names.isKernelThread(name) || p.Origin == host.OriginLocal && v.names.system[name] {
+		if v.names.isKernelThread(name) || p.Origin == model.OriginLocal && v.names.system[name] {
 			continue // the first is kernelThreadName's
 		}
 		if like := v.names.lookalike(name, isSuspiciousOrigin(p.Origin)); like != "" {
@@ -69,15 +69,15 @@ func lookalikeName(v *view) (string, strength) {
 // the system itself does to its title is only noted.
 func forgedArguments(v *view) (string, strength) {
 	p := v.process
-	installed := p.Origin == host.OriginSystem || p.Origin == host.OriginLocal
+	installed := p.Origin == model.OriginSystem || p.Origin == model.OriginLocal
 	if p.ArgvErased {
-		if p.Origin == host.OriginSystem {
+		if p.Origin == model.OriginSystem {
 			return "It has wiped its arguments.", weak
 		}
 		return "It has wiped its arguments.", strong
 	}
 	first := firstArgument(p)
-	if installed || first == "" || p.Exe == "" || p.Origin == host.OriginUnreadable || p.Namespace == host.NamespaceContainer {
+	if installed || first == "" || p.Exe == "" || p.Origin == model.OriginUnreadable || p.Namespace == model.NamespaceContainer {
 		return "", absent
 	}
 	title, _, _ := strings.Cut(first, " ") // "nginx: worker process" is one argument
@@ -133,7 +133,7 @@ func packedExecutable(v *view) (string, strength) {
 	}
 }
 
-func firstArgument(p *host.Process) string {
+func firstArgument(p *model.Process) string {
 	if len(p.Argv) == 0 {
 		return ""
 	}

@@ -5,8 +5,8 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // maxInfoFiles bounds the findings about files that are only worth a note.
@@ -15,8 +15,8 @@ const maxInfoFiles = 32
 // Evaluate returns what one snapshot shows, the worst first, given the Exposures
 // of the same. It is a function of its arguments alone. Parts of the snapshot that
 // are nil are left out.
-func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue, exposures []host.Exposure) []host.Finding {
-	var findings []host.Finding
+func Evaluate(s *model.Snapshot, policy Policy, catalogue *catalogue.Catalogue, exposures []model.Exposure) []model.Finding {
+	var findings []model.Finding
 	var list []*candidate
 	if s.Processes != nil {
 		list = suspects(newEvaluation(s, policy, exposures))
@@ -42,7 +42,7 @@ func Evaluate(s *host.Snapshot, policy Policy, catalogue *services.Catalogue, ex
 }
 
 // finding puts a suspect into words.
-func (c *candidate) finding() host.Finding {
+func (c *candidate) finding() model.Finding {
 	suspect := c.suspect
 	strongest := suspect.Signals[0]
 	evidence := make([]string, 0, len(suspect.Signals))
@@ -53,22 +53,22 @@ func (c *candidate) finding() host.Finding {
 		evidence = append(evidence, arrival(suspect.Entry))
 	}
 	why, exemption := c.expected()
-	return host.Finding{
+	return model.Finding{
 		ID: "suspect:" + suspect.ID, Rule: strongest.Rule, Severity: c.severity, Technique: strongest.Technique,
 		Title: title(&suspect, c.severity), Evidence: evidence, Remedy: remedy(&suspect, c.severity),
 		Exempted: why, Exemption: exemption, Suspect: &suspect,
 	}
 }
 
-func title(suspect *host.Suspect, severity host.Severity) string {
+func title(suspect *model.Suspect, severity model.Severity) string {
 	p := &suspect.Process
 	who := fmt.Sprintf("%s (pid %d, user %s)", quote(subject(p)), p.PID, quote(p.User))
 	switch {
-	case severity == host.Critical && onlyKeeps(suspect):
+	case severity == model.Critical && onlyKeeps(suspect):
 		return who + " keeps a miner alive"
-	case severity == host.Critical:
+	case severity == model.Critical:
 		return who + " is a miner or belongs to one"
-	case severity == host.Warning:
+	case severity == model.Warning:
 		return who + " " + meaning(suspect.Signals[0].Rule)
 	case isLoad(suspect.Signals[0].Rule):
 		return who + " keeps the CPU busy; nothing else speaks for a miner"
@@ -77,11 +77,11 @@ func title(suspect *host.Suspect, severity host.Severity) string {
 	}
 }
 
-func onlyKeeps(suspect *host.Suspect) bool {
+func onlyKeeps(suspect *model.Suspect) bool {
 	keeps := false
 	for _, signal := range suspect.Signals {
 		keeps = keeps || signal.Rule == RuleGuardian
-		if signal.Family == host.FamilyMining {
+		if signal.Family == model.FamilyMining {
 			return false
 		}
 	}
@@ -89,7 +89,7 @@ func onlyKeeps(suspect *host.Suspect) bool {
 }
 
 // subject is what a person calls a process.
-func subject(p *host.Process) string {
+func subject(p *model.Process) string {
 	if p.Exe != "" {
 		return p.Exe
 	}
@@ -97,12 +97,12 @@ func subject(p *host.Process) string {
 }
 
 // remedy lists what to do about one suspect, in order.
-func remedy(suspect *host.Suspect, severity host.Severity) []string {
-	if severity == host.Info {
+func remedy(suspect *model.Suspect, severity model.Severity) []string {
+	if severity == model.Info {
 		return []string{"Nothing, unless you do not know this program."}
 	}
 	p := &suspect.Process
-	if severity == host.Warning {
+	if severity == model.Warning {
 		return []string{
 			fmt.Sprintf("Ask its owner (user %s) what it is.", quote(p.User)),
 			"If nobody knows it, end it and remove its file; if somebody does, put it on the allow list.",
@@ -117,9 +117,9 @@ func remedy(suspect *host.Suspect, severity host.Severity) []string {
 	case g == nil:
 	case g.Path != "" && g.Line > 0:
 		steps = append(steps, fmt.Sprintf("First remove what starts it again: line %d of %s.", g.Line, quote(g.Path)))
-	case g.Relation == host.RelationCron:
+	case g.Relation == model.RelationCron:
 		steps = append(steps, fmt.Sprintf("First remove what starts it again: %s.", quote(g.Path)))
-	case g.Relation == host.RelationUnit:
+	case g.Relation == model.RelationUnit:
 		steps = append(steps, fmt.Sprintf("First stop the unit that starts it again: %s.", quote(g.Unit)))
 	default:
 		steps = append(steps, fmt.Sprintf("First stop what starts it again: %s, pid %d.", quote(g.Exe), g.PID))
@@ -140,12 +140,12 @@ func remedy(suspect *host.Suspect, severity host.Severity) []string {
 
 // fileFindings are about programs that lie in watched directories and do not
 // run: those that run are suspects.
-func fileFindings(s *host.FileSnapshot) []host.Finding {
-	var findings []host.Finding
+func fileFindings(s *model.FileSnapshot) []model.Finding {
+	var findings []model.Finding
 	notes := 0
 	for i := range s.Files {
 		file := s.Files[i]
-		finding := host.Finding{
+		finding := model.Finding{
 			ID: fileID(&file), Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
 			Remedy: []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		}
@@ -155,21 +155,21 @@ func fileFindings(s *host.FileSnapshot) []host.Finding {
 		}
 		what := fmt.Sprintf("%s (%suser %s, changed %s", quote(file.Path), where, quote(file.User), file.Modified.UTC().Format("2006-01-02 15:04:05 MST"))
 		switch {
-		case file.Reason == host.FileRunning:
+		case file.Reason == model.FileRunning:
 			continue
 		case file.KnownMiner:
-			finding.Severity = host.Warning
+			finding.Severity = model.Warning
 			finding.Title = "A known miner's file lies in " + quote(file.Directory) + " and does not run"
 			finding.Evidence = []string{what + ") is a program with the name or content of a known miner."}
 		case file.Hidden:
-			finding.Severity, finding.Technique = host.Warning, "T1564.001"
+			finding.Severity, finding.Technique = model.Warning, "T1564.001"
 			finding.Title = "A hidden program lies in " + quote(file.Directory)
 			finding.Evidence = []string{what + ") can be run and is hidden."}
 		case notes >= maxInfoFiles:
 			continue
 		default:
 			notes++
-			finding.Severity = host.Info
+			finding.Severity = model.Info
 			finding.Title = "A program lies in " + quote(file.Directory)
 			finding.Evidence = []string{what + ") can be run."}
 			finding.Remedy = []string{"Nothing, if you know it."}
@@ -179,7 +179,7 @@ func fileFindings(s *host.FileSnapshot) []host.Finding {
 	return findings
 }
 
-func fileID(file *host.File) string {
+func fileID(file *model.File) string {
 	if file.Container != "" {
 		return "file:" + file.Container + ":" + file.Path
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -25,7 +25,7 @@ type Allow struct {
 }
 
 // matchesEntry tells whether the entry names a file that starts programs.
-func (a Allow) matchesEntry(entry *host.PersistenceEntry) bool {
+func (a Allow) matchesEntry(entry *model.PersistenceEntry) bool {
 	if a.Path == "" || a.SHA256 != "" || a.User != "" && a.User != entry.User || a.Unit != "" && a.Unit != entry.Unit {
 		return false
 	}
@@ -34,7 +34,7 @@ func (a Allow) matchesEntry(entry *host.PersistenceEntry) bool {
 }
 
 // Matches tells whether the entry names the process.
-func (a Allow) Matches(p *host.Process) bool {
+func (a Allow) Matches(p *model.Process) bool {
 	if a == (Allow{}) {
 		return false
 	}
@@ -77,31 +77,31 @@ func buildClasses() []string {
 // exemption, or "". A tool must really be an ancestor, lie where only its owner or
 // root installs, and belong to the same user. An exemption lowers a finding and
 // never silences it.
-func (l *lineage) exempt(p *host.Process) (why string, kind host.Exemption) {
+func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
 	for _, allow := range l.allow {
 		if allow.Matches(p) {
-			return "it is on the allow list of the configuration", host.ExemptAllowList
+			return "it is on the allow list of the configuration", model.ExemptAllowList
 		}
 	}
-	if p.Origin == host.OriginMemfd && p.CPUSeconds < setUpSeconds && isSettingUp(p) {
-		return "a container runtime runs from a copy of itself", host.ExemptContainerRuntime
+	if p.Origin == model.OriginMemfd && p.CPUSeconds < setUpSeconds && isSettingUp(p) {
+		return "a container runtime runs from a copy of itself", model.ExemptContainerRuntime
 	}
 	if strings.HasPrefix(p.Exe, "/tmp/.mount_") && p.Parent != nil && installed(p.Parent) && p.Parent.User == p.User {
-		return "an AppImage unpacks itself there", host.ExemptAppImage
+		return "an AppImage unpacks itself there", model.ExemptAppImage
 	}
 	for a := p.Parent; a != nil; a = a.Parent {
 		if a.User != p.User || !installed(a) {
 			continue
 		}
 		if tool := l.buildTool(a, p); tool != "" {
-			return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), host.ExemptBuildTool
+			return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), model.ExemptBuildTool
 		}
 	}
 	return "", ""
 }
 
 // buildTool returns the name of the build tool that an ancestor of p is, or "".
-func (l *lineage) buildTool(a *host.Ancestor, p *host.Process) string {
+func (l *lineage) buildTool(a *model.Ancestor, p *model.Process) string {
 	if name := path.Base(a.Exe); contains(buildTools(), name) {
 		return a.Exe
 	}
@@ -132,9 +132,9 @@ func isNode(exe string) bool { return contains([]string{"node", "nodejs", "bun"}
 
 // isSettingUp holds for a program in memory that a container tool started, or
 // that such a program started.
-func isSettingUp(p *host.Process) bool {
+func isSettingUp(p *model.Process) bool {
 	for a := p.Parent; a != nil; a = a.Parent {
-		if a.Origin != host.OriginMemfd {
+		if a.Origin != model.OriginMemfd {
 			return installed(a) && contains(containerTools(), path.Base(a.Exe))
 		}
 	}
@@ -144,16 +144,16 @@ func isSettingUp(p *host.Process) bool {
 // dormant holds for a program in memory that all but never ran: agents and
 // container runtimes keep such copies of themselves (CVE-2019-5736). A miner
 // burns, and one that waits for its keeper is known by the keeper.
-func dormant(instances []*host.Process, now time.Time) bool {
+func dormant(instances []*model.Process, now time.Time) bool {
 	for _, p := range instances {
 		age := now.Sub(p.Started)
-		if p.Origin != host.OriginMemfd || age < dormantAge || p.CPUSeconds > dormantCores*age.Seconds() || p.Cores > dormantCores {
+		if p.Origin != model.OriginMemfd || age < dormantAge || p.CPUSeconds > dormantCores*age.Seconds() || p.Cores > dormantCores {
 			return false
 		}
 	}
 	return true
 }
 
-func installed(a *host.Ancestor) bool {
-	return a.Origin == host.OriginSystem || a.Origin == host.OriginLocal || a.Origin == host.OriginHome
+func installed(a *model.Ancestor) bool {
+	return a.Origin == model.OriginSystem || a.Origin == model.OriginLocal || a.Origin == model.OriginHome
 }

@@ -3,24 +3,24 @@ package detect
 import (
 	"fmt"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // Explanation is every signal that was considered for one process.
 type Explanation struct {
-	Process  host.Process
-	Suspect  string        // id; "" if nothing speaks against the process
-	Severity host.Severity // "" if it is no finding
-	Exempted string        // why the severity was lowered
-	Entry    *host.Entry
-	Guardian *host.Guardian
+	Process  model.Process
+	Suspect  string         // id; "" if nothing speaks against the process
+	Severity model.Severity // "" if it is no finding
+	Exempted string         // why the severity was lowered
+	Entry    *model.Entry
+	Guardian *model.Guardian
 	Answers  []Answer
 }
 
 // Answer is what one rule says of the process.
 type Answer struct {
 	Rule      string
-	Family    host.Family
+	Family    model.Family
 	Technique string
 	Holds     bool
 	Weak      bool   // it holds, and counts for nothing alone
@@ -29,12 +29,12 @@ type Answer struct {
 
 // Explain considers one process as Evaluate does and tells all of it. ok is false
 // if the process is not in the snapshot.
-func Explain(s *host.Snapshot, policy Policy, exposures []host.Exposure, pid int) (explanation Explanation, ok bool) {
+func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid int) (explanation Explanation, ok bool) {
 	if s.Processes == nil {
 		return Explanation{}, false
 	}
 	e := newEvaluation(s, policy, exposures)
-	var p *host.Process
+	var p *model.Process
 	for i := range s.Processes.Processes {
 		if s.Processes.Processes[i].PID == pid {
 			p = &s.Processes.Processes[i]
@@ -45,7 +45,7 @@ func Explain(s *host.Snapshot, policy Policy, exposures []host.Exposure, pid int
 	}
 	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p)}
 	explanation.Process.Ancestors = e.lineage.ancestors(p)
-	if p.Origin != host.OriginKernel {
+	if p.Origin != model.OriginKernel {
 		for _, check := range checks() {
 			explanation.add(check.rule, func() (string, strength) { return check.holds(e.of(p)) }, func() string { return check.fact(e.of(p)) })
 		}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // patience is how long a service that waits to be asked is not judged: what is
@@ -19,23 +19,23 @@ const patience = time.Minute
 // Exposures returns every service of the catalogue that others may reach, sorted
 // by app and endpoint. Sockets of one owner on one port are one exposure, and so
 // are a proxy's port and what it leads to.
-func Exposures(s *host.Snapshot, catalogue *services.Catalogue) []host.Exposure {
+func Exposures(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposure {
 	if s.Sockets == nil {
 		return nil
 	}
-	e := &exposer{snapshot: s, catalogue: catalogue, known: services.NewDoors(s.Sockets, catalogue), namespaces: map[string]host.NetNamespace{}, doors: map[doorKey]*door{}, answering: map[host.Identity]bool{}}
+	e := &exposer{snapshot: s, catalogue: services, known: catalogue.NewExposedSockets(s.Sockets, services), namespaces: map[string]model.NetNamespace{}, doors: map[doorKey]*door{}, answering: map[model.Identity]bool{}}
 	for _, namespace := range s.Sockets.Namespaces {
 		e.namespaces[namespace.ID] = namespace
 	}
 	e.gather()
 	e.publish()
-	var exposures []host.Exposure
+	var exposures []model.Exposure
 	for _, d := range e.doors {
 		if exposure, ok := e.judge(d); ok {
 			exposures = append(exposures, exposure)
 		}
 	}
-	slices.SortFunc(exposures, func(a, b host.Exposure) int {
+	slices.SortFunc(exposures, func(a, b model.Exposure) int {
 		return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Socket.NetNS, b.Socket.NetNS),
 			cmp.Compare(a.Socket.Port, b.Socket.Port), slices.Compare(a.Endpoints, b.Endpoints), cmp.Compare(a.Socket.Inode, b.Socket.Inode))
 	})
@@ -46,30 +46,30 @@ func Exposures(s *host.Snapshot, catalogue *services.Catalogue) []host.Exposure 
 type doorKey struct {
 	netns string
 	port  uint16
-	owner host.Identity
+	owner model.Identity
 	inode uint64 // where the owner is not known
 }
 
 // door is what is gathered of one exposure.
 type door struct {
-	sockets []host.Socket
-	proxies []host.Socket // of the host, that lead here
-	rules   []host.Publication
+	sockets []model.Socket
+	proxies []model.Socket // of the host, that lead here
+	rules   []model.Publication
 }
 
 type exposer struct {
-	snapshot   *host.Snapshot
-	catalogue  *services.Catalogue
-	known      *services.Doors
-	namespaces map[string]host.NetNamespace
+	snapshot   *model.Snapshot
+	catalogue  *catalogue.Catalogue
+	known      *catalogue.ExposedSockets
+	namespaces map[string]model.NetNamespace
 	doors      map[doorKey]*door
-	answering  map[host.Identity]bool // owners of which a socket answered as its app does
+	answering  map[model.Identity]bool // owners of which a socket answered as its app does
 }
 
 // gather joins the sockets that are one door.
 func (e *exposer) gather() {
 	for _, socket := range e.snapshot.Sockets.Sockets {
-		if !e.known.Is(&socket) || !e.reaches(&socket) {
+		if !e.known.Contains(&socket) || !e.reaches(&socket) {
 			continue
 		}
 		key := keyOf(&socket)
@@ -83,9 +83,9 @@ func (e *exposer) gather() {
 	}
 }
 
-func keyOf(socket *host.Socket) doorKey {
+func keyOf(socket *model.Socket) doorKey {
 	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
-	if socket.Owner == (host.Identity{}) {
+	if socket.Owner == (model.Identity{}) {
 		key.inode = socket.Inode
 	}
 	return key
@@ -93,9 +93,9 @@ func keyOf(socket *host.Socket) doorKey {
 
 // reaches tells whether anything beyond loopback leads to a socket: a wildcard
 // address in a namespace that has only loopback is no door.
-func (e *exposer) reaches(socket *host.Socket) bool {
+func (e *exposer) reaches(socket *model.Socket) bool {
 	namespace, known := e.namespaces[socket.NetNS]
-	return socket.Scope != host.ScopeAny || !known || !namespace.Complete || len(namespace.Addresses) > 0
+	return socket.Scope != model.ScopeAny || !known || !namespace.Complete || len(namespace.Addresses) > 0
 }
 
 // publish leads the ports of the host to the sockets that they are forwarded to.
@@ -114,7 +114,7 @@ func (e *exposer) publish() {
 	}
 	for _, publication := range e.snapshot.Sockets.Publications {
 		doors := targets[publication.Target]
-		if publication.Protocol != host.TCP || len(doors) == 0 || host.ScopeOf(publication.Host.Addr()) == host.ScopeLoopback {
+		if publication.Protocol != model.TCP || len(doors) == 0 || model.ScopeOf(publication.Host.Addr()) == model.ScopeLoopback {
 			continue
 		}
 		proxy := doorKey{port: publication.Host.Port(), owner: publication.Owner}
@@ -129,11 +129,11 @@ func (e *exposer) publish() {
 }
 
 // addresses lists where a socket of another namespace than the host's is reached.
-func (e *exposer) addresses(socket *host.Socket) []netip.Addr {
+func (e *exposer) addresses(socket *model.Socket) []netip.Addr {
 	if socket.NetNS == "" {
 		return nil
 	}
-	if socket.Scope == host.ScopeAny {
+	if socket.Scope == model.ScopeAny {
 		return e.namespaces[socket.NetNS].Addresses
 	}
 	if address, err := netip.ParseAddr(socket.Address); err == nil {
@@ -143,13 +143,13 @@ func (e *exposer) addresses(socket *host.Socket) []netip.Addr {
 }
 
 // judge says what a door is, or that it is none of the catalogue.
-func (e *exposer) judge(d *door) (host.Exposure, bool) {
-	widest := slices.MinFunc(d.sockets, func(a, b host.Socket) int { return width(a.Scope) - width(b.Scope) })
-	out := host.Exposure{
+func (e *exposer) judge(d *door) (model.Exposure, bool) {
+	widest := slices.MinFunc(d.sockets, func(a, b model.Socket) int { return width(a.Scope) - width(b.Scope) })
+	out := model.Exposure{
 		App: widest.App, Confidence: widest.Confidence, Scope: widest.Scope, Socket: widest,
-		Namespace: e.namespaces[widest.NetNS], Auth: host.AuthUnknown,
+		Namespace: e.namespaces[widest.NetNS], Auth: model.AuthUnknown,
 	}
-	if out.Namespace.Complete && widest.Scope == host.ScopeAny {
+	if out.Namespace.Complete && widest.Scope == model.ScopeAny {
 		out.Reach = out.Namespace.Addresses
 	}
 	if !e.hear(d, &out) || out.App == "" {
@@ -168,12 +168,12 @@ func (e *exposer) judge(d *door) (host.Exposure, bool) {
 // is not to be told of: one that waits to be asked, or that is plainly no such
 // service. A port of a known service that does not answer as its door does is none
 // either where another port of it does: only its own parts speak to it.
-func (e *exposer) hear(d *door, out *host.Exposure) bool {
+func (e *exposer) hear(d *door, out *model.Exposure) bool {
 	s := e.snapshot.Services
 	if s == nil || !s.Probing {
 		return true
 	}
-	for _, sockets := range [][]host.Socket{d.sockets, d.proxies} {
+	for _, sockets := range [][]model.Socket{d.sockets, d.proxies} {
 		for i := range sockets {
 			answer, heard := s.Answers[sockets[i].Key()]
 			if !heard {
@@ -191,19 +191,19 @@ func (e *exposer) hear(d *door, out *host.Exposure) bool {
 		return true
 	}
 	out.Auth = out.Answer.Auth
-	if out.Answer.App != "" && out.Confidence != host.ConfidenceEvidence {
-		out.App, out.Confidence = out.Answer.App, host.ConfidenceAnswer
+	if out.Answer.App != "" && out.Confidence != model.ConfidenceEvidence {
+		out.App, out.Confidence = out.Answer.App, model.ConfidenceAnswer
 	}
-	other := out.Answer.Other && out.Answer.App == "" && out.Auth == host.AuthUnknown
-	return !other || out.Confidence == host.ConfidenceEvidence && !e.answering[out.Socket.Owner]
+	other := out.Answer.Other && out.Answer.App == "" && out.Auth == model.AuthUnknown
+	return !other || out.Confidence == model.ConfidenceEvidence && !e.answering[out.Socket.Owner]
 }
 
 // weight orders answers by how much they tell.
-func weight(a host.Answer) int {
+func weight(a model.Answer) int {
 	switch {
-	case a.Auth == host.AuthNone:
+	case a.Auth == model.AuthNone:
 		return 3
-	case a.Auth == host.AuthRequired:
+	case a.Auth == model.AuthRequired:
 		return 2
 	case a.App != "":
 		return 1
@@ -213,8 +213,8 @@ func weight(a host.Answer) int {
 }
 
 // waits tells whether a socket is about to be asked.
-func (e *exposer) waits(socket *host.Socket) bool {
-	if _, candidates := e.known.Question(socket); len(candidates) == 0 {
+func (e *exposer) waits(socket *model.Socket) bool {
+	if _, candidates := e.known.ProbeTarget(socket); len(candidates) == 0 {
 		return false
 	}
 	since, waits := e.snapshot.Services.Waiting[socket.Key()]
@@ -222,12 +222,12 @@ func (e *exposer) waits(socket *host.Socket) bool {
 }
 
 // locate says whose door it is.
-func (e *exposer) locate(out *host.Exposure) {
+func (e *exposer) locate(out *model.Exposure) {
 	s := e.snapshot.Processes
 	if s == nil {
 		return
 	}
-	at, found := slices.BinarySearchFunc(s.Processes, out.Socket.Owner.PID, func(p host.Process, pid int) int { return p.PID - pid })
+	at, found := slices.BinarySearchFunc(s.Processes, out.Socket.Owner.PID, func(p model.Process, pid int) int { return p.PID - pid })
 	if found && s.Processes[at].Identity == out.Socket.Owner {
 		out.Container, out.Unit = s.Processes[at].Container, s.Processes[at].Unit
 	}
@@ -235,24 +235,24 @@ func (e *exposer) locate(out *host.Exposure) {
 
 // reachThrough says whether others reach a door of another namespace by a port of
 // the host, and names the ports.
-func (e *exposer) reachThrough(d *door, out *host.Exposure) {
+func (e *exposer) reachThrough(d *door, out *model.Exposure) {
 	endpoints := map[string]bool{}
 	for i := range d.sockets {
 		endpoints[endpoint(d.sockets[i].Address, d.sockets[i].Port)] = true
 	}
 	if out.Socket.NetNS != "" {
-		out.Published = host.PublishedNo
+		out.Published = model.PublishedNo
 		if e.snapshot.Sockets.Unpublished != "" {
-			out.Published = host.PublishedUnknown
+			out.Published = model.PublishedUnknown
 		}
 	}
 	for i, publication := range d.rules {
 		if i == 0 {
 			clear(endpoints)
-			out.Published, out.Scope = host.PublishedYes, host.ScopeOf(publication.Host.Addr())
+			out.Published, out.Scope = model.PublishedYes, model.ScopeOf(publication.Host.Addr())
 		}
 		endpoints[publication.Host.String()] = true
-		if scope := host.ScopeOf(publication.Host.Addr()); width(scope) < width(out.Scope) {
+		if scope := model.ScopeOf(publication.Host.Addr()); width(scope) < width(out.Scope) {
 			out.Scope = scope
 		}
 		if !slices.Contains(out.Forwarders, publication.Via) {
@@ -263,7 +263,7 @@ func (e *exposer) reachThrough(d *door, out *host.Exposure) {
 }
 
 // logOf returns what the log of a JobManager tells.
-func (e *exposer) logOf(owner host.Identity) *host.FlinkLog {
+func (e *exposer) logOf(owner model.Identity) *model.FlinkLog {
 	if s := e.snapshot.Services; s != nil {
 		for i := range s.FlinkLogs {
 			if s.FlinkLogs[i].Owner == owner {
@@ -275,6 +275,6 @@ func (e *exposer) logOf(owner host.Identity) *host.FlinkLog {
 }
 
 // width orders scopes, the widest first.
-func width(scope host.Scope) int {
-	return slices.Index([]host.Scope{host.ScopeAny, host.ScopePublic, host.ScopePrivate, host.ScopeLoopback}, scope)
+func width(scope model.Scope) int {
+	return slices.Index([]model.Scope{model.ScopeAny, model.ScopePublic, model.ScopePrivate, model.ScopeLoopback}, scope)
 }

@@ -8,48 +8,48 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // doors is a host with these sockets, all of its own, that answered thus.
 type doors struct {
-	*host.Snapshot
+	*model.Snapshot
 }
 
-func newDoors(sockets ...host.Socket) doors {
+func newDoors(sockets ...model.Socket) doors {
 	lan, container := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("172.17.0.2")
-	s := &host.Snapshot{
+	s := &model.Snapshot{
 		Time: noon,
-		Processes: &host.ProcessSnapshot{Processes: []host.Process{
-			process(100, func(p *host.Process) { p.Unit = "flink.service" }),
-			process(500, func(p *host.Process) { p.Container = "0123456789ab" }),
-			process(600, func(p *host.Process) { p.Exe = "/usr/bin/docker-proxy" }),
+		Processes: &model.ProcessSnapshot{Processes: []model.Process{
+			process(100, func(p *model.Process) { p.Unit = "flink.service" }),
+			process(500, func(p *model.Process) { p.Container = "0123456789ab" }),
+			process(600, func(p *model.Process) { p.Exe = "/usr/bin/docker-proxy" }),
 		}},
-		Sockets: &host.SocketSnapshot{Sockets: sockets, Namespaces: []host.NetNamespace{
+		Sockets: &model.SocketSnapshot{Sockets: sockets, Namespaces: []model.NetNamespace{
 			{Addresses: []netip.Addr{lan}, Complete: true, Dial: []netip.Addr{lan}},
 			{ID: "4026532000", Addresses: []netip.Addr{container}, Complete: true, Dial: []netip.Addr{container}},
 			{ID: "4026532001", Complete: true},
 		}},
-		Services: &host.ServiceSnapshot{Probing: true, Answers: map[host.SocketKey]host.Answer{}, Waiting: map[host.SocketKey]time.Time{}},
+		Services: &model.ServiceSnapshot{Probing: true, Answers: map[model.SocketKey]model.Answer{}, Waiting: map[model.SocketKey]time.Time{}},
 	}
 	for i := range sockets {
 		sockets[i].Inode = uint64(1000 + i)
-		s.Services.Answers[sockets[i].Key()] = host.Answer{Auth: host.AuthUnknown, Failure: "it did not say."}
+		s.Services.Answers[sockets[i].Key()] = model.Answer{Auth: model.AuthUnknown, Failure: "it did not say."}
 	}
 	return doors{s}
 }
 
 // answered has the socket of that number answer.
-func (d doors) answered(number int, answer host.Answer) doors {
+func (d doors) answered(number int, answer model.Answer) doors {
 	answer.Asked = netip.MustParseAddrPort("192.168.1.7:8081")
 	d.Services.Answers[d.Sockets.Sockets[number].Key()] = answer
 	return d
 }
 
-func (d doors) exposures(t *testing.T) []host.Exposure {
+func (d doors) exposures(t *testing.T) []model.Exposure {
 	t.Helper()
-	catalogue, err := services.New()
+	catalogue, err := catalogue.New()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,9 +57,9 @@ func (d doors) exposures(t *testing.T) []host.Exposure {
 }
 
 // door returns the one finding about a door, or an empty one.
-func (d doors) door(t *testing.T) host.Finding {
+func (d doors) door(t *testing.T) model.Finding {
 	t.Helper()
-	var found []host.Finding
+	var found []model.Finding
 	for _, f := range evaluate(t, d.Snapshot, Policy{}) {
 		if f.Exposure != nil {
 			found = append(found, f)
@@ -69,15 +69,15 @@ func (d doors) door(t *testing.T) host.Finding {
 		t.Fatalf("%d doors: %+v", len(found), found)
 	}
 	if len(found) == 0 {
-		return host.Finding{}
+		return model.Finding{}
 	}
 	return found[0]
 }
 
-func tcp(address string, port uint16, change func(*host.Socket)) host.Socket {
-	socket := host.Socket{
-		Protocol: host.TCP, Address: address, Port: port, Scope: host.ScopeOf(netip.MustParseAddr(address)),
-		Owner: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: host.ConfidenceEvidence,
+func tcp(address string, port uint16, change func(*model.Socket)) model.Socket {
+	socket := model.Socket{
+		Protocol: model.TCP, Address: address, Port: port, Scope: model.ScopeOf(netip.MustParseAddr(address)),
+		Owner: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence,
 	}
 	if change != nil {
 		change(&socket)
@@ -85,48 +85,48 @@ func tcp(address string, port uint16, change func(*host.Socket)) host.Socket {
 	return socket
 }
 
-func inContainer(socket *host.Socket) {
+func inContainer(socket *model.Socket) {
 	socket.NetNS, socket.Owner = "4026532000", process(500, nil).Identity
 }
 
-func byPort(socket *host.Socket) { socket.Confidence = host.ConfidencePort }
+func byPort(socket *model.Socket) { socket.Confidence = model.ConfidencePort }
 
 // TestDoorsAndTheirTwins: an open door wakes somebody, and what is nearly one does not.
 func TestDoorsAndTheirTwins(t *testing.T) {
 	t.Parallel()
-	open := host.Answer{App: "flink", Auth: host.AuthNone, Version: "1.20.5"}
+	open := model.Answer{App: "flink", Auth: model.AuthNone, Version: "1.20.5"}
 	lowered := open
 	lowered.Lowered = "Submitting from the web page is switched off."
-	asks := host.Answer{Auth: host.AuthRequired}
-	other := host.Answer{Other: true, Auth: host.AuthUnknown}
+	asks := model.Answer{Auth: model.AuthRequired}
+	other := model.Answer{Other: true, Auth: model.AuthUnknown}
 	flink := tcp("0.0.0.0", 8081, nil)
 	for _, test := range []struct {
 		name string
 		door doors
-		want host.Severity
+		want model.Severity
 		says string // in title or evidence
 	}{
-		{"anybody may submit", newDoors(flink).answered(0, open), host.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password"},
-		{"on a public address", newDoors(tcp("203.0.113.9", 8081, nil)).answered(0, open), host.Critical, "a public address"},
-		{"on a private address", newDoors(tcp("10.0.0.1", 8081, nil)).answered(0, open), host.Warning, "a private address"},
-		{"submission is off", newDoors(flink).answered(0, lowered), host.Warning, "switched off"},
-		{"it asks for a password", newDoors(flink).answered(0, asks), host.Info, "asks who they are"},
-		{"it was asked and did not tell", newDoors(flink), host.Warning, "is not known: it did not say."},
-		{"a proxy's prefix before it", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), host.Warning, "is flink by its program and arguments"},
+		{"anybody may submit", newDoors(flink).answered(0, open), model.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password"},
+		{"on a public address", newDoors(tcp("203.0.113.9", 8081, nil)).answered(0, open), model.Critical, "a public address"},
+		{"on a private address", newDoors(tcp("10.0.0.1", 8081, nil)).answered(0, open), model.Warning, "a private address"},
+		{"submission is off", newDoors(flink).answered(0, lowered), model.Warning, "switched off"},
+		{"it asks for a password", newDoors(flink).answered(0, asks), model.Info, "asks who they are"},
+		{"it was asked and did not tell", newDoors(flink), model.Warning, "is not known: it did not say."},
+		{"a proxy's prefix before it", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), model.Warning, "is flink by its program and arguments"},
 		{"a port between its own parts", newDoors(tcp("0.0.0.0", 41234, nil), tcp("127.0.0.1", 8081, nil)), "", ""},
-		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *host.Socket) { s.Part = true })), "", ""},
+		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *model.Socket) { s.Part = true })), "", ""},
 		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
-		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *host.Socket) { s.NetNS = "4026532001" })), "", ""},
-		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *host.Socket) { s.Own = true })), "", ""},
-		{"by its port and its answer", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, open), host.Critical, "answered as flink does"},
-		{"by its port alone", newDoors(tcp("0.0.0.0", 8081, byPort)), host.Info, "weak evidence"},
+		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.NetNS = "4026532001" })), "", ""},
+		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.Own = true })), "", ""},
+		{"by its port and its answer", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, open), model.Critical, "answered as flink does"},
+		{"by its port alone", newDoors(tcp("0.0.0.0", 8081, byPort)), model.Info, "weak evidence"},
 		{"Nexus on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, other), "", ""},
-		{"something with a password on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, asks), host.Info, "8081"},
-		{"another app on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, host.Answer{App: "jenkins", Auth: host.AuthRequired}), host.Info, "jenkins"},
-		{"data only", newDoors(tcp("0.0.0.0", 11211, func(s *host.Socket) { s.App = "memcached" })).answered(0, host.Answer{App: "memcached", Auth: host.AuthNone}), host.Warning, "memcached on 0.0.0.0:11211 asks for no password"},
-		{"ssh is everywhere", newDoors(tcp("0.0.0.0", 22, func(s *host.Socket) { s.App = "ssh" })), host.Info, "ssh"},
-		{"in a container, forwarded nowhere", newDoors(tcp("0.0.0.0", 8081, inContainer)).answered(0, open), host.Warning, "No port of the host is forwarded to it"},
-		{"data in a container", newDoors(tcp("0.0.0.0", 6379, func(s *host.Socket) { inContainer(s); s.App = "memcached" })).answered(0, open), host.Info, "0123456789ab"},
+		{"something with a password on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, asks), model.Info, "8081"},
+		{"another app on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, model.Answer{App: "jenkins", Auth: model.AuthRequired}), model.Info, "jenkins"},
+		{"data only", newDoors(tcp("0.0.0.0", 11211, func(s *model.Socket) { s.App = "memcached" })).answered(0, model.Answer{App: "memcached", Auth: model.AuthNone}), model.Warning, "memcached on 0.0.0.0:11211 asks for no password"},
+		{"ssh is everywhere", newDoors(tcp("0.0.0.0", 22, func(s *model.Socket) { s.App = "ssh" })), model.Info, "ssh"},
+		{"in a container, forwarded nowhere", newDoors(tcp("0.0.0.0", 8081, inContainer)).answered(0, open), model.Warning, "No port of the host is forwarded to it"},
+		{"data in a container", newDoors(tcp("0.0.0.0", 6379, func(s *model.Socket) { inContainer(s); s.App = "memcached" })).answered(0, open), model.Info, "0123456789ab"},
 	} {
 		f := test.door.door(t)
 		if f.Severity != test.want {
@@ -163,12 +163,12 @@ func TestReach(t *testing.T) {
 // TestOneDoorForManySockets: both families, and several addresses, are one door.
 func TestOneDoorForManySockets(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *host.Socket) { s.Owner.PID = 7 }))
+	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.Owner.PID = 7 }))
 	found := d.exposures(t)
-	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != host.ScopeAny {
+	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != model.ScopeAny {
 		t.Errorf("%+v", found)
 	}
-	unknown := func(s *host.Socket) { s.Owner = host.Identity{} }
+	unknown := func(s *model.Socket) { s.Owner = model.Identity{} }
 	if found := newDoors(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
 		t.Errorf("sockets of unknown owners: %+v", found)
 	}
@@ -179,7 +179,7 @@ func TestOneDoorForManySockets(t *testing.T) {
 func TestPortsOfOwnParts(t *testing.T) {
 	t.Parallel()
 	d := newDoors(tcp("0.0.0.0", 18081, nil), tcp("0.0.0.0", 41234, nil)).
-		answered(0, host.Answer{App: "flink", Auth: host.AuthNone}).answered(1, host.Answer{Other: true, Auth: host.AuthUnknown})
+		answered(0, model.Answer{App: "flink", Auth: model.AuthNone}).answered(1, model.Answer{Other: true, Auth: model.AuthUnknown})
 	if found := d.exposures(t); len(found) != 1 || found[0].Socket.Port != 18081 {
 		t.Errorf("%+v", found)
 	}
@@ -188,30 +188,30 @@ func TestPortsOfOwnParts(t *testing.T) {
 // TestPublished: a port of the host that leads to a container is the door.
 func TestPublished(t *testing.T) {
 	t.Parallel()
-	open := host.Answer{App: "flink", Auth: host.AuthNone}
-	proxy := tcp("0.0.0.0", 18081, func(s *host.Socket) {
+	open := model.Answer{App: "flink", Auth: model.AuthNone}
+	proxy := tcp("0.0.0.0", 18081, func(s *model.Socket) {
 		s.Owner, s.OwnerExe, s.App, s.Confidence = process(600, nil).Identity, "/usr/bin/docker-proxy", "", ""
 	})
-	publication := host.Publication{
-		Protocol: host.TCP, Host: netip.MustParseAddrPort("0.0.0.0:18081"), Target: netip.MustParseAddrPort("172.17.0.2:8081"),
-		Via: host.ForwarderDockerProxy, Owner: proxy.Owner,
+	publication := model.Publication{
+		Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:18081"), Target: netip.MustParseAddrPort("172.17.0.2:8081"),
+		Via: model.ForwarderDockerProxy, Owner: proxy.Owner,
 	}
 	d := newDoors(proxy, tcp("0.0.0.0", 8081, inContainer)).answered(1, open)
-	d.Sockets.Publications = []host.Publication{publication}
+	d.Sockets.Publications = []model.Publication{publication}
 	found := d.exposures(t)
-	if len(found) != 1 || found[0].Published != host.PublishedYes || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:18081"}) || found[0].Container != "0123456789ab" {
+	if len(found) != 1 || found[0].Published != model.PublishedYes || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:18081"}) || found[0].Container != "0123456789ab" {
 		t.Fatalf("%+v", found)
 	}
-	if f := d.door(t); f.Severity != host.Critical || !strings.Contains(strings.Join(f.Evidence, " "), "forwards the port to 0.0.0.0:8081, by docker-proxy") {
+	if f := d.door(t); f.Severity != model.Critical || !strings.Contains(strings.Join(f.Evidence, " "), "forwards the port to 0.0.0.0:8081, by docker-proxy") {
 		t.Errorf("%s %q", f.Severity, f.Evidence)
 	}
 	d.Sockets.Publications[0].Host = netip.MustParseAddrPort("127.0.0.1:18081")
-	d.Sockets.Sockets[0].Address, d.Sockets.Sockets[0].Scope = "127.0.0.1", host.ScopeLoopback
-	if f := d.door(t); f.Exposure.Published != host.PublishedNo || f.Severity != host.Warning {
+	d.Sockets.Sockets[0].Address, d.Sockets.Sockets[0].Scope = "127.0.0.1", model.ScopeLoopback
+	if f := d.door(t); f.Exposure.Published != model.PublishedNo || f.Severity != model.Warning {
 		t.Errorf("published on loopback: %s %+v", f.Severity, f.Exposure)
 	}
 	d.Sockets.Publications, d.Sockets.Unpublished = nil, "The rules cannot be read."
-	if f := d.door(t); f.Exposure.Published != host.PublishedUnknown || f.Severity != host.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
+	if f := d.door(t); f.Exposure.Published != model.PublishedUnknown || f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
 		t.Errorf("rules that cannot be read: %s %q", f.Severity, f.Evidence)
 	}
 }
@@ -231,15 +231,15 @@ func TestWhoWaitsIsNotJudged(t *testing.T) {
 		t.Errorf("one that waits: %+v", f)
 	}
 	d.Services.Waiting[key] = noon.Add(-2 * patience)
-	if f := d.door(t); f.Severity != host.Warning {
+	if f := d.door(t); f.Severity != model.Warning {
 		t.Errorf("one that waits too long: %q", f.Severity)
 	}
 	d.Services.Probing = false
-	if f := d.door(t); f.Severity != host.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "was not tried") {
+	if f := d.door(t); f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "was not tried") {
 		t.Errorf("nobody is asked: %q %q", f.Severity, f.Evidence)
 	}
 	d.Services = nil
-	if f := d.door(t); f.Severity != host.Warning {
+	if f := d.door(t); f.Severity != model.Warning {
 		t.Errorf("the sensor is off: %q", f.Severity)
 	}
 }
@@ -251,14 +251,14 @@ func TestJarThatBroughtIt(t *testing.T) {
 	flink := s.Processes.Processes[1]
 	began := noon.Add(-2 * time.Hour) // of the keeper, which the door started
 	s.Processes.Processes[3].Parent.Started = began
-	run := func(at time.Time) host.FlinkEntry {
-		return host.FlinkEntry{Event: host.FlinkJarRun, Time: at, Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
+	run := func(at time.Time) model.FlinkEntry {
+		return model.FlinkEntry{Event: model.FlinkJarRun, Time: at, Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
 	}
-	s.Services = &host.ServiceSnapshot{FlinkLogs: []host.FlinkLog{{
+	s.Services = &model.ServiceSnapshot{FlinkLogs: []model.FlinkLog{{
 		Owner: flink.Identity, Path: "/opt/flink/log/x.log",
-		Recent: []host.FlinkEntry{
+		Recent: []model.FlinkEntry{
 			run(began.Add(-25 * time.Hour)), run(began.Add(-time.Hour)), run(began.Add(-12 * time.Second)),
-			{Event: host.FlinkRESTException, Time: began.Add(-time.Second)},
+			{Event: model.FlinkRESTException, Time: began.Add(-time.Second)},
 			run(began.Add(time.Minute)),
 		},
 	}}}
@@ -277,7 +277,7 @@ func TestJarThatBroughtIt(t *testing.T) {
 			}
 		}
 	}
-	s.Services.FlinkLogs[0].Recent = []host.FlinkEntry{run(began.Add(time.Minute))}
+	s.Services.FlinkLogs[0].Recent = []model.FlinkEntry{run(began.Add(time.Minute))}
 	for _, f := range evaluate(t, s, Policy{}) {
 		if f.Suspect != nil && f.Suspect.Entry != nil && f.Suspect.Entry.Run != nil {
 			t.Errorf("a run after the fact: %+v", f.Suspect.Entry)
@@ -292,16 +292,16 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	s := incident()
 	sockets := s.Sockets.Sockets
 	jobManager := process(110, nil)
-	sockets[1].App, sockets[1].Confidence, sockets[1].Part = "flink", host.ConfidenceEvidence, true
+	sockets[1].App, sockets[1].Confidence, sockets[1].Part = "flink", model.ConfidenceEvidence, true
 	sockets[2].Owner = jobManager.Identity
 	for i := range sockets {
 		sockets[i].Inode = uint64(i + 1)
 	}
-	s.Services = &host.ServiceSnapshot{Probing: true, Answers: map[host.SocketKey]host.Answer{
-		sockets[1].Key(): {Other: true, Auth: host.AuthUnknown},
-		sockets[2].Key(): {App: "flink", Auth: host.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
+	s.Services = &model.ServiceSnapshot{Probing: true, Answers: map[model.SocketKey]model.Answer{
+		sockets[1].Key(): {Other: true, Auth: model.AuthUnknown},
+		sockets[2].Key(): {App: "flink", Auth: model.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
 	}}
-	entry := func() *host.Entry {
+	entry := func() *model.Entry {
 		for _, f := range evaluate(t, s, Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
 				return f.Suspect.Entry
@@ -322,7 +322,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 		}
 	}
 	sockets = s.Sockets.Sockets
-	sockets[1].Confidence, sockets[1].Part = host.ConfidencePort, false
+	sockets[1].Confidence, sockets[1].Part = model.ConfidencePort, false
 	if e := entry(); e == nil || e.App != "" || e.Port != 40001 {
 		t.Errorf("it answers as something else: %+v", e)
 	}
@@ -330,12 +330,12 @@ func TestTaskManagerIsFlink(t *testing.T) {
 
 // BenchmarkExposures judges what somebody opened by the thousand.
 func BenchmarkExposures(b *testing.B) {
-	var sockets []host.Socket
+	var sockets []model.Socket
 	for i := range 10_000 {
-		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *host.Socket) { s.Owner.PID = i }))
+		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *model.Socket) { s.Owner.PID = i }))
 	}
 	d := newDoors(sockets...)
-	catalogue, err := services.New()
+	catalogue, err := catalogue.New()
 	if err != nil {
 		b.Fatal(err)
 	}

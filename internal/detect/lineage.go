@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -22,25 +22,25 @@ type cgroupUser struct {
 
 // lineage answers who started what in one snapshot.
 type lineage struct {
-	byIdentity map[host.Identity]*host.Process
-	siblings   map[cgroupUser][]*host.Process // of suspicious origin only, oldest first
-	listeners  map[host.Identity][]*host.Socket
-	respawns   map[string]host.Respawn
-	entries    map[string][]*host.PersistenceEntry // by the path of what they start
-	units      map[string]*host.PersistenceEntry   // suspicious ones, by unit
-	exposures  []host.Exposure
-	exposed    map[doorKey]*host.Exposure // of exposures, by the socket
-	services   *host.ServiceSnapshot
+	byIdentity map[model.Identity]*model.Process
+	siblings   map[cgroupUser][]*model.Process // of suspicious origin only, oldest first
+	listeners  map[model.Identity][]*model.Socket
+	respawns   map[string]model.Respawn
+	entries    map[string][]*model.PersistenceEntry // by the path of what they start
+	units      map[string]*model.PersistenceEntry   // suspicious ones, by unit
+	exposures  []model.Exposure
+	exposed    map[doorKey]*model.Exposure // of exposures, by the socket
+	services   *model.ServiceSnapshot
 	allow      []Allow
 	now        time.Time
 }
 
-func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lineage {
+func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *lineage {
 	l := &lineage{
-		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[doorKey]*host.Exposure{},
-		byIdentity: make(map[host.Identity]*host.Process, len(s.Processes.Processes)),
-		siblings:   map[cgroupUser][]*host.Process{},
-		listeners:  map[host.Identity][]*host.Socket{},
+		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[doorKey]*model.Exposure{},
+		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
+		siblings:   map[cgroupUser][]*model.Process{},
+		listeners:  map[model.Identity][]*model.Socket{},
 		respawns:   s.Processes.Respawns,
 	}
 	for i := range s.Processes.Processes {
@@ -54,7 +54,7 @@ func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lin
 		}
 	}
 	for _, siblings := range l.siblings {
-		slices.SortStableFunc(siblings, func(a, b *host.Process) int { return a.Started.Compare(b.Started) })
+		slices.SortStableFunc(siblings, func(a, b *model.Process) int { return a.Started.Compare(b.Started) })
 	}
 	l.indexEntries(s.Persistence)
 	for i := range exposures {
@@ -63,10 +63,10 @@ func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lin
 	if s.Sockets == nil {
 		return l
 	}
-	for _, sockets := range [][]host.Socket{s.Sockets.Sockets, s.Sockets.Past} {
+	for _, sockets := range [][]model.Socket{s.Sockets.Sockets, s.Sockets.Past} {
 		for i := range sockets {
 			socket := &sockets[i]
-			if socket.Scope != host.ScopeLoopback && socket.Protocol == host.TCP && socket.Owner.PID > 1 {
+			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.Owner.PID > 1 {
 				l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
 			}
 		}
@@ -76,8 +76,8 @@ func newLineage(s *host.Snapshot, policy Policy, exposures []host.Exposure) *lin
 
 // ancestors copies the chain above a process, nearest first, and says who of
 // it still runs.
-func (l *lineage) ancestors(p *host.Process) []host.Ancestor {
-	var chain []host.Ancestor
+func (l *lineage) ancestors(p *model.Process) []model.Ancestor {
+	var chain []model.Ancestor
 	for a := p.Parent; a != nil && len(chain) < maxAncestors; a = a.Parent {
 		ancestor := *a
 		_, ancestor.Alive = l.byIdentity[a.Identity]
@@ -87,7 +87,7 @@ func (l *lineage) ancestors(p *host.Process) []host.Ancestor {
 }
 
 // history returns what is known of the comings and goings of a program.
-func (l *lineage) history(p *host.Process) host.Respawn {
+func (l *lineage) history(p *model.Process) model.Respawn {
 	if history, ok := l.respawns[p.SHA256]; ok && p.SHA256 != "" {
 		return history
 	}
@@ -96,32 +96,32 @@ func (l *lineage) history(p *host.Process) host.Respawn {
 
 // brood is the history of all that the same keeper started from the directory
 // of a process, and the keeper.
-func (l *lineage) brood(p *host.Process) (host.Respawn, *host.Process) {
+func (l *lineage) brood(p *model.Process) (model.Respawn, *model.Process) {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if living, ok := l.byIdentity[a.Identity]; ok && isSuspiciousOrigin(living.Origin) {
-			return l.respawns[host.Brood(a.Identity, path.Dir(p.Exe))], living
+			return l.respawns[model.Brood(a.Identity, path.Dir(p.Exe))], living
 		}
 	}
-	return host.Respawn{}, nil
+	return model.Respawn{}, nil
 }
 
 // guardian finds what keeps a process alive, the surest first: an ancestor from
 // a suspicious place; a process from such a place that shares cgroup and user
 // (what double-forks still does); whoever started it more than once.
-func (l *lineage) guardian(p *host.Process) *host.Guardian {
+func (l *lineage) guardian(p *model.Process) *model.Guardian {
 	suspect := p.Suspect()
 	// What stands above the door is not what the intruder left behind.
 	direct := true // only shells and launchers stand between
 	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
 		living, ok := l.byIdentity[a.Identity]
-		if ok && !direct && dormant([]*host.Process{living}, l.now) {
+		if ok && !direct && dormant([]*model.Process{living}, l.now) {
 			continue // an idle agent far above runs whole sessions
 		}
 		direct = direct && isLauncher(a)
 		if ok && isSuspiciousOrigin(living.Origin) && (living.Suspect() != suspect || l.keepsItself(p, living)) {
-			relation := host.RelationAncestor
+			relation := model.RelationAncestor
 			if a == p.Parent {
-				relation = host.RelationParent
+				relation = model.RelationParent
 			}
 			return l.guardianOf(p, living, relation)
 		}
@@ -132,7 +132,7 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 			break
 		}
 		if sibling.Suspect() != suspect && l.mayKeep(sibling, p) {
-			return l.guardianOf(p, sibling, host.RelationCgroup)
+			return l.guardianOf(p, sibling, model.RelationCgroup)
 		}
 	}
 	if g := l.starterOf(p); g != nil {
@@ -144,28 +144,28 @@ func (l *lineage) guardian(p *host.Process) *host.Guardian {
 			continue
 		}
 		if living.PID == 1 && strings.HasSuffix(p.Unit, ".service") {
-			return &host.Guardian{Relation: host.RelationUnit, PID: 1, Comm: living.Comm, Exe: living.Exe, User: living.User, Unit: p.Unit, Starts: starter.Count}
+			return &model.Guardian{Relation: model.RelationUnit, PID: 1, Comm: living.Comm, Exe: living.Exe, User: living.User, Unit: p.Unit, Starts: starter.Count}
 		}
-		return l.guardianOf(p, living, host.RelationParent)
+		return l.guardianOf(p, living, model.RelationParent)
 	}
 	return nil
 }
 
 // isLauncher knows programs of the system that only start others.
-func isLauncher(a *host.Ancestor) bool {
-	return a.Origin == host.OriginSystem && contains([]string{
+func isLauncher(a *model.Ancestor) bool {
+	return a.Origin == model.OriginSystem && contains([]string{
 		"sh", "bash", "dash", "zsh", "ksh", "busybox", "nohup", "setsid", "env", "timeout", "nice", "ionice", "sudo", "su", "runuser", "setpriv", "stdbuf", "xargs",
 	}, path.Base(a.Exe))
 }
 
 // keepsItself holds for an ancestor with the same content that is more than a
 // miner that forked: it has another name, or started it again.
-func (l *lineage) keepsItself(p, ancestor *host.Process) bool {
+func (l *lineage) keepsItself(p, ancestor *model.Process) bool {
 	return ancestor.Exe != p.Exe || l.starts(p, ancestor) > 1
 }
 
 // starts counts how often a process was seen to start a program.
-func (l *lineage) starts(p, starter *host.Process) int {
+func (l *lineage) starts(p, starter *model.Process) int {
 	for _, known := range l.history(p).Starters {
 		if known.Identity == starter.Identity {
 			return known.Count
@@ -177,7 +177,7 @@ func (l *lineage) starts(p, starter *host.Process) int {
 // mayKeep tells whether an older sibling in the cgroup can be what brought a
 // process: it was not there before the door that it came in by, and is not
 // expected there. Ancestors were looked at already.
-func (l *lineage) mayKeep(sibling, p *host.Process) bool {
+func (l *lineage) mayKeep(sibling, p *model.Process) bool {
 	if isAncestor(sibling, p) {
 		return false
 	}
@@ -185,10 +185,10 @@ func (l *lineage) mayKeep(sibling, p *host.Process) bool {
 		return false
 	}
 	why, _ := l.exempt(sibling)
-	return why == "" && !dormant([]*host.Process{sibling}, l.now)
+	return why == "" && !dormant([]*model.Process{sibling}, l.now)
 }
 
-func isAncestor(older, p *host.Process) bool {
+func isAncestor(older, p *model.Process) bool {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if a.Identity == older.Identity {
 			return true
@@ -197,15 +197,15 @@ func isAncestor(older, p *host.Process) bool {
 	return false
 }
 
-func (l *lineage) guardianOf(p, keeper *host.Process, relation host.Relation) *host.Guardian {
-	return &host.Guardian{
+func (l *lineage) guardianOf(p, keeper *model.Process, relation model.Relation) *model.Guardian {
+	return &model.Guardian{
 		Relation: relation, PID: keeper.PID, Comm: keeper.Comm, Exe: keeper.Exe, User: keeper.User, Unit: keeper.Unit,
 		Starts: l.starts(p, keeper),
 	}
 }
 
 // door is the nearest ancestor that listens where others can reach it, or nil.
-func (l *lineage) door(p *host.Process) *host.Ancestor {
+func (l *lineage) door(p *model.Process) *model.Ancestor {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if len(l.listeners[a.Identity]) > 0 {
 			return a
@@ -216,14 +216,14 @@ func (l *lineage) door(p *host.Process) *host.Ancestor {
 
 // entry describes the door. A socket that is told as exposed goes before one that
 // the catalogue knows, and that before any other.
-func (l *lineage) entry(p *host.Process) *host.Entry {
+func (l *lineage) entry(p *model.Process) *model.Entry {
 	a := l.door(p)
 	if a == nil {
 		return nil
 	}
-	socket := slices.MaxFunc(l.listeners[a.Identity], func(x, y *host.Socket) int { return l.rank(x) - l.rank(y) })
+	socket := slices.MaxFunc(l.listeners[a.Identity], func(x, y *model.Socket) int { return l.rank(x) - l.rank(y) })
 	_, alive := l.byIdentity[a.Identity]
-	entry := &host.Entry{
+	entry := &model.Entry{
 		App: l.app(socket), Process: path.Base(a.Exe), PID: a.PID,
 		Address: socket.Address, Port: socket.Port, Alive: alive,
 	}
@@ -247,7 +247,7 @@ const (
 
 // exposedAs returns the first exposure of an app, always the same of several, or
 // nil.
-func (l *lineage) exposedAs(app string) *host.Exposure {
+func (l *lineage) exposedAs(app string) *model.Exposure {
 	for i := range l.exposures {
 		if l.exposures[i].App == app {
 			return &l.exposures[i]
@@ -256,7 +256,7 @@ func (l *lineage) exposedAs(app string) *host.Exposure {
 	return nil
 }
 
-func (l *lineage) rank(socket *host.Socket) int {
+func (l *lineage) rank(socket *model.Socket) int {
 	switch {
 	case l.exposed[keyOf(socket)] != nil:
 		return rankExposed
@@ -268,11 +268,11 @@ func (l *lineage) rank(socket *host.Socket) int {
 }
 
 // app is what a listener is: by what it answered, else by what the catalogue says.
-func (l *lineage) app(socket *host.Socket) string {
+func (l *lineage) app(socket *model.Socket) string {
 	if exposure := l.exposed[keyOf(socket)]; exposure != nil {
 		return exposure.App
 	}
-	if l.services != nil && socket.Confidence == host.ConfidencePort && l.services.Answers[socket.Key()].Other {
+	if l.services != nil && socket.Confidence == model.ConfidencePort && l.services.Answers[socket.Key()].Other {
 		return "" // it answers as something else does
 	}
 	return socket.App

@@ -6,53 +6,53 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // incident is the one that the product exists for.
-func incident() *host.Snapshot {
-	flink := process(100, func(p *host.Process) {
+func incident() *model.Snapshot {
+	flink := process(100, func(p *model.Process) {
 		p.Comm, p.Exe, p.User, p.Started = "java", "/usr/lib/jvm/bin/java", "flink", noon.Add(-24*time.Hour)
 	})
-	keeper := process(200, all(inTemp("/var/tmp/x812"), childOf(flink, host.OriginSystem), func(p *host.Process) {
+	keeper := process(200, all(inTemp("/var/tmp/x812"), childOf(flink, model.OriginSystem), func(p *model.Process) {
 		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-2*time.Hour)
 	}))
-	miner := process(300, all(inTemp("/tmp/x9f3ka"), busy, func(p *host.Process) {
+	miner := process(300, all(inTemp("/tmp/x9f3ka"), busy, func(p *model.Process) {
 		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-3*time.Minute)
-		p.PPID, p.Parent = 200, &host.Ancestor{
-			Identity: keeper.Identity, Comm: keeper.Comm, Exe: keeper.Exe, User: "flink", Origin: host.OriginTemp, Parent: keeper.Parent,
+		p.PPID, p.Parent = 200, &model.Ancestor{
+			Identity: keeper.Identity, Comm: keeper.Comm, Exe: keeper.Exe, User: "flink", Origin: model.OriginTemp, Parent: keeper.Parent,
 		}
 	}))
 	s := snapshotOf(process(1, nil), flink, keeper, miner)
-	s.Processes.Respawns[miner.SHA256] = host.Respawn{
+	s.Processes.Respawns[miner.SHA256] = model.Respawn{
 		Key: miner.SHA256, Count: 14, Recent: []time.Time{noon.Add(-3 * time.Minute)}, LastGap: 2 * time.Second, Killed: 12,
-		Starters: []host.Starter{{Ancestor: host.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
+		Starters: []model.Starter{{Ancestor: model.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
 	}
-	s.Sockets = &host.SocketSnapshot{Sockets: []host.Socket{
-		{Protocol: host.TCP, Address: "127.0.0.1", Port: 6123, Scope: host.ScopeLoopback, Owner: flink.Identity},
-		{Protocol: host.TCP, Address: "0.0.0.0", Port: 40001, Scope: host.ScopeAny, Owner: flink.Identity},
-		{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: host.ConfidenceEvidence},
+	s.Sockets = &model.SocketSnapshot{Sockets: []model.Socket{
+		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6123, Scope: model.ScopeLoopback, Owner: flink.Identity},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 40001, Scope: model.ScopeAny, Owner: flink.Identity},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
 	}}
 	return s
 }
 
 func TestIncidentWithUnknownNames(t *testing.T) {
 	t.Parallel()
-	byPID := map[int]host.Finding{}
+	byPID := map[int]model.Finding{}
 	for _, f := range evaluate(t, incident(), Policy{}) {
 		if f.Suspect != nil {
 			byPID[f.Suspect.Process.PID] = f
 		}
 	}
 	miner, keeper := byPID[300], byPID[200]
-	if miner.Severity != host.Critical || keeper.Severity != host.Critical {
+	if miner.Severity != model.Critical || keeper.Severity != model.Critical {
 		t.Fatalf("miner %s, keeper %s, want both critical", miner.Severity, keeper.Severity)
 	}
 	if evidence := strings.Join(miner.Evidence, "\n"); !strings.Contains(evidence, "last within 2.0 s; 12 times a signal had ended it; pid 200 /var/tmp/x812 started it 15 times.") {
 		t.Errorf("evidence:\n%s", evidence)
 	}
 	g := miner.Suspect.Guardian
-	if g == nil || g.Relation != host.RelationParent || g.PID != 200 || g.Exe != "/var/tmp/x812" || g.Starts != 15 {
+	if g == nil || g.Relation != model.RelationParent || g.PID != 200 || g.Exe != "/var/tmp/x812" || g.Starts != 15 {
 		t.Errorf("guardian %+v", g)
 	}
 	e := miner.Suspect.Entry
@@ -98,7 +98,7 @@ func TestEntryThatHasExited(t *testing.T) {
 // and directory, and a program that starts two helpers is not.
 func TestOtherContentEachTime(t *testing.T) {
 	t.Parallel()
-	for count, want := range map[int]host.Severity{respawnCount: host.Critical, respawnCount - 1: host.Warning} {
+	for count, want := range map[int]model.Severity{respawnCount: model.Critical, respawnCount - 1: model.Warning} {
 		s := incident()
 		s.Sockets = nil
 		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
@@ -107,7 +107,7 @@ func TestOtherContentEachTime(t *testing.T) {
 		for i := range count {
 			recent = append(recent, noon.Add(time.Duration(-i-1)*time.Minute))
 		}
-		s.Processes.Respawns = map[string]host.Respawn{host.Brood(keeper.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
+		s.Processes.Respawns = map[string]model.Respawn{model.Brood(keeper.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
 		for _, f := range evaluate(t, s, Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 && f.Severity != want {
 				t.Errorf("%d starts: %s, want %s: %q", count, f.Severity, want, f.Evidence)
@@ -121,8 +121,8 @@ func TestGuardianByCgroup(t *testing.T) {
 	s := incident()
 	miner := &s.Processes.Processes[3]
 	miner.PPID, miner.Parent = 1, nil // double-forked
-	s.Processes.Respawns = map[string]host.Respawn{}
-	find := func() *host.Guardian {
+	s.Processes.Respawns = map[string]model.Respawn{}
+	find := func() *model.Guardian {
 		for _, f := range evaluate(t, s, Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
 				return f.Suspect.Guardian
@@ -131,7 +131,7 @@ func TestGuardianByCgroup(t *testing.T) {
 		t.Fatal("the miner was not found")
 		return nil
 	}
-	if g := find(); g == nil || g.Relation != host.RelationCgroup || g.PID != 200 {
+	if g := find(); g == nil || g.Relation != model.RelationCgroup || g.PID != 200 {
 		t.Errorf("guardian %+v", g)
 	}
 	for i := range s.Processes.Processes {
@@ -146,17 +146,17 @@ func TestGuardianByCgroup(t *testing.T) {
 // it in one thing.
 func TestSiblingsThatAreNoKeepers(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*host.Process){
+	for name, change := range map[string]func(*model.Process){
 		"the keeper itself":    nil,
-		"another user":         func(p *host.Process) { p.UID = 1001 },
-		"older than the door":  func(p *host.Process) { p.Started = noon.Add(-25 * time.Hour) },
-		"younger":              func(p *host.Process) { p.Started = noon },
-		"an AppImage":          func(p *host.Process) { p.Exe, p.Parent.Origin = "/tmp/.mount_x/AppRun", host.OriginHome },
-		"on the allow list":    func(p *host.Process) { p.Exe = "/tmp/allowed" },
-		"an agent's idle copy": func(p *host.Process) { p.Exe, p.Origin = "/memfd:agent", host.OriginMemfd },
+		"another user":         func(p *model.Process) { p.UID = 1001 },
+		"older than the door":  func(p *model.Process) { p.Started = noon.Add(-25 * time.Hour) },
+		"younger":              func(p *model.Process) { p.Started = noon },
+		"an AppImage":          func(p *model.Process) { p.Exe, p.Parent.Origin = "/tmp/.mount_x/AppRun", model.OriginHome },
+		"on the allow list":    func(p *model.Process) { p.Exe = "/tmp/allowed" },
+		"an agent's idle copy": func(p *model.Process) { p.Exe, p.Origin = "/memfd:agent", model.OriginMemfd },
 	} {
 		s := incident()
-		s.Processes.Respawns = map[string]host.Respawn{}
+		s.Processes.Respawns = map[string]model.Respawn{}
 		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
 		miner.PPID, miner.Parent = 1, keeper.Parent // double-forked
 		if change != nil {
@@ -181,8 +181,8 @@ func TestSiblingsThatAreNoKeepers(t *testing.T) {
 func TestOneProgramUnderTwoNames(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{"/var/tmp/kinsing": true, "/tmp/kdevtmpfsi": false} {
-		keeper := process(20, all(inTemp(path), func(p *host.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
-		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, host.OriginTemp), func(p *host.Process) { p.SHA256 = keeper.SHA256 }))
+		keeper := process(20, all(inTemp(path), func(p *model.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
+		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, model.OriginTemp), func(p *model.Process) { p.SHA256 = keeper.SHA256 }))
 		f := evaluate(t, snapshotOf(keeper, miner), Policy{})[0]
 		if g := f.Suspect.Guardian; (g != nil && g.PID == 20) != want {
 			t.Errorf("%s: guardian %+v", path, g)
@@ -198,7 +198,7 @@ func TestOneProgramUnderTwoNames(t *testing.T) {
 func TestTwoToolsInOneSession(t *testing.T) {
 	t.Parallel()
 	for _, f := range evaluate(t, snapshotOf(process(10, inTemp("/tmp/p/server")), process(11, inTemp("/tmp/p/client"))), Policy{}) {
-		if f.Severity == host.Critical {
+		if f.Severity == model.Critical {
 			t.Errorf("%s: %v", f.Title, f.Evidence)
 		}
 	}

@@ -3,15 +3,15 @@ package detect
 import (
 	"testing"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // idleInMemory is a program in memory that has done nothing for an hour.
-func idleInMemory(p *host.Process) {
-	p.Comm, p.Exe, p.Origin = "agent", "/memfd:agent", host.OriginMemfd
+func idleInMemory(p *model.Process) {
+	p.Comm, p.Exe, p.Origin = "agent", "/memfd:agent", model.OriginMemfd
 }
 
-func severityOf(t *testing.T, s *host.Snapshot, pid int) (host.Severity, *host.Suspect) {
+func severityOf(t *testing.T, s *model.Snapshot, pid int) (model.Severity, *model.Suspect) {
 	t.Helper()
 	for _, f := range evaluate(t, s, Policy{}) {
 		if f.Suspect != nil && f.Suspect.Process.PID == pid {
@@ -26,9 +26,9 @@ func severityOf(t *testing.T, s *host.Snapshot, pid int) (host.Severity, *host.S
 func TestIdleKeeperInMemory(t *testing.T) {
 	t.Parallel()
 	keeper := process(20, idleInMemory)
-	miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, host.OriginMemfd)))
+	miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, model.OriginMemfd)))
 	s := snapshotOf(keeper, miner)
-	if severity, _ := severityOf(t, s, 20); severity != host.Critical {
+	if severity, _ := severityOf(t, s, 20); severity != model.Critical {
 		t.Errorf("the keeper is %s", severity)
 	}
 	if _, suspect := severityOf(t, s, 30); suspect.Guardian == nil || suspect.Guardian.PID != 20 {
@@ -41,21 +41,21 @@ func TestIdleKeeperInMemory(t *testing.T) {
 func TestAgentAboveTheDoorIsNoKeeper(t *testing.T) {
 	t.Parallel()
 	agent := process(20, idleInMemory)
-	service := process(25, func(p *host.Process) {
+	service := process(25, func(p *model.Process) {
 		p.Exe = "/usr/bin/java"
-		p.Parent = &host.Ancestor{Identity: agent.Identity, Exe: agent.Exe, Origin: agent.Origin}
+		p.Parent = &model.Ancestor{Identity: agent.Identity, Exe: agent.Exe, Origin: agent.Origin}
 	})
-	miner := process(30, func(p *host.Process) {
+	miner := process(30, func(p *model.Process) {
 		inTemp("/tmp/kdevtmpfsi")(p)
-		p.Parent = &host.Ancestor{Identity: service.Identity, Exe: service.Exe, Origin: service.Origin, Parent: service.Parent}
+		p.Parent = &model.Ancestor{Identity: service.Identity, Exe: service.Exe, Origin: service.Origin, Parent: service.Parent}
 		p.Started = noon
 	})
 	s := snapshotOf(agent, service, miner)
-	s.Sockets = &host.SocketSnapshot{Sockets: []host.Socket{{
-		Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: service.Identity,
-		OwnerExe: service.Exe, App: "flink", Confidence: host.ConfidenceEvidence,
+	s.Sockets = &model.SocketSnapshot{Sockets: []model.Socket{{
+		Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: service.Identity,
+		OwnerExe: service.Exe, App: "flink", Confidence: model.ConfidenceEvidence,
 	}}}
-	if severity, _ := severityOf(t, s, 20); severity != host.Info {
+	if severity, _ := severityOf(t, s, 20); severity != model.Info {
 		t.Errorf("the agent is %s", severity)
 	}
 	if _, suspect := severityOf(t, s, 30); suspect.Guardian != nil || suspect.Entry == nil || suspect.Entry.PID != 25 {

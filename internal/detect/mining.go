@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -24,7 +24,7 @@ func randomXMemory(v *view) (string, strength) {
 		return "", absent
 	}
 	what := "the dataset of RandomX"
-	if look.Shape == host.ShapeRandomXLight {
+	if look.Shape == model.ShapeRandomXLight {
 		what = "the cache of RandomX, with a scratchpad for each thread"
 	}
 	return fmt.Sprintf("Its memory holds %s: one anonymous mapping of %d KiB.", what, look.ShapeKiB), strong
@@ -36,18 +36,18 @@ func poolConnection(v *view) (string, strength) {
 	if strength == absent {
 		return "", absent
 	}
-	why := map[host.PoolMatch]string{
-		host.PoolHost:    "an address of the list of pools",
-		host.PoolPort:    "a port that mining pools use",
-		host.PoolStratum: "its only connection, and a lasting one, of a program that only computes",
+	why := map[model.PoolMatch]string{
+		model.PoolHost:    "an address of the list of pools",
+		model.PoolPort:    "a port that mining pools use",
+		model.PoolStratum: "its only connection, and a lasting one, of a program that only computes",
 	}[match]
 	return fmt.Sprintf("It is connected to %s, %s.", connection.Remote, why), strength
 }
 
 // pool finds the connection of a process that is most likely one to a pool.
-func (v *view) pool() (host.PoolMatch, host.Connection, strength) {
+func (v *view) pool() (model.PoolMatch, model.Connection, strength) {
 	p := v.process
-	var outbound []host.Connection
+	var outbound []model.Connection
 	peers := map[netip.AddrPort]bool{}
 	for _, connection := range v.connections[p.Identity] {
 		if connection.Outbound {
@@ -57,34 +57,34 @@ func (v *view) pool() (host.PoolMatch, host.Connection, strength) {
 	}
 	for _, connection := range outbound {
 		if v.policy.isPool(connection.Remote) {
-			return host.PoolHost, connection, strong
+			return model.PoolHost, connection, strong
 		}
 	}
 	if len(peers) == 0 || len(peers) > maxPoolPeers {
-		return "", host.Connection{}, absent
+		return "", model.Connection{}, absent
 	}
 	for _, connection := range outbound {
 		suspicious, own := isSuspiciousOrigin(p.Origin) || isTemp(p.Script), connection.Remote.Addr().IsLoopback()
 		switch portUse(connection.Remote.Port()) {
 		case onlyPools:
-			return host.PoolPort, connection, strong
+			return model.PoolPort, connection, strong
 		case poolsAndOwn:
 			if suspicious || !own {
-				return host.PoolPort, connection, strong
+				return model.PoolPort, connection, strong
 			}
-			return host.PoolPort, connection, weak
+			return model.PoolPort, connection, weak
 		case poolsAndOthers:
 			if suspicious {
-				return host.PoolPort, connection, strong
+				return model.PoolPort, connection, strong
 			}
-			return host.PoolPort, connection, weak
+			return model.PoolPort, connection, weak
 		}
 	}
 	only := outbound[0]
 	if len(peers) == 1 && p.Cores >= sustainedCores && v.now.Sub(only.Since) >= lastingSpan && !only.Remote.Addr().IsLoopback() && !only.Remote.Addr().IsPrivate() {
-		return host.PoolStratum, only, weak
+		return model.PoolStratum, only, weak
 	}
-	return "", host.Connection{}, absent
+	return "", model.Connection{}, absent
 }
 
 // use is what else speaks on a port that mining pools use.
@@ -112,8 +112,8 @@ func portUse(port uint16) use {
 }
 
 // Pools counts the connections to mining pools, as in cryptojack_pool_connections.
-func Pools(s *host.Snapshot, policy Policy) map[host.PoolMatch]int {
-	counts := map[host.PoolMatch]int{}
+func Pools(s *model.Snapshot, policy Policy) map[model.PoolMatch]int {
+	counts := map[model.PoolMatch]int{}
 	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 {
 		return counts
 	}

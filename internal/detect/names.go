@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // minerNames are programs that only mine, or only keep a miner alive. Names
@@ -120,7 +120,7 @@ func (n *nameSet) isMiner(name string) bool {
 func KnownMinerName() func(name string) bool { return newNameSet().isMiner }
 
 // known returns the name by which a process is known, and where it stands.
-func (n *nameSet) known(p *host.Process) (name, where string) {
+func (n *nameSet) known(p *model.Process) (name, where string) {
 	if name := base(p.Exe); n.isMiner(name) {
 		return name, "executable"
 	}
@@ -137,8 +137,8 @@ func (n *nameSet) known(p *host.Process) (name, where string) {
 }
 
 // argument returns the first argument that only a miner takes, and what it is.
-func (n *nameSet) argument(p *host.Process) (argument, what string) {
-	if p.Origin == host.OriginSystem && n.readers[base(p.Exe)] {
+func (n *nameSet) argument(p *model.Process) (argument, what string) {
+	if p.Origin == model.OriginSystem && n.readers[base(p.Exe)] {
 		return "", ""
 	}
 	for _, argument := range p.Argv {

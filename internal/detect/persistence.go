@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // maxPersistenceFindings bounds what an intruder can fill the report with.
 const maxPersistenceFindings = 256
 
 // indexEntries makes what starts programs by itself ready to be looked up.
-func (l *lineage) indexEntries(s *host.PersistenceSnapshot) {
-	l.entries, l.units = map[string][]*host.PersistenceEntry{}, map[string]*host.PersistenceEntry{}
+func (l *lineage) indexEntries(s *model.PersistenceSnapshot) {
+	l.entries, l.units = map[string][]*model.PersistenceEntry{}, map[string]*model.PersistenceEntry{}
 	if s == nil {
 		return
 	}
@@ -30,8 +30,8 @@ func (l *lineage) indexEntries(s *host.PersistenceSnapshot) {
 // startedBy returns the entry that starts a process: one that names its program,
 // the program's name before it was deleted, or its script; or a suspicious unit
 // that it runs in.
-func (l *lineage) startedBy(p *host.Process) *host.PersistenceEntry {
-	if p.Namespace == host.NamespaceContainer {
+func (l *lineage) startedBy(p *model.Process) *model.PersistenceEntry {
+	if p.Namespace == model.NamespaceContainer {
 		return nil // the same path is another file there
 	}
 	for _, name := range []string{p.Exe, p.Script} {
@@ -46,17 +46,17 @@ func (l *lineage) startedBy(p *host.Process) *host.PersistenceEntry {
 }
 
 // starterOf is startedBy as a guardian, where it is one that starts a program again.
-func (l *lineage) starterOf(p *host.Process) *host.Guardian {
+func (l *lineage) starterOf(p *model.Process) *model.Guardian {
 	entry := l.startedBy(p)
 	if entry == nil {
 		return nil
 	}
-	guardian := &host.Guardian{Comm: path.Base(entry.Path), Exe: entry.Path, User: entry.User, Unit: entry.Unit, Path: entry.Path, Line: entry.Line}
+	guardian := &model.Guardian{Comm: path.Base(entry.Path), Exe: entry.Path, User: entry.User, Unit: entry.Unit, Path: entry.Path, Line: entry.Line}
 	switch entry.Kind {
-	case host.PersistenceCrontab, host.PersistenceUserCrontab, host.PersistenceCronScript, host.PersistenceAnacron, host.PersistenceAt:
-		guardian.Relation = host.RelationCron
-	case host.PersistenceSystemdService, host.PersistenceSystemdTimer, host.PersistenceSystemdPath:
-		guardian.Relation, guardian.Line = host.RelationUnit, 0
+	case model.PersistenceCrontab, model.PersistenceUserCrontab, model.PersistenceCronScript, model.PersistenceAnacron, model.PersistenceAt:
+		guardian.Relation = model.RelationCron
+	case model.PersistenceSystemdService, model.PersistenceSystemdTimer, model.PersistenceSystemdPath:
+		guardian.Relation, guardian.Line = model.RelationUnit, 0
 	default:
 		return nil // it starts it at a boot or a login
 	}
@@ -66,16 +66,16 @@ func (l *lineage) starterOf(p *host.Process) *host.Guardian {
 // startedByItself holds for a program that cron, a unit or the like names (T1053,
 // T1543.002). Most of the system is started so: it is asked only of what is
 // suspicious anyway.
-func startedByItself(l *lineage, p *host.Process) (host.Signal, bool) {
+func startedByItself(l *lineage, p *model.Process) (model.Signal, bool) {
 	entry := l.startedBy(p)
-	if entry == nil || p.Origin == host.OriginSystem && p.Script == "" && entry.Reason == "" {
-		return host.Signal{}, false
+	if entry == nil || p.Origin == model.OriginSystem && p.Script == "" && entry.Reason == "" {
+		return model.Signal{}, false
 	}
 	return signal(RuleStartedByItself, "It is started by "+place(entry)+": "+quote(entry.Command)+"."), true
 }
 
 // place says where an entry stands.
-func place(entry *host.PersistenceEntry) string {
+func place(entry *model.PersistenceEntry) string {
 	if entry.Line > 0 {
 		return fmt.Sprintf("line %d of %s", entry.Line, quote(entry.Path))
 	}
@@ -85,10 +85,10 @@ func place(entry *host.PersistenceEntry) string {
 // persistenceFindings are about what starts programs by itself and should not:
 // it fetches and runs, it runs from temp or from a hidden place, or it starts a
 // suspect.
-func persistenceFindings(s *host.PersistenceSnapshot, list []*candidate, policy Policy) []host.Finding {
-	wards := map[string]*host.Suspect{}
+func persistenceFindings(s *model.PersistenceSnapshot, list []*candidate, policy Policy) []model.Finding {
+	wards := map[string]*model.Suspect{}
 	for _, c := range list {
-		if c.severity == host.Critical && c.suspect.Process.Namespace != host.NamespaceContainer {
+		if c.severity == model.Critical && c.suspect.Process.Namespace != model.NamespaceContainer {
 			if c.suspect.Process.Script != "" {
 				wards[c.suspect.Process.Script] = &c.suspect
 			} else {
@@ -96,7 +96,7 @@ func persistenceFindings(s *host.PersistenceSnapshot, list []*candidate, policy 
 			}
 		}
 	}
-	var findings []host.Finding
+	var findings []model.Finding
 	for i := range s.Entries {
 		entry := s.Entries[i]
 		ward := wardOf(&entry, wards)
@@ -108,28 +108,28 @@ func persistenceFindings(s *host.PersistenceSnapshot, list []*candidate, policy 
 	return findings
 }
 
-func wardOf(entry *host.PersistenceEntry, wards map[string]*host.Suspect) *host.Suspect {
+func wardOf(entry *model.PersistenceEntry, wards map[string]*model.Suspect) *model.Suspect {
 	for _, program := range entry.Programs {
-		if ward := wards[program]; ward != nil && (entry.Reason != "" || ward.Process.Origin != host.OriginSystem) {
+		if ward := wards[program]; ward != nil && (entry.Reason != "" || ward.Process.Origin != model.OriginSystem) {
 			return ward
 		}
 	}
 	return nil
 }
 
-func persistenceFinding(entry *host.PersistenceEntry, ward *host.Suspect, policy Policy) host.Finding {
-	does := map[host.PersistenceReason]string{
-		host.PersistenceFetchAndRun: "fetches something and runs it",
-		host.PersistenceDecodeRun:   "runs something that is encoded",
-		host.PersistenceTempPath:    "runs a file from where no program belongs",
-		host.PersistenceHiddenPath:  "runs a hidden file",
-		host.PersistenceKnownMiner:  "runs a file with the name of a known miner",
-		host.PersistencePreloaded:   "puts a library into every program",
-		"":                          "starts a program that is a miner or belongs to one",
+func persistenceFinding(entry *model.PersistenceEntry, ward *model.Suspect, policy Policy) model.Finding {
+	does := map[model.PersistenceReason]string{
+		model.PersistenceFetchAndRun: "fetches something and runs it",
+		model.PersistenceDecodeRun:   "runs something that is encoded",
+		model.PersistenceTempPath:    "runs a file from where no program belongs",
+		model.PersistenceHiddenPath:  "runs a hidden file",
+		model.PersistenceKnownMiner:  "runs a file with the name of a known miner",
+		model.PersistencePreloaded:   "puts a library into every program",
+		"":                           "starts a program that is a miner or belongs to one",
 	}[entry.Reason]
-	finding := host.Finding{
+	finding := model.Finding{
 		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry.Kind),
-		Severity: host.Warning, Title: place(entry) + " " + does, Persistence: entry,
+		Severity: model.Warning, Title: place(entry) + " " + does, Persistence: entry,
 		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
 		Remedy: []string{
 			"Ask whoever looks after this host whether it is theirs.",
@@ -143,13 +143,13 @@ func persistenceFinding(entry *host.PersistenceEntry, ward *host.Suspect, policy
 		finding.Evidence = append(finding.Evidence, "It runs as user "+quote(entry.User)+".")
 	}
 	if ward != nil {
-		finding.Severity = host.Critical
+		finding.Severity = model.Critical
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&ward.Process)), ward.Process.PID))
 		finding.Remedy = []string{"Remove it first, or it brings the miner back.", "Then end the miner."}
 	}
 	for _, allow := range policy.Allow {
 		if allow.matchesEntry(entry) {
-			finding.Severity, finding.Exempted, finding.Exemption = host.Info, "it is on the allow list of the configuration", host.ExemptAllowList
+			finding.Severity, finding.Exempted, finding.Exemption = model.Info, "it is on the allow list of the configuration", model.ExemptAllowList
 			finding.Remedy = []string{"Nothing, unless you do not know it."}
 			break
 		}
@@ -158,27 +158,27 @@ func persistenceFinding(entry *host.PersistenceEntry, ward *host.Suspect, policy
 }
 
 // technique is the ATT&CK id of a place that starts programs.
-func technique(kind host.PersistenceKind) string {
+func technique(kind model.PersistenceKind) string {
 	switch kind {
-	case host.PersistenceAt:
+	case model.PersistenceAt:
 		return "T1053.002"
-	case host.PersistenceSystemdService, host.PersistenceSystemdPath:
+	case model.PersistenceSystemdService, model.PersistenceSystemdPath:
 		return "T1543.002"
-	case host.PersistenceSystemdTimer:
+	case model.PersistenceSystemdTimer:
 		return "T1053.006"
-	case host.PersistenceInit:
+	case model.PersistenceInit:
 		return "T1037.004"
-	case host.PersistenceProfile:
+	case model.PersistenceProfile:
 		return "T1546.004"
-	case host.PersistenceAutostart:
+	case model.PersistenceAutostart:
 		return "T1547.013"
-	case host.PersistencePreload:
+	case model.PersistencePreload:
 		return "T1574.006"
-	case host.PersistenceAuthorizedKeys:
+	case model.PersistenceAuthorizedKeys:
 		return "T1098.004"
-	case host.PersistenceUdev:
+	case model.PersistenceUdev:
 		return "T1546.017"
-	case host.PersistenceModules:
+	case model.PersistenceModules:
 		return "T1547.006"
 	default:
 		return "T1053.003"

@@ -4,25 +4,25 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func entries(list ...host.PersistenceEntry) *host.PersistenceSnapshot {
-	return &host.PersistenceSnapshot{Entries: list}
+func entries(list ...model.PersistenceEntry) *model.PersistenceSnapshot {
+	return &model.PersistenceSnapshot{Entries: list}
 }
 
 // TestCronKeepsAMiner holds that the line which starts a miner is named as its
 // keeper, counts as evidence and is critical itself; its twin is an installed job.
 func TestCronKeepsAMiner(t *testing.T) {
 	t.Parallel()
-	miner, job := process(10, inTemp("/tmp/x")), process(11, at(host.OriginLocal, "/opt/backup/run"))
+	miner, job := process(10, inTemp("/tmp/x")), process(11, at(model.OriginLocal, "/opt/backup/run"))
 	s := snapshotOf(miner, job)
 	s.Persistence = entries(
-		host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/x", Line: 3, User: "root", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
-		host.PersistenceEntry{Kind: host.PersistenceCrontab, Path: "/etc/cron.d/backup", Line: 1, Command: "/opt/backup/run", Programs: []string{"/opt/backup/run"}},
+		model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/x", Line: 3, User: "root", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
+		model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/backup", Line: 1, Command: "/opt/backup/run", Programs: []string{"/opt/backup/run"}},
 	)
 	findings := evaluate(t, s, Policy{})
-	if len(findings) != 2 || findings[0].Severity != host.Critical || findings[1].Severity != host.Critical {
+	if len(findings) != 2 || findings[0].Severity != model.Critical || findings[1].Severity != model.Critical {
 		t.Fatalf("%+v", findings)
 	}
 	for _, f := range findings {
@@ -32,7 +32,7 @@ func TestCronKeepsAMiner(t *testing.T) {
 			}
 			continue
 		}
-		if g := f.Suspect.Guardian; g == nil || g.Relation != host.RelationCron || g.Path != "/etc/cron.d/x" || g.Line != 3 {
+		if g := f.Suspect.Guardian; g == nil || g.Relation != model.RelationCron || g.Path != "/etc/cron.d/x" || g.Line != 3 {
 			t.Errorf("guardian %+v", g)
 		}
 		if text := strings.Join(f.Evidence, " ") + strings.Join(f.Remedy, " "); !strings.Contains(text, "line 3 of /etc/cron.d/x") {
@@ -43,17 +43,17 @@ func TestCronKeepsAMiner(t *testing.T) {
 
 func TestUnitKeepsAMiner(t *testing.T) {
 	t.Parallel()
-	miner := process(10, all(at(host.OriginOther, "/etc/data/kinsing"), func(p *host.Process) { p.Unit = "bot.service" }))
+	miner := process(10, all(at(model.OriginOther, "/etc/data/kinsing"), func(p *model.Process) { p.Unit = "bot.service" }))
 	s := snapshotOf(miner)
-	s.Persistence = entries(host.PersistenceEntry{
-		Kind: host.PersistenceSystemdService, Path: "/lib/systemd/system/bot.service", Unit: "bot.service", Command: "/etc/data/kinsing", Programs: []string{"/etc/data/kinsing"},
+	s.Persistence = entries(model.PersistenceEntry{
+		Kind: model.PersistenceSystemdService, Path: "/lib/systemd/system/bot.service", Unit: "bot.service", Command: "/etc/data/kinsing", Programs: []string{"/etc/data/kinsing"},
 	})
 	findings := evaluate(t, s, Policy{})
-	if len(findings) != 2 || findings[0].Severity != host.Critical || findings[1].Severity != host.Critical {
+	if len(findings) != 2 || findings[0].Severity != model.Critical || findings[1].Severity != model.Critical {
 		t.Fatalf("%+v", findings)
 	}
 	for _, f := range findings {
-		if f.Suspect != nil && (f.Suspect.Guardian == nil || f.Suspect.Guardian.Relation != host.RelationUnit || f.Suspect.Guardian.Unit != "bot.service") {
+		if f.Suspect != nil && (f.Suspect.Guardian == nil || f.Suspect.Guardian.Relation != model.RelationUnit || f.Suspect.Guardian.Unit != "bot.service") {
 			t.Errorf("guardian %+v", f.Suspect.Guardian)
 		}
 	}
@@ -61,11 +61,11 @@ func TestUnitKeepsAMiner(t *testing.T) {
 
 func TestEntriesAlone(t *testing.T) {
 	t.Parallel()
-	for reason, want := range map[host.PersistenceReason]host.Severity{
-		host.PersistenceFetchAndRun: host.Warning, host.PersistenceKnownMiner: host.Warning, host.PersistencePreloaded: host.Warning, "": "",
+	for reason, want := range map[model.PersistenceReason]model.Severity{
+		model.PersistenceFetchAndRun: model.Warning, model.PersistenceKnownMiner: model.Warning, model.PersistencePreloaded: model.Warning, "": "",
 	} {
 		s := snapshotOf(process(10, nil))
-		s.Persistence = entries(host.PersistenceEntry{Kind: host.PersistenceProfile, Path: "/etc/profile.d/x.sh", Line: 2, Command: "curl x | sh", Reason: reason})
+		s.Persistence = entries(model.PersistenceEntry{Kind: model.PersistenceProfile, Path: "/etc/profile.d/x.sh", Line: 2, Command: "curl x | sh", Reason: reason})
 		findings := evaluate(t, s, Policy{})
 		if want == "" {
 			if len(findings) != 0 {
@@ -77,7 +77,7 @@ func TestEntriesAlone(t *testing.T) {
 			t.Errorf("%s: %+v", reason, findings)
 		}
 		allowed := evaluate(t, s, Policy{Allow: []Allow{{Path: "/etc/profile.d/*"}}})
-		if allowed[0].Severity != host.Info || allowed[0].Exemption != host.ExemptAllowList {
+		if allowed[0].Severity != model.Info || allowed[0].Exemption != model.ExemptAllowList {
 			t.Errorf("allowed: %+v", allowed[0])
 		}
 	}
@@ -87,7 +87,7 @@ func TestEntriesAlone(t *testing.T) {
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	s := snapshotOf(process(10, all(inTemp("/tmp/kdevtmpfsi"), busy)), process(11, nil))
-	for pid, want := range map[int]host.Severity{10: host.Critical, 11: ""} {
+	for pid, want := range map[int]model.Severity{10: model.Critical, 11: ""} {
 		e, ok := Explain(s, Policy{}, nil, pid)
 		if !ok || e.Severity != want {
 			t.Fatalf("pid %d: %q, %v", pid, e.Severity, ok)
@@ -123,10 +123,10 @@ func TestExplain(t *testing.T) {
 func TestExemptionsAreCounted(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(DefaultHold)
-	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(process(900, at(host.OriginLocal, "/usr/local/go/bin/go")), host.OriginLocal))))
+	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(process(900, at(model.OriginLocal, "/usr/local/go/bin/go")), model.OriginLocal))))
 	for range 3 {
 		got := tracker.Update(s, evaluate(t, s, Policy{}))
-		if got.Exempted[host.ExemptBuildTool] != 1 || got.Exempted[host.ExemptAllowList] != 0 || len(got.Exempted) != len(host.Exemptions()) {
+		if got.Exempted[model.ExemptBuildTool] != 1 || got.Exempted[model.ExemptAllowList] != 0 || len(got.Exempted) != len(model.Exemptions()) {
 			t.Errorf("%v", got.Exempted)
 		}
 	}

@@ -2,7 +2,7 @@
 // pure functions over one snapshot: no I/O, and no clock but the one passed in.
 package detect
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+import "github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 
 // Rule names are label values of cryptojack_findings. The set is closed.
 const (
@@ -44,8 +44,8 @@ const (
 // Rule says what a rule stands for.
 type Rule struct {
 	Name      string
-	Family    host.Family // "" for what is no process
-	Technique string      // MITRE ATT&CK (Enterprise, Linux)
+	Family    model.Family // "" for what is no process
+	Technique string       // MITRE ATT&CK (Enterprise, Linux)
 	Meaning   string
 }
 
@@ -53,30 +53,30 @@ type Rule struct {
 // first: the first that holds names the finding.
 func Rules() []Rule {
 	return []Rule{
-		{RuleKnownMinerHash, host.FamilyIndicator, "T1496.001", "runs a file whose SHA-256 is on the list of known miners"},
-		{RuleKnownMinerName, host.FamilyIndicator, "T1496.001", "has the name of a known miner or of its keeper"},
-		{RuleMinerCommandLine, host.FamilyIndicator, "T1496.001", "was started with the arguments of a miner"},
-		{RuleMemfdExecutable, host.FamilyPlace, "T1620", "runs from memory: it never had a file"},
-		{RuleDeletedExecutable, host.FamilyPlace, "T1070.004", "runs from a file that was deleted"},
-		{RuleHiddenPath, host.FamilyPlace, "T1564.001", "runs from a hidden place"},
-		{RuleRunsFromTemp, host.FamilyPlace, "T1059.004", "runs from a directory that everybody may write to"},
-		{RuleScriptFromTemp, host.FamilyPlace, "T1059", "burns CPU with a script from a directory that everybody may write to"},
-		{RuleHiddenByMount, host.FamilyDisguise, "T1564.013", "is hidden by a mount over its directory in /proc"},
-		{RuleKernelThreadName, host.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
-		{RuleForgedArguments, host.FamilyDisguise, "T1036.011", "has wiped or forged its arguments"},
-		{RuleLookalikeName, host.FamilyDisguise, "T1036.005", "has nearly the name of something else"},
-		{RulePreloadedLibrary, host.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
-		{RulePackedExecutable, host.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
-		{RuleRandomXMemory, host.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
-		{RulePoolConnection, host.FamilyMining, "T1496.001", "is connected to a mining pool"},
-		{RuleMSRAccess, host.FamilyMining, "T1496.001", "sets up the processor for mining (MSR)"},
-		{RuleHugePages, host.FamilyMining, "T1496.001", "uses huge pages"},
-		{RuleEqualThreads, host.FamilyMining, "T1496.001", "has threads that all work alike"},
-		{RuleSustainedCPU, host.FamilyMining, "T1496.001", "keeps the CPU busy without a pause"},
-		{RuleThrottledCPU, host.FamilyMining, "T1496.001", "uses the same share of the CPU for long"},
-		{RuleRespawn, host.FamilySurvival, "T1543", "comes back after it ended"},
-		{RuleGuardian, host.FamilySurvival, "T1543", "keeps a suspect alive"},
-		{RuleStartedByItself, host.FamilySurvival, "T1053", "is started by cron, a unit or the like"},
+		{RuleKnownMinerHash, model.FamilyIndicator, "T1496.001", "runs a file whose SHA-256 is on the list of known miners"},
+		{RuleKnownMinerName, model.FamilyIndicator, "T1496.001", "has the name of a known miner or of its keeper"},
+		{RuleMinerCommandLine, model.FamilyIndicator, "T1496.001", "was started with the arguments of a miner"},
+		{RuleMemfdExecutable, model.FamilyPlace, "T1620", "runs from memory: it never had a file"},
+		{RuleDeletedExecutable, model.FamilyPlace, "T1070.004", "runs from a file that was deleted"},
+		{RuleHiddenPath, model.FamilyPlace, "T1564.001", "runs from a hidden place"},
+		{RuleRunsFromTemp, model.FamilyPlace, "T1059.004", "runs from a directory that everybody may write to"},
+		{RuleScriptFromTemp, model.FamilyPlace, "T1059", "burns CPU with a script from a directory that everybody may write to"},
+		{RuleHiddenByMount, model.FamilyDisguise, "T1564.013", "is hidden by a mount over its directory in /proc"},
+		{RuleKernelThreadName, model.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
+		{RuleForgedArguments, model.FamilyDisguise, "T1036.011", "has wiped or forged its arguments"},
+		{RuleLookalikeName, model.FamilyDisguise, "T1036.005", "has nearly the name of something else"},
+		{RulePreloadedLibrary, model.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
+		{RulePackedExecutable, model.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
+		{RuleRandomXMemory, model.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
+		{RulePoolConnection, model.FamilyMining, "T1496.001", "is connected to a mining pool"},
+		{RuleMSRAccess, model.FamilyMining, "T1496.001", "sets up the processor for mining (MSR)"},
+		{RuleHugePages, model.FamilyMining, "T1496.001", "uses huge pages"},
+		{RuleEqualThreads, model.FamilyMining, "T1496.001", "has threads that all work alike"},
+		{RuleSustainedCPU, model.FamilyMining, "T1496.001", "keeps the CPU busy without a pause"},
+		{RuleThrottledCPU, model.FamilyMining, "T1496.001", "uses the same share of the CPU for long"},
+		{RuleRespawn, model.FamilySurvival, "T1543", "comes back after it ended"},
+		{RuleGuardian, model.FamilySurvival, "T1543", "keeps a suspect alive"},
+		{RuleStartedByItself, model.FamilySurvival, "T1053", "is started by cron, a unit or the like"},
 		{RulePersistenceEntry, "", "T1053.003", "something that starts programs by itself starts what it should not"},
 		{RuleCPUUnattributed, "", "T1014", "CPU time is used by no process that can be seen"},
 		{RuleSuspiciousFile, "", "T1105", "a program lies where only data belongs"},
@@ -104,10 +104,10 @@ func meaning(name string) string {
 }
 
 // signal makes the evidence of a process rule.
-func signal(name, evidence string) host.Signal {
+func signal(name, evidence string) model.Signal {
 	for _, rule := range Rules() {
 		if rule.Name == name {
-			return host.Signal{Rule: name, Family: rule.Family, Technique: rule.Technique, Evidence: evidence}
+			return model.Signal{Rule: name, Family: rule.Family, Technique: rule.Technique, Evidence: evidence}
 		}
 	}
 	panic("detect: no rule " + name)

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -22,14 +22,14 @@ const (
 // serviceFinding is about one door. Somebody is woken where anybody may run code
 // by it; what is called by its port alone is noted: half of all proxies listen on
 // 8081.
-func serviceFinding(e *host.Exposure, catalogue *services.Catalogue) host.Finding {
+func serviceFinding(e *model.Exposure, catalogue *catalogue.Catalogue) model.Finding {
 	where := e.Endpoints[0]
-	finding := host.Finding{
+	finding := model.Finding{
 		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: RuleExposedService,
 		Technique: "T1190", Exposure: e, Severity: doorSeverity(e), Title: serviceTitle(e, where),
 		Evidence: []string{listens(e), openness(e)},
 	}
-	if e.Answer != nil && e.Answer.Lowered != "" && e.Auth == host.AuthNone {
+	if e.Answer != nil && e.Answer.Lowered != "" && e.Auth == model.AuthNone {
 		finding.Evidence = append(finding.Evidence, e.Answer.Lowered)
 	}
 	finding.Evidence = append(finding.Evidence, forwarding(e))
@@ -37,7 +37,7 @@ func serviceFinding(e *host.Exposure, catalogue *services.Catalogue) host.Findin
 		finding.Evidence = append(finding.Evidence, logEvidence(e.Log)...)
 	}
 	if service, ok := catalogue.Service(e.App); ok {
-		if e.Auth != host.AuthRequired {
+		if e.Auth != model.AuthRequired {
 			finding.Evidence = append(finding.Evidence, service.Harm)
 		}
 		finding.Remedy = []string{service.Remedy}
@@ -54,33 +54,33 @@ func inNamespace(id string) string {
 
 // doorSeverity judges a door by how sure it is what it is, who gets in, and what he
 // gets.
-func doorSeverity(e *host.Exposure) host.Severity {
-	inside := e.Container != "" && e.Published == host.PublishedNo // reached from this host and its containers only
-	wide := e.Scope == host.ScopeAny || e.Scope == host.ScopePublic
+func doorSeverity(e *model.Exposure) model.Severity {
+	inside := e.Container != "" && e.Published == model.PublishedNo // reached from this host and its containers only
+	wide := e.Scope == model.ScopeAny || e.Scope == model.ScopePublic
 	switch {
-	case e.Usual, e.Auth == host.AuthRequired, e.Confidence == host.ConfidencePort && e.Auth != host.AuthNone:
-		return host.Info
-	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "" && wide && !inside && e.Published != host.PublishedUnknown:
-		return host.Critical
-	case e.Auth == host.AuthNone && (e.RunsCode || !inside):
-		return host.Warning
-	case inside, e.Container != "" && e.Published == host.PublishedUnknown:
-		return host.Info
+	case e.Usual, e.Auth == model.AuthRequired, e.Confidence == model.ConfidencePort && e.Auth != model.AuthNone:
+		return model.Info
+	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "" && wide && !inside && e.Published != model.PublishedUnknown:
+		return model.Critical
+	case e.Auth == model.AuthNone && (e.RunsCode || !inside):
+		return model.Warning
+	case inside, e.Container != "" && e.Published == model.PublishedUnknown:
+		return model.Info
 	default:
-		return host.Warning
+		return model.Warning
 	}
 }
 
-func serviceTitle(e *host.Exposure, where string) string {
+func serviceTitle(e *model.Exposure, where string) string {
 	name := nameOf(e)
 	switch {
-	case e.Confidence == host.ConfidencePort && e.Auth != host.AuthNone:
+	case e.Confidence == model.ConfidencePort && e.Auth != model.AuthNone:
 		return fmt.Sprintf("Something listens on %s, the port of %s", where, e.App)
-	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "":
+	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "":
 		return fmt.Sprintf("Anybody who reaches %s can run programs: %s asks for no password", where, name)
-	case e.Auth == host.AuthNone:
+	case e.Auth == model.AuthNone:
 		return fmt.Sprintf("%s on %s asks for no password", name, where)
-	case e.Auth == host.AuthRequired:
+	case e.Auth == model.AuthRequired:
 		return fmt.Sprintf("%s on %s can be reached by others and asks who they are", name, where)
 	default:
 		return fmt.Sprintf("%s can be reached by other machines on %s", name, where)
@@ -88,7 +88,7 @@ func serviceTitle(e *host.Exposure, where string) string {
 }
 
 // nameOf is the app with the version that it gave.
-func nameOf(e *host.Exposure) string {
+func nameOf(e *model.Exposure) string {
 	if e.Answer == nil || e.Answer.Version == "" {
 		return e.App
 	}
@@ -96,7 +96,7 @@ func nameOf(e *host.Exposure) string {
 }
 
 // listens says who listens where, and why it is called what it is called.
-func listens(e *host.Exposure) string {
+func listens(e *model.Exposure) string {
 	socket := &e.Socket
 	owner := "An unknown process"
 	if socket.Owner.PID != 0 {
@@ -104,9 +104,9 @@ func listens(e *host.Exposure) string {
 	}
 	sentence := fmt.Sprintf("%s listens on %s (%s)", owner, strings.Join(e.Endpoints[:min(len(e.Endpoints), maxReach)], " and "), reach(e))
 	switch e.Confidence {
-	case host.ConfidenceEvidence:
+	case model.ConfidenceEvidence:
 		return fmt.Sprintf("%s and is %s by its program and arguments.", sentence, e.App)
-	case host.ConfidenceAnswer:
+	case model.ConfidenceAnswer:
 		return fmt.Sprintf("%s and answered as %s does.", sentence, e.App)
 	default:
 		return fmt.Sprintf("%s. Only the port number speaks for %s, which is weak evidence.", sentence, e.App)
@@ -114,7 +114,7 @@ func listens(e *host.Exposure) string {
 }
 
 // where names the container or unit, and the namespace, of an owner.
-func where(e *host.Exposure) string {
+func where(e *model.Exposure) string {
 	var words string
 	switch {
 	case e.Container != "":
@@ -132,10 +132,10 @@ func where(e *host.Exposure) string {
 }
 
 // reach says how far the address of a door leads.
-func reach(e *host.Exposure) string {
+func reach(e *model.Exposure) string {
 	switch e.Scope {
-	case host.ScopeAny:
-		if e.Published == host.PublishedYes {
+	case model.ScopeAny:
+		if e.Published == model.PublishedYes {
 			return "a port of this host that is forwarded to it"
 		}
 		if len(e.Reach) == 0 {
@@ -150,9 +150,9 @@ func reach(e *host.Exposure) string {
 			more = fmt.Sprintf("; and %d more", len(e.Reach)-maxReach)
 		}
 		return "all addresses, which are " + strings.Join(names, "; ") + more
-	case host.ScopePrivate:
+	case model.ScopePrivate:
 		return "a private address"
-	case host.ScopePublic:
+	case model.ScopePublic:
 		return "a public address"
 	default:
 		return "this host only"
@@ -160,20 +160,20 @@ func reach(e *host.Exposure) string {
 }
 
 func kindOf(address netip.Addr) string {
-	if host.ScopeOf(address) == host.ScopePublic {
+	if model.ScopeOf(address) == model.ScopePublic {
 		return "public"
 	}
 	return "private"
 }
 
 // openness says whether it asks who one is, and what is not known of that.
-func openness(e *host.Exposure) string {
+func openness(e *model.Exposure) string {
 	switch {
-	case e.Auth == host.AuthNone && e.RunsCode && e.Answer.Lowered == "":
+	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "":
 		return fmt.Sprintf("%s was asked at %s and let the exporter in without a password: anybody can submit what it runs.", nameOf(e), e.Answer.Asked)
-	case e.Auth == host.AuthNone:
+	case e.Auth == model.AuthNone:
 		return fmt.Sprintf("%s was asked at %s and let the exporter in without a password.", nameOf(e), e.Answer.Asked)
-	case e.Auth == host.AuthRequired:
+	case e.Auth == model.AuthRequired:
 		return fmt.Sprintf("%s was asked at %s and wants to know who one is.", nameOf(e), e.Answer.Asked)
 	case e.Answer != nil && e.Answer.Failure != "":
 		return "Whether it asks for a password is not known: " + e.Answer.Failure
@@ -183,18 +183,18 @@ func openness(e *host.Exposure) string {
 }
 
 // forwarding says what stands between it and others, as far as that was seen.
-func forwarding(e *host.Exposure) string {
+func forwarding(e *model.Exposure) string {
 	const firewall = "A host firewall was not read."
 	switch e.Published {
-	case host.PublishedYes:
+	case model.PublishedYes:
 		names := make([]string, 0, len(e.Forwarders))
 		for _, forwarder := range e.Forwarders {
 			names = append(names, string(forwarder))
 		}
 		return fmt.Sprintf("The host forwards the port to %s, by %s. %s", endpoint(e.Socket.Address, e.Socket.Port), strings.Join(names, " and "), firewall)
-	case host.PublishedNo:
+	case model.PublishedNo:
 		return "No port of the host is forwarded to it: it is reached from where its own addresses are. " + firewall
-	case host.PublishedUnknown:
+	case model.PublishedUnknown:
 		return "Whether a port of the host is forwarded to it is not known. " + firewall
 	default:
 		return firewall
@@ -202,16 +202,16 @@ func forwarding(e *host.Exposure) string {
 }
 
 // logEvidence tells of the last submissions to Flink.
-func logEvidence(log *host.FlinkLog) []string {
+func logEvidence(log *model.FlinkLog) []string {
 	var evidence []string
 	if log.Failure != "" {
 		evidence = append(evidence, fmt.Sprintf("Flink's log %s is not read: %s", quote(log.Path), log.Failure))
 	}
-	last := map[host.FlinkEvent]*host.FlinkEntry{}
+	last := map[model.FlinkEvent]*model.FlinkEntry{}
 	for i := range log.Recent {
 		last[log.Recent[i].Event] = &log.Recent[i]
 	}
-	for _, event := range host.FlinkEvents() {
+	for _, event := range model.FlinkEvents() {
 		if entry := last[event]; entry != nil {
 			evidence = append(evidence, fmt.Sprintf("Flink's log: %s at %s%s.", does(event), stamp(entry), from(entry)))
 		}
@@ -219,21 +219,21 @@ func logEvidence(log *host.FlinkLog) []string {
 	return evidence
 }
 
-func does(event host.FlinkEvent) string {
+func does(event model.FlinkEvent) string {
 	switch event {
-	case host.FlinkJarUpload:
+	case model.FlinkJarUpload:
 		return "a jar was uploaded"
-	case host.FlinkJarRun:
+	case model.FlinkJarRun:
 		return "a jar was run through REST"
 	default:
 		return "a request through REST failed"
 	}
 }
 
-func stamp(entry *host.FlinkEntry) string { return entry.Time.UTC().Format("2006-01-02 15:04:05 UTC") }
+func stamp(entry *model.FlinkEntry) string { return entry.Time.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // from names who was connected about then.
-func from(entry *host.FlinkEntry) string {
+func from(entry *model.FlinkEntry) string {
 	if len(entry.Peers) == 0 {
 		return ""
 	}
@@ -246,7 +246,7 @@ func from(entry *host.FlinkEntry) string {
 
 // runBefore is the last jar that was run before a process tree below a door began,
 // and how long before.
-func runBefore(s *host.ServiceSnapshot, p *host.Process, door host.Identity) (run *host.FlinkEntry, before time.Duration) {
+func runBefore(s *model.ServiceSnapshot, p *model.Process, door model.Identity) (run *model.FlinkEntry, before time.Duration) {
 	if s == nil {
 		return nil, 0
 	}
@@ -258,7 +258,7 @@ func runBefore(s *host.ServiceSnapshot, p *host.Process, door host.Identity) (ru
 		for j := range s.FlinkLogs[i].Recent {
 			entry := &s.FlinkLogs[i].Recent[j]
 			gap := began.Sub(entry.Time)
-			if entry.Event == host.FlinkJarRun && gap > -runSlack && gap < runSpan && (run == nil || gap < before) {
+			if entry.Event == model.FlinkJarRun && gap > -runSlack && gap < runSpan && (run == nil || gap < before) {
 				run, before = entry, gap
 			}
 		}
@@ -267,7 +267,7 @@ func runBefore(s *host.ServiceSnapshot, p *host.Process, door host.Identity) (ru
 }
 
 // arrival tells which jar brought a suspect.
-func arrival(e *host.Entry) string {
+func arrival(e *model.Entry) string {
 	before := "less than a second"
 	if e.RunBefore >= time.Second {
 		before = duration(e.RunBefore)

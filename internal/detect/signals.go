@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -50,7 +50,7 @@ func minerCommandLine(v *view) (string, strength) {
 
 // memfd holds for a program that was never a file (memfd_create(2), T1620).
 func memfd(v *view) (string, strength) {
-	if v.process.Origin != host.OriginMemfd {
+	if v.process.Origin != model.OriginMemfd {
 		return "", absent
 	}
 	return "It runs from memory: " + quote(v.process.Exe) + " was never a file on a disk.", strong
@@ -60,7 +60,7 @@ func memfd(v *view) (string, strength) {
 // directory a file that came again is a rebuild or an update.
 func deleted(v *view) (string, strength) {
 	p := v.process
-	if p.Origin != host.OriginDeleted || p.ExeAgain && !isTemp(p.Exe) {
+	if p.Origin != model.OriginDeleted || p.ExeAgain && !isTemp(p.Exe) {
 		return "", absent
 	}
 	return "Its file " + quote(p.Exe) + " was deleted after it was started.", strong
@@ -69,7 +69,7 @@ func deleted(v *view) (string, strength) {
 // hiddenPath holds for a program behind a dot or among spaces (T1564.001).
 func hiddenPath(v *view) (string, strength) {
 	p := v.process
-	if p.Exe == "" || p.Origin == host.OriginMemfd || p.Origin == host.OriginSystem && p.Namespace == host.NamespaceContainer || !isHidden(p.Exe) {
+	if p.Exe == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Namespace == model.NamespaceContainer || !isHidden(p.Exe) {
 		return "", absent
 	}
 	return "It runs from a hidden place: " + quote(p.Exe) + ".", strong
@@ -95,7 +95,7 @@ func isHidden(exe string) bool {
 
 // runsFromTemp holds for a program in a directory that everybody may write to.
 func runsFromTemp(v *view) (string, strength) {
-	if v.process.Origin != host.OriginTemp {
+	if v.process.Origin != model.OriginTemp {
 		return "", absent
 	}
 	return "It runs from " + quote(path.Dir(v.process.Exe)) + ", where programs are not installed.", strong
@@ -113,7 +113,7 @@ func scriptFromTemp(v *view) (string, strength) {
 
 // sustainedCPU holds for at least 0.8 core over a minute, added up over the
 // instances of one program (T1496.001).
-func sustainedCPU(instances []*host.Process) (host.Signal, bool) {
+func sustainedCPU(instances []*model.Process) (model.Signal, bool) {
 	cores, span := 0.0, time.Duration(0)
 	for _, p := range instances {
 		if p.CoresSpan >= sustainedSpan {
@@ -122,28 +122,28 @@ func sustainedCPU(instances []*host.Process) (host.Signal, bool) {
 		}
 	}
 	if cores < sustainedCores {
-		return host.Signal{}, false
+		return model.Signal{}, false
 	}
 	return signal(RuleSustainedCPU, fmt.Sprintf("It used %.1f cores over %s.", cores, duration(span))), true
 }
 
 // throttledCPU holds for a share of a core that stays the same for ten minutes,
 // as of a miner that was told to stay below what people notice (T1496.001).
-func throttledCPU(instances []*host.Process) (host.Signal, bool) {
+func throttledCPU(instances []*model.Process) (model.Signal, bool) {
 	for _, p := range instances {
 		if p.SteadySpan >= throttledSpan && p.SteadyCores >= throttledCores {
 			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.SteadyCores, duration(p.SteadySpan))), true
 		}
 	}
-	return host.Signal{}, false
+	return model.Signal{}, false
 }
 
 // respawned holds for a program from a suspicious place that came back: once
 // if a keeper from such a place is known, three times in half an hour if not.
-func respawned(history host.Respawn, keeper *host.Guardian, keeperSuspicious bool, now time.Time) (host.Signal, bool) {
+func respawned(history model.Respawn, keeper *model.Guardian, keeperSuspicious bool, now time.Time) (model.Signal, bool) {
 	recent := history.Within(respawnSpan, now)
 	if recent == 0 || recent < respawnCount && !keeperSuspicious {
-		return host.Signal{}, false
+		return model.Signal{}, false
 	}
 	evidence := fmt.Sprintf("It came back %s after it had ended", times(recent))
 	if history.LastGap > 0 {
@@ -163,29 +163,29 @@ func respawned(history host.Respawn, keeper *host.Guardian, keeperSuspicious boo
 
 // bred holds for a program that is another one each time that its keeper starts
 // it again: only the content changes (T1027.001).
-func bred(history host.Respawn, keeper *host.Process, now time.Time) (host.Signal, bool) {
+func bred(history model.Respawn, keeper *model.Process, now time.Time) (model.Signal, bool) {
 	recent := history.Within(respawnSpan, now)
 	if recent < respawnCount {
-		return host.Signal{}, false
+		return model.Signal{}, false
 	}
 	return signal(RuleRespawn, fmt.Sprintf("Pid %d %s started a program of other content from the same directory %s, each after the last had ended.",
 		keeper.PID, quote(keeper.Exe), times(recent))), true
 }
 
 // keeps holds for a process from a suspicious place that keeps a suspect alive.
-func keeps(ward *host.Suspect) host.Signal {
+func keeps(ward *model.Suspect) model.Signal {
 	evidence := fmt.Sprintf("It keeps %s (pid %d) alive", quote(subject(&ward.Process)), ward.Process.PID)
 	switch {
 	case ward.Guardian.Starts > 0:
 		evidence += fmt.Sprintf(": it started it %s", times(ward.Guardian.Starts))
-	case ward.Guardian.Relation == host.RelationCgroup:
+	case ward.Guardian.Relation == model.RelationCgroup:
 		evidence += ": both are in the cgroup " + quote(ward.Process.Cgroup)
 	}
 	return signal(RuleGuardian, evidence+".")
 }
 
-func isSuspiciousOrigin(origin host.Origin) bool {
-	return origin == host.OriginTemp || origin == host.OriginDeleted || origin == host.OriginMemfd
+func isSuspiciousOrigin(origin model.Origin) bool {
+	return origin == model.OriginTemp || origin == model.OriginDeleted || origin == model.OriginMemfd
 }
 
 func isTemp(exe string) bool {

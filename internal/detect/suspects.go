@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"sort"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -38,12 +38,12 @@ func (p *Policy) isPool(remote netip.AddrPort) bool {
 
 // candidate is one program under suspicion while its signals are gathered.
 type candidate struct {
-	suspect   host.Suspect
-	instances []*host.Process
+	suspect   model.Suspect
+	instances []*model.Process
 	exempted  string
-	exemption host.Exemption
+	exemption model.Exemption
 	dormant   bool // see dormant
-	severity  host.Severity
+	severity  model.Severity
 }
 
 // suspects returns every program with a signal, the worst first.
@@ -78,7 +78,7 @@ func gather(e *evaluation) map[string]*candidate {
 	candidates, all := map[string]*candidate{}, checks()
 	for i := range e.snapshot.Processes.Processes {
 		p := &e.snapshot.Processes.Processes[i]
-		if p.Origin == host.OriginKernel || p.PID == e.policy.OwnPID {
+		if p.Origin == model.OriginKernel || p.PID == e.policy.OwnPID {
 			continue
 		}
 		if !isLoaded(p) && !hasStrong(ownSignals(e.of(p), all)) {
@@ -87,7 +87,7 @@ func gather(e *evaluation) map[string]*candidate {
 		id := p.Suspect()
 		c, ok := candidates[id]
 		if !ok {
-			c = &candidate{suspect: host.Suspect{ID: id, Running: true}}
+			c = &candidate{suspect: model.Suspect{ID: id, Running: true}}
 			candidates[id] = c
 		}
 		c.instances = append(c.instances, p)
@@ -96,9 +96,9 @@ func gather(e *evaluation) map[string]*candidate {
 }
 
 // isLoaded tells whether a process by itself keeps the CPU busy.
-func isLoaded(p *host.Process) bool {
-	_, sustained := sustainedCPU([]*host.Process{p})
-	_, throttled := throttledCPU([]*host.Process{p})
+func isLoaded(p *model.Process) bool {
+	_, sustained := sustainedCPU([]*model.Process{p})
+	_, throttled := throttledCPU([]*model.Process{p})
 	return sustained || throttled
 }
 
@@ -134,7 +134,7 @@ func (c *candidate) complete(e *evaluation) {
 	c.suspect.Entry = l.entry(first)
 	c.exempted, c.exemption = l.exempt(first)
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
-	if !c.has(host.FamilyIndicator) && !c.has(host.FamilyPlace) && !c.has(host.FamilyDisguise) && !c.mines() {
+	if !c.has(model.FamilyIndicator) && !c.has(model.FamilyPlace) && !c.has(model.FamilyDisguise) && !c.mines() {
 		return // a busy program of the system has a parent, not a keeper
 	}
 	c.suspect.Guardian = l.guardian(first)
@@ -165,10 +165,10 @@ func nameKeepers(candidates map[string]*candidate) {
 	}
 	for _, ward := range candidates {
 		guardian := ward.suspect.Guardian
-		if ward.severity != host.Critical || guardian == nil || guardian.PID == 0 {
+		if ward.severity != model.Critical || guardian == nil || guardian.PID == 0 {
 			continue
 		}
-		if keeper := byPID[guardian.PID]; keeper != nil && keeper != ward && keeper.has(host.FamilyPlace) {
+		if keeper := byPID[guardian.PID]; keeper != nil && keeper != ward && keeper.has(model.FamilyPlace) {
 			keeper.add(keeps(&ward.suspect))
 			keeper.judge()
 		}
@@ -176,7 +176,7 @@ func nameKeepers(candidates map[string]*candidate) {
 }
 
 // add keeps one signal of each rule, a strong one before a weak one.
-func (c *candidate) add(signal host.Signal) {
+func (c *candidate) add(signal model.Signal) {
 	for i := range c.suspect.Signals {
 		if known := &c.suspect.Signals[i]; known.Rule == signal.Rule {
 			if signal.Rule == RuleSustainedCPU || known.Weak && !signal.Weak {
@@ -188,7 +188,7 @@ func (c *candidate) add(signal host.Signal) {
 	c.suspect.Signals = append(c.suspect.Signals, signal)
 }
 
-func (c *candidate) has(family host.Family) bool {
+func (c *candidate) has(family model.Family) bool {
 	for _, signal := range c.suspect.Signals {
 		if signal.Family == family && !signal.Weak {
 			return true
@@ -200,7 +200,7 @@ func (c *candidate) has(family host.Family) bool {
 // mines tells whether something speaks for mining besides the load.
 func (c *candidate) mines() bool {
 	for _, signal := range c.suspect.Signals {
-		if signal.Family == host.FamilyMining && !signal.Weak && !isLoad(signal.Rule) {
+		if signal.Family == model.FamilyMining && !signal.Weak && !isLoad(signal.Rule) {
 			return true
 		}
 	}
@@ -212,7 +212,7 @@ func (c *candidate) mines() bool {
 func isLoad(rule string) bool { return rule == RuleSustainedCPU || rule == RuleThrottledCPU }
 
 // load is the kind of evidence that isLoad tells.
-const load = host.Family("load")
+const load = model.Family("load")
 
 // judge applies the rule of two: an indicator, or two independent kinds of
 // evidence, page; one warns; a busy CPU alone is only noted. What is expected is
@@ -227,7 +227,7 @@ func (c *candidate) judge() {
 		return order[c.suspect.Signals[i].Rule] < order[c.suspect.Signals[j].Rule]
 	})
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
-	kinds, hides := map[host.Family]bool{}, false
+	kinds, hides := map[model.Family]bool{}, false
 	for _, signal := range c.suspect.Signals {
 		switch {
 		case signal.Weak:
@@ -240,36 +240,36 @@ func (c *candidate) judge() {
 		hides = hides || signal.Rule == RuleHiddenByMount || signal.Rule == RuleKernelThreadName || signal.Rule == RuleForgedArguments
 	}
 	switch {
-	case kinds[host.FamilyIndicator], len(kinds) >= 2:
-		c.severity = host.Critical
+	case kinds[model.FamilyIndicator], len(kinds) >= 2:
+		c.severity = model.Critical
 	case kinds[load]:
-		c.severity = host.Info
+		c.severity = model.Info
 	default:
-		c.severity = host.Warning
+		c.severity = model.Warning
 	}
-	if c.exemption == host.ExemptAllowList || c.exempted != "" && !kinds[host.FamilyIndicator] && !hides {
-		c.severity = host.Info
+	if c.exemption == model.ExemptAllowList || c.exempted != "" && !kinds[model.FamilyIndicator] && !hides {
+		c.severity = model.Info
 	}
-	if c.severity == host.Warning && c.dormant && !hides {
-		c.severity = host.Info
+	if c.severity == model.Warning && c.dormant && !hides {
+		c.severity = model.Info
 	}
 }
 
 // expected says why a candidate was lowered to a note, or "".
-func (c *candidate) expected() (why string, kind host.Exemption) {
+func (c *candidate) expected() (why string, kind model.Exemption) {
 	switch {
-	case c.severity != host.Info:
+	case c.severity != model.Info:
 		return c.exempted, ""
 	case c.exempted == "" && c.dormant:
-		return "it has been idle since long, and no service that others reach started it", host.ExemptDormant
+		return "it has been idle since long, and no service that others reach started it", model.ExemptDormant
 	default:
 		return c.exempted, c.exemption
 	}
 }
 
 // worse tells whether a is worse than b.
-func worse(a, b host.Severity) bool {
-	for _, severity := range host.Severities() {
+func worse(a, b model.Severity) bool {
+	for _, severity := range model.Severities() {
 		if a == severity || b == severity {
 			return a == severity && b != severity
 		}

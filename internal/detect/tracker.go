@@ -5,7 +5,7 @@ import (
 	"sort"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // doorHold is the most that a finding about a door is held: that it is closed is
@@ -22,15 +22,15 @@ const DefaultHold = 10 * time.Minute
 type Tracker struct {
 	hold   time.Duration
 	active map[string]*tracked
-	raised map[host.RuleSeverity]uint64
-	spared map[host.Exemption]uint64
+	raised map[model.RuleSeverity]uint64
+	spared map[model.Exemption]uint64
 }
 
 // tracked is a finding that is active.
 type tracked struct {
-	finding  host.Finding
-	worst    time.Time                 // last evidence for the severity that it has
-	used     map[host.Identity]float64 // seconds, of the living instances
+	finding  model.Finding
+	worst    time.Time                  // last evidence for the severity that it has
+	used     map[model.Identity]float64 // seconds, of the living instances
 	seconds  float64
 	respawns uint64 // of histories that were forgotten
 	last     uint64
@@ -39,14 +39,14 @@ type tracked struct {
 // NewTracker returns a tracker that keeps a finding for hold after its last
 // evidence.
 func NewTracker(hold time.Duration) *Tracker {
-	raised := map[host.RuleSeverity]uint64{}
+	raised := map[model.RuleSeverity]uint64{}
 	for _, rule := range RuleNames() {
-		for _, severity := range host.Severities() {
-			raised[host.RuleSeverity{Rule: rule, Severity: severity}] = 0
+		for _, severity := range model.Severities() {
+			raised[model.RuleSeverity{Rule: rule, Severity: severity}] = 0
 		}
 	}
-	spared := map[host.Exemption]uint64{}
-	for _, exemption := range host.Exemptions() {
+	spared := map[model.Exemption]uint64{}
+	for _, exemption := range model.Exemptions() {
 		spared[exemption] = 0
 	}
 	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised, spared: spared}
@@ -55,7 +55,7 @@ func NewTracker(hold time.Duration) *Tracker {
 // Update takes what was found in a snapshot and returns all that is active. A
 // finding's rule stays the one that it was raised by, and its severity falls
 // only when the evidence for it is older than the hold: alerts must not flap.
-func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings {
+func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findings {
 	byPID, running := index(s.Processes), runningFiles(s.Files)
 	for _, finding := range found {
 		kept, ok := t.active[finding.ID]
@@ -63,9 +63,9 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 			t.spared[finding.Exemption]++
 		}
 		if !ok {
-			kept = &tracked{worst: s.Time, used: map[host.Identity]float64{}}
+			kept = &tracked{worst: s.Time, used: map[model.Identity]float64{}}
 			t.active[finding.ID] = kept
-			t.raised[host.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
+			t.raised[model.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
 		} else {
 			t.merge(kept, &finding)
 		}
@@ -74,7 +74,7 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 			kept.account(byPID)
 		}
 	}
-	active := make([]host.Finding, 0, len(t.active))
+	active := make([]model.Finding, 0, len(t.active))
 	for id, kept := range t.active {
 		if s.Time.Sub(kept.finding.LastSeen) > t.holds(&kept.finding) || kept.finding.File != nil && running[id] {
 			delete(t.active, id)
@@ -83,12 +83,12 @@ func (t *Tracker) Update(s *host.Snapshot, found []host.Finding) *host.Findings 
 		active = append(active, kept.publish(s.Time))
 	}
 	sortFindings(active)
-	return &host.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.spared)}
+	return &model.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.spared)}
 }
 
 // merge carries over what a finding was before. What was known of the keeper
 // and the door stays known when they are gone.
-func (t *Tracker) merge(kept *tracked, finding *host.Finding) {
+func (t *Tracker) merge(kept *tracked, finding *model.Finding) {
 	old := &kept.finding
 	finding.FirstSeen = old.FirstSeen
 	if finding.Suspect != nil && old.Suspect != nil {
@@ -101,7 +101,7 @@ func (t *Tracker) merge(kept *tracked, finding *host.Finding) {
 	}
 	if !worse(old.Severity, finding.Severity) {
 		if worse(finding.Severity, old.Severity) {
-			t.raised[host.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
+			t.raised[model.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
 		} else {
 			finding.Rule, finding.Technique = old.Rule, old.Technique
 		}
@@ -121,7 +121,7 @@ func (t *Tracker) merge(kept *tracked, finding *host.Finding) {
 }
 
 // holds is how long a finding stays without evidence.
-func (t *Tracker) holds(finding *host.Finding) time.Duration {
+func (t *Tracker) holds(finding *model.Finding) time.Duration {
 	if finding.Exposure != nil {
 		return min(t.hold, doorHold)
 	}
@@ -129,7 +129,7 @@ func (t *Tracker) holds(finding *host.Finding) time.Duration {
 }
 
 // publish returns a copy with the counters filled in.
-func (k *tracked) publish(now time.Time) host.Finding {
+func (k *tracked) publish(now time.Time) model.Finding {
 	finding := k.finding
 	if finding.Suspect == nil {
 		return finding
@@ -145,7 +145,7 @@ func (k *tracked) publish(now time.Time) host.Finding {
 }
 
 // account adds up what the instances used. An instance counts from its birth.
-func (k *tracked) account(byPID map[int]*host.Process) {
+func (k *tracked) account(byPID map[int]*model.Process) {
 	suspect := k.finding.Suspect
 	for identity := range k.used {
 		if p := byPID[identity.PID]; p == nil || p.Identity != identity {
@@ -164,11 +164,11 @@ func (k *tracked) account(byPID map[int]*host.Process) {
 	k.last = suspect.Respawns
 }
 
-func index(s *host.ProcessSnapshot) map[int]*host.Process {
+func index(s *model.ProcessSnapshot) map[int]*model.Process {
 	if s == nil {
 		return nil
 	}
-	byPID := make(map[int]*host.Process, len(s.Processes))
+	byPID := make(map[int]*model.Process, len(s.Processes))
 	for i := range s.Processes {
 		byPID[s.Processes[i].PID] = &s.Processes[i]
 	}
@@ -177,13 +177,13 @@ func index(s *host.ProcessSnapshot) map[int]*host.Process {
 
 // runningFiles are the findings that are over because the file runs: it is a
 // suspect now.
-func runningFiles(s *host.FileSnapshot) map[string]bool {
+func runningFiles(s *model.FileSnapshot) map[string]bool {
 	if s == nil {
 		return nil
 	}
 	ids := map[string]bool{}
 	for i := range s.Files {
-		if s.Files[i].Reason == host.FileRunning {
+		if s.Files[i].Reason == model.FileRunning {
 			ids[fileID(&s.Files[i])] = true
 		}
 	}
@@ -191,7 +191,7 @@ func runningFiles(s *host.FileSnapshot) map[string]bool {
 }
 
 // sortFindings puts the worst first, then the one that is known longest.
-func sortFindings(findings []host.Finding) {
+func sortFindings(findings []model.Finding) {
 	sort.SliceStable(findings, func(i, j int) bool {
 		a, b := &findings[i], &findings[j]
 		if a.Severity != b.Severity {
@@ -207,7 +207,7 @@ func sortFindings(findings []host.Finding) {
 	})
 }
 
-func cores(f *host.Finding) float64 {
+func cores(f *model.Finding) float64 {
 	if f.Suspect == nil {
 		return 0
 	}

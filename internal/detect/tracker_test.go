@@ -4,11 +4,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // step evaluates a snapshot at a time and tells the tracker.
-func step(t *testing.T, tracker *Tracker, s *host.Snapshot, at time.Time) *host.Findings {
+func step(t *testing.T, tracker *Tracker, s *model.Snapshot, at time.Time) *model.Findings {
 	t.Helper()
 	s.Time = at
 	return tracker.Update(s, evaluate(t, s, Policy{}))
@@ -18,14 +18,14 @@ func TestFindingOutlivesItsEvidence(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(10 * time.Minute)
 	miner := process(10, inTemp("/tmp/kdevtmpfsi"))
-	raised := host.RuleSeverity{Rule: RuleKnownMinerName, Severity: host.Critical}
+	raised := model.RuleSeverity{Rule: RuleKnownMinerName, Severity: model.Critical}
 
 	first := step(t, tracker, snapshotOf(miner), noon)
-	if first.Verdict() != host.Critical || first.Raised[raised] != 1 {
+	if first.Verdict() != model.Critical || first.Raised[raised] != 1 {
 		t.Fatalf("%+v", first)
 	}
 	gone := step(t, tracker, snapshotOf(), noon.Add(9*time.Minute))
-	if gone.Verdict() != host.Critical || gone.Active[0].Suspect.Running || len(gone.Active[0].Suspect.PIDs) != 0 {
+	if gone.Verdict() != model.Critical || gone.Active[0].Suspect.Running || len(gone.Active[0].Suspect.PIDs) != 0 {
 		t.Errorf("after the end: %+v", gone.Active)
 	}
 	back := process(11, inTemp("/tmp/other"))
@@ -49,15 +49,15 @@ func TestSeverityFallsOnlyAfterTheHold(t *testing.T) {
 	burning := idle
 	burning.Cores = 2
 	for _, test := range []struct {
-		process host.Process
+		process model.Process
 		minute  int
-		want    host.Severity
+		want    model.Severity
 	}{
-		{idle, 0, host.Warning},
-		{burning, 1, host.Critical},
-		{idle, 2, host.Critical},
-		{idle, 10, host.Critical},
-		{idle, 12, host.Warning},
+		{idle, 0, model.Warning},
+		{burning, 1, model.Critical},
+		{idle, 2, model.Critical},
+		{idle, 10, model.Critical},
+		{idle, 12, model.Warning},
 	} {
 		got := step(t, tracker, snapshotOf(test.process), noon.Add(time.Duration(test.minute)*time.Minute))
 		if got.Verdict() != test.want {
@@ -70,7 +70,7 @@ func TestSuspectCountersNeverGoBack(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(time.Hour)
 	hash := process(10, nil).SHA256
-	last := host.Suspect{}
+	last := model.Suspect{}
 	for i, used := range []float64{5, 7, 7, 1, 4} { // the fourth is another instance
 		p := process(10, inTemp("/tmp/kdevtmpfsi"))
 		p.CPUSeconds = used
@@ -78,7 +78,7 @@ func TestSuspectCountersNeverGoBack(t *testing.T) {
 			p.StartTime = 999
 		}
 		s := snapshotOf(p)
-		s.Processes.Respawns[hash] = host.Respawn{Count: []uint64{1, 2, 0, 0, 1}[i]} // forgotten in between
+		s.Processes.Respawns[hash] = model.Respawn{Count: []uint64{1, 2, 0, 0, 1}[i]} // forgotten in between
 		got := *step(t, tracker, s, noon.Add(time.Duration(i)*time.Second)).Active[0].Suspect
 		if got.CPUSeconds < last.CPUSeconds || got.Respawns < last.Respawns {
 			t.Errorf("step %d: from %v s and %d to %v s and %d", i, last.CPUSeconds, last.Respawns, got.CPUSeconds, got.Respawns)
@@ -110,15 +110,15 @@ func TestKeeperStaysKnown(t *testing.T) {
 func TestFileThatRunsIsNoIdleFile(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(DefaultHold)
-	file := host.File{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: host.FileKnownMiner, KnownMiner: true}
+	file := model.File{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: model.FileKnownMiner, KnownMiner: true}
 	look := func(at time.Time) int {
-		s := &host.Snapshot{Time: at, Files: &host.FileSnapshot{Files: []host.File{file}}}
+		s := &model.Snapshot{Time: at, Files: &model.FileSnapshot{Files: []model.File{file}}}
 		return len(tracker.Update(s, evaluate(t, s, Policy{})).Active)
 	}
 	if got := look(noon); got != 1 {
 		t.Fatalf("%d findings, want the file", got)
 	}
-	file.Reason = host.FileRunning
+	file.Reason = model.FileRunning
 	if got := look(noon.Add(time.Second)); got != 0 {
 		t.Errorf("%d findings about a file that is said not to run and does", got)
 	}

@@ -3,7 +3,7 @@ package detect
 import (
 	"fmt"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -17,13 +17,13 @@ const (
 // unowned is about CPU time that no process used that can be seen: whatever
 // hides a miner, its time stays in /proc/stat (T1014). Where exits are not told
 // without a gap, short processes may be all of it, and it is only noted.
-func unowned(s *host.ProcessSnapshot) []host.Finding {
+func unowned(s *model.ProcessSnapshot) []model.Finding {
 	u := s.Unowned
 	if u.Span < sustainedSpan || u.Cores < unownedCores+unownedPerExit*u.ExitsPerSecond {
 		return nil
 	}
-	finding := host.Finding{
-		ID: "cpu:unattributed", Rule: RuleCPUUnattributed, Severity: host.Warning, Technique: "T1014",
+	finding := model.Finding{
+		ID: "cpu:unattributed", Rule: RuleCPUUnattributed, Severity: model.Warning, Technique: "T1014",
 		Title: fmt.Sprintf("%.1f cores are used by no process that can be seen", u.Cores),
 		Evidence: []string{fmt.Sprintf(
 			"Over %s the host was busy for %.1f cores more than all processes in /proc, and those that ended, have used; %.0f threads ended each second.",
@@ -39,8 +39,8 @@ func unowned(s *host.ProcessSnapshot) []host.Finding {
 		}
 	}
 	if !u.Complete {
-		finding.Severity = host.Info
+		finding.Severity = model.Info
 		finding.Evidence = append(finding.Evidence, "The kernel's accounts of ended processes are not complete, so short processes may have used it: see cryptojack_event_source_active and cryptojack_events_lost_total.")
 	}
-	return []host.Finding{finding}
+	return []model.Finding{finding}
 }

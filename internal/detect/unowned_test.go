@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // TestUnowned holds time without an owner to what it must and must not raise.
@@ -13,15 +13,15 @@ func TestUnowned(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name    string
-		unowned host.Unowned
-		want    host.Severity // "" for nothing
+		unowned model.Unowned
+		want    model.Severity // "" for nothing
 	}{
-		{"a rootkit hides a miner", host.Unowned{Cores: 0.9, Span: time.Minute, Complete: true}, host.Warning},
-		{"among compiles too", host.Unowned{Cores: 1.5, Span: time.Minute, ExitsPerSecond: 100, Complete: true}, host.Warning},
-		{"twin: an idle host", host.Unowned{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
-		{"twin: too early to tell", host.Unowned{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
-		{"twin: a storm of namespaces", host.Unowned{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
-		{"twin: accounts were lost", host.Unowned{Cores: 0.9, Span: time.Minute}, host.Info},
+		{"a rootkit hides a miner", model.Unowned{Cores: 0.9, Span: time.Minute, Complete: true}, model.Warning},
+		{"among compiles too", model.Unowned{Cores: 1.5, Span: time.Minute, ExitsPerSecond: 100, Complete: true}, model.Warning},
+		{"twin: an idle host", model.Unowned{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
+		{"twin: too early to tell", model.Unowned{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
+		{"twin: a storm of namespaces", model.Unowned{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
+		{"twin: accounts were lost", model.Unowned{Cores: 0.9, Span: time.Minute}, model.Info},
 	}
 	for _, c := range cases {
 		s := snapshotOf()
@@ -39,20 +39,20 @@ func TestUnowned(t *testing.T) {
 // TestHiddenByMount: what hides and burns is critical, also below a build tool.
 func TestHiddenByMount(t *testing.T) {
 	t.Parallel()
-	hides := func(p *host.Process) { p.HiddenBy = "tmpfs /" }
-	maker := process(5, func(p *host.Process) { p.Exe = "/usr/bin/make" })
+	hides := func(p *model.Process) { p.HiddenBy = "tmpfs /" }
+	maker := process(5, func(p *model.Process) { p.Exe = "/usr/bin/make" })
 	for name, c := range map[string]struct {
-		change func(*host.Process)
-		want   host.Severity
+		change func(*model.Process)
+		want   model.Severity
 	}{
-		"burns":              {all(hides, busy), host.Critical},
-		"idles":              {hides, host.Warning},
-		"runs from temp":     {all(inTemp("/tmp/x"), hides), host.Critical},
-		"below a build tool": {all(hides, busy, childOf(maker, host.OriginSystem)), host.Critical},
-		"twin: in sight":     {busy, host.Info},
+		"burns":              {all(hides, busy), model.Critical},
+		"idles":              {hides, model.Warning},
+		"runs from temp":     {all(inTemp("/tmp/x"), hides), model.Critical},
+		"below a build tool": {all(hides, busy, childOf(maker, model.OriginSystem)), model.Critical},
+		"twin: in sight":     {busy, model.Info},
 	} {
 		s := snapshotOf(process(10, c.change))
-		s.Processes.Unowned = host.Unowned{Cores: 4, Span: time.Minute, Complete: true}
+		s.Processes.Unowned = model.Unowned{Cores: 4, Span: time.Minute, Complete: true}
 		findings := evaluate(t, s, Policy{})
 		if findings[0].Severity != c.want && findings[0].Suspect != nil {
 			t.Errorf("%s: %s, want %s: %+v", name, findings[0].Severity, c.want, findings[0])
@@ -60,7 +60,7 @@ func TestHiddenByMount(t *testing.T) {
 		told := false
 		for _, finding := range findings {
 			told = told || finding.Rule == RuleCPUUnattributed && strings.Contains(strings.Join(finding.Evidence, " "), "Pid 10 ")
-			if strings.HasPrefix(name, "twin") && finding.Suspect != nil && finding.Severity != host.Info {
+			if strings.HasPrefix(name, "twin") && finding.Suspect != nil && finding.Severity != model.Info {
 				t.Errorf("%s: %+v", name, finding)
 			}
 		}

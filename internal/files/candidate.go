@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // candidate is a suspicious file on its way to the snapshot. Its path is put
@@ -18,13 +18,13 @@ import (
 type candidate struct {
 	place     *place
 	name      string
-	key       content.Key
+	key       hostfs.ContentKey
 	uid, mode uint32
 
 	program, running, knownMiner, hidden bool
 
 	sha256 string
-	reason host.FileReason
+	reason model.FileReason
 	rank   int // of reason, 0 is the strongest
 }
 
@@ -36,8 +36,8 @@ func (p *place) path() string {
 // look finds out whether a regular file is suspicious.
 func (w *walk) look(at *place, directory int, name string, stat *unix.Stat_t) {
 	options := &w.sensor.options
-	key, mode := content.KeyOf(stat), stat.Mode&0o7777
-	running := options.Running(host.FileID{Dev: stat.Dev, Inode: stat.Ino})
+	key, mode := hostfs.ContentKeyOf(stat), stat.Mode&0o7777
+	running := options.Running(model.FileID{Dev: stat.Dev, Inode: stat.Ino})
 	kind := kindOther
 	if stat.Size >= shortest {
 		kind = w.classify(at, directory, name, key)
@@ -60,7 +60,7 @@ func (w *walk) look(at *place, directory int, name string, stat *unix.Stat_t) {
 }
 
 // classify reads the head of a file, unless it is known already.
-func (w *walk) classify(at *place, directory int, name string, key content.Key) kind {
+func (w *walk) classify(at *place, directory int, name string, key hostfs.ContentKey) kind {
 	if kind, ok := w.sensor.known.kind(key); ok {
 		return kind
 	}
@@ -81,17 +81,17 @@ func (w *walk) classify(at *place, directory int, name string, key content.Key) 
 func (c *candidate) judge() {
 	switch {
 	case c.running:
-		c.reason = host.FileRunning
+		c.reason = model.FileRunning
 	case c.knownMiner:
-		c.reason = host.FileKnownMiner
+		c.reason = model.FileKnownMiner
 	case c.hidden:
-		c.reason = host.FileHidden
+		c.reason = model.FileHidden
 	case c.program:
-		c.reason = host.FileELF
+		c.reason = model.FileELF
 	default:
-		c.reason = host.FileScript
+		c.reason = model.FileScript
 	}
-	c.rank = slices.Index(host.FileReasons(), c.reason)
+	c.rank = slices.Index(model.FileReasons(), c.reason)
 }
 
 // compare puts the strongest reasons first, then the newest files.
@@ -102,16 +102,16 @@ func (c *candidate) compare(other *candidate) int {
 func (c *candidate) modified() time.Time { return time.Unix(c.key.Mtime.Unix()) }
 
 // details returns the files that are published one by one. It sorts found.
-func (s *Sensor) details(found []*candidate) []host.File {
+func (s *Sensor) details(found []*candidate) []model.File {
 	slices.SortStableFunc(found, (*candidate).compare)
 	found = found[:min(len(found), maxFiles)]
-	files := make([]host.File, 0, len(found))
+	files := make([]model.File, 0, len(found))
 	for _, c := range found {
-		files = append(files, host.File{
+		files = append(files, model.File{
 			Path: path.Join(c.place.path(), c.name), Directory: c.place.watched.name, Reason: c.reason,
 			Container: c.place.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.options.UserName(c.uid), SHA256: c.sha256,
 			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
-			ID: host.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
+			ID: model.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
 		})
 	}
 	return files

@@ -10,9 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -35,7 +34,7 @@ type Container struct {
 // Whoever may make a mount namespace may also put a file system of his own there
 // that never answers, so all is opened under a deadline, and what is no local
 // file system is not looked at.
-func (s *Sensor) openContainers(names []string, seen map[host.FileID]bool) []*watched {
+func (s *Sensor) openContainers(names []string, seen map[model.FileID]bool) []*watched {
 	containers := s.options.Containers()
 	if more := len(containers) - maxContainers; more > 0 {
 		s.troubles.manyContainers(more)
@@ -49,7 +48,7 @@ func (s *Sensor) openContainers(names []string, seen map[host.FileID]bool) []*wa
 				continue
 			}
 			if directory.err == nil && seen[directory.id] {
-				closeFD(directory.fd)
+				hostfs.CloseFD(directory.fd)
 				continue
 			}
 			seen[directory.id] = true
@@ -64,7 +63,7 @@ func (s *Sensor) openInContainer(container Container, name string) *watched {
 	var failure error
 	for _, pid := range container.PIDs {
 		fd, err := s.openInTime(pid, name)
-		if errors.Is(err, deadline.ErrExceeded) {
+		if errors.Is(err, hostfs.ErrTimeout) {
 			failure = fmt.Errorf("%s in container %s: %w", name, container.Name, err)
 			break // the others would wait for the same
 		}
@@ -86,20 +85,23 @@ func (s *Sensor) openInContainer(container Container, name string) *watched {
 
 // openInTime is openBelow under a deadline. What comes after it is closed again.
 func (s *Sensor) openInTime(pid int, name string) (int, error) {
-	fd, failure := -1, error(nil)
 	var answered atomic.Bool // by the open, or given up by the caller: whoever is first
-	_, err := deadline.Within(s.guard, openTime, func() bool {
-		opened, openErr := s.openBelow(pid, name)
-		fd, failure = opened, openErr
-		if !answered.CompareAndSwap(false, true) && openErr == nil {
-			closeFD(opened)
+	fd := -1
+	_, err := hostfs.Within(s.guard, openTime, func() (struct{}, error) {
+		opened, err := s.openBelow(pid, name)
+		if err != nil {
+			return struct{}{}, err
 		}
-		return true
+		fd = opened
+		if !answered.CompareAndSwap(false, true) {
+			hostfs.CloseFD(opened)
+		}
+		return struct{}{}, nil
 	})
 	if err != nil && answered.CompareAndSwap(false, true) {
 		return -1, err
 	}
-	return fd, failure
+	return fd, nil
 }
 
 // openBelow opens a directory in the root directory of a process.
@@ -109,7 +111,7 @@ func (s *Sensor) openBelow(pid int, name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	defer closeFD(rootFD)
+	defer hostfs.CloseFD(rootFD)
 	if err := checkAnswers(rootFD); err != nil {
 		return -1, err
 	}
@@ -117,11 +119,11 @@ func (s *Sensor) openBelow(pid int, name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	defer closeFD(at)
+	defer hostfs.CloseFD(at)
 	if err := checkAnswers(at); err != nil {
 		return -1, err
 	}
-	return retry(func() (int, error) {
+	return hostfs.Retry(func() (int, error) {
 		return unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 }
@@ -132,7 +134,7 @@ func checkAnswers(fd int) error {
 	if err := unix.Fstatfs(fd, &system); err != nil {
 		return fmt.Errorf("statfs: %w", err)
 	}
-	if remote.Is(uint32(system.Type)) {
+	if hostfs.IsRemote(uint32(system.Type)) {
 		return errRemote
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // TestContainers looks into the same directories of other mount namespaces: one
@@ -40,10 +40,10 @@ func TestContainers(t *testing.T) {
 	if len(containers) != 2 || containers["/tmp/.x/kdevtmpfsi"] != "0123456789ab" || containers["/tmp/tool"] != "" {
 		t.Errorf("%v", containers)
 	}
-	if got := snapshot.Counts[host.FileCount{Directory: "/tmp", Reason: host.FileKnownMiner}]; got != 1 {
+	if got := snapshot.Counts[model.FileCount{Directory: "/tmp", Reason: model.FileKnownMiner}]; got != 1 {
 		t.Errorf("%d known miners in /tmp, want 1", got)
 	}
-	if share := snapshot.Visibility[host.AspectTemp]; share.Readable != share.Total || share.Total != 4 { // /tmp, /dev/shm, the container's /tmp and /tmp/.x
+	if share := snapshot.Visibility[model.AspectTemp]; share.Readable != share.Total || share.Total != 4 { // /tmp, /dev/shm, the container's /tmp and /tmp/.x
 		t.Errorf("%+v", share)
 	}
 	for _, path := range *s.watchable.Load() {

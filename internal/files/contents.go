@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 // known is what is remembered of a content.
@@ -21,13 +21,13 @@ type known struct {
 // contents remembers what files are, so that an unchanged directory costs no
 // reads. It holds what the last scan saw, no more.
 type contents struct {
-	byKey map[content.Key]known
+	byKey map[hostfs.ContentKey]known
 	scan  uint64
 }
 
-func newContents() *contents { return &contents{byKey: map[content.Key]known{}} }
+func newContents() *contents { return &contents{byKey: map[hostfs.ContentKey]known{}} }
 
-func (c *contents) kind(key content.Key) (kind, bool) {
+func (c *contents) kind(key hostfs.ContentKey) (kind, bool) {
 	entry, ok := c.byKey[key]
 	if !ok {
 		return kindOther, false
@@ -39,14 +39,14 @@ func (c *contents) kind(key content.Key) (kind, bool) {
 	return entry.kind, true
 }
 
-func (c *contents) remember(key content.Key, k kind) {
+func (c *contents) remember(key hostfs.ContentKey, k kind) {
 	c.byKey[key] = known{kind: k, scan: c.scan}
 }
 
-func (c *contents) sha256(key content.Key) string { return c.byKey[key].sha256 }
+func (c *contents) sha256(key hostfs.ContentKey) string { return c.byKey[key].sha256 }
 
 // hashed remembers the hash of a file that was classified.
-func (c *contents) hashed(key content.Key, sum string) {
+func (c *contents) hashed(key hostfs.ContentKey, sum string) {
 	if entry, ok := c.byKey[key]; ok {
 		entry.sha256 = sum
 		c.byKey[key] = entry
@@ -73,7 +73,7 @@ func (s *Sensor) hash(found []*candidate) {
 	for _, c := range order {
 		c.sha256 = s.known.sha256(c.key)
 		if c.sha256 == "" && budget > 0 && time.Now().Before(deadline) {
-			budget -= min(c.key.Size, content.Limit)
+			budget -= min(c.key.Size, hostfs.HashLimit)
 			sum, err := s.sum(c)
 			if err != nil {
 				if !hasVanished(err) {
@@ -95,45 +95,45 @@ func (s *Sensor) sum(c *candidate) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer closeFD(directory)
+	defer hostfs.CloseFD(directory)
 	fd, err := s.opener.file(directory, c.name, c.key)
 	if err != nil {
 		return "", err
 	}
 	file := os.NewFile(uintptr(fd), c.name)
 	defer file.Close()
-	return content.Sum(file, c.key.Size)
+	return hostfs.HashContent(file, c.key.Size)
 }
 
 // file opens a regular file for reading, if it is still the one that was looked
 // at; otherwise it has vanished. O_NONBLOCK keeps a lease of its owner from
 // holding the open up (fcntl(2)).
-func (o opener) file(directory int, name string, key content.Key) (int, error) {
+func (o opener) file(directory int, name string, key hostfs.ContentKey) (int, error) {
 	fd, err := o.beneath(directory, name, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
 		return -1, err
 	}
 	var stat unix.Stat_t
-	if err = unix.Fstat(fd, &stat); err == nil && content.KeyOf(&stat) != key {
+	if err = unix.Fstat(fd, &stat); err == nil && hostfs.ContentKeyOf(&stat) != key {
 		err = unix.ENOENT
 	}
 	if err != nil {
-		closeFD(fd)
+		hostfs.CloseFD(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
 // read fills head with the first bytes of a file.
-func (o opener) read(directory int, name string, key content.Key, head []byte) (int, error) {
+func (o opener) read(directory int, name string, key hostfs.ContentKey, head []byte) (int, error) {
 	fd, err := o.file(directory, name, key)
 	if err != nil {
 		return 0, err
 	}
-	defer closeFD(fd)
+	defer hostfs.CloseFD(fd)
 	filled := 0
 	for filled < len(head) {
-		n, err := retry(func() (int, error) { return unix.Pread(fd, head[filled:], int64(filled)) })
+		n, err := hostfs.Retry(func() (int, error) { return unix.Pread(fd, head[filled:], int64(filled)) })
 		if err != nil {
 			return filled, fmt.Errorf("read: %w", err)
 		}

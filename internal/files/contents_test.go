@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestKnownHash(t *testing.T) {
@@ -18,14 +18,14 @@ func TestKnownHash(t *testing.T) {
 	f.sample()
 	sum := f.sensor.Snapshot().Files[0].SHA256
 	f.hashes[sum] = true // a reload of the configuration
-	if got := f.sample()["/tmp/innocent"]; got != host.FileKnownMiner {
+	if got := f.sample()["/tmp/innocent"]; got != model.FileKnownMiner {
 		t.Errorf("got %q", got)
 	}
 	if !f.sensor.Snapshot().Files[0].KnownMiner {
 		t.Error("not called a known miner")
 	}
 	delete(f.hashes, sum)
-	if got := f.sample()["/tmp/innocent"]; got != host.FileELF {
+	if got := f.sample()["/tmp/innocent"]; got != model.FileELF {
 		t.Errorf("after it was taken back: %q", got)
 	}
 }
@@ -65,7 +65,7 @@ func TestContentChanges(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 	f.write("/tmp/x", elfFile(executable, "x"), 0o755)
-	if got := f.sample(); got["/tmp/x"] != host.FileELF {
+	if got := f.sample(); got["/tmp/x"] != model.FileELF {
 		t.Errorf("after the change: %v", got)
 	}
 	before := f.sensor.Snapshot().Files[0]
@@ -92,7 +92,7 @@ func TestUnchangedFilesAreNotReadAgain(t *testing.T) {
 		f.sensor.known.byKey[key] = known{kind: kindScript, sha256: "remembered"}
 	}
 	f.sensor.known.scan = 0
-	if got := f.sample()["/tmp/x"]; got != host.FileScript || f.sensor.Snapshot().Files[0].SHA256 != "remembered" {
+	if got := f.sample()["/tmp/x"]; got != model.FileScript || f.sensor.Snapshot().Files[0].SHA256 != "remembered" {
 		t.Errorf("read again: %q", got)
 	}
 }

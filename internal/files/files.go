@@ -15,8 +15,8 @@ import (
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // Sensor scans directories. Sample is called by one goroutine, Watch by another.
@@ -26,9 +26,9 @@ type Sensor struct {
 	known    *contents
 	troubles *troubles
 	pace     pace
-	guard    *deadline.Guard // of what containers are asked
+	guard    *hostfs.Guard // of what containers are asked
 
-	published atomic.Pointer[host.FileSnapshot]
+	published atomic.Pointer[model.FileSnapshot]
 	watchable atomic.Pointer[[]string] // directories of the last scan, as inotify reaches them
 	watching  atomic.Bool
 }
@@ -38,12 +38,12 @@ func New(o Options) *Sensor {
 	o = o.withDefaults()
 	return &Sensor{
 		options: o, opener: newOpener(), known: newContents(), troubles: newTroubles(o.Logger),
-		pace: pace{scanned: make(chan struct{}, 1)}, guard: deadline.New(maxStuck),
+		pace: pace{scanned: make(chan struct{}, 1)}, guard: hostfs.NewGuard(maxStuck),
 	}
 }
 
 // Snapshot returns the last scan, or nil before the first.
-func (s *Sensor) Snapshot() *host.FileSnapshot { return s.published.Load() }
+func (s *Sensor) Snapshot() *model.FileSnapshot { return s.published.Load() }
 
 // Sample scans every watched directory once. A directory that does not exist is
 // empty; what cannot be read is counted, and the rest is still told. File
@@ -60,20 +60,20 @@ func (s *Sensor) Sample(now time.Time) error {
 	}
 	defer func() { closeAll(watched) }()
 
-	snapshot := &host.FileSnapshot{
-		Counts: map[host.FileCount]int{}, Truncated: map[string]bool{},
+	snapshot := &model.FileSnapshot{
+		Counts: map[model.FileCount]int{}, Truncated: map[string]bool{},
 	}
-	var share host.Share
+	var share model.Share
 	var found []*candidate
 	var watchable []*place
-	roots := map[host.FileID]bool{}
+	roots := map[model.FileID]bool{}
 	for _, directory := range watched {
 		snapshot.Directories = append(snapshot.Directories, directory.name)
 		if directory.fd >= 0 {
 			roots[directory.id] = true
 		}
-		for _, reason := range host.FileReasons() {
-			snapshot.Counts[host.FileCount{Directory: directory.name, Reason: reason}] = 0
+		for _, reason := range model.FileReasons() {
+			snapshot.Counts[model.FileCount{Directory: directory.name, Reason: reason}] = 0
 		}
 	}
 	watched = append(watched, s.openContainers(snapshot.Directories, roots)...)
@@ -100,15 +100,15 @@ func (s *Sensor) Sample(now time.Time) error {
 	}
 	s.hash(found)
 	for _, c := range found {
-		snapshot.Counts[host.FileCount{Directory: c.place.watched.name, Reason: c.reason}]++
+		snapshot.Counts[model.FileCount{Directory: c.place.watched.name, Reason: c.reason}]++
 	}
 	snapshot.Files = s.details(found)
 	s.known.prune()
 	s.publishWatchable(watchable)
 	snapshot.Watching = s.watching.Load()
-	snapshot.Meta = host.Meta{
+	snapshot.Meta = model.Meta{
 		Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.troubles.copy(),
-		Visibility: map[host.Aspect]host.Share{host.AspectTemp: share},
+		Visibility: map[model.Aspect]model.Share{model.AspectTemp: share},
 	}
 	s.published.Store(snapshot)
 	level.Debug(s.options.Logger).Log("msg", "scanned files", "suspicious", len(found), "duration", snapshot.Duration)
@@ -121,7 +121,7 @@ type watched struct {
 	container string // whose directory it is; "" for the host's
 	reached   string // as the exporter reaches it, links resolved; only for the host's
 	fd        int    // -1 if it does not exist or cannot be looked at
-	id        host.FileID
+	id        model.FileID
 	err       error
 }
 
@@ -132,8 +132,8 @@ func (s *Sensor) open(directories []string) ([]*watched, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the root directory %q (is --path.rootfs right?): %w", s.options.Root, err)
 	}
-	defer closeFD(root)
-	seen, names := map[host.FileID]bool{}, map[string]bool{}
+	defer hostfs.CloseFD(root)
+	seen, names := map[model.FileID]bool{}, map[string]bool{}
 	all := make([]*watched, 0, len(directories))
 	for _, name := range directories {
 		if names[name] {
@@ -145,7 +145,7 @@ func (s *Sensor) open(directories []string) ([]*watched, error) {
 		if directory.err == nil {
 			directory.identify(s.options.Root)
 			if seen[directory.id] {
-				closeFD(directory.fd)
+				hostfs.CloseFD(directory.fd)
 				directory.fd = -1
 			}
 			seen[directory.id] = true
@@ -158,7 +158,7 @@ func (s *Sensor) open(directories []string) ([]*watched, error) {
 func closeAll(directories []*watched) {
 	for _, directory := range directories {
 		if directory.fd >= 0 {
-			closeFD(directory.fd)
+			hostfs.CloseFD(directory.fd)
 		}
 	}
 }

@@ -10,63 +10,63 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Limits{})
-	want := map[string]host.FileReason{}
+	want := map[string]model.FileReason{}
 	for _, file := range []struct {
 		name    string
 		content string
 		mode    fs.FileMode
-		reason  host.FileReason // "" for the benign twins
+		reason  model.FileReason // "" for the benign twins
 	}{
-		{"/tmp/kdevtmpfsi", elfFile(executable, "1"), 0o755, host.FileKnownMiner},
+		{"/tmp/kdevtmpfsi", elfFile(executable, "1"), 0o755, model.FileKnownMiner},
 		{"/tmp/vaccine/kdevtmpfsi", "vaccine against the miner", 0o755, ""},
 		{"/tmp/empty/kdevtmpfsi", "", 0o755, ""},
-		{"/tmp/b/kdevtmpfsi", "#!/bin/sh\n", 0o755, host.FileKnownMiner},
+		{"/tmp/b/kdevtmpfsi", "#!/bin/sh\n", 0o755, model.FileKnownMiner},
 		{"/tmp/c/kdevtmpfsi", "#!/bin/sh\n", 0o644, ""},
-		{"/tmp/.d/kdevtmpfsi", elfFile(executable, "d"), 0o755, host.FileKnownMiner},
-		{"/tmp/libsystem.so", elfFile(dynamic, "rootkit"), 0o644, host.FileKnownMiner},
-		{"/tmp/tool", elfFile(executable, "2"), 0o600, host.FileELF},
-		{"/tmp/pie", elfFile(dynamic, "3"), 0o755, host.FileELF},
+		{"/tmp/.d/kdevtmpfsi", elfFile(executable, "d"), 0o755, model.FileKnownMiner},
+		{"/tmp/libsystem.so", elfFile(dynamic, "rootkit"), 0o644, model.FileKnownMiner},
+		{"/tmp/tool", elfFile(executable, "2"), 0o600, model.FileELF},
+		{"/tmp/pie", elfFile(dynamic, "3"), 0o755, model.FileELF},
 		{"/tmp/data.bin", elfFile(dynamic, "3"), 0o644, ""},
 		{"/tmp/lib.so.1", elfFile(dynamic, "4"), 0o755, ""},
-		{"/tmp/disguised.so", interpretedELF(binary.LittleEndian, 64), 0o644, host.FileELF},
+		{"/tmp/disguised.so", interpretedELF(binary.LittleEndian, 64), 0o644, model.FileELF},
 		{"/tmp/object.o", elfFile(1, "5"), 0o755, ""},
-		{"/tmp/.x", elfFile(executable, "6"), 0o755, host.FileHidden},
-		{"/tmp/.X11-unix/x", elfFile(executable, "7"), 0o755, host.FileHidden},
+		{"/tmp/.x", elfFile(executable, "6"), 0o755, model.FileHidden},
+		{"/tmp/.X11-unix/x", elfFile(executable, "7"), 0o755, model.FileHidden},
 		{"/tmp/.X11-unix/.lock", "text", 0o644, ""},
-		{"/tmp/a/... /b/x", "#!/bin/sh\n", 0o700, host.FileHidden},
+		{"/tmp/a/... /b/x", "#!/bin/sh\n", 0o700, model.FileHidden},
 		{"/tmp/.notes", "text that is hidden", 0o755, ""},
 		{"/tmp/.script", "#!/bin/sh\n", 0o644, ""},
-		{"/tmp/run.sh", "#!/bin/sh\n", 0o755, host.FileScript},
+		{"/tmp/run.sh", "#!/bin/sh\n", 0o755, model.FileScript},
 		{"/tmp/library.sh", "#!/bin/sh\n", 0o644, ""},
 		{"/tmp/data", "just text that may be run", 0o755, ""},
 		{"/tmp/short", "#!", 0o755, ""},
-		{"/tmp/new\nline\xff\x01", elfFile(executable, "8"), 0o755, host.FileELF},
-		{"/tmp/running", elfFile(executable, "9"), 0o755, host.FileRunning},
-		{"/tmp/.e/kdevtmpfsi", elfFile(executable, "9"), 0o755, host.FileRunning},
-		{"/tmp/running.so", elfFile(dynamic, "unlike a program"), 0o755, host.FileRunning},
+		{"/tmp/new\nline\xff\x01", elfFile(executable, "8"), 0o755, model.FileELF},
+		{"/tmp/running", elfFile(executable, "9"), 0o755, model.FileRunning},
+		{"/tmp/.e/kdevtmpfsi", elfFile(executable, "9"), 0o755, model.FileRunning},
+		{"/tmp/running.so", elfFile(dynamic, "unlike a program"), 0o755, model.FileRunning},
 	} {
 		f.write(file.name, file.content, file.mode)
 		if file.reason != "" {
 			want[file.name] = file.reason
 		}
-		if file.reason == host.FileRunning {
+		if file.reason == model.FileRunning {
 			f.run(file.name)
 		}
 	}
 	if diff := cmp.Diff(want, f.sample()); diff != "" {
 		t.Error(diff)
 	}
-	counts := map[host.FileReason]int{}
+	counts := map[model.FileReason]int{}
 	for _, reason := range want {
 		counts[reason]++
 	}
-	for _, reason := range host.FileReasons() {
+	for _, reason := range model.FileReasons() {
 		if got := f.count("/tmp", reason); got != counts[reason] {
 			t.Errorf("%d files for %s, want %d", got, reason, counts[reason])
 		}
@@ -82,19 +82,19 @@ func TestDetails(t *testing.T) {
 	f.must(os.Chmod(f.path("/tmp/.h/kdevtmpfsi"), 0o711|fs.ModeSetuid))
 	f.run("/tmp/.h/kdevtmpfsi")
 	f.sample()
-	want := host.File{
-		Path: "/tmp/.h/kdevtmpfsi", Directory: "/tmp", Reason: host.FileRunning, KnownMiner: true, Hidden: true,
+	want := model.File{
+		Path: "/tmp/.h/kdevtmpfsi", Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true, Hidden: true,
 		User: f.options.UserName(uint32(os.Getuid())), Modified: modified, SizeBytes: 10, Mode: 0o4711,
 		SHA256: "a8076d3d28d21e02012b20eaf7dbf75409a6277134439025f282e368e3305abf",
 	}
 	for id := range f.running {
 		want.ID = id
 	}
-	if diff := cmp.Diff([]host.File{want}, f.sensor.Snapshot().Files); diff != "" {
+	if diff := cmp.Diff([]model.File{want}, f.sensor.Snapshot().Files); diff != "" {
 		t.Error(diff)
 	}
 	snapshot := f.sensor.Snapshot()
-	if snapshot.Visibility[host.AspectTemp] != (host.Share{Readable: 2, Total: 2}) || !snapshot.Time.Equal(time.Unix(1, 0)) || snapshot.Duration <= 0 {
+	if snapshot.Visibility[model.AspectTemp] != (model.Share{Readable: 2, Total: 2}) || !snapshot.Time.Equal(time.Unix(1, 0)) || snapshot.Duration <= 0 {
 		t.Errorf("%+v", snapshot.Meta)
 	}
 }
@@ -118,7 +118,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	snapshot := sensor.Snapshot()
-	if len(snapshot.Counts) != 3*len(host.FileReasons()) || snapshot.Counts[host.FileCount{Directory: "/dev/shm", Reason: host.FileELF}] != 1 {
+	if len(snapshot.Counts) != 3*len(model.FileReasons()) || snapshot.Counts[model.FileCount{Directory: "/dev/shm", Reason: model.FileELF}] != 1 {
 		t.Errorf("%v", snapshot.Counts)
 	}
 	if snapshot.Watching {

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -53,7 +53,7 @@ func interpretedELF(order binary.ByteOrder, bits int) string {
 type fixture struct {
 	t       testing.TB
 	root    string
-	running map[host.FileID]bool
+	running map[model.FileID]bool
 	hashes  map[string]bool
 	options Options
 	sensor  *Sensor
@@ -61,7 +61,7 @@ type fixture struct {
 
 func newFixture(t testing.TB, limits Limits, directories ...string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, root: t.TempDir(), running: map[host.FileID]bool{}, hashes: map[string]bool{}}
+	f := &fixture{t: t, root: t.TempDir(), running: map[model.FileID]bool{}, hashes: map[string]bool{}}
 	if len(directories) == 0 {
 		directories = []string{"/tmp"}
 	}
@@ -72,7 +72,7 @@ func newFixture(t testing.TB, limits Limits, directories ...string) *fixture {
 		Root: f.root, Directories: func() []string { return directories },
 		KnownMiner: func(name string) bool { return name == "kdevtmpfsi" || name == "libsystem.so" },
 		KnownHash:  func(sum string) bool { return f.hashes[sum] },
-		Running:    func(id host.FileID) bool { return f.running[id] },
+		Running:    func(id model.FileID) bool { return f.running[id] },
 		UserName:   func(uid uint32) string { return fmt.Sprint("user", uid) },
 		Limits:     limits,
 	}
@@ -101,20 +101,20 @@ func (f *fixture) run(name string) {
 	f.t.Helper()
 	var stat unix.Stat_t
 	f.must(unix.Stat(f.path(name), &stat))
-	f.running[host.FileID{Dev: stat.Dev, Inode: stat.Ino}] = true
+	f.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}] = true
 }
 
 // sample scans and returns the reasons of the published files by path.
-func (f *fixture) sample() map[string]host.FileReason {
+func (f *fixture) sample() map[string]model.FileReason {
 	f.t.Helper()
 	f.must(f.sensor.Sample(time.Unix(1, 0)))
-	reasons := map[string]host.FileReason{}
+	reasons := map[string]model.FileReason{}
 	for _, file := range f.sensor.Snapshot().Files {
 		reasons[file.Path] = file.Reason
 	}
 	return reasons
 }
 
-func (f *fixture) count(directory string, reason host.FileReason) int {
-	return f.sensor.Snapshot().Counts[host.FileCount{Directory: directory, Reason: reason}]
+func (f *fixture) count(directory string, reason model.FileReason) int {
+	return f.sensor.Snapshot().Counts[model.FileCount{Directory: directory, Reason: reason}]
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // TestHostileTree holds what must neither block a scan nor lead it elsewhere,
@@ -38,7 +38,7 @@ func TestHostileTree(t *testing.T) {
 			f.must(os.Symlink("..", f.path("/tmp/up")))
 			f.write("/tmp/"+strings.Repeat("n", 255), elfFile(executable, "long"), 0o755)
 
-			want := map[string]host.FileReason{"/tmp/" + strings.Repeat("n", 255): host.FileELF}
+			want := map[string]model.FileReason{"/tmp/" + strings.Repeat("n", 255): model.FileELF}
 			if diff := cmp.Diff(want, f.sample()); diff != "" {
 				t.Error(diff)
 			}
@@ -82,7 +82,7 @@ func TestPathLongerThanPathMax(t *testing.T) {
 			f.must(err)
 			f.must(unix.Close(fd))
 
-			want := map[string]host.FileReason{"/tmp" + strings.Repeat("/"+element, 40) + "/elf": host.FileELF}
+			want := map[string]model.FileReason{"/tmp" + strings.Repeat("/"+element, 40) + "/elf": model.FileELF}
 			if diff := cmp.Diff(want, f.sample()); diff != "" {
 				t.Error(diff)
 			}
@@ -103,13 +103,13 @@ func TestSparseFile(t *testing.T) {
 	f.must(err)
 	f.must(huge.Truncate(10 << 30))
 	f.must(huge.Close())
-	if got := f.sample(); got["/tmp/huge"] != host.FileELF {
+	if got := f.sample(); got["/tmp/huge"] != model.FileELF {
 		t.Fatalf("%v", got)
 	}
 	zeros, err := os.Open(f.path("/tmp/huge"))
 	f.must(err)
 	defer zeros.Close()
-	want, err := content.Sum(io.LimitReader(zeros, content.Limit), 10<<30)
+	want, err := hostfs.HashContent(io.LimitReader(zeros, hostfs.HashLimit), 10<<30)
 	f.must(err)
 	if got := f.sensor.Snapshot().Files[0].SHA256; got != want {
 		t.Errorf("hash %q, want that of the first 64 MiB %q", got, want)
@@ -124,10 +124,10 @@ func TestThirtyThousandFiles(t *testing.T) {
 	}
 	f.write("/tmp/kdevtmpfsi", elfFile(executable, "x"), 0o755)
 	got := f.sample()
-	if got["/tmp/kdevtmpfsi"] != host.FileKnownMiner || len(got) != maxFiles {
+	if got["/tmp/kdevtmpfsi"] != model.FileKnownMiner || len(got) != maxFiles {
 		t.Errorf("%d files in detail, the miner is %q", len(got), got["/tmp/kdevtmpfsi"])
 	}
-	if n := f.count("/tmp", host.FileScript); n != 30_000 {
+	if n := f.count("/tmp", model.FileScript); n != 30_000 {
 		t.Errorf("%d scripts", n)
 	}
 	if f.sensor.Snapshot().Truncated["/tmp"] {
@@ -143,7 +143,7 @@ func TestTypeChange(t *testing.T) {
 	f.write("/tmp/y", elfFile(executable, "y"), 0o755)
 	var stat unix.Stat_t
 	f.must(unix.Stat(f.path("/tmp/x"), &stat))
-	key := content.KeyOf(&stat)
+	key := hostfs.ContentKeyOf(&stat)
 	directory := f.open("/tmp")
 	for name, change := range map[string]func() error{
 		"another file": func() error { return os.Rename(f.path("/tmp/y"), f.path("/tmp/x")) },

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,12 +9,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // errRemote is why a watched directory is not looked at.
-var errRemote = errors.New("a network or FUSE file system may hang and is not searched; watch a local directory")
+var errRemote = fmt.Errorf("%w: watch a local directory", hostfs.ErrRemote)
 
 // opener opens files without being led elsewhere.
 type opener struct {
@@ -27,7 +26,7 @@ func newOpener() opener {
 	if err != nil {
 		return opener{old: true}
 	}
-	closeFD(fd)
+	hostfs.CloseFD(fd)
 	var x unix.Statx_t
 	return opener{old: unix.Statx(unix.AT_FDCWD, "/", 0, unix.STATX_BASIC_STATS, &x) != nil}
 }
@@ -38,7 +37,7 @@ func (o opener) beneath(directory int, name string, flags int) (int, error) {
 	flags |= unix.O_CLOEXEC | unix.O_NOFOLLOW
 	if !o.old {
 		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV}
-		return retry(func() (int, error) { return unix.Openat2(directory, name, &how) })
+		return hostfs.Retry(func() (int, error) { return unix.Openat2(directory, name, &how) })
 	}
 	var above, at unix.Stat_t
 	if err := unix.Fstat(directory, &above); err != nil {
@@ -53,7 +52,7 @@ func (o opener) beneath(directory int, name string, flags int) (int, error) {
 	if at.Mode&unix.S_IFMT == unix.S_IFLNK {
 		return -1, unix.ELOOP
 	}
-	return retry(func() (int, error) { return unix.Openat(directory, name, flags, 0) })
+	return hostfs.Retry(func() (int, error) { return unix.Openat(directory, name, flags, 0) })
 }
 
 // stat looks at one name in a directory, not through it if it is a link. It
@@ -84,7 +83,7 @@ func (o opener) stat(directory int, name string, stat *unix.Stat_t) error {
 func (o opener) place(p *place) (int, error) {
 	flags := unix.O_PATH | unix.O_DIRECTORY
 	if p.above == nil {
-		return retry(func() (int, error) {
+		return hostfs.Retry(func() (int, error) {
 			return unix.Openat(p.watched.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		})
 	}
@@ -96,7 +95,7 @@ func (o opener) place(p *place) (int, error) {
 		}
 		next, err := o.beneath(at, element, flags)
 		if at != p.watched.fd {
-			closeFD(at)
+			hostfs.CloseFD(at)
 		}
 		if err != nil {
 			return -1, err
@@ -113,11 +112,11 @@ func (o opener) directory(rootFD int, root, name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	defer closeFD(at)
+	defer hostfs.CloseFD(at)
 	if err := checkLocal(rootFD, at); err != nil {
 		return -1, err
 	}
-	return retry(func() (int, error) {
+	return hostfs.Retry(func() (int, error) {
 		return unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})
 }
@@ -126,20 +125,20 @@ func (o opener) inRoot(rootFD int, root, name string) (int, error) {
 	flags := unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
 	if !o.old {
 		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-		return retry(func() (int, error) { return unix.Openat2(rootFD, name, &how) })
+		return hostfs.Retry(func() (int, error) { return unix.Openat2(rootFD, name, &how) })
 	}
 	if filepath.Clean(root) == "/" {
-		return retry(func() (int, error) { return unix.Open(name, flags, 0) })
+		return hostfs.Retry(func() (int, error) { return unix.Open(name, flags, 0) })
 	}
 	// Without openat2 a link could lead out of the root: it is an error here.
-	at, err := retry(func() (int, error) { return unix.Openat(rootFD, ".", flags, 0) })
+	at, err := hostfs.Retry(func() (int, error) { return unix.Openat(rootFD, ".", flags, 0) })
 	for _, element := range strings.FieldsFunc(filepath.Clean(name), func(r rune) bool { return r == '/' }) {
 		if err != nil {
 			return -1, err
 		}
 		above := at
-		at, err = retry(func() (int, error) { return unix.Openat(above, element, flags|unix.O_NOFOLLOW, 0) })
-		closeFD(above)
+		at, err = hostfs.Retry(func() (int, error) { return unix.Openat(above, element, flags|unix.O_NOFOLLOW, 0) })
+		hostfs.CloseFD(above)
 	}
 	return at, err
 }
@@ -156,7 +155,7 @@ func checkLocal(rootFD, fd int) error {
 	if err := unix.Fstatfs(fd, &system); err != nil {
 		return fmt.Errorf("statfs: %w", err)
 	}
-	if remote.Is(uint32(system.Type)) {
+	if hostfs.IsRemote(uint32(system.Type)) {
 		return errRemote
 	}
 	return nil
@@ -166,24 +165,11 @@ func checkLocal(rootFD, fd int) error {
 func (w *watched) identify(root string) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(w.fd, &stat); err == nil {
-		w.id = host.FileID{Dev: stat.Dev, Inode: stat.Ino}
+		w.id = model.FileID{Dev: stat.Dev, Inode: stat.Ino}
 	}
 	reached, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(w.fd))
 	if err != nil {
 		reached = filepath.Join(root, w.name)
 	}
 	w.reached = reached
-}
-
-// closeFD closes what was only read: nothing can be lost by it.
-func closeFD(fd int) { _ = unix.Close(fd) }
-
-// retry repeats a system call that a signal has interrupted (EINTR).
-func retry(open func() (int, error)) (int, error) {
-	for {
-		fd, err := open()
-		if !errors.Is(err, unix.EINTR) {
-			return fd, err
-		}
-	}
 }

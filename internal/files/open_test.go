@@ -11,9 +11,8 @@ import (
 	"github.com/go-kit/log"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // TestNoWayOutOfTheRoot: with the host's root mounted somewhere, an absolute
@@ -23,10 +22,10 @@ func TestNoWayOutOfTheRoot(t *testing.T) {
 	outside := t.TempDir()
 	for name, test := range map[string]struct {
 		old  bool
-		want host.Share // the old way cannot follow links, and says so
+		want model.Share // the old way cannot follow links, and says so
 	}{
-		"openat2": {false, host.Share{Readable: 1, Total: 1}},
-		"openat":  {true, host.Share{Total: 1}},
+		"openat2": {false, model.Share{Readable: 1, Total: 1}},
+		"openat":  {true, model.Share{Total: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -38,7 +37,7 @@ func TestNoWayOutOfTheRoot(t *testing.T) {
 			if got := f.sample(); len(got) != 0 {
 				t.Errorf("saw %v", got)
 			}
-			if got := f.sensor.Snapshot().Visibility[host.AspectTemp]; got != test.want {
+			if got := f.sensor.Snapshot().Visibility[model.AspectTemp]; got != test.want {
 				t.Errorf("%+v, want %+v", got, test.want)
 			}
 		})
@@ -71,7 +70,7 @@ func TestStat(t *testing.T) {
 	f.must(opener{old: true}.stat(directory, "x", &old))
 	f.must(unix.Stat(f.path("/tmp/x"), &want))
 	for name, stat := range map[string]unix.Stat_t{"statx": got, "fstatat": old} {
-		if content.KeyOf(&stat) != content.KeyOf(&want) || stat.Mode != want.Mode || stat.Uid != want.Uid {
+		if hostfs.ContentKeyOf(&stat) != hostfs.ContentKeyOf(&want) || stat.Mode != want.Mode || stat.Uid != want.Uid {
 			t.Errorf("%s: %+v, want %+v", name, stat, want)
 		}
 	}
@@ -89,21 +88,8 @@ func TestIsRemote(t *testing.T) {
 		unix.FUSE_SUPER_MAGIC: true, unix.NFS_SUPER_MAGIC: true, 0xff534d42: true, 0xfe534d42: true, unix.V9FS_MAGIC: true,
 		unix.TMPFS_MAGIC: false, unix.EXT4_SUPER_MAGIC: false, 0x58465342: false, 0x9123683e: false, unix.OVERLAYFS_SUPER_MAGIC: false,
 	} {
-		if remote.Is(magic) != want {
+		if hostfs.IsRemote(magic) != want {
 			t.Errorf("%#x", magic)
-		}
-	}
-}
-
-func TestReasonOf(t *testing.T) {
-	t.Parallel()
-	for err, want := range map[error]host.Reason{
-		unix.EACCES: host.ReasonPermission, unix.EPERM: host.ReasonPermission, unix.ENOENT: host.ReasonVanished,
-		unix.ESTALE: host.ReasonVanished, unix.ETIMEDOUT: host.ReasonTimeout, unix.EAGAIN: host.ReasonTimeout,
-		unix.ELOOP: host.ReasonOther, unix.EIO: host.ReasonOther, errRemote: host.ReasonOther,
-	} {
-		if got := reasonOf(fmt.Errorf("open: %w", err)); got != want {
-			t.Errorf("%v: %s, want %s", err, got, want)
 		}
 	}
 }
@@ -119,12 +105,12 @@ func TestUnreadable(t *testing.T) {
 	for range 3 {
 		w := newWalk(f.sensor, directory, nil)
 		w.run()
-		if w.share != (host.Share{Total: 1}) {
+		if w.share != (model.Share{Total: 1}) {
 			t.Errorf("%+v", w.share)
 		}
 	}
 	f.sample()
-	if n := f.sensor.Snapshot().ReadErrors[host.ReadError{Aspect: host.AspectTemp, Reason: host.ReasonPermission}]; n != 3 {
+	if n := f.sensor.Snapshot().ReadErrors[model.ReadError{Aspect: model.AspectTemp, Reason: model.ReasonPermission}]; n != 3 {
 		t.Errorf("%d errors", n)
 	}
 	if n := strings.Count(lines.String(), "\n"); n != 1 || !strings.Contains(lines.String(), "path=/tmp reason=permission") {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -18,13 +18,13 @@ func DefaultDirectories() []string { return []string{"/tmp", "/var/tmp", "/dev/s
 
 // Options are what the sensor needs. A function that is nil knows nothing.
 type Options struct {
-	Root        string                      // --path.rootfs; "" is "/"
-	Proc        string                      // --path.procfs; "" is "/proc"
-	Containers  func() []Container          // other mount namespaces, in which the same directories are looked at
-	Directories func() []string             // absolute paths without Root; asked at each scan; nil: DefaultDirectories
-	KnownMiner  func(baseName string) bool  // is it the name of a known miner?
-	KnownHash   func(sha256 string) bool    // is it the content of one? 64 hex, as in host.File
-	Running     func(file host.FileID) bool // does a process run this file now?
+	Root        string                       // --path.rootfs; "" is "/"
+	Proc        string                       // --path.procfs; "" is "/proc"
+	Containers  func() []Container           // other mount namespaces, in which the same directories are looked at
+	Directories func() []string              // absolute paths without Root; asked at each scan; nil: DefaultDirectories
+	KnownMiner  func(baseName string) bool   // is it the name of a known miner?
+	KnownHash   func(sha256 string) bool     // is it the content of one? 64 hex, as in model.File
+	Running     func(file model.FileID) bool // does a process run this file now?
 	UserName    func(uid uint32) string
 	Interval    time.Duration // between full scans, published with each
 	Logger      log.Logger
@@ -75,7 +75,7 @@ func (o Options) withDefaults() Options {
 		o.KnownHash = func(string) bool { return false }
 	}
 	if o.Running == nil {
-		o.Running = func(host.FileID) bool { return false }
+		o.Running = func(model.FileID) bool { return false }
 	}
 	if o.UserName == nil {
 		o.UserName = func(uint32) string { return "" }

@@ -2,34 +2,33 @@ package files
 
 import (
 	"errors"
-	"io/fs"
 	"maps"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 // troubles counts what could not be read, and logs each kind of it once.
 type troubles struct {
 	logger log.Logger
-	counts map[host.ReadError]uint64
+	counts map[model.ReadError]uint64
 	told   map[string]bool // directories whose truncation was logged
 	many   bool            // more directories than inotify watches: was logged
 	crowd  bool            // more containers than are looked into: was logged
 }
 
 func newTroubles(logger log.Logger) *troubles {
-	return &troubles{logger: logger, counts: map[host.ReadError]uint64{}, told: map[string]bool{}}
+	return &troubles{logger: logger, counts: map[model.ReadError]uint64{}, told: map[string]bool{}}
 }
 
 // unreadable counts a file or directory.
 func (t *troubles) unreadable(path string, err error) {
-	key := host.ReadError{Aspect: host.AspectTemp, Reason: reasonOf(err)}
+	key := model.ReadError{Aspect: model.AspectTemp, Reason: hostfs.ReasonOf(err)}
 	t.counts[key]++
 	if t.counts[key] == 1 {
 		level.Warn(t.logger).Log("msg", "cannot read, further cases are only counted", "path", text.Escape(path),
@@ -62,25 +61,10 @@ func (t *troubles) manyContainers(more int) {
 }
 
 // copy returns the counts for a snapshot.
-func (t *troubles) copy() map[host.ReadError]uint64 { return maps.Clone(t.counts) }
+func (t *troubles) copy() map[model.ReadError]uint64 { return maps.Clone(t.counts) }
 
-// hasVanished tells whether a name has gone, or has become something else,
-// since it was listed. That is the daily life of a temporary directory.
+// hasVanished tells whether a name has gone, or has become something else, since it
+// was listed. That is the daily life of a temporary directory.
 func hasVanished(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) ||
-		errors.Is(err, unix.ESTALE)
-}
-
-// reasonOf names the cause of a failed read.
-func reasonOf(err error) host.Reason {
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return host.ReasonPermission
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESTALE):
-		return host.ReasonVanished
-	case errors.Is(err, deadline.ErrExceeded), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EAGAIN): // EAGAIN: somebody holds a lease
-		return host.ReasonTimeout
-	default:
-		return host.ReasonOther
-	}
+	return hostfs.Vanished(err) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }

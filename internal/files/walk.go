@@ -10,7 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -27,16 +28,16 @@ type walk struct {
 	sensor   *Sensor
 	limits   Limits
 	root     *place
-	others   map[host.FileID]bool // watched directories: they are counted under their own names
-	seen     map[host.FileID]bool // directories of this walk
-	entries  int                  // left of the budget
+	others   map[model.FileID]bool // watched directories: they are counted under their own names
+	seen     map[model.FileID]bool // directories of this walk
+	entries  int                   // left of the budget
 	deadline time.Time
 
 	waiting    []*place
 	unfinished []*listing
 
 	truncated bool
-	share     host.Share // of the directories
+	share     model.Share // of the directories
 	found     []*candidate
 	watchable []*place
 }
@@ -67,9 +68,9 @@ type listing struct {
 	fd    int // of file
 }
 
-func newWalk(s *Sensor, directory *watched, others map[host.FileID]bool) *walk {
+func newWalk(s *Sensor, directory *watched, others map[model.FileID]bool) *walk {
 	return &walk{
-		sensor: s, limits: s.options.Limits, root: &place{watched: directory}, others: others, seen: map[host.FileID]bool{},
+		sensor: s, limits: s.options.Limits, root: &place{watched: directory}, others: others, seen: map[model.FileID]bool{},
 		entries: s.options.Limits.Entries, deadline: time.Now().Add(s.options.Limits.Time),
 	}
 }
@@ -119,14 +120,14 @@ func (w *walk) open(p *place) *listing {
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
-		closeFD(fd)
+		hostfs.CloseFD(fd)
 		w.share.Total++
 		w.sensor.troubles.unreadable(p.path(), err)
 		return nil
 	}
-	id := host.FileID{Dev: stat.Dev, Inode: stat.Ino}
+	id := model.FileID{Dev: stat.Dev, Inode: stat.Ino}
 	if w.seen[id] || p != w.root && w.others[id] {
-		closeFD(fd)
+		hostfs.CloseFD(fd)
 		return nil
 	}
 	w.seen[id] = true

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // fill makes many harmless files.
@@ -32,7 +32,7 @@ func TestEntryBudgetIsFair(t *testing.T) {
 	f.write("/tmp/kdevtmpfsi", elfFile(executable, "x"), 0o755)
 	f.write("/tmp/z/.x/y", elfFile(executable, "y"), 0o755)
 	got := f.sample()
-	want := map[string]host.FileReason{"/tmp/kdevtmpfsi": host.FileKnownMiner, "/tmp/z/.x/y": host.FileHidden}
+	want := map[string]model.FileReason{"/tmp/kdevtmpfsi": model.FileKnownMiner, "/tmp/z/.x/y": model.FileHidden}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -56,7 +56,7 @@ func TestUnfinishedDirectoriesGoOn(t *testing.T) {
 		f.must(os.Chmod(f.path(fmt.Sprintf("/tmp/%d", i)), 0o755))
 	}
 	f.sample()
-	if n := f.count("/tmp", host.FileScript); n != 2000 {
+	if n := f.count("/tmp", model.FileScript); n != 2000 {
 		t.Errorf("%d of 2000 seen", n)
 	}
 }
@@ -120,13 +120,13 @@ func TestDirectoriesAreCountedOnce(t *testing.T) {
 			if total != 2 || len(snapshot.Files) != 2 {
 				t.Errorf("2 files counted %d times, %d in detail", total, len(snapshot.Files))
 			}
-			if f.count("/tmp/inner", host.FileELF) != 1 || f.count("/tmp", host.FileELF) != 1 {
+			if f.count("/tmp/inner", model.FileELF) != 1 || f.count("/tmp", model.FileELF) != 1 {
 				t.Errorf("not under their own directories: %v", snapshot.Counts)
 			}
 			if diff := cmp.Diff([]string{"/tmp", "/tmp/inner", "/var/tmp", "/tmp/"}, snapshot.Directories); diff != "" {
 				t.Error(diff)
 			}
-			if len(snapshot.Counts) != 4*len(host.FileReasons()) {
+			if len(snapshot.Counts) != 4*len(model.FileReasons()) {
 				t.Errorf("counts %v", snapshot.Counts)
 			}
 		})
@@ -138,17 +138,17 @@ func TestMissingDirectoryIsNoBlindness(t *testing.T) {
 	f := newFixture(t, Limits{})
 	f.must(os.RemoveAll(f.path("/tmp")))
 	f.sample()
-	if s := f.sensor.Snapshot(); s.Visibility[host.AspectTemp] != (host.Share{Readable: 1, Total: 1}) || len(s.ReadErrors) != 0 || s.Truncated["/tmp"] {
+	if s := f.sensor.Snapshot(); s.Visibility[model.AspectTemp] != (model.Share{Readable: 1, Total: 1}) || len(s.ReadErrors) != 0 || s.Truncated["/tmp"] {
 		t.Errorf("%+v", s)
 	}
 	f.write("/tmp", "a file", 0o644)
 	f.sample()
 	f.sample()
 	s := f.sensor.Snapshot()
-	if s.Visibility[host.AspectTemp] != (host.Share{Total: 1}) {
+	if s.Visibility[model.AspectTemp] != (model.Share{Total: 1}) {
 		t.Errorf("a directory that is a file: %+v", s.Meta)
 	}
-	if n := s.ReadErrors[host.ReadError{Aspect: host.AspectTemp, Reason: host.ReasonOther}]; n != 2 {
+	if n := s.ReadErrors[model.ReadError{Aspect: model.AspectTemp, Reason: model.ReasonOther}]; n != 2 {
 		t.Errorf("%d errors after two scans", n)
 	}
 }
@@ -158,7 +158,7 @@ func TestAnyByteInDirectory(t *testing.T) {
 	odd := "/tmp/ \n\xff" + strings.Repeat("é", 20)
 	f := newFixture(t, Limits{}, odd)
 	f.write(odd+"/x\x01\n", elfFile(executable, "x"), 0o755)
-	if diff := cmp.Diff(map[string]host.FileReason{odd + "/x\x01\n": host.FileELF}, f.sample()); diff != "" {
+	if diff := cmp.Diff(map[string]model.FileReason{odd + "/x\x01\n": model.FileELF}, f.sample()); diff != "" {
 		t.Error(diff)
 	}
 }

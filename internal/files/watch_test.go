@@ -10,7 +10,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // watch runs Watch and, as its caller does, scans at each signal. The tests of
@@ -106,7 +106,7 @@ func TestWatchWakesWithinASecond(t *testing.T) {
 		f.quiet()
 	}
 	f.must(f.sensor.Sample(time.Now()))
-	if snapshot := f.sensor.Snapshot(); !snapshot.Watching || f.count("/tmp", host.FileELF) != 2 {
+	if snapshot := f.sensor.Snapshot(); !snapshot.Watching || f.count("/tmp", model.FileELF) != 2 {
 		t.Errorf("%+v", snapshot)
 	}
 }

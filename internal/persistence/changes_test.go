@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestChanges(t *testing.T) {
@@ -44,10 +44,10 @@ func TestChanges(t *testing.T) {
 func TestChangesExistAtZero(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t).sample()
-	if want := len(host.PersistenceKinds()) * len(host.PersistenceChanges()); len(s.Changes) != want {
+	if want := len(model.PersistenceKinds()) * len(model.PersistenceChanges()); len(s.Changes) != want {
 		t.Errorf("%d counts, want %d", len(s.Changes), want)
 	}
-	if len(s.Counts) != len(host.PersistenceKinds()) {
+	if len(s.Counts) != len(model.PersistenceKinds()) {
 		t.Errorf("counts %v", s.Counts)
 	}
 }
@@ -84,7 +84,7 @@ func TestUnreadableIsNotRemoved(t *testing.T) {
 	f.must(os.Chmod(f.path("/etc/cron.d"), 0))
 	defer func() { f.must(os.Chmod(f.path("/etc/cron.d"), 0o755)) }()
 	s := f.sample()
-	if len(suspicious(s)) != 2 || len(changes(s)) > 0 || readErrors(s, host.ReasonPermission) != 2 {
+	if len(suspicious(s)) != 2 || len(changes(s)) > 0 || readErrors(s, model.ReasonPermission) != 2 {
 		t.Errorf("%+v, changes %v, errors %v", s.Entries, changes(s), s.ReadErrors)
 	}
 }
@@ -107,14 +107,14 @@ func TestLeftToTheNextSample(t *testing.T) {
 		t.Errorf("share %+v although not all was read", got)
 	}
 	for range 20 {
-		if s := f.sample(); s.Counts[host.PersistenceCrontab] == files {
+		if s := f.sample(); s.Counts[model.PersistenceCrontab] == files {
 			if len(changes(s)) > 0 {
 				t.Errorf("changes %v", changes(s))
 			}
 			return
 		}
 	}
-	t.Errorf("only %d of %d", f.sensor.Snapshot().Counts[host.PersistenceCrontab], files)
+	t.Errorf("only %d of %d", f.sensor.Snapshot().Counts[model.PersistenceCrontab], files)
 }
 
 func BenchmarkUnchanged(b *testing.B) {

@@ -5,7 +5,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // maxValue bounds what is kept of a variable: values that are made of values
@@ -102,9 +102,9 @@ func programOf(arguments []word) string {
 }
 
 // taint tells whether a part of a script gives out what it fetches or decodes.
-func (j *judging) taint(node syntax.Node) host.PersistenceReason {
-	strongest := host.PersistenceReason("")
-	note := func(reason host.PersistenceReason) {
+func (j *judging) taint(node syntax.Node) model.PersistenceReason {
+	strongest := model.PersistenceReason("")
+	note := func(reason model.PersistenceReason) {
 		if reason != "" && (strongest == "" || rank(reason) < rank(strongest)) {
 			strongest = reason
 		}
@@ -131,7 +131,7 @@ func (j *judging) taint(node syntax.Node) host.PersistenceReason {
 			}
 		case *syntax.Redirect:
 			if n.Word != nil && strings.HasPrefix(n.Word.Lit(), "/dev/tcp/") {
-				note(host.PersistenceFetchAndRun)
+				note(model.PersistenceFetchAndRun)
 			}
 		}
 		return true

@@ -4,13 +4,13 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // transfer is what a program that fetches or decodes does with its result.
 type transfer struct {
-	reason host.PersistenceReason // "" for another program
-	file   string                 // where the result goes; "" is the standard output
+	reason model.PersistenceReason // "" for another program
+	file   string                  // where the result goes; "" is the standard output
 }
 
 // transferOf looks at one simple command without wrappers.
@@ -21,29 +21,29 @@ func transferOf(arguments []word) transfer {
 	base, rest := baseName(arguments[0].text), arguments[1:]
 	switch base {
 	case "curl":
-		return transfer{host.PersistenceFetchAndRun, curlOutput(rest)}
+		return transfer{model.PersistenceFetchAndRun, curlOutput(rest)}
 	case "wget", "wget2":
-		return transfer{host.PersistenceFetchAndRun, wgetOutput(rest)}
+		return transfer{model.PersistenceFetchAndRun, wgetOutput(rest)}
 	case "fetch", "axel", "aria2c":
-		return transfer{host.PersistenceFetchAndRun, optionOutput(rest, "-o", "--output", "--out")}
+		return transfer{model.PersistenceFetchAndRun, optionOutput(rest, "-o", "--output", "--out")}
 	case "lwp-download":
-		return transfer{host.PersistenceFetchAndRun, lastOutput(rest)}
+		return transfer{model.PersistenceFetchAndRun, lastOutput(rest)}
 	case "lwp-request", "GET", "lynx", "w3m", "links", "elinks", "http", "https", "tftp", "ftpget":
-		return transfer{host.PersistenceFetchAndRun, ""}
+		return transfer{model.PersistenceFetchAndRun, ""}
 	case "base64", "base32", "basenc":
 		if has(rest, "d", "--decode") || has(rest, "D", "--decode") {
-			return transfer{host.PersistenceDecodeRun, ""}
+			return transfer{model.PersistenceDecodeRun, ""}
 		}
 	case "xxd":
 		if has(rest, "r", "-revert") {
-			return transfer{host.PersistenceDecodeRun, ""}
+			return transfer{model.PersistenceDecodeRun, ""}
 		}
 	case "openssl":
 		if has(rest, "", "base64", "enc", "-base64", "-a") && has(rest, "", "-d") {
-			return transfer{host.PersistenceDecodeRun, optionOutput(rest, "-out")}
+			return transfer{model.PersistenceDecodeRun, optionOutput(rest, "-out")}
 		}
 	case "uudecode":
-		return transfer{host.PersistenceDecodeRun, optionOutput(rest, "-o")}
+		return transfer{model.PersistenceDecodeRun, optionOutput(rest, "-o")}
 	}
 	if isInterpreter(base) {
 		return transfer{reason: foreignOutput(strings.Join(texts(rest), " "))}
@@ -214,7 +214,7 @@ func remoteName(address string) string {
 
 // foreignRun judges code of another language that is given on the command line:
 // what it fetches or decodes and runs at once.
-func foreignRun(code string) host.PersistenceReason {
+func foreignRun(code string) model.PersistenceReason {
 	if !containsAny(code, "exec", "eval", "system(", "popen", "subprocess", "os.spawn", "`") {
 		return ""
 	}
@@ -222,12 +222,12 @@ func foreignRun(code string) host.PersistenceReason {
 }
 
 // foreignOutput is what such code gives out.
-func foreignOutput(code string) host.PersistenceReason {
+func foreignOutput(code string) model.PersistenceReason {
 	switch {
 	case containsAny(code, "urlopen", "urllib", "urlretrieve", "requests.get", "LWP::", "http.get", "HTTP::Tiny", "open-uri", "file_get_contents('http", "curl ", "wget "):
-		return host.PersistenceFetchAndRun
+		return model.PersistenceFetchAndRun
 	case containsAny(code, "b64decode", "base64", "decode_base64", "unhexlify", "fromhex", "codecs.decode"):
-		return host.PersistenceDecodeRun
+		return model.PersistenceDecodeRun
 	}
 	return ""
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // fixture is a sensor on a root of its own.
@@ -47,15 +47,15 @@ func (f *fixture) remove(name string) {
 	f.must(os.RemoveAll(f.path(name)))
 }
 
-func (f *fixture) sample() *host.PersistenceSnapshot {
+func (f *fixture) sample() *model.PersistenceSnapshot {
 	f.t.Helper()
 	f.must(f.sensor.Sample(time.Unix(1, 0)))
 	return f.sensor.Snapshot()
 }
 
 // suspicious are the entries with a reason.
-func suspicious(snapshot *host.PersistenceSnapshot) []host.PersistenceEntry {
-	var all []host.PersistenceEntry
+func suspicious(snapshot *model.PersistenceSnapshot) []model.PersistenceEntry {
+	var all []model.PersistenceEntry
 	for _, e := range snapshot.Entries {
 		if e.Reason != "" {
 			all = append(all, e)
@@ -65,7 +65,7 @@ func suspicious(snapshot *host.PersistenceSnapshot) []host.PersistenceEntry {
 }
 
 // changes are the counts that are not 0, as "kind change".
-func changes(snapshot *host.PersistenceSnapshot) map[string]uint64 {
+func changes(snapshot *model.PersistenceSnapshot) map[string]uint64 {
 	all := map[string]uint64{}
 	for key, n := range snapshot.Changes {
 		if n > 0 {
@@ -75,10 +75,10 @@ func changes(snapshot *host.PersistenceSnapshot) map[string]uint64 {
 	return all
 }
 
-func share(snapshot *host.PersistenceSnapshot) host.Share {
-	return snapshot.Visibility[host.AspectPersistence]
+func share(snapshot *model.PersistenceSnapshot) model.Share {
+	return snapshot.Visibility[model.AspectPersistence]
 }
 
-func readErrors(snapshot *host.PersistenceSnapshot, reason host.Reason) uint64 {
-	return snapshot.ReadErrors[host.ReadError{Aspect: host.AspectPersistence, Reason: reason}]
+func readErrors(snapshot *model.PersistenceSnapshot, reason model.Reason) uint64 {
+	return snapshot.ReadErrors[model.ReadError{Aspect: model.AspectPersistence, Reason: reason}]
 }

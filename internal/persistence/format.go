@@ -5,12 +5,12 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // document is one file to be understood.
 type document struct {
-	kind host.PersistenceKind
+	kind model.PersistenceKind
 	path string
 	text string
 	home home
@@ -23,7 +23,7 @@ type document struct {
 
 // parsed is what a file holds.
 type parsed struct {
-	entries    []host.PersistenceEntry
+	entries    []model.PersistenceEntry
 	count      int      // of entries, also of those that are not remembered
 	identities []uint64 // of what makes an entry another one
 	broken     int      // lines that are not understood
@@ -33,7 +33,7 @@ type parsed struct {
 type format func(document) parsed
 
 // add takes an entry that counts.
-func (p *parsed) add(d document, identity string, e host.PersistenceEntry) {
+func (p *parsed) add(d document, identity string, e model.PersistenceEntry) {
 	p.count++
 	p.identities = append(p.identities, maphash.String(d.seed, identity))
 	p.keep(d, e)
@@ -41,7 +41,7 @@ func (p *parsed) add(d document, identity string, e host.PersistenceEntry) {
 
 // keep remembers an entry. Beyond the limit only suspicious ones are, in the
 // place of a harmless one.
-func (p *parsed) keep(d document, e host.PersistenceEntry) {
+func (p *parsed) keep(d document, e model.PersistenceEntry) {
 	e.Kind, e.Path = d.kind, d.path
 	e.Command, e.User, e.Unit = cut(strings.TrimSpace(e.Command), maxCommandBytes), cut(e.User, maxEvidence), cut(e.Unit, maxEvidence)
 	if len(p.entries) < maxFileEntries {
@@ -73,9 +73,9 @@ func (d document) context(user string, in dialect) context {
 }
 
 // entry is that of a command with its verdict.
-func entry(line int, user, command string, v verdict) host.PersistenceEntry {
+func entry(line int, user, command string, v verdict) model.PersistenceEntry {
 	worst := v.strongest()
-	return host.PersistenceEntry{
+	return model.PersistenceEntry{
 		Line: line, User: user, Command: command, Programs: v.programs, Reason: worst.reason, Evidence: worst.evidence,
 	}
 }

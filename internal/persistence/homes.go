@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 // maxPasswdBytes bounds what is read of passwd(5), in bytes.
@@ -19,7 +19,7 @@ type home struct {
 // homes are those of passwd(5). What was known stays while the file cannot be
 // read, so that no start-up file seems to be gone.
 type homes struct {
-	key  content.Key
+	key  hostfs.ContentKey
 	all  []home
 	of   map[string]string // user -> home
 	many bool              // there are more than are looked at

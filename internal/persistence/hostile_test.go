@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/remote"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestNoRoot(t *testing.T) {
@@ -65,7 +65,7 @@ func TestHugeFile(t *testing.T) {
 	f := newFixture(t)
 	f.write("/etc/crontab", "@daily root /tmp/x\n"+strings.Repeat("# padding\n", maxFileBytes/5))
 	s := f.sample()
-	if got := share(s); got.Readable != got.Total-1 || len(suspicious(s)) != 1 || readErrors(s, host.ReasonOther) != 1 {
+	if got := share(s); got.Readable != got.Total-1 || len(suspicious(s)) != 1 || readErrors(s, model.ReasonOther) != 1 {
 		t.Errorf("share %+v, %+v, errors %v", got, s.Entries, s.ReadErrors)
 	}
 	f.must(os.Truncate(f.path("/etc/crontab"), 1<<40))
@@ -97,7 +97,7 @@ func TestAnyBytes(t *testing.T) {
 			t.Errorf("%+v is too long", e)
 		}
 	}
-	if !found || readErrors(s, host.ReasonParse) == 0 {
+	if !found || readErrors(s, model.ReasonParse) == 0 {
 		t.Errorf("%+v, errors %v", suspicious(s), s.ReadErrors)
 	}
 }
@@ -114,7 +114,7 @@ func TestManyFiles(t *testing.T) {
 		f.must(os.Rename(f.path(fmt.Sprintf("/etc/cron.hourly%d", i)), f.path(fmt.Sprintf("/etc/cron.hourly/%d", i))))
 	}
 	s := f.sample()
-	if got := s.Counts[host.PersistenceCronScript]; got != maxPlaceFiles {
+	if got := s.Counts[model.PersistenceCronScript]; got != maxPlaceFiles {
 		t.Errorf("%d scripts", got)
 	}
 	if got := share(s); got.Readable != got.Total-1 || len(s.Entries) > maxPublished {
@@ -131,7 +131,7 @@ func TestManyLines(t *testing.T) {
 	f := newFixture(t)
 	f.write("/etc/crontab", strings.Repeat("@daily root a\n", 10_000)+"@daily root /tmp/x\n")
 	s := f.sample()
-	if s.Counts[host.PersistenceCrontab] != 10_001 || len(suspicious(s)) != 1 {
+	if s.Counts[model.PersistenceCrontab] != 10_001 || len(suspicious(s)) != 1 {
 		t.Errorf("%v, %+v", s.Counts, suspicious(s))
 	}
 }
@@ -152,7 +152,7 @@ func TestManyHomes(t *testing.T) {
 // TestRemoteFileSystems knows what may hang.
 func TestRemoteFileSystems(t *testing.T) {
 	t.Parallel()
-	if !remote.Is(unix.NFS_SUPER_MAGIC) || !remote.Is(unix.FUSE_SUPER_MAGIC) || remote.Is(unix.TMPFS_MAGIC) {
+	if !hostfs.IsRemote(unix.NFS_SUPER_MAGIC) || !hostfs.IsRemote(unix.FUSE_SUPER_MAGIC) || hostfs.IsRemote(unix.TMPFS_MAGIC) {
 		t.Error("file systems are mistaken")
 	}
 }

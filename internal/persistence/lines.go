@@ -3,7 +3,7 @@ package persistence
 import (
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // preload understands /etc/ld.so.preload (ld.so(8)): libraries that are put into
@@ -19,7 +19,7 @@ func preload(d document) parsed {
 			j := newJudge(library, context{known: d.known}, &v, &budget{})
 			j.line, j.command = number, library
 			j.file(target{word: word{text: library}, bare: true}, nil)
-			v.suspect(suspicion{reason: host.PersistencePreloaded, evidence: library, line: number})
+			v.suspect(suspicion{reason: model.PersistencePreloaded, evidence: library, line: number})
 			p.add(d, library, entry(number, "", library, v))
 		}
 	}
@@ -34,7 +34,7 @@ func modules(d document) parsed {
 		number++
 		line = strings.TrimSpace(line)
 		if line != "" && line[0] != '#' && line[0] != ';' {
-			p.add(d, line, host.PersistenceEntry{Line: number, Command: line})
+			p.add(d, line, model.PersistenceEntry{Line: number, Command: line})
 		}
 	}
 	return p
@@ -51,7 +51,7 @@ func authorizedKeys(d document) parsed {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		p.add(d, line, host.PersistenceEntry{Line: number, User: d.home.user, Command: describeKey(line)})
+		p.add(d, line, model.PersistenceEntry{Line: number, User: d.home.user, Command: describeKey(line)})
 	}
 	return p
 }
@@ -80,7 +80,7 @@ func isKeyData(text string) bool { return strings.HasPrefix(text, "AAAA") }
 func desktopEntry(d document) parsed {
 	p := parsed{}
 	number, group := 0, ""
-	e := host.PersistenceEntry{User: d.home.user}
+	e := model.PersistenceEntry{User: d.home.user}
 	for line := range strings.Lines(d.text) {
 		number++
 		line = strings.TrimSpace(line)

@@ -1,7 +1,6 @@
 package persistence
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,22 +8,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rooted"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 var (
-	errPartial = fmt.Errorf("only the first %d bytes of a file are read", maxFileBytes)
-	errMany    = errors.New("more files than are looked at")
+	errPartial = fmt.Errorf("%w: only the first %d bytes of a file", hostfs.ErrLimit, maxFileBytes)
+	errMany    = fmt.Errorf("%w: there are too many files", hostfs.ErrLimit)
 )
 
 // reader looks at files of the host. Every method may be left behind by a guard, so
 // none changes anything that others see.
-type reader struct{ *rooted.Root }
+type reader struct{ *hostfs.Root }
 
 func newReader(root string) (*reader, error) {
-	opened, err := rooted.Open(root)
+	opened, err := hostfs.OpenRoot(root)
 	if err != nil {
 		return nil, fmt.Errorf("is --path.rootfs right?: %w", err)
 	}
@@ -34,7 +32,7 @@ func newReader(root string) (*reader, error) {
 // sighting is one file as a directory shows it.
 type sighting struct {
 	path string
-	key  content.Key
+	key  hostfs.ContentKey
 	mode uint32
 	link bool
 	err  error
@@ -59,7 +57,7 @@ func (r *reader) look(name string) sighting {
 		return seen
 	}
 	seen.err = r.CheckLocal(file, stat.Dev)
-	seen.key, seen.mode = content.KeyOf(&stat), stat.Mode
+	seen.key, seen.mode = hostfs.ContentKeyOf(&stat), stat.Mode
 	return seen
 }
 
@@ -82,7 +80,7 @@ func (r *reader) isLocalDirectory(name string) error {
 
 // listing is what lies in a directory.
 type listing struct {
-	id          host.FileID
+	id          model.FileID
 	files       []sighting
 	directories []string // names
 	truncated   bool
@@ -103,7 +101,7 @@ func (r *reader) list(name string) listing {
 	if err != nil {
 		return listing{err: err}
 	}
-	l := listing{id: host.FileID{Dev: at.Dev, Inode: at.Ino}}
+	l := listing{id: model.FileID{Dev: at.Dev, Inode: at.Ino}}
 	names, err := file.Readdirnames(maxPlaceFiles + 1)
 	if len(names) > maxPlaceFiles {
 		names, l.truncated = names[:maxPlaceFiles], true
@@ -135,7 +133,7 @@ func (r *reader) see(directory *os.File, above, base string, device uint64, l *l
 			l.files = append(l.files, r.look(name))
 			return
 		}
-		l.files = append(l.files, sighting{path: name, key: content.KeyOf(&stat), mode: stat.Mode})
+		l.files = append(l.files, sighting{path: name, key: hostfs.ContentKeyOf(&stat), mode: stat.Mode})
 	case unix.S_IFLNK:
 		seen := r.look(name)
 		seen.link = true
@@ -156,13 +154,13 @@ func (r *reader) read(seen sighting, most int64) ([]byte, error) {
 	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
 		return nil, err
 	}
-	if content.KeyOf(&stat) != seen.key {
+	if hostfs.ContentKeyOf(&stat) != seen.key {
 		return nil, unix.ESTALE
 	}
 	text := make([]byte, min(stat.Size, most))
 	filled := 0
 	for filled < len(text) {
-		n, err := rooted.Retry(func() (int, error) { return unix.Pread(int(file.Fd()), text[filled:], int64(filled)) })
+		n, err := hostfs.Retry(func() (int, error) { return unix.Pread(int(file.Fd()), text[filled:], int64(filled)) })
 		if err != nil {
 			return nil, fmt.Errorf("read: %w", err)
 		}

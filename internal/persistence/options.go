@@ -5,7 +5,7 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -52,11 +52,11 @@ func (o Options) withDefaults() Options {
 }
 
 // rank orders reasons, the strongest first; no reason comes last.
-func rank(reason host.PersistenceReason) int {
-	for i, r := range host.PersistenceReasons() {
+func rank(reason model.PersistenceReason) int {
+	for i, r := range model.PersistenceReasons() {
 		if r == reason {
 			return i
 		}
 	}
-	return len(host.PersistenceReasons())
+	return len(model.PersistenceReasons())
 }

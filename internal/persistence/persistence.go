@@ -15,9 +15,8 @@ import (
 
 	"github.com/go-kit/log/level"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // Sensor looks at everything that starts programs. Sample is called by one
@@ -25,25 +24,25 @@ import (
 type Sensor struct {
 	options  Options
 	troubles *troubles
-	guard    *deadline.Guard
+	guard    *hostfs.Guard
 	seed     maphash.Seed
 
 	homes   homes
 	records map[recordKey]*record
-	changes map[host.PersistenceChangeKey]uint64
+	changes map[model.PersistenceChangeKey]uint64
 	samples uint64
 	kept    int    // bytes of the texts of all records
 	turn    int    // the home that a sample begins with
 	dirty   bool   // the records are no longer those of the last snapshot
 	last    lastOf // what the last snapshot holds
 
-	published atomic.Pointer[host.PersistenceSnapshot]
+	published atomic.Pointer[model.PersistenceSnapshot]
 }
 
 // lastOf is the part of a snapshot that stays as long as no file changes.
 type lastOf struct {
-	counts  map[host.PersistenceKind]int
-	entries []host.PersistenceEntry
+	counts  map[model.PersistenceKind]int
+	entries []model.PersistenceEntry
 }
 
 // maxStuck is how many reads may hang before the sensor waits for none any more.
@@ -53,19 +52,19 @@ const maxStuck = 4
 func New(o Options) *Sensor {
 	o = o.withDefaults()
 	s := &Sensor{
-		options: o, troubles: newTroubles(o.Logger), guard: deadline.New(maxStuck), seed: maphash.MakeSeed(),
-		records: map[recordKey]*record{}, changes: map[host.PersistenceChangeKey]uint64{}, dirty: true,
+		options: o, troubles: newTroubles(o.Logger), guard: hostfs.NewGuard(maxStuck), seed: maphash.MakeSeed(),
+		records: map[recordKey]*record{}, changes: map[model.PersistenceChangeKey]uint64{}, dirty: true,
 	}
-	for _, kind := range host.PersistenceKinds() {
-		for _, change := range host.PersistenceChanges() {
-			s.changes[host.PersistenceChangeKey{Kind: kind, Change: change}] = 0
+	for _, kind := range model.PersistenceKinds() {
+		for _, change := range model.PersistenceChanges() {
+			s.changes[model.PersistenceChangeKey{Kind: kind, Change: change}] = 0
 		}
 	}
 	return s
 }
 
 // Snapshot returns the last sample, or nil before the first.
-func (s *Sensor) Snapshot() *host.PersistenceSnapshot { return s.published.Load() }
+func (s *Sensor) Snapshot() *model.PersistenceSnapshot { return s.published.Load() }
 
 // Sample looks at every place once. A file that has not changed is not read
 // again. What cannot be read is counted and keeps what was known of it, and the
@@ -97,11 +96,11 @@ func (s *Sensor) Sample(now time.Time) error {
 type round struct {
 	*Sensor
 	reader *reader
-	share  host.Share
+	share  model.Share
 
 	candidates []candidate
-	files      int                                           // of all places
-	seen       map[host.PersistenceKind]map[host.FileID]bool // directories, by kind
+	files      int                                             // of all places
+	seen       map[model.PersistenceKind]map[model.FileID]bool // directories, by kind
 
 	kept   map[string]bool // directories and homes that cannot be looked at: what was known stays
 	silent map[string]bool // directories that are not seen in full: what is missing may still be there
@@ -113,7 +112,7 @@ type round struct {
 
 func newRound(s *Sensor, r *reader, began time.Time) *round {
 	return &round{
-		Sensor: s, reader: r, seen: map[host.PersistenceKind]map[host.FileID]bool{},
+		Sensor: s, reader: r, seen: map[model.PersistenceKind]map[model.FileID]bool{},
 		kept: map[string]bool{}, silent: map[string]bool{}, deadline: began.Add(maxSampleTime),
 	}
 }
@@ -121,10 +120,7 @@ func newRound(s *Sensor, r *reader, began time.Time) *round {
 // passwd reads the homes.
 func (r *round) passwd() {
 	const name = "/etc/passwd"
-	seen, err := deadline.Within(r.guard, lookLimit, func() sighting { return r.reader.look(name) })
-	if err == nil {
-		err = seen.err
-	}
+	seen, err := hostfs.Within(r.guard, lookLimit, func() (sighting, error) { seen := r.reader.look(name); return seen, seen.err })
 	r.share.Total++
 	if err == nil && (seen.key != r.homes.key || r.homes.of == nil) {
 		var text []byte
@@ -145,29 +141,16 @@ func (r *round) passwd() {
 	}
 }
 
-// answer is what a read gives.
-type answer struct {
-	text []byte
-	err  error
-}
-
 func (r *round) read(seen sighting, most int64) ([]byte, error) {
 	reader := r.reader
-	got, err := deadline.Within(r.guard, lookLimit, func() answer {
-		text, err := reader.read(seen, most)
-		return answer{text, err}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return got.text, got.err
+	return hostfs.Within(r.guard, lookLimit, func() ([]byte, error) { return reader.read(seen, most) })
 }
 
 // candidate is a file that a place takes.
 type candidate struct {
 	sighting
 	place
-	kind      host.PersistenceKind
+	kind      model.PersistenceKind
 	unit      string // that a drop-in belongs to
 	directory string // that it was found in
 }
@@ -184,12 +167,12 @@ func (r *round) visit() {
 		}
 		return 1
 	})
-	once := map[host.PersistenceKind]map[content.Key]bool{}
+	once := map[model.PersistenceKind]map[hostfs.ContentKey]bool{}
 	for i := range r.candidates {
 		c := &r.candidates[i]
 		if c.err == nil && c.once {
 			if once[c.kind] == nil {
-				once[c.kind] = map[content.Key]bool{}
+				once[c.kind] = map[hostfs.ContentKey]bool{}
 			}
 			if once[c.kind][c.key] {
 				continue

@@ -4,12 +4,12 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // place is a file, or a directory of files, that starts programs by itself.
 type place struct {
-	kind      host.PersistenceKind
+	kind      model.PersistenceKind
 	path      string
 	directory bool
 	format    format
@@ -22,27 +22,27 @@ type place struct {
 // systemPlaces are those outside of homes.
 func systemPlaces() []place {
 	var all []place
-	file := func(kind host.PersistenceKind, f format, paths ...string) {
+	file := func(kind model.PersistenceKind, f format, paths ...string) {
 		for _, p := range paths {
-			all = append(all, place{kind: kind, path: p, format: f, once: kind == host.PersistenceInit})
+			all = append(all, place{kind: kind, path: p, format: f, once: kind == model.PersistenceInit})
 		}
 	}
-	directory := func(kind host.PersistenceKind, f format, takes func(string) bool, paths ...string) {
+	directory := func(kind model.PersistenceKind, f format, takes func(string) bool, paths ...string) {
 		for _, p := range paths {
 			all = append(all, place{
 				kind: kind, path: p, format: f, takes: takes, directory: true,
-				once: kind != host.PersistenceCronScript && kind != host.PersistenceProfile,
+				once: kind != model.PersistenceCronScript && kind != model.PersistenceProfile,
 			})
 		}
 	}
 	// crontab(5), cron(8) of Debian and cronie, /var/spool/cron/tabs of SUSE.
-	file(host.PersistenceCrontab, systemCrontab, "/etc/crontab")
-	directory(host.PersistenceCrontab, systemCrontab, nil, "/etc/cron.d")
-	directory(host.PersistenceUserCrontab, userCrontab, nil, "/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
-	directory(host.PersistenceCronScript, script, isNoPlaceholder,
+	file(model.PersistenceCrontab, systemCrontab, "/etc/crontab")
+	directory(model.PersistenceCrontab, systemCrontab, nil, "/etc/cron.d")
+	directory(model.PersistenceUserCrontab, userCrontab, nil, "/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
+	directory(model.PersistenceCronScript, script, isNoPlaceholder,
 		"/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly")
-	file(host.PersistenceAnacron, anacrontab, "/etc/anacrontab")
-	directory(host.PersistenceAt, atJob, isNoDotFile, "/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs")
+	file(model.PersistenceAnacron, anacrontab, "/etc/anacrontab")
+	directory(model.PersistenceAt, atJob, isNoDotFile, "/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs")
 	// systemd.unit(5).
 	for _, p := range []string{
 		"/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient", "/run/systemd/generator.early",
@@ -52,18 +52,18 @@ func systemPlaces() []place {
 		all = append(all, place{path: p, directory: true, format: unitFile, units: true, once: true})
 	}
 	// init(8), inittab(5).
-	file(host.PersistenceInit, script, "/etc/rc.local", "/etc/rc.d/rc.local")
-	directory(host.PersistenceInit, script, isNoReadme, "/etc/init.d")
-	file(host.PersistenceInit, inittab, "/etc/inittab")
+	file(model.PersistenceInit, script, "/etc/rc.local", "/etc/rc.d/rc.local")
+	directory(model.PersistenceInit, script, isNoReadme, "/etc/init.d")
+	file(model.PersistenceInit, inittab, "/etc/inittab")
 	// bash(1), zsh(1), pam_env(8).
-	file(host.PersistenceProfile, script, "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/environment")
-	directory(host.PersistenceProfile, script, nil, "/etc/profile.d", "/etc/zsh")
-	directory(host.PersistenceAutostart, desktopEntry, isDesktop, "/etc/xdg/autostart")
-	file(host.PersistencePreload, preload, "/etc/ld.so.preload")
-	directory(host.PersistenceUdev, udevRules, isRules,
+	file(model.PersistenceProfile, script, "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/environment")
+	directory(model.PersistenceProfile, script, nil, "/etc/profile.d", "/etc/zsh")
+	directory(model.PersistenceAutostart, desktopEntry, isDesktop, "/etc/xdg/autostart")
+	file(model.PersistencePreload, preload, "/etc/ld.so.preload")
+	directory(model.PersistenceUdev, udevRules, isRules,
 		"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
-	file(host.PersistenceModules, modules, "/etc/modules")
-	directory(host.PersistenceModules, modules, isConf, "/etc/modules-load.d", "/run/modules-load.d", "/usr/lib/modules-load.d")
+	file(model.PersistenceModules, modules, "/etc/modules")
+	directory(model.PersistenceModules, modules, isConf, "/etc/modules-load.d", "/run/modules-load.d", "/usr/lib/modules-load.d")
 	return all
 }
 
@@ -74,16 +74,16 @@ func homePlaces(h home) []place {
 	for _, name := range []string{
 		".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_logout", ".zshrc", ".zprofile", ".zshenv", ".xprofile", ".xinitrc",
 	} {
-		all = append(all, place{kind: host.PersistenceProfile, path: at(name), format: script, home: h})
+		all = append(all, place{kind: model.PersistenceProfile, path: at(name), format: script, home: h})
 	}
 	for _, name := range []string{".ssh/authorized_keys", ".ssh/authorized_keys2"} {
-		all = append(all, place{kind: host.PersistenceAuthorizedKeys, path: at(name), format: authorizedKeys, home: h})
+		all = append(all, place{kind: model.PersistenceAuthorizedKeys, path: at(name), format: authorizedKeys, home: h})
 	}
 	for _, name := range []string{".config/systemd/user", ".local/share/systemd/user"} {
 		all = append(all, place{path: at(name), directory: true, format: unitFile, units: true, once: true, home: h})
 	}
 	return append(all, place{
-		kind: host.PersistenceAutostart, path: at(".config/autostart"), directory: true, format: desktopEntry, takes: isDesktop, home: h,
+		kind: model.PersistenceAutostart, path: at(".config/autostart"), directory: true, format: desktopEntry, takes: isDesktop, home: h,
 	})
 }
 
@@ -95,14 +95,14 @@ func isRules(base string) bool         { return path.Ext(base) == ".rules" }
 func isConf(base string) bool          { return path.Ext(base) == ".conf" }
 
 // kindOfUnit tells the kind by the name of a unit.
-func kindOfUnit(name string) (host.PersistenceKind, bool) {
+func kindOfUnit(name string) (model.PersistenceKind, bool) {
 	switch path.Ext(name) {
 	case ".service":
-		return host.PersistenceSystemdService, true
+		return model.PersistenceSystemdService, true
 	case ".timer":
-		return host.PersistenceSystemdTimer, true
+		return model.PersistenceSystemdTimer, true
 	case ".path":
-		return host.PersistenceSystemdPath, true
+		return model.PersistenceSystemdPath, true
 	}
 	return "", false
 }

@@ -8,21 +8,21 @@ import (
 
 	"github.com/go-kit/log/level"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // publish makes a snapshot of the records. Counts and entries are those of the
 // last one as long as no file changed: nobody writes to what was published.
-func (s *Sensor) publish(now, began time.Time, share host.Share) {
+func (s *Sensor) publish(now, began time.Time, share model.Share) {
 	if s.dirty {
 		s.last = lastOf{counts: s.counts(), entries: s.entries()}
 		s.dirty = false
 	}
-	snapshot := &host.PersistenceSnapshot{
+	snapshot := &model.PersistenceSnapshot{
 		Counts: s.last.counts, Changes: maps.Clone(s.changes), Entries: s.last.entries,
-		Meta: host.Meta{
+		Meta: model.Meta{
 			Time: now, Interval: s.options.Interval, Duration: time.Since(began), ReadErrors: s.troubles.copy(),
-			Visibility: map[host.Aspect]host.Share{host.AspectPersistence: share},
+			Visibility: map[model.Aspect]model.Share{model.AspectPersistence: share},
 		},
 	}
 	s.published.Store(snapshot)
@@ -30,9 +30,9 @@ func (s *Sensor) publish(now, began time.Time, share host.Share) {
 		"entries", len(snapshot.Entries), "duration", snapshot.Duration)
 }
 
-func (s *Sensor) counts() map[host.PersistenceKind]int {
-	counts := map[host.PersistenceKind]int{}
-	for _, kind := range host.PersistenceKinds() {
+func (s *Sensor) counts() map[model.PersistenceKind]int {
+	counts := map[model.PersistenceKind]int{}
+	for _, kind := range model.PersistenceKinds() {
 		counts[kind] = 0
 	}
 	for at, known := range s.records {
@@ -43,8 +43,8 @@ func (s *Sensor) counts() map[host.PersistenceKind]int {
 
 // entries are those that are suspicious, the strongest reason first, then those
 // that tell what runs: a suspect may be found by its program.
-func (s *Sensor) entries() []host.PersistenceEntry {
-	var all []host.PersistenceEntry
+func (s *Sensor) entries() []model.PersistenceEntry {
+	var all []model.PersistenceEntry
 	for _, known := range s.records {
 		for _, e := range known.entries {
 			if e.Reason != "" || len(e.Programs) > 0 || startsUnit(e.Kind) {
@@ -52,7 +52,7 @@ func (s *Sensor) entries() []host.PersistenceEntry {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b host.PersistenceEntry) int {
+	slices.SortFunc(all, func(a, b model.PersistenceEntry) int {
 		return cmp.Or(
 			cmp.Compare(rank(a.Reason), rank(b.Reason)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Command, b.Command),
@@ -62,6 +62,6 @@ func (s *Sensor) entries() []host.PersistenceEntry {
 }
 
 // startsUnit holds for units whose command is another unit.
-func startsUnit(kind host.PersistenceKind) bool {
-	return kind == host.PersistenceSystemdTimer || kind == host.PersistenceSystemdPath
+func startsUnit(kind model.PersistenceKind) bool {
+	return kind == model.PersistenceSystemdTimer || kind == model.PersistenceSystemdPath
 }

@@ -4,20 +4,20 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/content"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // recordKey names a file in its place.
 type recordKey struct {
-	kind host.PersistenceKind
+	kind model.PersistenceKind
 	path string
 }
 
 // record is what is known of one file.
 type record struct {
 	parsed
-	key       content.Key
+	key       hostfs.ContentKey
 	sample    uint64 // the last that saw it
 	directory string
 	home      string
@@ -56,7 +56,7 @@ func (r *round) file(c *candidate) {
 	text, err := r.read(c.sighting, maxFileBytes)
 	if err != nil {
 		r.troubles.count(c.sighting.path, err, 1)
-		known.baseline = known.baseline || !known.read && reasonOf(err) != host.ReasonVanished
+		known.baseline = known.baseline || !known.read && hostfs.ReasonOf(err) != model.ReasonVanished
 		return
 	}
 	r.bytes += len(text)
@@ -102,7 +102,7 @@ func (s *Sensor) remember(known *record) {
 	s.kept += known.size
 }
 
-func sizeOf(e *host.PersistenceEntry) int {
+func sizeOf(e *model.PersistenceEntry) int {
 	size := 256 + len(e.Command) + len(e.Evidence) + len(e.User) + len(e.Unit)
 	for _, p := range e.Programs {
 		size += 16 + len(p)
@@ -112,7 +112,7 @@ func sizeOf(e *host.PersistenceEntry) int {
 
 // count compares the entries of a file before and now, both sorted. An entry
 // that went while another came was changed.
-func (s *Sensor) count(kind host.PersistenceKind, before, now []uint64) {
+func (s *Sensor) count(kind model.PersistenceKind, before, now []uint64) {
 	removed, added := 0, 0
 	for len(before) > 0 || len(now) > 0 {
 		switch {
@@ -125,13 +125,13 @@ func (s *Sensor) count(kind host.PersistenceKind, before, now []uint64) {
 		}
 	}
 	changed := min(removed, added)
-	s.change(kind, host.PersistenceChanged, changed)
-	s.change(kind, host.PersistenceAdded, added-changed)
-	s.change(kind, host.PersistenceRemoved, removed-changed)
+	s.change(kind, model.PersistenceChanged, changed)
+	s.change(kind, model.PersistenceAdded, added-changed)
+	s.change(kind, model.PersistenceRemoved, removed-changed)
 }
 
-func (s *Sensor) change(kind host.PersistenceKind, change host.PersistenceChange, times int) {
-	s.changes[host.PersistenceChangeKey{Kind: kind, Change: change}] += uint64(times)
+func (s *Sensor) change(kind model.PersistenceKind, change model.PersistenceChange, times int) {
+	s.changes[model.PersistenceChangeKey{Kind: kind, Change: change}] += uint64(times)
 }
 
 // settle ends a sample: files that are gone are forgotten. Those that only
@@ -142,7 +142,7 @@ func (s *Sensor) settle(r *round) {
 			continue
 		}
 		if !r.silent[known.directory] {
-			s.change(at.kind, host.PersistenceRemoved, known.count)
+			s.change(at.kind, model.PersistenceRemoved, known.count)
 		}
 		s.kept -= known.size
 		delete(s.records, at)

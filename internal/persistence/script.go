@@ -4,7 +4,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // script understands a file that a shell or the kernel runs as a whole. It is
@@ -13,15 +13,15 @@ func script(d document) parsed { return scriptOf(d, d.home.user) }
 
 func scriptOf(d document, user string) parsed {
 	p := parsed{}
-	if user == "" && d.kind != host.PersistenceProfile && d.kind != host.PersistenceAt {
+	if user == "" && d.kind != model.PersistenceProfile && d.kind != model.PersistenceAt {
 		user = "root"
 	}
 	v := verdict{}
 	if !isBinary(d.text) {
 		v = judge(d.text, d.context(user, dialectOf(d)))
 	}
-	whole := host.PersistenceEntry{User: user, Command: firstLine(d.text), Programs: v.programs}
-	if d.kind == host.PersistenceCronScript || d.kind == host.PersistenceInit {
+	whole := model.PersistenceEntry{User: user, Command: firstLine(d.text), Programs: v.programs}
+	if d.kind == model.PersistenceCronScript || d.kind == model.PersistenceInit {
 		whole.Programs = append([]string{d.path}, v.programs[:min(len(v.programs), maxPrograms-1)]...)
 	}
 	suspicions := v.byLine()
@@ -30,7 +30,7 @@ func scriptOf(d document, user string) parsed {
 		return p
 	}
 	for i, s := range suspicions {
-		e := host.PersistenceEntry{
+		e := model.PersistenceEntry{
 			Line: s.line, User: user, Command: s.command, Programs: v.programs, Reason: s.reason, Evidence: s.evidence,
 		}
 		if i == 0 {

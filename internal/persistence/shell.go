@@ -5,7 +5,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // dialect is the language that a text is judged in.
@@ -53,10 +53,10 @@ type judging struct {
 	line    int    // of the outer script where this text is a string of it; 0 in the script itself
 	command string // of the outer script
 
-	variables map[string]string                 // with values that are known
-	tainted   map[string]host.PersistenceReason // variables and functions that hold or give what was fetched
-	written   map[string]host.PersistenceReason // files that hold what was fetched
-	directory string                            // the script went there; "" if unknown
+	variables map[string]string                  // with values that are known
+	tainted   map[string]model.PersistenceReason // variables and functions that hold or give what was fetched
+	written   map[string]model.PersistenceReason // files that hold what was fetched
+	directory string                             // the script went there; "" if unknown
 
 	piped   map[*syntax.BinaryCmd]bool
 	verdict *verdict
@@ -66,8 +66,8 @@ type judging struct {
 func newJudge(text string, c context, v *verdict, b *budget) *judging {
 	return &judging{
 		context: c, text: text, verdict: v, budget: b,
-		variables: map[string]string{}, tainted: map[string]host.PersistenceReason{},
-		written: map[string]host.PersistenceReason{}, piped: map[*syntax.BinaryCmd]bool{},
+		variables: map[string]string{}, tainted: map[string]model.PersistenceReason{},
+		written: map[string]model.PersistenceReason{}, piped: map[*syntax.BinaryCmd]bool{},
 	}
 }
 
@@ -194,7 +194,7 @@ func (j *judging) redirected(statement *syntax.Stmt, call *syntax.CallExpr) {
 	for _, r := range statement.Redirs {
 		if r.Word != nil {
 			if name := j.render(r.Word); strings.HasPrefix(name, "/dev/tcp/") || strings.HasPrefix(name, "/dev/udp/") {
-				j.suspect(host.PersistenceFetchAndRun, j.source(statement), call)
+				j.suspect(model.PersistenceFetchAndRun, j.source(statement), call)
 				continue
 			}
 		}
@@ -221,7 +221,7 @@ func (j *judging) file(t target, at syntax.Node) {
 	name := t.text
 	if name == "" || t.bare && !strings.Contains(name, "/") {
 		if j.known(name) && name != "" {
-			j.suspect(host.PersistenceKnownMiner, name, at)
+			j.suspect(model.PersistenceKnownMiner, name, at)
 		}
 		return
 	}
@@ -229,13 +229,13 @@ func (j *judging) file(t target, at syntax.Node) {
 	resolved := j.resolve(name)
 	j.verdict.program(resolved)
 	if isTemporary(resolved) {
-		j.suspect(host.PersistenceTempPath, name, at)
+		j.suspect(model.PersistenceTempPath, name, at)
 	}
 	if isHidden(resolved, j.home, t.sourced) {
-		j.suspect(host.PersistenceHiddenPath, name, at)
+		j.suspect(model.PersistenceHiddenPath, name, at)
 	}
 	if base := baseName(resolved); base != "" && j.known(base) {
-		j.suspect(host.PersistenceKnownMiner, name, at)
+		j.suspect(model.PersistenceKnownMiner, name, at)
 	}
 }
 
@@ -260,7 +260,7 @@ func isWhole(t target) bool {
 }
 
 // fetched tells whether a command of the same script has written a file.
-func (j *judging) fetched(name string) host.PersistenceReason {
+func (j *judging) fetched(name string) model.PersistenceReason {
 	if reason := j.written[name]; reason != "" {
 		return reason
 	}
@@ -285,7 +285,7 @@ func (j *judging) resolve(name string) string {
 	return name
 }
 
-func (j *judging) suspect(reason host.PersistenceReason, evidence string, at syntax.Node) {
+func (j *judging) suspect(reason model.PersistenceReason, evidence string, at syntax.Node) {
 	if reason == "" || len(j.verdict.suspicions) >= maxSuspicions {
 		return
 	}

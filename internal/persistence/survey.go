@@ -4,8 +4,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // survey lists the files of every place.
@@ -43,11 +43,7 @@ func (r *round) reach(directory string, known map[string]error) error {
 	}
 	if err == nil {
 		reader := r.reader
-		var answered error
-		answered, err = deadline.Within(r.guard, lookLimit, func() error { return reader.isLocalDirectory(directory) })
-		if err == nil {
-			err = answered
-		}
+		_, err = hostfs.Within(r.guard, lookLimit, func() (struct{}, error) { return struct{}{}, reader.isLocalDirectory(directory) })
 	}
 	known[directory] = err
 	return err
@@ -57,7 +53,7 @@ func (r *round) reach(directory string, known map[string]error) error {
 func (r *round) place(p place) {
 	reader := r.reader
 	if !p.directory {
-		seen, err := deadline.Within(r.guard, lookLimit, func() sighting { return reader.look(p.path) })
+		seen, err := hostfs.Within(r.guard, lookLimit, func() (sighting, error) { return reader.look(p.path), nil })
 		if err != nil {
 			seen = sighting{path: p.path, err: err}
 		}
@@ -80,7 +76,7 @@ func (r *round) place(p place) {
 }
 
 // accepts tells whether a directory's file counts, and as what.
-func (p place) accepts(base string) (host.PersistenceKind, bool) {
+func (p place) accepts(base string) (model.PersistenceKind, bool) {
 	if p.units {
 		return kindOfUnit(base)
 	}
@@ -116,12 +112,9 @@ func (r *round) dropIns(p place, directories []string) {
 
 // list looks into a directory, unless it is one that has another name too, as
 // with a link from /lib to /usr/lib.
-func (r *round) list(directory string, kind host.PersistenceKind) (listing, bool) {
+func (r *round) list(directory string, kind model.PersistenceKind) (listing, bool) {
 	reader := r.reader
-	found, err := deadline.Within(r.guard, 2*lookLimit, func() listing { return reader.list(directory) })
-	if err == nil {
-		err = found.err
-	}
+	found, err := hostfs.Within(r.guard, 2*lookLimit, func() (listing, error) { found := reader.list(directory); return found, found.err })
 	switch {
 	case err != nil && isAbsent(err):
 		return found, false
@@ -131,7 +124,7 @@ func (r *round) list(directory string, kind host.PersistenceKind) (listing, bool
 		return found, false
 	}
 	if r.seen[kind] == nil {
-		r.seen[kind] = map[host.FileID]bool{}
+		r.seen[kind] = map[model.FileID]bool{}
 	}
 	if r.seen[kind][found.id] {
 		return found, false

@@ -10,8 +10,8 @@ import (
 	"github.com/go-kit/log/level"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -21,11 +21,11 @@ var errBroken = errors.New("a line is not understood")
 // troubles counts what could not be read, and logs each kind of it once.
 type troubles struct {
 	logger log.Logger
-	counts map[host.ReadError]uint64
+	counts map[model.ReadError]uint64
 }
 
 func newTroubles(logger log.Logger) *troubles {
-	return &troubles{logger: logger, counts: map[host.ReadError]uint64{}}
+	return &troubles{logger: logger, counts: map[model.ReadError]uint64{}}
 }
 
 // count adds to the number of times that a file or directory could not be read.
@@ -33,7 +33,7 @@ func (t *troubles) count(path string, err error, times int) {
 	if times <= 0 {
 		return
 	}
-	key := host.ReadError{Aspect: host.AspectPersistence, Reason: reasonOf(err)}
+	key := model.ReadError{Aspect: model.AspectPersistence, Reason: hostfs.ReasonOf(err)}
 	first := t.counts[key] == 0
 	t.counts[key] += uint64(times)
 	if first {
@@ -43,7 +43,7 @@ func (t *troubles) count(path string, err error, times int) {
 }
 
 // copy returns the counts for a snapshot.
-func (t *troubles) copy() map[host.ReadError]uint64 { return maps.Clone(t.counts) }
+func (t *troubles) copy() map[model.ReadError]uint64 { return maps.Clone(t.counts) }
 
 // isAbsent tells whether there is nothing that could start a program: no file,
 // or a link that leads nowhere.
@@ -52,19 +52,3 @@ func isAbsent(err error) bool {
 }
 
 func isEnd(err error) bool { return errors.Is(err, io.EOF) }
-
-// reasonOf names the cause of a failed read.
-func reasonOf(err error) host.Reason {
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return host.ReasonPermission
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ESTALE):
-		return host.ReasonVanished
-	case errors.Is(err, errBroken):
-		return host.ReasonParse
-	case errors.Is(err, deadline.ErrExceeded), errors.Is(err, unix.ETIMEDOUT), errors.Is(err, unix.EAGAIN):
-		return host.ReasonTimeout
-	default:
-		return host.ReasonOther
-	}
-}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // unitFile understands a unit file or drop-in (systemd.unit(5)). It is one
@@ -19,7 +19,7 @@ func unitFile(d document) parsed {
 	options, broken := unitOptions(d.text)
 	p.broken += broken
 	user := d.home.user
-	if system && d.kind == host.PersistenceSystemdService && d.unit == "" {
+	if system && d.kind == model.PersistenceSystemdService && d.unit == "" {
 		user = "root"
 	}
 	for _, o := range options {
@@ -27,8 +27,8 @@ func unitFile(d document) parsed {
 			user = o.Value
 		}
 	}
-	e := host.PersistenceEntry{User: user}
-	if d.kind == host.PersistenceSystemdService {
+	e := model.PersistenceEntry{User: user}
+	if d.kind == model.PersistenceSystemdService {
 		e = d.service(options, user)
 	} else {
 		e.Command = started(options, name)
@@ -59,7 +59,7 @@ func cutLast(text, separator string) (before, after string, ok bool) {
 
 // service gathers the commands of a service (systemd.service(5)). The most
 // suspicious one stands for it, else the first.
-func (d document) service(options []*unit.UnitOption, user string) host.PersistenceEntry {
+func (d document) service(options []*unit.UnitOption, user string) model.PersistenceEntry {
 	all := verdict{}
 	command := ""
 	for _, o := range options {

@@ -4,12 +4,12 @@ import (
 	"path"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // suspicion is one reason to distrust a command.
 type suspicion struct {
-	reason   host.PersistenceReason
+	reason   model.PersistenceReason
 	evidence string
 	command  string // the lines of the script that hold it
 	line     int    // in the script, from 1

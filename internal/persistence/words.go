@@ -3,7 +3,7 @@ package persistence
 import (
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // words judges a text that is no shell script, or none that the parser knows,
@@ -38,10 +38,10 @@ func (j *judging) wordsOf(line string, number int) {
 	if j.line != 0 {
 		number = j.line
 	}
-	suspect := func(reason host.PersistenceReason, evidence string) {
+	suspect := func(reason model.PersistenceReason, evidence string) {
 		j.verdict.suspect(suspicion{reason: reason, evidence: evidence, command: line, line: number})
 	}
-	flows := host.PersistenceReason("")
+	flows := model.PersistenceReason("")
 	for _, segment := range segments(line) {
 		if !segment.piped {
 			flows = ""
@@ -66,14 +66,14 @@ func (j *judging) wordsOf(line string, number int) {
 			if strings.Contains(name, "/") {
 				j.verdict.program(j.resolve(name))
 				if isTemporary(name) {
-					suspect(host.PersistenceTempPath, name)
+					suspect(model.PersistenceTempPath, name)
 				}
 				if isHidden(name, j.home, t.sourced) {
-					suspect(host.PersistenceHiddenPath, name)
+					suspect(model.PersistenceHiddenPath, name)
 				}
 			}
 			if base := baseName(name); base != "" && j.known(base) {
-				suspect(host.PersistenceKnownMiner, name)
+				suspect(model.PersistenceKnownMiner, name)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (j *judging) wordsOf(line string, number int) {
 
 // anywhere looks for a fetch at any place among words, because in another
 // language the command is an argument of a function.
-func (j *judging) anywhere(words []word, flows host.PersistenceReason) host.PersistenceReason {
+func (j *judging) anywhere(words []word, flows model.PersistenceReason) model.PersistenceReason {
 	for i := range words {
 		if did := transferOf(words[i:]); did.reason != "" && did.file == "" && !isInterpreter(baseName(words[i].text)) {
 			return did.reason

@@ -3,7 +3,7 @@ package report
 import (
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // sensorState is what one sensor says of itself. Meta is nil while it is off or
@@ -12,7 +12,7 @@ type sensorState struct {
 	Name     string // as in the label `sensor`
 	Title    string // for people
 	LookedAt string // what the last sample holds
-	Meta     *host.Meta
+	Meta     *model.Meta
 }
 
 // unknownInterval stands for the interval of a sensor that does not say it: no
@@ -64,8 +64,8 @@ func (r *Report) sensors() []sensorState {
 
 // aspectShare is how much of one kind of fact all sensors together could read.
 type aspectShare struct {
-	host.Share
-	Aspect host.Aspect
+	model.Share
+	Aspect model.Aspect
 	Title  string // for people
 }
 
@@ -74,14 +74,14 @@ type aspectShare struct {
 func (r *Report) aspects() []aspectShare {
 	var known []aspectShare
 	for _, share := range []aspectShare{
-		{Aspect: host.AspectStat, Title: "Processes that could be read"},
-		{Aspect: host.AspectExe, Title: "Executables that could be read"},
-		{Aspect: host.AspectFd, Title: "Owners of sockets"},
-		{Aspect: host.AspectCgroup, Title: "Users and cgroups"},
-		{Aspect: host.AspectTemp, Title: "Directories that could be searched"},
-		{Aspect: host.AspectNetns, Title: "Socket tables that could be read"},
-		{Aspect: host.AspectPersistence, Title: "Crontabs, units and the like"},
-		{Aspect: host.AspectFlinkLog, Title: "Logs of Flink"},
+		{Aspect: model.AspectStat, Title: "Processes that could be read"},
+		{Aspect: model.AspectExe, Title: "Executables that could be read"},
+		{Aspect: model.AspectFd, Title: "Owners of sockets"},
+		{Aspect: model.AspectCgroup, Title: "Users and cgroups"},
+		{Aspect: model.AspectTemp, Title: "Directories that could be searched"},
+		{Aspect: model.AspectNetns, Title: "Socket tables that could be read"},
+		{Aspect: model.AspectPersistence, Title: "Crontabs, units and the like"},
+		{Aspect: model.AspectFlinkLog, Title: "Logs of Flink"},
 	} {
 		seen := false
 		for _, sensor := range r.sensors() {

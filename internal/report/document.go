@@ -3,7 +3,7 @@ package report
 import (
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -13,7 +13,7 @@ func newDocument(r *Report) document {
 		Host: text.Escape(r.Hostname), Version: text.Escape(r.Version), Time: fit(r.Now), WatchedSeconds: r.Watched.Seconds(),
 		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
 	}
-	for _, finding := range r.pick(func(*host.Finding) bool { return true }) {
+	for _, finding := range r.pick(func(*model.Finding) bool { return true }) {
 		d.Findings = append(d.Findings, newJSONFinding(r, finding))
 	}
 	if s := r.Snapshot.Files; s != nil {
@@ -47,7 +47,7 @@ func newJSONCoverage(r *Report) jsonCoverage {
 	return coverage
 }
 
-func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
+func newJSONFinding(r *Report, f *model.Finding) jsonFinding {
 	out := jsonFinding{
 		ID: text.Escape(f.ID), Rule: f.Rule, Severity: string(f.Severity), Technique: f.Technique,
 		Title: text.Escape(f.Title), Evidence: escapeAll(f.Evidence), Remedy: escapeAll(f.Remedy),
@@ -73,14 +73,14 @@ func newJSONFinding(r *Report, f *host.Finding) jsonFinding {
 	return out
 }
 
-func newJSONFile(f *host.File) jsonFile {
+func newJSONFile(f *model.File) jsonFile {
 	return jsonFile{
 		Path: text.Escape(f.Path), Directory: text.Escape(f.Directory), Container: text.Escape(f.Container), Reason: string(f.Reason), KnownMiner: f.KnownMiner, Hidden: f.Hidden,
 		User: text.Escape(f.User), SHA256: f.SHA256, Modified: fit(f.Modified), SizeBytes: f.SizeBytes,
 	}
 }
 
-func newJSONExposed(e *host.Exposure) jsonExposed {
+func newJSONExposed(e *model.Exposure) jsonExposed {
 	socket := &e.Socket
 	out := jsonExposed{
 		Protocol: string(socket.Protocol), Address: text.Escape(socket.Address), Port: socket.Port, Endpoints: escapeAll(e.Endpoints),
@@ -100,7 +100,7 @@ func newJSONExposed(e *host.Exposure) jsonExposed {
 	return out
 }
 
-func newJSONFlinkEntry(e *host.FlinkEntry) jsonFlinkEntry {
+func newJSONFlinkEntry(e *model.FlinkEntry) jsonFlinkEntry {
 	out := jsonFlinkEntry{Event: string(e.Event), Time: fit(e.Time), Text: text.Escape(e.Text), Peers: []string{}}
 	for _, peer := range e.Peers {
 		out.Peers = append(out.Peers, peer.String())
@@ -108,7 +108,7 @@ func newJSONFlinkEntry(e *host.FlinkEntry) jsonFlinkEntry {
 	return out
 }
 
-func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
+func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 	p := &s.Process
 	out := &jsonSuspect{
 		ID: s.ID, PIDs: append([]int{}, s.PIDs...), Instances: s.Instances, Running: s.Running,
@@ -147,7 +147,7 @@ func newJSONSuspect(r *Report, s *host.Suspect) *jsonSuspect {
 	return out
 }
 
-func socketOwner(s *host.Socket) string {
+func socketOwner(s *model.Socket) string {
 	if s.OwnerExe != "" {
 		return s.OwnerExe
 	}

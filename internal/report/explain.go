@@ -7,16 +7,16 @@ import (
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 // SeverityCode is ExitCode for one finding; "" is none.
-func SeverityCode(severity host.Severity) int {
+func SeverityCode(severity model.Severity) int {
 	switch severity {
-	case host.Critical:
+	case model.Critical:
 		return exitCritical
-	case host.Warning:
+	case model.Warning:
 		return exitWarning
 	default:
 		return exitOK

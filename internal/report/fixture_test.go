@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -17,31 +17,31 @@ func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 // idle is a host on which nothing is wrong.
 func idle() Report {
-	meta := func(aspects ...host.Aspect) host.Meta {
-		m := host.Meta{Time: noon().Add(-2 * time.Second), Interval: 5 * time.Second, Visibility: map[host.Aspect]host.Share{}}
+	meta := func(aspects ...model.Aspect) model.Meta {
+		m := model.Meta{Time: noon().Add(-2 * time.Second), Interval: 5 * time.Second, Visibility: map[model.Aspect]model.Share{}}
 		for _, aspect := range aspects {
-			m.Visibility[aspect] = host.Share{Readable: 3, Total: 3}
+			m.Visibility[aspect] = model.Share{Readable: 3, Total: 3}
 		}
 		return m
 	}
 	return Report{
 		Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second,
-		Findings: &host.Findings{Time: noon()},
-		Snapshot: host.Snapshot{
+		Findings: &model.Findings{Time: noon()},
+		Snapshot: model.Snapshot{
 			Time: noon(),
-			Processes: &host.ProcessSnapshot{
-				Meta: meta(host.AspectStat, host.AspectExe, host.AspectCgroup), CPUs: 8,
-				Processes: []host.Process{
-					{Identity: host.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd"},
-					{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java"},
-					{Identity: host.Identity{PID: 600}, Comm: "cron", Exe: "/usr/sbin/cron"},
+			Processes: &model.ProcessSnapshot{
+				Meta: meta(model.AspectStat, model.AspectExe, model.AspectCgroup), CPUs: 8,
+				Processes: []model.Process{
+					{Identity: model.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd"},
+					{Identity: model.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java"},
+					{Identity: model.Identity{PID: 600}, Comm: "cron", Exe: "/usr/sbin/cron"},
 				},
 			},
-			Files:   &host.FileSnapshot{Meta: meta(host.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
-			Sockets: &host.SocketSnapshot{Meta: meta(host.AspectFd, host.AspectNetns), Sockets: make([]host.Socket, 14)},
+			Files:   &model.FileSnapshot{Meta: meta(model.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
+			Sockets: &model.SocketSnapshot{Meta: meta(model.AspectFd, model.AspectNetns), Sockets: make([]model.Socket, 14)},
 
-			Services:    &host.ServiceSnapshot{Meta: meta(host.AspectFlinkLog), Probing: true, Answers: map[host.SocketKey]host.Answer{{Port: 8081}: {}}},
-			Persistence: &host.PersistenceSnapshot{Meta: meta(host.AspectPersistence), Counts: map[host.PersistenceKind]int{host.PersistenceCrontab: 4}},
+			Services:    &model.ServiceSnapshot{Meta: meta(model.AspectFlinkLog), Probing: true, Answers: map[model.SocketKey]model.Answer{{Port: 8081}: {}}},
+			Persistence: &model.PersistenceSnapshot{Meta: meta(model.AspectPersistence), Counts: map[model.PersistenceKind]int{model.PersistenceCrontab: 4}},
 		},
 	}
 }
@@ -49,74 +49,74 @@ func idle() Report {
 // incident is the one that the exporter was made for.
 func incident() Report {
 	r := idle()
-	top := host.Ancestor{Identity: host.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd", User: "root", Alive: true}
-	java := host.Ancestor{Identity: host.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Started: noon().Add(-30 * time.Hour), Alive: true}
-	shell := host.Ancestor{Identity: host.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink", Started: noon().Add(-5 * time.Hour)}
-	kinsing := host.Ancestor{Identity: host.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Started: noon().Add(-4 * time.Hour), Alive: true}
-	run := host.FlinkEntry{
-		Event: host.FlinkJarRun, Time: shell.Started.Add(-12 * time.Second), Text: "Starting program (detached: true)", Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")},
+	top := model.Ancestor{Identity: model.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd", User: "root", Alive: true}
+	java := model.Ancestor{Identity: model.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Started: noon().Add(-30 * time.Hour), Alive: true}
+	shell := model.Ancestor{Identity: model.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink", Started: noon().Add(-5 * time.Hour)}
+	kinsing := model.Ancestor{Identity: model.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Started: noon().Add(-4 * time.Hour), Alive: true}
+	run := model.FlinkEntry{
+		Event: model.FlinkJarRun, Time: shell.Started.Add(-12 * time.Second), Text: "Starting program (detached: true)", Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")},
 	}
-	entry := &host.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true, Run: &run, RunBefore: 12 * time.Second}
+	entry := &model.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true, Run: &run, RunBefore: 12 * time.Second}
 
-	miner := host.Process{
-		Identity: host.Identity{PID: 4711, StartTime: 9}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi"},
-		UID: 1000, User: "flink", Cgroup: "/system.slice/flink.service", Unit: "flink.service", Origin: host.OriginTemp, Namespace: host.NamespaceHost,
-		SHA256: minerHash, Ancestors: []host.Ancestor{kinsing, shell, java, top},
+	miner := model.Process{
+		Identity: model.Identity{PID: 4711, StartTime: 9}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi"},
+		UID: 1000, User: "flink", Cgroup: "/system.slice/flink.service", Unit: "flink.service", Origin: model.OriginTemp, Namespace: model.NamespaceHost,
+		SHA256: minerHash, Ancestors: []model.Ancestor{kinsing, shell, java, top},
 		Started: noon().Add(-3 * time.Hour), Cores: 5.8, CPUSeconds: 62000, RSSBytes: 2469606195,
 	}
-	keeper := host.Process{
-		Identity: host.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
-		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: host.OriginTemp, Namespace: host.NamespaceHost,
-		SHA256: keeperHash, Ancestors: []host.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
+	keeper := model.Process{
+		Identity: model.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
+		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Namespace: model.NamespaceHost,
+		SHA256: keeperHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
-	door := &host.Exposure{
-		App: "flink", Confidence: host.ConfidenceEvidence, Scope: host.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
-		Socket: host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Owner: host.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: host.ConfidenceEvidence},
-		Auth:   host.AuthNone, RunsCode: true, Answer: &host.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: host.AuthNone, Version: "1.20.5"},
-		Log: &host.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []host.FlinkEntry{
-			{Event: host.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,
+	door := &model.Exposure{
+		App: "flink", Confidence: model.ConfidenceEvidence, Scope: model.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
+		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
+		Auth:   model.AuthNone, RunsCode: true, Answer: &model.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: model.AuthNone, Version: "1.20.5"},
+		Log: &model.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []model.FlinkEntry{
+			{Event: model.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,
 		}},
 	}
-	r.Findings.Exposures = []host.Exposure{*door}
+	r.Findings.Exposures = []model.Exposure{*door}
 	seen := noon().Add(-90 * time.Minute)
 	r.Snapshot.Sockets.Sockets[0] = door.Socket
-	r.Snapshot.Files.Files = []host.File{
-		{Path: miner.Exe, Directory: "/tmp", Reason: host.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
-		{Path: keeper.Exe, Directory: "/var/tmp", Reason: host.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
-		{Path: "/tmp/build/tool", Directory: "/tmp", Reason: host.FileELF, User: "ci", Modified: seen, SizeBytes: 4096, Mode: 0o755},
+	r.Snapshot.Files.Files = []model.File{
+		{Path: miner.Exe, Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
+		{Path: keeper.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
+		{Path: "/tmp/build/tool", Directory: "/tmp", Reason: model.FileELF, User: "ci", Modified: seen, SizeBytes: 4096, Mode: 0o755},
 	}
-	r.Findings.Active = []host.Finding{
+	r.Findings.Active = []model.Finding{
 		{
-			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
+			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
 			Title:    "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
 			Evidence: []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
 			Remedy:   []string{"First stop what starts it again: /var/tmp/kinsing, pid 812.", "Then end it: pid 4711.", "Then remove /tmp/kdevtmpfsi."}, FirstSeen: seen, LastSeen: noon(),
-			Suspect: &host.Suspect{
+			Suspect: &model.Suspect{
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
-				Signals: []host.Signal{
-					{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its keeper."},
-					{Rule: detect.RuleSustainedCPU, Family: host.FamilyMining, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
-					{Rule: detect.RuleRespawn, Family: host.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
+				Signals: []model.Signal{
+					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its keeper."},
+					{Rule: detect.RuleSustainedCPU, Family: model.FamilyMining, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
+					{Rule: detect.RuleRespawn, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
 				},
-				Guardian: &host.Guardian{Relation: host.RelationParent, PID: 812, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Starts: 7},
+				Guardian: &model.Guardian{Relation: model.RelationParent, PID: 812, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Starts: 7},
 			},
 		},
 		{
-			ID: "suspect:" + keeperHash[:12], Rule: detect.RuleKnownMinerName, Severity: host.Critical, Technique: "T1496.001",
+			ID: "suspect:" + keeperHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
 			Title:    "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
 			Evidence: []string{"Its file name is kinsing, the name of a known miner or of its keeper.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
 			Remedy:   []string{"Then end it: pid 812.", "Then remove /var/tmp/kinsing."}, FirstSeen: seen, LastSeen: noon(),
-			Suspect: &host.Suspect{
+			Suspect: &model.Suspect{
 				ID: keeperHash[:12], Process: keeper, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
-				Signals: []host.Signal{
-					{Rule: detect.RuleKnownMinerName, Family: host.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its keeper."},
-					{Rule: detect.RuleGuardian, Family: host.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
+				Signals: []model.Signal{
+					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its keeper."},
+					{Rule: detect.RuleGuardian, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
 				},
 			},
 		},
 		{
-			ID: "service:flink:tcp:0.0.0.0:8081", Rule: detect.RuleExposedService, Severity: host.Critical, Technique: "T1190",
+			ID: "service:flink:tcp:0.0.0.0:8081", Rule: detect.RuleExposedService, Severity: model.Critical, Technique: "T1190",
 			Title: "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password",
 			Evidence: []string{
 				"java (pid 100, unit flink.service) listens on 0.0.0.0:8081 (all addresses, which are 192.168.1.7, private) and is flink by its program and arguments.",
@@ -127,9 +127,9 @@ func incident() Report {
 			FirstSeen: seen, LastSeen: noon(), Exposure: door,
 		},
 		{
-			ID: "file:/tmp/build/tool", Rule: detect.RuleSuspiciousFile, Severity: host.Info, Technique: "T1105",
+			ID: "file:/tmp/build/tool", Rule: detect.RuleSuspiciousFile, Severity: model.Info, Technique: "T1105",
 			Title: "A program lies in /tmp", Evidence: []string{"/tmp/build/tool (user ci) can be run."}, FirstSeen: seen, LastSeen: noon(),
-			File: &host.File{Path: "/tmp/build/tool", Directory: "/tmp", Reason: host.FileELF, User: "ci", Modified: seen, SizeBytes: 4096},
+			File: &model.File{Path: "/tmp/build/tool", Directory: "/tmp", Reason: model.FileELF, User: "ci", Modified: seen, SizeBytes: 4096},
 		},
 	}
 	return r
@@ -139,13 +139,13 @@ func incident() Report {
 func warned() Report {
 	r := idle()
 	r.Blind = []string{"40 of 312 processes hide which program they run. Run as root or give CAP_SYS_PTRACE."}
-	r.Snapshot.Processes.Visibility[host.AspectExe] = host.Share{Readable: 272, Total: 312}
-	r.Findings.Active = []host.Finding{{
-		ID: "file:/tmp/.x/it's", Rule: detect.RuleSuspiciousFile, Severity: host.Warning, Technique: "T1564.001",
+	r.Snapshot.Processes.Visibility[model.AspectExe] = model.Share{Readable: 272, Total: 312}
+	r.Findings.Active = []model.Finding{{
+		ID: "file:/tmp/.x/it's", Rule: detect.RuleSuspiciousFile, Severity: model.Warning, Technique: "T1564.001",
 		Title: "A hidden program lies in /tmp", Evidence: []string{"/tmp/.x/it's (user www-data) can be run and is hidden."},
 		Remedy:    []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		FirstSeen: noon(), LastSeen: noon(),
-		File: &host.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: host.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},
+		File: &model.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: model.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},
 	}}
 	return r
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func get(handler http.Handler, method, path string) *httptest.ResponseRecorder {
@@ -70,7 +70,7 @@ func TestBlindnessIsNeverGreen(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Report){
 		"sentence":        func(r *Report) { r.Blind = []string{"One process hides."} },
-		"share":           func(r *Report) { r.Snapshot.Processes.Visibility[host.AspectExe] = host.Share{Readable: 1, Total: 2} },
+		"share":           func(r *Report) { r.Snapshot.Processes.Visibility[model.AspectExe] = model.Share{Readable: 1, Total: 2} },
 		"files off":       func(r *Report) { r.Snapshot.Files = nil },
 		"sockets off":     func(r *Report) { r.Snapshot.Sockets = nil },
 		"truncated":       func(r *Report) { r.Snapshot.Files.Truncated = map[string]bool{"/tmp": true} },

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -38,10 +38,10 @@ const maxPIDs = 32
 func Plan(r Report) []Step {
 	p := &planner{report: &r, stopped: map[int]bool{}, closed: map[string]bool{}}
 	suspects := r.suspects()
-	var sure, doubtful []*host.Suspect
+	var sure, doubtful []*model.Suspect
 	for _, finding := range suspects {
 		p.keepEvidence(finding.Suspect)
-		if finding.Severity == host.Critical {
+		if finding.Severity == model.Critical {
 			sure = append(sure, finding.Suspect)
 		} else {
 			doubtful = append(doubtful, finding.Suspect)
@@ -62,14 +62,14 @@ func Plan(r Report) []Step {
 
 	p.add("Make visible what is hidden.", p.uncover)
 	p.add("Keep the evidence, before anything is stopped.", p.evidence)
-	p.add("Switch off what starts it again by itself.", disable(r.entries(), host.Critical))
+	p.add("Switch off what starts it again by itself.", disable(r.entries(), model.Critical))
 	p.add("Stop what starts it again.", p.stopKeepers(sure))
 	p.add("Stop the other suspects.", p.stop(sure))
 	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
 	commands := append(p.stopKeepers(doubtful), p.stop(doubtful)...)
 	commands = append(commands, p.removePrograms(doubtful)...)
 	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
-	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", disable(r.entries(), host.Warning))
+	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", disable(r.entries(), model.Warning))
 	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
 	for _, title := range p.containers {
 		p.steps = append(p.steps, Step{Title: title})
@@ -100,7 +100,7 @@ func (p *planner) add(title string, commands []string) {
 	}
 }
 
-func (p *planner) keepEvidence(suspect *host.Suspect) {
+func (p *planner) keepEvidence(suspect *model.Suspect) {
 	if process := &suspect.Process; suspect.Running && process.HiddenBy != "" {
 		p.uncover = appendNew(p.uncover, fmt.Sprintf("umount /proc/%d", process.PID))
 	}
@@ -114,7 +114,7 @@ func (p *planner) keepEvidence(suspect *host.Suspect) {
 }
 
 // stopKeepers names what ends the guardians of suspects.
-func (p *planner) stopKeepers(suspects []*host.Suspect) []string {
+func (p *planner) stopKeepers(suspects []*model.Suspect) []string {
 	var commands []string
 	for _, suspect := range suspects {
 		commands = appendNew(commands, p.stopKeeper(suspect)...)
@@ -125,11 +125,11 @@ func (p *planner) stopKeepers(suspects []*host.Suspect) []string {
 // stopKeeper ends a guardian: a unit is switched off, a process is killed with
 // all instances of its program. Services of the system that only did what they
 // were told are left alone: what told them has to be found.
-func (p *planner) stopKeeper(suspect *host.Suspect) []string {
+func (p *planner) stopKeeper(suspect *model.Suspect) []string {
 	g := suspect.Guardian
 	switch {
-	case g == nil, g.Relation == host.RelationCron: // its line is a finding of its own, see disable
-	case g.Relation == host.RelationUnit:
+	case g == nil, g.Relation == model.RelationCron: // its line is a finding of its own, see disable
+	case g.Relation == model.RelationUnit:
 		option := ""
 		if strings.HasPrefix(g.Unit, "-") {
 			option = "-- "
@@ -155,7 +155,7 @@ func (p *planner) stopKeeper(suspect *host.Suspect) []string {
 }
 
 // stop names what ends the suspects that no step has stopped yet.
-func (p *planner) stop(suspects []*host.Suspect) []string {
+func (p *planner) stop(suspects []*model.Suspect) []string {
 	var pids []int
 	for _, suspect := range suspects {
 		pids = append(pids, p.living(suspect)...)
@@ -173,7 +173,7 @@ func kill(pids []int) []string {
 
 // stillRuns guards against a pid that belongs to somebody else by now: what is
 // known of a keeper outlives it.
-func (p *planner) stillRuns(g *host.Guardian) bool {
+func (p *planner) stillRuns(g *model.Guardian) bool {
 	if p.report.Snapshot.Processes == nil {
 		return true
 	}
@@ -182,7 +182,7 @@ func (p *planner) stillRuns(g *host.Guardian) bool {
 }
 
 // living returns the pids of a suspect that no step has stopped yet.
-func (p *planner) living(suspect *host.Suspect) []int {
+func (p *planner) living(suspect *model.Suspect) []int {
 	if !suspect.Running {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (p *planner) living(suspect *host.Suspect) []int {
 
 // removePrograms names what removes the files of suspects. What is no file of
 // the host's own is left to a step of its own.
-func (p *planner) removePrograms(suspects []*host.Suspect) []string {
+func (p *planner) removePrograms(suspects []*model.Suspect) []string {
 	var commands []string
 	for _, suspect := range suspects {
 		commands = appendNew(commands, p.removeProgram(&suspect.Process)...)
@@ -211,7 +211,7 @@ func (p *planner) removePrograms(suspects []*host.Suspect) []string {
 				commands = appendNew(commands, p.removeProgram(process)...)
 			}
 		}
-		if suspect.Process.Origin != host.OriginSystem && suspect.Process.Origin != host.OriginLocal { // of python3 there are good copies
+		if suspect.Process.Origin != model.OriginSystem && suspect.Process.Origin != model.OriginLocal { // of python3 there are good copies
 			commands = appendNew(commands, p.removeCopies(suspect.Process.SHA256)...)
 		}
 	}
@@ -232,16 +232,16 @@ func (p *planner) removeCopies(sha256 string) []string {
 	return commands
 }
 
-func (p *planner) removeProgram(process *host.Process) []string {
+func (p *planner) removeProgram(process *model.Process) []string {
 	switch {
-	case process.Exe == "" || process.ExeDeleted || process.Origin == host.OriginMemfd:
-	case process.Namespace == host.NamespaceContainer || process.Container != "":
+	case process.Exe == "" || process.ExeDeleted || process.Origin == model.OriginMemfd:
+	case process.Namespace == model.NamespaceContainer || process.Container != "":
 		name := text.Label(process.Container)
 		if name == "" {
 			name = "of pid " + fmt.Sprint(process.PID)
 		}
 		p.containers = appendNew(p.containers, fmt.Sprintf("Replace the container %s by one from a clean image, unless %s in it is known to its owner.", name, text.Label(process.Exe)))
-	case process.Origin == host.OriginSystem:
+	case process.Origin == model.OriginSystem:
 		file := shellQuote(process.Exe)
 		p.lookUp = appendNew(p.lookUp, "dpkg -S "+file+" || rpm -qf "+file)
 	case onDisk(process):
@@ -251,13 +251,13 @@ func (p *planner) removeProgram(process *host.Process) []string {
 }
 
 // onDisk tells whether Exe is a file of the host's own that still has its name.
-func onDisk(process *host.Process) bool {
-	return strings.HasPrefix(process.Exe, "/") && !process.ExeDeleted && process.Origin != host.OriginMemfd &&
-		process.Namespace != host.NamespaceContainer && process.Container == ""
+func onDisk(process *model.Process) bool {
+	return strings.HasPrefix(process.Exe, "/") && !process.ExeDeleted && process.Origin != model.OriginMemfd &&
+		process.Namespace != model.NamespaceContainer && process.Container == ""
 }
 
 // closeDoors comes last: the doors that suspects came in by, then the others.
-func (p *planner) closeDoors(suspects []*host.Finding) {
+func (p *planner) closeDoors(suspects []*model.Finding) {
 	for _, finding := range suspects {
 		if finding.Suspect.Entry != nil {
 			p.closeEntry(finding.Suspect.Entry)
@@ -268,10 +268,10 @@ func (p *planner) closeDoors(suspects []*host.Finding) {
 	}
 }
 
-func (p *planner) closeEntry(e *host.Entry) {
+func (p *planner) closeEntry(e *model.Entry) {
 	var remedy []string
 	where := endpoint(e.Address, e.Port)
-	for _, finding := range p.report.pick(func(f *host.Finding) bool { return f.Exposure != nil }) {
+	for _, finding := range p.report.pick(func(f *model.Finding) bool { return f.Exposure != nil }) {
 		if exposure := finding.Exposure; exposure.Socket.Owner.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
 			where, remedy = exposure.Endpoints[0], finding.Remedy
 		}

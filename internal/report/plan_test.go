@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -31,24 +31,26 @@ func TestPlanOfTheIncident(t *testing.T) {
 func TestPlanDoesNoHarm(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		change       func(*host.Suspect)
+		change       func(*model.Suspect)
 		want, forbid string
 	}{
-		"unit": {func(s *host.Suspect) {
-			s.Guardian = &host.Guardian{Relation: host.RelationUnit, PID: 1, Unit: "x.service"}
+		"unit": {func(s *model.Suspect) {
+			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "x.service"}
 		}, "systemctl disable --now x.service", "kill -9 1\n"},
-		"unit by option":  {func(s *host.Suspect) { s.Guardian = &host.Guardian{Relation: host.RelationUnit, PID: 1, Unit: "-H x"} }, "systemctl disable --now -- '-H x'", ""},
-		"reused pid":      {func(s *host.Suspect) { s.Guardian.PID = 600 }, "kill -9 4711", "600"},
-		"cron":            {func(s *host.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
-		"keeper is init":  {func(s *host.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
-		"keeper is door":  {func(s *host.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the door that it came in by", "kill -9 100"},
-		"deleted":         {func(s *host.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"memfd":           {func(s *host.Suspect) { s.Process.Origin = host.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"container":       {func(s *host.Suspect) { s.Process.Container = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
-		"system program":  {func(s *host.Suspect) { s.Process.Origin, s.Process.Exe = host.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
-		"does not run":    {func(s *host.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
-		"uncatalogued":    {func(s *host.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
-		"name with quote": {func(s *host.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
+		"unit by option": {func(s *model.Suspect) {
+			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "-H x"}
+		}, "systemctl disable --now -- '-H x'", ""},
+		"reused pid":      {func(s *model.Suspect) { s.Guardian.PID = 600 }, "kill -9 4711", "600"},
+		"cron":            {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
+		"keeper is init":  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
+		"keeper is door":  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the door that it came in by", "kill -9 100"},
+		"deleted":         {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"memfd":           {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"container":       {func(s *model.Suspect) { s.Process.Container = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
+		"system program":  {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
+		"does not run":    {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
+		"uncatalogued":    {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
+		"name with quote": {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,13 +78,13 @@ func TestPlanRemovesEveryCopy(t *testing.T) {
 	suspect := r.Findings.Active[0].Suspect
 	sum := strings.Repeat("6e", 32)
 	suspect.Process.SHA256, suspect.PIDs = sum, []int{4711, 4712, 4713}
-	r.Snapshot.Processes = &host.ProcessSnapshot{Processes: []host.Process{
+	r.Snapshot.Processes = &model.ProcessSnapshot{Processes: []model.Process{
 		suspect.Process,
-		{Identity: host.Identity{PID: 4712}, Exe: "/opt/x/worker", SHA256: sum, Origin: host.OriginLocal},
-		{Identity: host.Identity{PID: 4713}, Exe: "/home/alice/reused-pid", SHA256: strings.Repeat("00", 32), Origin: host.OriginHome},
+		{Identity: model.Identity{PID: 4712}, Exe: "/opt/x/worker", SHA256: sum, Origin: model.OriginLocal},
+		{Identity: model.Identity{PID: 4713}, Exe: "/home/alice/reused-pid", SHA256: strings.Repeat("00", 32), Origin: model.OriginHome},
 	}}
-	r.Snapshot.Files = &host.FileSnapshot{Files: []host.File{
-		{Path: "/dev/shm/.copy", SHA256: sum, Reason: host.FileRunning}, {Path: "/tmp/other", SHA256: strings.Repeat("11", 32)}, {Path: "/tmp/unread"},
+	r.Snapshot.Files = &model.FileSnapshot{Files: []model.File{
+		{Path: "/dev/shm/.copy", SHA256: sum, Reason: model.FileRunning}, {Path: "/tmp/other", SHA256: strings.Repeat("11", 32)}, {Path: "/tmp/unread"},
 	}}
 	var commands string
 	for _, step := range Plan(r) {
@@ -107,9 +109,9 @@ func TestPlanAsksAboutWarnings(t *testing.T) {
 	t.Parallel()
 	r := incident()
 	r.Findings.Active = append(r.Findings.Active, warned().Findings.Active...)
-	r.Findings.Active = append(r.Findings.Active, host.Finding{Severity: host.Warning, Suspect: &host.Suspect{
+	r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Warning, Suspect: &model.Suspect{
 		ID: "0123456789ab", Running: true, PIDs: []int{9001, 9002}, Instances: 2,
-		Process: host.Process{Identity: host.Identity{PID: 9001}, Exe: "/tmp/work", Origin: host.OriginTemp, Namespace: host.NamespaceHost},
+		Process: model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work", Origin: model.OriginTemp, Namespace: model.NamespaceHost},
 	}})
 	sure := Plan(incident())
 	want := slices.Insert(sure, len(sure)-1, Step{
@@ -127,8 +129,8 @@ func TestShortPlanIsBounded(t *testing.T) {
 	r := idle()
 	for i := range 1000 {
 		r.Findings.Active = append(r.Findings.Active,
-			host.Finding{Severity: host.Warning, File: &host.File{Path: fmt.Sprintf("/tmp/.%d", i), Hidden: true}},
-			host.Finding{Severity: host.Warning, Exposure: &host.Exposure{App: "redis", Endpoints: []string{fmt.Sprint("0.0.0.0:", i)}}})
+			model.Finding{Severity: model.Warning, File: &model.File{Path: fmt.Sprintf("/tmp/.%d", i), Hidden: true}},
+			model.Finding{Severity: model.Warning, Exposure: &model.Exposure{App: "redis", Endpoints: []string{fmt.Sprint("0.0.0.0:", i)}}})
 	}
 	steps := shortPlan(r)
 	if len(steps) != maxShown+1 || steps[maxShown].Title != "And 981 more, in the report as JSON." {

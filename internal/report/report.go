@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -26,8 +26,8 @@ const (
 
 // Report is what is known at one moment.
 type Report struct {
-	Findings *host.Findings // nil before the first sample
-	Snapshot host.Snapshot
+	Findings *model.Findings // nil before the first sample
+	Snapshot model.Snapshot
 	Hostname string
 	Version  string
 	Now      time.Time
@@ -65,9 +65,9 @@ func (r *Report) verdict() verdict {
 		return verdictUnknown
 	}
 	switch r.Findings.Verdict() {
-	case host.Critical:
+	case model.Critical:
 		return verdictCritical
-	case host.Warning:
+	case model.Warning:
 		return verdictWarning
 	default:
 		return verdictOK
@@ -94,9 +94,9 @@ func (r *Report) headline() string {
 
 // criticalHeadline names the miner that burns most, rather than its keeper.
 func (r *Report) criticalHeadline() string {
-	var worst *host.Finding
+	var worst *model.Finding
 	for _, finding := range r.serious() {
-		if finding.Severity != host.Critical || finding.Suspect == nil || onlyKeeps(finding.Suspect) {
+		if finding.Severity != model.Critical || finding.Suspect == nil || onlyKeeps(finding.Suspect) {
 			continue
 		}
 		if worst == nil || r.cores(finding.Suspect) > r.cores(worst.Suspect) {
@@ -118,12 +118,12 @@ func (r *Report) criticalHeadline() string {
 	return fmt.Sprintf("a miner runs here: %s (pid %d, user %s%s)%s", text.Label(subject(p)), p.PID, text.Label(p.User), use, keptAlive(suspect))
 }
 
-func keptAlive(suspect *host.Suspect) string {
+func keptAlive(suspect *model.Suspect) string {
 	g := suspect.Guardian
 	switch {
 	case g == nil:
 		return ""
-	case g.Relation == host.RelationUnit:
+	case g.Relation == model.RelationUnit:
 		return ", kept alive by the unit " + text.Label(g.Unit)
 	case g.Line > 0:
 		return fmt.Sprintf(", kept alive by line %d of %s", g.Line, text.Label(g.Path))
@@ -203,58 +203,58 @@ func (r *Report) blindness() []string {
 // get in.
 func (r *Report) unknownDoors() []string {
 	var sentences []string
-	exposed := func(matches func(*host.Exposure) bool) bool {
-		return slices.ContainsFunc(r.Findings.Exposures, func(e host.Exposure) bool { return matches(&e) })
+	exposed := func(matches func(*model.Exposure) bool) bool {
+		return slices.ContainsFunc(r.Findings.Exposures, func(e model.Exposure) bool { return matches(&e) })
 	}
-	if s := r.Snapshot.Sockets; s != nil && s.Unpublished != "" && exposed(func(e *host.Exposure) bool { return e.Published == host.PublishedUnknown }) {
+	if s := r.Snapshot.Sockets; s != nil && s.Unpublished != "" && exposed(func(e *model.Exposure) bool { return e.Published == model.PublishedUnknown }) {
 		sentences = append(sentences, text.Escape(s.Unpublished))
 	}
 	switch s := r.Snapshot.Services; {
 	case s == nil:
 		sentences = append(sentences, "No service was asked whether it wants a password: the collector is off, or its first sample is not finished.")
-	case !s.Probing && exposed(func(e *host.Exposure) bool { return e.Auth == host.AuthUnknown }):
+	case !s.Probing && exposed(func(e *model.Exposure) bool { return e.Auth == model.AuthUnknown }):
 		sentences = append(sentences, "No service was asked whether it wants a password: the configuration says `probe: false`.")
 	}
 	return sentences
 }
 
 // serious returns the findings that somebody has to act on, worst first.
-func (r *Report) serious() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info })
+func (r *Report) serious() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info })
 }
 
-func (r *Report) suspects() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect != nil })
+func (r *Report) suspects() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Suspect != nil })
 }
 
-func (r *Report) files() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.File != nil })
+func (r *Report) files() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Suspect == nil && f.File != nil })
 }
 
-func (r *Report) doors() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Suspect == nil && f.Exposure != nil })
+func (r *Report) doors() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Suspect == nil && f.Exposure != nil })
 }
 
-func (r *Report) entries() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity != host.Info && f.Persistence != nil })
+func (r *Report) entries() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Persistence != nil })
 }
 
-func (r *Report) others() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool {
-		return f.Severity != host.Info && f.Suspect == nil && f.File == nil && f.Exposure == nil && f.Persistence == nil
+func (r *Report) others() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool {
+		return f.Severity != model.Info && f.Suspect == nil && f.File == nil && f.Exposure == nil && f.Persistence == nil
 	})
 }
 
 // notes are the findings that nobody has to act on.
-func (r *Report) notes() []*host.Finding {
-	return r.pick(func(f *host.Finding) bool { return f.Severity == host.Info })
+func (r *Report) notes() []*model.Finding {
+	return r.pick(func(f *model.Finding) bool { return f.Severity == model.Info })
 }
 
-func (r *Report) pick(wanted func(*host.Finding) bool) []*host.Finding {
+func (r *Report) pick(wanted func(*model.Finding) bool) []*model.Finding {
 	if r.Findings == nil {
 		return nil
 	}
-	var list []*host.Finding
+	var list []*model.Finding
 	for i := range r.Findings.Active {
 		if finding := &r.Findings.Active[i]; wanted(finding) {
 			list = append(list, finding)
@@ -264,7 +264,7 @@ func (r *Report) pick(wanted func(*host.Finding) bool) []*host.Finding {
 }
 
 // process looks a pid up; nil if it was not in the last sample.
-func (r *Report) process(pid int) *host.Process {
+func (r *Report) process(pid int) *model.Process {
 	s := r.Snapshot.Processes
 	if s == nil {
 		return nil
@@ -277,7 +277,7 @@ func (r *Report) process(pid int) *host.Process {
 }
 
 // cores is the CPU use of all instances of a suspect.
-func (r *Report) cores(suspect *host.Suspect) float64 {
+func (r *Report) cores(suspect *model.Suspect) float64 {
 	sum, found := 0.0, false
 	for _, pid := range suspect.PIDs {
 		if p := r.process(pid); p != nil && p.Suspect() == suspect.ID {
@@ -292,11 +292,11 @@ func (r *Report) cores(suspect *host.Suspect) float64 {
 }
 
 // onlyKeeps tells a keeper from a miner.
-func onlyKeeps(suspect *host.Suspect) bool {
+func onlyKeeps(suspect *model.Suspect) bool {
 	keeps := false
 	for _, signal := range suspect.Signals {
 		keeps = keeps || signal.Rule == detect.RuleGuardian
-		if signal.Family == host.FamilyMining && !signal.Weak {
+		if signal.Family == model.FamilyMining && !signal.Weak {
 			return false
 		}
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -114,7 +114,7 @@ func TestFirstLineAndExitCode(t *testing.T) {
 func TestJSONHasNoNull(t *testing.T) {
 	t.Parallel()
 	bare := idle()
-	bare.Findings.Active = []host.Finding{{Severity: host.Critical, Suspect: &host.Suspect{}}, {Severity: host.Warning, File: &host.File{Modified: time.Unix(1<<60, 0)}}}
+	bare.Findings.Active = []model.Finding{{Severity: model.Critical, Suspect: &model.Suspect{}}, {Severity: model.Warning, File: &model.File{Modified: time.Unix(1<<60, 0)}}}
 	for _, r := range []Report{idle(), incident(), warned(), unknown(), bare, {}} {
 		var out bytes.Buffer
 		if err := JSON(&out, r); err != nil {
@@ -174,25 +174,25 @@ func hostile(name string) Report {
 		f := &r.Findings.Active[i]
 		f.Title, f.Evidence, f.Remedy = text.Label(name), []string{text.Label(name)}, []string{text.Label(name)}
 		if f.File != nil {
-			f.Severity, f.File.Hidden, f.File.Path, f.File.User = host.Warning, true, "/tmp/"+name, name
+			f.Severity, f.File.Hidden, f.File.Path, f.File.User = model.Warning, true, "/tmp/"+name, name
 		}
 		if s := f.Suspect; s != nil {
 			s.Process.Exe, s.Process.Comm, s.Process.User, s.Process.Cgroup = "/tmp/"+name, name, name, name
 			s.Process.Unit, s.Process.Container, s.Process.Argv = name, "", []string{name, name}
-			s.Process.Ancestors = []host.Ancestor{{Identity: host.Identity{PID: 100}, Comm: name, User: name}}
-			s.Guardian = &host.Guardian{Relation: host.RelationUnit, PID: 1, Comm: name, Exe: name, User: name, Unit: name}
-			s.Entry = &host.Entry{Process: name, PID: 100, Address: "0.0.0.0", Port: 1}
+			s.Process.Ancestors = []model.Ancestor{{Identity: model.Identity{PID: 100}, Comm: name, User: name}}
+			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Comm: name, Exe: name, User: name, Unit: name}
+			s.Entry = &model.Entry{Process: name, PID: 100, Address: "0.0.0.0", Port: 1}
 		}
 	}
-	r.Snapshot.Files.Files = []host.File{{Path: "/tmp/" + name, User: name}}
-	door := host.Exposure{
-		App: name, Scope: host.ScopeAny, Socket: host.Socket{App: name, OwnerExe: name, OwnerComm: name}, Endpoints: []string{text.Label(name)},
-		Unit: name, Answer: &host.Answer{Version: name, Failure: name},
-		Log: &host.FlinkLog{Path: name, Failure: name, Recent: []host.FlinkEntry{{Text: name}}},
+	r.Snapshot.Files.Files = []model.File{{Path: "/tmp/" + name, User: name}}
+	door := model.Exposure{
+		App: name, Scope: model.ScopeAny, Socket: model.Socket{App: name, OwnerExe: name, OwnerComm: name}, Endpoints: []string{text.Label(name)},
+		Unit: name, Answer: &model.Answer{Version: name, Failure: name},
+		Log: &model.FlinkLog{Path: name, Failure: name, Recent: []model.FlinkEntry{{Text: name}}},
 	}
-	r.Findings.Exposures = []host.Exposure{door}
-	r.Findings.Active = append(r.Findings.Active, host.Finding{
-		Severity: host.Warning, Exposure: &door, Title: text.Label(name), Evidence: []string{text.Label(name)}, Remedy: []string{text.Label(name)},
+	r.Findings.Exposures = []model.Exposure{door}
+	r.Findings.Active = append(r.Findings.Active, model.Finding{
+		Severity: model.Warning, Exposure: &door, Title: text.Label(name), Evidence: []string{text.Label(name)}, Remedy: []string{text.Label(name)},
 	})
 	r.Hostname = name
 	return r
@@ -248,12 +248,12 @@ func TestTextIsBounded(t *testing.T) {
 	t.Parallel()
 	r := idle()
 	for i := range 1000 {
-		r.Findings.Active = append(r.Findings.Active, host.Finding{Severity: host.Warning, Rule: detect.RuleRunsFromTemp, Title: "t", Suspect: &host.Suspect{
-			ID: fmt.Sprintf("%012d", i), Running: true, PIDs: []int{1000 + i}, Process: host.Process{Exe: fmt.Sprintf("/tmp/%d", i)},
+		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Warning, Rule: detect.RuleRunsFromTemp, Title: "t", Suspect: &model.Suspect{
+			ID: fmt.Sprintf("%012d", i), Running: true, PIDs: []int{1000 + i}, Process: model.Process{Exe: fmt.Sprintf("/tmp/%d", i)},
 		}})
 	}
 	for range 30 {
-		r.Findings.Active = append(r.Findings.Active, host.Finding{Severity: host.Info, Title: "a note"})
+		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Info, Title: "a note"})
 	}
 	var out bytes.Buffer
 	if err := Text(&out, r, false); err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -99,7 +99,7 @@ func (p *printer) suspects(r *Report) {
 	}
 }
 
-func (p *printer) suspect(r *Report, finding *host.Finding) {
+func (p *printer) suspect(r *Report, finding *model.Finding) {
 	p.line("")
 	severity := strings.ToUpper(string(finding.Severity))
 	p.wrapped(p.paint(verdict(finding.Severity), severity)+"  ", 2, text.Escape(finding.Title))
@@ -126,7 +126,7 @@ func (p *printer) fact(f fact) {
 	p.wrapped(fmt.Sprintf("    %-14s", f.Name), 18, f.Value)
 }
 
-func (p *printer) listing(title string, list []*host.Finding) {
+func (p *printer) listing(title string, list []*model.Finding) {
 	if len(list) == 0 {
 		return
 	}
@@ -169,7 +169,7 @@ func (p *printer) sentences(title string, list []string) {
 	}
 }
 
-func (p *printer) notes(list []*host.Finding) {
+func (p *printer) notes(list []*model.Finding) {
 	var sentences []string
 	for i, finding := range list {
 		if i == maxNotes {
@@ -183,7 +183,7 @@ func (p *printer) notes(list []*host.Finding) {
 
 // noteText names a file: several notes about one directory read the same
 // without it.
-func noteText(finding *host.Finding) string {
+func noteText(finding *model.Finding) string {
 	words := text.Escape(finding.Title)
 	if finding.File != nil {
 		words += ": " + text.Label(finding.File.Path)

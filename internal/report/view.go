@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -78,11 +78,11 @@ func newView(r *Report, telemetryPath string) view {
 	return v
 }
 
-func findingViews(list []*host.Finding) []findingView {
+func findingViews(list []*model.Finding) []findingView {
 	views := make([]findingView, 0, min(len(list), maxShown+1))
 	for i, finding := range list {
 		if i == maxShown {
-			views = append(views, findingView{Severity: string(host.Info), Title: fmt.Sprintf("and %d more, in the findings as JSON", len(list)-maxShown)})
+			views = append(views, findingView{Severity: string(model.Info), Title: fmt.Sprintf("and %d more, in the findings as JSON", len(list)-maxShown)})
 			break
 		}
 		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), escapeAll(finding.Evidence), escapeAll(finding.Remedy)})

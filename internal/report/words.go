@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -21,7 +21,7 @@ type fact struct {
 }
 
 // facts lists what is known of a suspect. What is unknown is left out.
-func (r *Report) facts(finding *host.Finding) []fact {
+func (r *Report) facts(finding *model.Finding) []fact {
 	suspect := finding.Suspect
 	p := &suspect.Process
 	var list []fact
@@ -51,7 +51,7 @@ func (r *Report) facts(finding *host.Finding) []fact {
 	return list
 }
 
-func pidsText(suspect *host.Suspect) string {
+func pidsText(suspect *model.Suspect) string {
 	if !suspect.Running {
 		return fmt.Sprintf("none now, last %d", suspect.Process.PID)
 	}
@@ -74,7 +74,7 @@ func joinPIDs(pids []int) string {
 	return strings.Join(words, " ")
 }
 
-func pathText(p *host.Process) string {
+func pathText(p *model.Process) string {
 	if p.Exe == "" {
 		return ""
 	}
@@ -84,7 +84,7 @@ func pathText(p *host.Process) string {
 	return text.Escape(p.Exe)
 }
 
-func (r *Report) cpuText(suspect *host.Suspect) string {
+func (r *Report) cpuText(suspect *model.Suspect) string {
 	var parts []string
 	if suspect.Running {
 		parts = append(parts, coresText(r.cores(suspect))+" now")
@@ -102,7 +102,7 @@ func coresText(cores float64) string {
 	return fmt.Sprintf("%.1f cores", cores)
 }
 
-func keeperText(g *host.Guardian) string {
+func keeperText(g *model.Guardian) string {
 	if g == nil {
 		return ""
 	}
@@ -117,7 +117,7 @@ func keeperText(g *host.Guardian) string {
 	if g.Line > 0 {
 		words = fmt.Sprintf("line %d of %s", g.Line, words)
 	}
-	if g.Relation == host.RelationUnit {
+	if g.Relation == model.RelationUnit {
 		words = "the unit " + text.Escape(g.Unit)
 		details = []string{"through " + text.Escape(keeperName(g))}
 	}
@@ -125,11 +125,11 @@ func keeperText(g *host.Guardian) string {
 		words += " (" + strings.Join(details, ", ") + ")"
 	}
 	switch g.Relation {
-	case host.RelationParent:
+	case model.RelationParent:
 		words += ", its parent"
-	case host.RelationAncestor:
+	case model.RelationAncestor:
 		words += ", one of its ancestors"
-	case host.RelationCgroup:
+	case model.RelationCgroup:
 		words += ", in the same cgroup"
 	}
 	switch {
@@ -141,14 +141,14 @@ func keeperText(g *host.Guardian) string {
 	return words
 }
 
-func keeperName(g *host.Guardian) string {
+func keeperName(g *model.Guardian) string {
 	if g.Exe != "" {
 		return g.Exe
 	}
 	return g.Comm
 }
 
-func entryText(e *host.Entry) string {
+func entryText(e *model.Entry) string {
 	if e == nil {
 		return ""
 	}
@@ -159,7 +159,7 @@ func entryText(e *host.Entry) string {
 	return fmt.Sprintf("%s on %s (%s, pid %d%s)", entryName(e), endpoint(e.Address, e.Port), text.Label(e.Process), e.PID, state)
 }
 
-func entryName(e *host.Entry) string {
+func entryName(e *model.Entry) string {
 	if e.App != "" {
 		return text.Label(e.App)
 	}
@@ -167,7 +167,7 @@ func entryName(e *host.Entry) string {
 }
 
 // chain tells who started whom, from the door (or the top) to the suspect.
-func chain(suspect *host.Suspect) []string {
+func chain(suspect *model.Suspect) []string {
 	ancestors := suspect.Process.Ancestors
 	if len(ancestors) == 0 {
 		return nil
@@ -202,7 +202,7 @@ func chain(suspect *host.Suspect) []string {
 
 // ancestry tells of each link of the chain above a suspect who it was and when it
 // began, the nearest first.
-func ancestry(suspect *host.Suspect) []string {
+func ancestry(suspect *model.Suspect) []string {
 	var links []string
 	for i := range suspect.Process.Ancestors {
 		a := &suspect.Process.Ancestors[i]
@@ -238,7 +238,7 @@ func commandLine(argv []string) string {
 }
 
 // subject is what a person calls a process.
-func subject(p *host.Process) string {
+func subject(p *model.Process) string {
 	if p.Exe != "" {
 		return p.Exe
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 // trie is what the kernel writes for a machine with one link.
@@ -48,7 +50,7 @@ func TestReadAddresses(t *testing.T) {
 	if got, err := readAddresses(f.root + "/net"); !errors.Is(err, errLine) || len(got) != 2 {
 		t.Errorf("%v %v", got, err)
 	}
-	if got, err := readAddresses(f.root + "/none"); !isGone(err) || len(got) != 0 {
+	if got, err := readAddresses(f.root + "/none"); !hostfs.Vanished(err) || len(got) != 0 {
 		t.Errorf("%v %v", got, err)
 	}
 }

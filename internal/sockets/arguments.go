@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -28,8 +28,8 @@ func logFileOf(argv []string) string {
 // parseProxy returns what a docker-proxy forwards, or nil for any other program.
 // See cmd/docker-proxy/main_linux.go of Moby; its flags are those of Go's package
 // flag: one dash or two, the value behind it or behind an equals sign.
-func parseProxy(exe string, argv []string) *host.Publication {
-	if path.Base(exe) != string(host.ForwarderDockerProxy) || len(argv) == 0 {
+func parseProxy(exe string, argv []string) *model.Publication {
+	if path.Base(exe) != string(model.ForwarderDockerProxy) || len(argv) == 0 {
 		return nil
 	}
 	flags := map[string]string{"proto": "tcp"}
@@ -48,13 +48,13 @@ func parseProxy(exe string, argv []string) *host.Publication {
 		}
 		flags[key] = value
 	}
-	protocol := host.Protocol(flags["proto"])
+	protocol := model.Protocol(flags["proto"])
 	from, okFrom := parseEnd(flags["host-ip"], flags["host-port"])
 	to, okTo := parseEnd(flags["container-ip"], flags["container-port"])
-	if protocol != host.TCP && protocol != host.UDP || !okFrom || !okTo {
+	if protocol != model.TCP && protocol != model.UDP || !okFrom || !okTo {
 		return nil
 	}
-	return &host.Publication{Protocol: protocol, Host: from, Target: to, Via: host.ForwarderDockerProxy}
+	return &model.Publication{Protocol: protocol, Host: from, Target: to, Via: model.ForwarderDockerProxy}
 }
 
 func parseEnd(address, port string) (netip.AddrPort, bool) {

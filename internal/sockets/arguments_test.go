@@ -8,23 +8,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestParseProxy(t *testing.T) {
 	t.Parallel()
-	published := &host.Publication{
-		Protocol: host.TCP, Via: host.ForwarderDockerProxy,
+	published := &model.Publication{
+		Protocol: model.TCP, Via: model.ForwarderDockerProxy,
 		Host: netip.MustParseAddrPort("0.0.0.0:8081"), Target: netip.MustParseAddrPort("172.17.0.2:80"),
 	}
-	six := &host.Publication{
-		Protocol: host.UDP, Via: host.ForwarderDockerProxy,
+	six := &model.Publication{
+		Protocol: model.UDP, Via: model.ForwarderDockerProxy,
 		Host: netip.MustParseAddrPort("[::]:53"), Target: netip.MustParseAddrPort("172.17.0.2:53"),
 	}
 	const exe = "/usr/bin/docker-proxy"
 	for _, test := range []struct {
 		exe, line string
-		want      *host.Publication
+		want      *model.Publication
 	}{
 		{exe, exe + " -proto tcp -host-ip 0.0.0.0 -host-port 8081 -container-ip 172.17.0.2 -container-port 80", published},
 		{exe, exe + " -proto tcp -host-ip 0.0.0.0 -host-port 8081 -container-ip 172.17.0.2 -container-port 80 -use-listen-fd", published},

@@ -3,6 +3,7 @@ package sockets
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/netip"
@@ -13,8 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -23,49 +24,45 @@ const (
 	cniTime  = time.Second
 )
 
-var errCNI = errors.New("the cache of CNI has more or larger files than are read")
+var errCNI = fmt.Errorf("%w: the cache of CNI has more or larger files", hostfs.ErrLimit)
 
 // cniReader reads what libcni remembers of the containers that it has set up
 // (cniCacheV1, libcni/api.go).
 type cniReader struct {
 	directories []string
-	guard       *deadline.Guard
-	cached      []host.Publication
+	guard       *hostfs.Guard
+	cached      []model.Publication
 	notBefore   time.Time
 }
 
 func newCNIReader(root string) *cniReader {
 	directory := func(name string) string { return filepath.Join(root, "var/lib/cni", name) }
-	return &cniReader{guard: deadline.New(1), directories: []string{directory("results"), directory("networks")}}
+	return &cniReader{guard: hostfs.NewGuard(1), directories: []string{directory("results"), directory("networks")}}
 }
 
 // read returns the ports that are forwarded. It goes to the disk every 30 s.
-func (c *cniReader) read(now time.Time) ([]host.Publication, error) {
+func (c *cniReader) read(now time.Time) ([]model.Publication, error) {
 	if now.Before(c.notBefore) {
 		return c.cached, nil
 	}
 	c.notBefore = now.Add(rulesRest)
-	type answer struct {
-		found []host.Publication
-		err   error
-	}
-	got, err := deadline.Within(c.guard, cniTime, func() (a answer) {
+	found, err := hostfs.Within(c.guard, cniTime, func() (all []model.Publication, failed error) {
 		end := time.Now().Add(cniTime)
 		for _, directory := range c.directories {
 			found, err := readCNIDirectory(directory, 1, end)
-			a.found, a.err = append(a.found, found...), errors.Join(a.err, err)
+			all, failed = append(all, found...), errors.Join(failed, err)
 		}
-		return a
+		return all, failed
 	})
-	if err == nil {
-		c.cached, err = got.found, got.err
+	if !errors.Is(err, hostfs.ErrTimeout) {
+		c.cached = found
 	}
 	return c.cached, err
 }
 
 // readCNIDirectory reads the files of a directory and of as many levels below it.
 // No link is followed.
-func readCNIDirectory(name string, levels int, end time.Time) (found []host.Publication, err error) {
+func readCNIDirectory(name string, levels int, end time.Time) (found []model.Publication, err error) {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -84,7 +81,7 @@ func readCNIDirectory(name string, levels int, end time.Time) (found []host.Publ
 	}
 	for _, entry := range names {
 		if time.Now().After(end) {
-			return found, deadline.ErrExceeded
+			return found, hostfs.ErrTimeout
 		}
 		content, readErr := readRegular(fd, entry)
 		switch {
@@ -129,7 +126,7 @@ func readRegular(directory int, name string) ([]byte, error) {
 
 // parseCNI reads one file of the cache. The directory of networks holds others
 // beside them, which tell nothing.
-func parseCNI(content []byte) (found []host.Publication) {
+func parseCNI(content []byte) (found []model.Publication) {
 	type ipConfig struct {
 		Address string `json:"address"`
 		IP      string `json:"ip"` // before version 0.3
@@ -159,18 +156,18 @@ func parseCNI(content []byte) (found []host.Publication) {
 		}
 		target := prefix.Addr().Unmap()
 		for _, mapping := range cached.CapabilityArgs.PortMappings {
-			protocol := host.Protocol(strings.ToLower(mapping.Protocol))
+			protocol := model.Protocol(strings.ToLower(mapping.Protocol))
 			from := everywhere(target)
 			if mapping.HostIP != "" {
 				if from, err = netip.ParseAddr(mapping.HostIP); err != nil || from.Unmap().Is4() != target.Is4() {
 					continue
 				}
 			}
-			if protocol != host.TCP && protocol != host.UDP || mapping.HostPort == 0 || mapping.ContainerPort == 0 || len(found) == maxPublications {
+			if protocol != model.TCP && protocol != model.UDP || mapping.HostPort == 0 || mapping.ContainerPort == 0 || len(found) == maxPublications {
 				continue
 			}
-			found = append(found, host.Publication{
-				Protocol: protocol, Via: host.ForwarderCNI,
+			found = append(found, model.Publication{
+				Protocol: protocol, Via: model.ForwarderCNI,
 				Host:   netip.AddrPortFrom(from.Unmap().WithZone(""), mapping.HostPort),
 				Target: netip.AddrPortFrom(target, mapping.ContainerPort),
 			})

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const cniResult = `{"kind":"cniCacheV1","containerId":"x","config":"e30=","ifName":"eth0","networkName":"podman",
@@ -38,16 +38,16 @@ func TestCNI(t *testing.T) {
 	}
 	cni := newCNIReader(f.root)
 	found, err := cni.read(time.Unix(1, 0))
-	publication := func(protocol host.Protocol, from, to string) host.Publication {
-		return host.Publication{Protocol: protocol, Host: netip.MustParseAddrPort(from), Target: netip.MustParseAddrPort(to), Via: host.ForwarderCNI}
+	publication := func(protocol model.Protocol, from, to string) model.Publication {
+		return model.Publication{Protocol: protocol, Host: netip.MustParseAddrPort(from), Target: netip.MustParseAddrPort(to), Via: model.ForwarderCNI}
 	}
-	want := []host.Publication{
-		publication(host.TCP, "0.0.0.0:8081", "10.88.0.5:80"),
-		publication(host.UDP, "127.0.0.1:53", "10.88.0.5:53"),
-		publication(host.TCP, "[::]:8081", "[fd00::5]:80"),
-		publication(host.TCP, "0.0.0.0:8081", "10.88.0.6:80"),
-		publication(host.UDP, "127.0.0.1:53", "10.88.0.6:53"),
-		publication(host.TCP, "[::]:8081", "[fd00::5]:80"),
+	want := []model.Publication{
+		publication(model.TCP, "0.0.0.0:8081", "10.88.0.5:80"),
+		publication(model.UDP, "127.0.0.1:53", "10.88.0.5:53"),
+		publication(model.TCP, "[::]:8081", "[fd00::5]:80"),
+		publication(model.TCP, "0.0.0.0:8081", "10.88.0.6:80"),
+		publication(model.UDP, "127.0.0.1:53", "10.88.0.6:53"),
+		publication(model.TCP, "[::]:8081", "[fd00::5]:80"),
 	}
 	if diff := cmp.Diff(want, found, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)

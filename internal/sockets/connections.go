@@ -11,8 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -34,18 +34,18 @@ type connectionFinder struct {
 
 // connectionKey is a connection as long as it lasts.
 type connectionKey struct {
-	owner         host.Identity
+	owner         model.Identity
 	local, remote netip.AddrPort
 }
 
 // namespaceTables are the processes that share one network namespace.
 type namespaceTables struct {
-	directory string                   // its tables: /proc/PID/net of one of them
-	owners    map[uint64]host.Identity // by the inode of their sockets
+	directory string                    // its tables: /proc/PID/net of one of them
+	owners    map[uint64]model.Identity // by the inode of their sockets
 }
 
 // find returns what is established now, sorted by owner and remote address.
-func (c *connectionFinder) find(now time.Time, watched []host.Identity, listening []host.Socket) []host.Connection {
+func (c *connectionFinder) find(now time.Time, watched []model.Identity, listening []model.Socket) []model.Connection {
 	end := time.Now().Add(connectionTime)
 	type place struct {
 		namespace string
@@ -53,11 +53,11 @@ func (c *connectionFinder) find(now time.Time, watched []host.Identity, listenin
 	}
 	ports := map[place]bool{} // another namespace's listener takes no connection of this one
 	for i := range listening {
-		if listening[i].Protocol == host.TCP {
+		if listening[i].Protocol == model.TCP {
 			ports[place{listening[i].NetNS, listening[i].Port}] = true
 		}
 	}
-	var found []host.Connection
+	var found []model.Connection
 	for name, namespace := range c.namespaces(watched, end) {
 		id := namespaceID(name)
 		if c.sensor.networks.known[id] == nil {
@@ -65,7 +65,7 @@ func (c *connectionFinder) find(now time.Time, watched []host.Identity, listenin
 		}
 		for _, file := range []string{"tcp", "tcp6"} {
 			connections, err := readConnections(filepath.Join(namespace.directory, file), namespace.owners, end)
-			if err != nil && !isGone(err) {
+			if err != nil && !hostfs.Vanished(err) {
 				c.sensor.failed(err)
 				c.sensor.tell("the connections of a process cannot be read in full", err)
 			}
@@ -75,14 +75,14 @@ func (c *connectionFinder) find(now time.Time, watched []host.Identity, listenin
 			found = append(found, connections...)
 		}
 	}
-	slices.SortFunc(found, func(a, b host.Connection) int {
+	slices.SortFunc(found, func(a, b model.Connection) int {
 		if a.Owner.PID != b.Owner.PID {
 			return a.Owner.PID - b.Owner.PID
 		}
 		return a.Remote.Compare(b.Remote)
 	})
-	since, count := make(map[connectionKey]time.Time, len(found)), map[host.Identity]int{}
-	found = slices.DeleteFunc(found, func(connection host.Connection) bool {
+	since, count := make(map[connectionKey]time.Time, len(found)), map[model.Identity]int{}
+	found = slices.DeleteFunc(found, func(connection model.Connection) bool {
 		count[connection.Owner]++
 		return count[connection.Owner] > maxConnections
 	})
@@ -100,12 +100,12 @@ func (c *connectionFinder) find(now time.Time, watched []host.Identity, listenin
 }
 
 // namespaces gathers the sockets of the watched processes by namespace.
-func (c *connectionFinder) namespaces(watched []host.Identity, end time.Time) map[string]*namespaceTables {
+func (c *connectionFinder) namespaces(watched []model.Identity, end time.Time) map[string]*namespaceTables {
 	found := map[string]*namespaceTables{}
 	owners := c.sensor.owners
 	for _, process := range watched[:min(len(watched), maxWatched)] {
 		if time.Now().After(end) {
-			c.sensor.failed(fmt.Errorf("look for connections: %w", deadline.ErrExceeded))
+			c.sensor.failed(fmt.Errorf("look for connections: %w", hostfs.ErrTimeout))
 			break
 		}
 		_, start, err := owners.stat(process.PID)
@@ -118,10 +118,10 @@ func (c *connectionFinder) namespaces(watched []host.Identity, end time.Time) ma
 		}
 		namespace := found[name]
 		if namespace == nil {
-			namespace = &namespaceTables{owners.path(process.PID, "net"), map[uint64]host.Identity{}}
+			namespace = &namespaceTables{owners.path(process.PID, "net"), map[uint64]model.Identity{}}
 			found[name] = namespace
 		}
-		if err := socketsOf(owners.path(process.PID, "fd"), func(inode uint64) { namespace.owners[inode] = process }); err != nil && !isGone(err) {
+		if err := socketsOf(owners.path(process.PID, "fd"), func(inode uint64) { namespace.owners[inode] = process }); err != nil && !hostfs.Vanished(err) {
 			owners.failed(err)
 		}
 	}
@@ -158,13 +158,13 @@ func socketsOf(name string, found func(inode uint64)) error {
 
 // readConnections reads one table and keeps what belongs to the owners. A line
 // that cannot be understood is none of theirs: the sensor's other reader counts it.
-func readConnections(name string, owners map[uint64]host.Identity, end time.Time) ([]host.Connection, error) {
+func readConnections(name string, owners map[uint64]model.Identity, end time.Time) ([]model.Connection, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	var found []host.Connection
+	var found []model.Connection
 	reader := bufio.NewReaderSize(file, lineLimit)
 	for lines := 0; ; lines++ {
 		line, err := reader.ReadSlice('\n')
@@ -179,19 +179,19 @@ func readConnections(name string, owners map[uint64]host.Identity, end time.Time
 			return found, err
 		}
 		if lines%1024 == 0 && time.Now().After(end) {
-			return found, fmt.Errorf("%s: %w", name, deadline.ErrExceeded)
+			return found, fmt.Errorf("%s: %w", name, hostfs.ErrTimeout)
 		}
 	}
 }
 
 // parseConnection reads a line as parseLine does.
-func parseConnection(line []byte, owners map[uint64]host.Identity) (host.Connection, bool) {
+func parseConnection(line []byte, owners map[uint64]model.Identity) (model.Connection, bool) {
 	_, line = cutField(line)
 	local, line := cutField(line)
 	remote, line := cutField(line)
 	state, line := cutField(line)
 	if string(state) != stateEstablished {
-		return host.Connection{}, false
+		return model.Connection{}, false
 	}
 	for range 5 {
 		_, line = cutField(line)
@@ -199,14 +199,14 @@ func parseConnection(line []byte, owners map[uint64]host.Identity) (host.Connect
 	inode, ok := decimal(first(cutField(line)))
 	owner, watched := owners[inode]
 	if !ok || !watched || inode == 0 {
-		return host.Connection{}, false
+		return model.Connection{}, false
 	}
 	localAddress, localPort, errLocal := parseAddress(local)
 	remoteAddress, remotePort, errRemote := parseAddress(remote)
 	if errLocal != nil || errRemote != nil {
-		return host.Connection{}, false
+		return model.Connection{}, false
 	}
-	return host.Connection{
+	return model.Connection{
 		Owner: owner, Local: netip.AddrPortFrom(localAddress.Unmap(), localPort), Remote: netip.AddrPortFrom(remoteAddress.Unmap(), remotePort),
 	}, true
 }

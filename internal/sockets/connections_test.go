@@ -9,8 +9,8 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // TestConnectionsOfAWatchedProcess connects this process to itself and asks for
@@ -33,14 +33,14 @@ func TestConnectionsOfAWatchedProcess(t *testing.T) {
 	}
 	defer server.Close()
 
-	catalogue, err := services.New()
+	known, err := catalogue.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var watched []host.Identity
+	var watched []model.Identity
 	s := New(Options{
-		Proc: "/proc", Catalogue: func() *services.Catalogue { return catalogue }, Logger: log.NewNopLogger(),
-		Watched: func() []host.Identity { return watched },
+		Proc: "/proc", Catalogue: func() *catalogue.Catalogue { return known }, Logger: log.NewNopLogger(),
+		Watched: func() []model.Identity { return watched },
 	})
 	first := time.Now()
 	if err := s.Sample(first); err != nil {
@@ -53,7 +53,7 @@ func TestConnectionsOfAWatchedProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watched = []host.Identity{{PID: os.Getpid(), StartTime: start}, {PID: os.Getpid(), StartTime: start + 1}, {PID: 1 << 30}}
+	watched = []model.Identity{{PID: os.Getpid(), StartTime: start}, {PID: os.Getpid(), StartTime: start + 1}, {PID: 1 << 30}}
 	for _, now := range []time.Time{first.Add(time.Minute), first.Add(2 * time.Minute)} {
 		if err := s.Sample(now); err != nil {
 			t.Fatal(err)

@@ -3,14 +3,13 @@ package sockets
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -22,7 +21,7 @@ const (
 
 // describe reads what a process is. A command line that cannot be read leaves
 // only the executable as evidence.
-func (o *owners) describe(identity host.Identity, catalogue *services.Catalogue) (*owner, error) {
+func (o *owners) describe(identity model.Identity, catalogue *catalogue.Catalogue) (*owner, error) {
 	comm, start, err := o.stat(identity.PID)
 	if err != nil {
 		return nil, err
@@ -45,7 +44,7 @@ func (o *owners) exe(pid int) string {
 }
 
 // arguments reads what the command line of a process tells. A failure is counted.
-func (o *owners) arguments(pid int, exe string, catalogue *services.Catalogue) (arguments, error) {
+func (o *owners) arguments(pid int, exe string, catalogue *catalogue.Catalogue) (arguments, error) {
 	argv, err := o.argv(pid)
 	if err != nil {
 		o.failed(err)
@@ -61,25 +60,15 @@ func (o *owners) arguments(pid int, exe string, catalogue *services.Catalogue) (
 // argv reads a command line under a deadline: the kernel reads it out of the
 // process' own memory, which may be a FUSE file that never answers.
 func (o *owners) argv(pid int) ([]string, error) {
-	type answer struct {
-		content []byte
-		err     error
-	}
 	name := o.path(pid, "cmdline")
-	got, err := deadline.Within(o.guard, argvTime, func() (a answer) {
-		a.content, a.err = readStart(name, argvLimit)
-		return a
-	})
-	if err == nil {
-		err = got.err
-	}
+	content, err := hostfs.Within(o.guard, argvTime, func() ([]byte, error) { return hostfs.ReadStart(name, argvLimit) })
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(got.content) == 0 {
+	if len(content) == 0 {
 		return nil, nil
 	}
-	return strings.Split(strings.TrimSuffix(string(got.content), "\x00"), "\x00"), nil
+	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00"), nil
 }
 
 // stat reads comm (field 2) and the start time (field 22, clock ticks since
@@ -108,13 +97,4 @@ func parseStat(content []byte) (comm string, start uint64, err error) {
 		return "", 0, errStat
 	}
 	return string(content[open+1 : end]), start, nil
-}
-
-func readStart(name string, limit int64) ([]byte, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, limit))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // See sock_diag(7) and include/uapi/linux/inet_diag.h.
@@ -26,7 +26,7 @@ const (
 
 // diagnose lists listening sockets by sock_diag(7). Unlike a read of /proc/net/tcp
 // its cost does not grow with the number of connections.
-func diagnose(found func(host.Socket)) error {
+func diagnose(found func(model.Socket)) error {
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
 		return fmt.Errorf("open sock_diag: %w", err)
@@ -36,7 +36,7 @@ func diagnose(found func(host.Socket)) error {
 		return err
 	}
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		for _, protocol := range host.Protocols() {
+		for _, protocol := range model.Protocols() {
 			if err := diagnoseOne(conn, family, protocol, found); err != nil {
 				return fmt.Errorf("list listening sockets by sock_diag: %w", err)
 			}
@@ -45,11 +45,11 @@ func diagnose(found func(host.Socket)) error {
 	return nil
 }
 
-func diagnoseOne(conn *netlink.Conn, family byte, protocol host.Protocol, found func(host.Socket)) error {
+func diagnoseOne(conn *netlink.Conn, family byte, protocol model.Protocol, found func(model.Socket)) error {
 	request := make([]byte, diagRequestSize)
 	request[0], request[1] = family, unix.IPPROTO_TCP
 	states := uint32(bitListen)
-	if protocol == host.UDP {
+	if protocol == model.UDP {
 		request[1], states = unix.IPPROTO_UDP, bitClose
 	}
 	binary.NativeEndian.PutUint32(request[4:], states)
@@ -82,12 +82,12 @@ func diagnoseOne(conn *netlink.Conn, family byte, protocol host.Protocol, found 
 var errDiag = errors.New("answer of sock_diag is not as in linux/inet_diag.h")
 
 // parseDiag reads a struct inet_diag_msg and the attributes behind it.
-func parseDiag(data []byte, protocol host.Protocol) (socket host.Socket, listens bool, err error) {
+func parseDiag(data []byte, protocol model.Protocol) (socket model.Socket, listens bool, err error) {
 	if len(data) < diagMessageSize {
-		return host.Socket{}, false, errDiag
+		return model.Socket{}, false, errDiag
 	}
 	if binary.BigEndian.Uint16(data[6:]) != 0 { // the port of its peer
-		return host.Socket{}, false, nil
+		return model.Socket{}, false, nil
 	}
 	size := 4
 	if data[0] == unix.AF_INET6 {
@@ -97,7 +97,7 @@ func parseDiag(data []byte, protocol host.Protocol) (socket host.Socket, listens
 	socket = newSocket(protocol, address, binary.BigEndian.Uint16(data[4:]), uint64(binary.NativeEndian.Uint32(data[diagInodeOffset:])))
 	attributes, err := netlink.NewAttributeDecoder(data[diagMessageSize:])
 	if err != nil {
-		return host.Socket{}, false, errDiag
+		return model.Socket{}, false, errDiag
 	}
 	for attributes.Next() {
 		if attributes.Type() == diagV6Only {
@@ -105,14 +105,14 @@ func parseDiag(data []byte, protocol host.Protocol) (socket host.Socket, listens
 		}
 	}
 	if attributes.Err() != nil {
-		return host.Socket{}, false, errDiag
+		return model.Socket{}, false, errDiag
 	}
 	return socket, true, nil
 }
 
 // newSocket makes a socket of what tables tell. An IPv4 address within IPv6 is the
 // IPv4 address.
-func newSocket(protocol host.Protocol, address netip.Addr, port uint16, inode uint64) host.Socket {
+func newSocket(protocol model.Protocol, address netip.Addr, port uint16, inode uint64) model.Socket {
 	address = address.Unmap()
-	return host.Socket{Protocol: protocol, Address: address.String(), Port: port, Scope: host.ScopeOf(address), Inode: inode}
+	return model.Socket{Protocol: protocol, Address: address.String(), Port: port, Scope: model.ScopeOf(address), Inode: inode}
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // bound makes a socket that listens, or, of UDP, waits.
@@ -62,8 +62,8 @@ func TestDiagnose(t *testing.T) {
 	if err := unix.Connect(connectedUDP, &unix.SockaddrInet4{Port: 53, Addr: local}); err != nil {
 		t.Fatal(err)
 	}
-	var asked []host.Socket
-	if err := diagnose(func(s host.Socket) { asked = append(asked, s) }); err != nil {
+	var asked []model.Socket
+	if err := diagnose(func(s model.Socket) { asked = append(asked, s) }); err != nil {
 		t.Skipf("no sock_diag here: %v", err)
 	}
 	s := newSensor(t, "/proc", 0)
@@ -97,17 +97,17 @@ func TestParseDiag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, listens, err := parseDiag(append(slices.Clone(message), attribute...), host.TCP)
-	want := host.Socket{Protocol: host.TCP, Address: "::", Port: 8081, Scope: host.ScopeAny, Inode: 11, DualStack: true}
+	got, listens, err := parseDiag(append(slices.Clone(message), attribute...), model.TCP)
+	want := model.Socket{Protocol: model.TCP, Address: "::", Port: 8081, Scope: model.ScopeAny, Inode: 11, DualStack: true}
 	if diff := cmp.Diff(want, got); diff != "" || !listens || err != nil {
 		t.Errorf("%v %v %s", listens, err, diff)
 	}
 	for _, broken := range [][]byte{nil, message[:diagMessageSize-1], append(slices.Clone(message), 1), append(slices.Clone(message), 0xff, 0xff, 1, 0)} {
-		if _, _, err := parseDiag(broken, host.TCP); !errors.Is(err, errDiag) {
+		if _, _, err := parseDiag(broken, model.TCP); !errors.Is(err, errDiag) {
 			t.Errorf("%d bytes: %v", len(broken), err)
 		}
 	}
-	if got := newSocket(host.TCP, netip.MustParseAddr("::ffff:10.0.0.1"), 1, 0).Address; got != "10.0.0.1" {
+	if got := newSocket(model.TCP, netip.MustParseAddr("::ffff:10.0.0.1"), 1, 0).Address; got != "10.0.0.1" {
 		t.Errorf("%s", got)
 	}
 }
@@ -144,7 +144,7 @@ func crowded(b *testing.B) {
 func BenchmarkListenersByDiag(b *testing.B) {
 	crowded(b)
 	for b.Loop() {
-		if err := diagnose(func(host.Socket) {}); err != nil {
+		if err := diagnose(func(model.Socket) {}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 )
 
 const header = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -66,17 +66,17 @@ func (f fakeProc) link(target, name string) {
 	}
 }
 
-func newCatalogue(t testing.TB, extra ...services.Service) *services.Catalogue {
+func newCatalogue(t testing.TB, extra ...catalogue.Service) *catalogue.Catalogue {
 	t.Helper()
-	catalogue, err := services.New(extra...)
+	known, err := catalogue.New(extra...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return catalogue
+	return known
 }
 
 func newSensor(t testing.TB, proc string, ownPID int) *Sensor {
 	t.Helper()
-	catalogue := newCatalogue(t)
-	return New(Options{Proc: proc, Root: proc, Catalogue: func() *services.Catalogue { return catalogue }, OwnPID: ownPID, Logger: log.NewNopLogger()})
+	known := newCatalogue(t)
+	return New(Options{Proc: proc, Root: proc, Catalogue: func() *catalogue.Catalogue { return known }, OwnPID: ownPID, Logger: log.NewNopLogger()})
 }

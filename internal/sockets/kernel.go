@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 // that is nil is a question that cannot be asked.
 type Kernel struct {
 	// Listeners calls found for each listening socket.
-	Listeners func(found func(host.Socket)) error
+	Listeners func(found func(model.Socket)) error
 	// Routes opens the routing tables.
 	Routes func() (Router, error)
 	// Generation is another number whenever rules of nftables have changed. It fails
@@ -47,7 +47,7 @@ type Router interface {
 
 // Rules are the publications that the kernel makes, as far as they are understood.
 type Rules struct {
-	Publications  []host.Publication
+	Publications  []model.Publication
 	NotUnderstood int // rules that change a destination in another way
 }
 

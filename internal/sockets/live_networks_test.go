@@ -19,8 +19,8 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // roleVariable makes this test binary play a part in a namespace of its own.
@@ -113,14 +113,14 @@ func networkOf(t testing.TB, process string) string {
 
 func liveSensor(t testing.TB, pids ...int) *Sensor {
 	t.Helper()
-	catalogue := newCatalogue(t)
-	var namespaces []host.NetNamespace
+	known := newCatalogue(t)
+	var namespaces []model.NetNamespace
 	for _, pid := range pids {
-		namespaces = append(namespaces, host.NetNamespace{ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid}})
+		namespaces = append(namespaces, model.NetNamespace{ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid}})
 	}
 	return New(Options{
-		Proc: "/proc", Root: "/", Catalogue: func() *services.Catalogue { return catalogue }, OwnPID: os.Getpid(), Logger: log.NewNopLogger(),
-		Namespaces: func() []host.NetNamespace { return namespaces }, Kernel: Netlink("/"),
+		Proc: "/proc", Root: "/", Catalogue: func() *catalogue.Catalogue { return known }, OwnPID: os.Getpid(), Logger: log.NewNopLogger(),
+		Namespaces: func() []model.NetNamespace { return namespaces }, Kernel: Netlink("/"),
 	})
 }
 
@@ -137,7 +137,7 @@ func TestLiveNamespace(t *testing.T) {
 	for _, socket := range snapshot.Sockets {
 		if socket.NetNS == id {
 			found++
-			if socket.Port != port || socket.Owner.PID != pid || socket.Scope != host.ScopeAny {
+			if socket.Port != port || socket.Owner.PID != pid || socket.Scope != model.ScopeAny {
 				t.Errorf("%+v", socket)
 			}
 		}
@@ -159,7 +159,7 @@ func TestLiveNamespace(t *testing.T) {
 		t.Errorf("without a link: %+v", other)
 	}
 	for key, count := range snapshot.ReadErrors {
-		if key.Aspect == host.AspectNetns {
+		if key.Aspect == model.AspectNetns {
 			t.Errorf("%d times %v", count, key)
 		}
 	}
@@ -191,7 +191,7 @@ func TestLiveWays(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer router.Close()
-		asked := &network{NetNamespace: host.NetNamespace{
+		asked := &network{NetNamespace: model.NetNamespace{
 			ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid},
 			Addresses: []netip.Addr{netip.MustParseAddr(address), netip.MustParseAddr("10.77.0.1"), netip.MustParseAddr("fe80::1")},
 		}}

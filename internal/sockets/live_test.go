@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // open listens on a free port of an address and tells which, or 0 if this
@@ -36,16 +36,16 @@ func open(t *testing.T, network, address string) uint16 {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	type place struct {
-		protocol host.Protocol
+		protocol model.Protocol
 		address  string
 		port     uint16
 	}
-	want := map[place]host.Scope{}
-	addresses := map[string]map[string]host.Scope{"4": {"127.0.0.1": host.ScopeLoopback, "0.0.0.0": host.ScopeAny}}
+	want := map[place]model.Scope{}
+	addresses := map[string]map[string]model.Scope{"4": {"127.0.0.1": model.ScopeLoopback, "0.0.0.0": model.ScopeAny}}
 	if _, err := os.Stat("/proc/net/tcp6"); err == nil { // else IPv6 is off
-		addresses["6"] = map[string]host.Scope{"::1": host.ScopeLoopback, "::": host.ScopeAny}
+		addresses["6"] = map[string]model.Scope{"::1": model.ScopeLoopback, "::": model.ScopeAny}
 	}
-	for _, protocol := range host.Protocols() {
+	for _, protocol := range model.Protocols() {
 		for version, scopes := range addresses {
 			for address, scope := range scopes {
 				want[place{protocol, address, open(t, string(protocol)+version, address)}] = scope
@@ -65,13 +65,13 @@ func TestLive(t *testing.T) {
 		if err := s.Sample(time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		got := map[place]host.Scope{}
+		got := map[place]model.Scope{}
 		for _, socket := range s.Snapshot().Sockets {
 			key := place{socket.Protocol, socket.Address, socket.Port}
 			if _, mine := want[key]; mine && socket.Own && socket.Owner.PID == os.Getpid() && socket.OwnerExe != "" && socket.OwnerComm != "" {
 				got[key] = socket.Scope
 			}
-			if socket.Protocol == host.UDP && socket.Address == "127.0.0.1" && socket.Port == connected {
+			if socket.Protocol == model.UDP && socket.Address == "127.0.0.1" && socket.Port == connected {
 				t.Errorf("a connected UDP socket does not listen: %+v", socket)
 			}
 		}
@@ -79,7 +79,7 @@ func TestLive(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if share := s.Snapshot().Visibility[host.AspectFd]; share.Readable == 0 {
+	if share := s.Snapshot().Visibility[model.AspectFd]; share.Readable == 0 {
 		t.Errorf("fd %+v", share)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 const (
@@ -22,29 +22,24 @@ const (
 // /proc/PID/ns/net to a file of that name.
 type nameReader struct {
 	directories []string
-	guard       *deadline.Guard // something that never answers may be mounted there
+	guard       *hostfs.Guard // something that never answers may be mounted there
 }
 
 func newNameReader(root, proc string) *nameReader {
-	return &nameReader{guard: deadline.New(1), directories: []string{
+	return &nameReader{guard: hostfs.NewGuard(1), directories: []string{
 		filepath.Join(root, "run/netns"), filepath.Join(root, "var/run/netns"), filepath.Join(proc, "1/root/run/netns"),
 	}}
 }
 
 // read returns the names by the inode number of the namespace.
 func (n *nameReader) read() (map[string]string, error) {
-	type answer struct {
-		names map[string]string
-		err   error
-	}
-	got, err := deadline.Within(n.guard, namesTime, func() (a answer) {
-		a.names = map[string]string{}
+	return hostfs.Within(n.guard, namesTime, func() (names map[string]string, err error) {
+		names = map[string]string{}
 		for _, directory := range n.directories {
-			a.err = errors.Join(a.err, addNames(directory, a.names))
+			err = errors.Join(err, addNames(directory, names))
 		}
-		return a
+		return names, err
 	})
-	return got.names, errors.Join(err, got.err)
 }
 
 func addNames(directory string, names map[string]string) error {

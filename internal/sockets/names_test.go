@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 func TestNames(t *testing.T) {
@@ -43,7 +43,7 @@ func TestHostileNames(t *testing.T) {
 	names := newNameReader(f.root, f.root)
 	for range 3 {
 		began := time.Now()
-		if _, err := names.read(); err != nil && !errors.Is(err, deadline.ErrExceeded) {
+		if _, err := names.read(); err != nil && !errors.Is(err, hostfs.ErrTimeout) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took > 10*time.Second {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -36,13 +36,13 @@ var (
 
 // network is what is kept of one network namespace.
 type network struct {
-	host.NetNamespace
+	model.NetNamespace
 	directory string // its tables: /proc/PID/net; "" if nothing could be read
-	sockets   []host.Socket
-	share     host.Share // of its tables
-	looked    int        // the sample that read its tables; 0: none
-	described int        // the sample that asked for its addresses; 0: none
-	notBefore time.Time  // its tables are read again
+	sockets   []model.Socket
+	share     model.Share // of its tables
+	looked    int         // the sample that read its tables; 0: none
+	described int         // the sample that asked for its addresses; 0: none
+	notBefore time.Time   // its tables are read again
 }
 
 // networks looks at the namespaces besides the host's.
@@ -56,7 +56,7 @@ type networks struct {
 
 // update takes over which namespaces there are.
 func (n *networks) update() {
-	var told []host.NetNamespace
+	var told []model.NetNamespace
 	if n.sensor.options.Namespaces != nil {
 		told = n.sensor.options.Namespaces()
 	}
@@ -74,7 +74,7 @@ func (n *networks) update() {
 		}
 		kept := n.known[namespace.ID]
 		if kept == nil {
-			kept = &network{NetNamespace: host.NetNamespace{ID: namespace.ID}}
+			kept = &network{NetNamespace: model.NetNamespace{ID: namespace.ID}}
 		}
 		kept.PIDs = slices.Clone(namespace.PIDs)
 		known[namespace.ID] = kept
@@ -85,7 +85,7 @@ func (n *networks) update() {
 
 // read reads as many tables as there is time for, beginning with those that were
 // not read for longest, and returns what is known of all.
-func (n *networks) read(now time.Time) (sockets []host.Socket, share host.Share) {
+func (n *networks) read(now time.Time) (sockets []model.Socket, share model.Share) {
 	end := time.Now().Add(n.time)
 	if n.sensor.samples <= eagerSamples {
 		end = time.Now().Add(eagerness * n.time)
@@ -134,7 +134,7 @@ func (n *networks) readOne(now time.Time, network *network, most int) {
 		if err = n.isIn(pid, network.ID); err != nil {
 			continue // perhaps it read another's
 		}
-		if share.Readable == 0 && isGone(readErr) {
+		if share.Readable == 0 && hostfs.Vanished(readErr) {
 			err = readErr
 			continue
 		}
@@ -146,10 +146,10 @@ func (n *networks) readOne(now time.Time, network *network, most int) {
 	}
 	switch {
 	case err == nil:
-	case isGone(err):
-		network.directory, network.sockets, network.share = "", nil, host.Share{}
+	case hostfs.Vanished(err):
+		network.directory, network.sockets, network.share = "", nil, model.Share{}
 	default:
-		network.share = host.Share{Total: 1}
+		network.share = model.Share{Total: 1}
 		s.failed(err)
 		s.tell("the sockets of a network namespace cannot be read", err)
 	}
@@ -199,7 +199,7 @@ type timedReader struct {
 
 func (r timedReader) Read(p []byte) (int, error) {
 	if !r.end.IsZero() && time.Now().After(r.end) {
-		return 0, deadline.ErrExceeded
+		return 0, hostfs.ErrTimeout
 	}
 	return r.file.Read(p)
 }

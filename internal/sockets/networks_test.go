@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // enter puts a process into a network namespace and writes the tables it sees.
@@ -25,18 +25,18 @@ func (f fakeProc) enter(pid int, id, tcp string) {
 
 // newNamespaces returns a sensor of a host that listens on port 22, and the
 // namespaces that it is told of.
-func newNamespaces(t *testing.T) (fakeProc, *Sensor, *[]host.NetNamespace) {
+func newNamespaces(t *testing.T) (fakeProc, *Sensor, *[]model.NetNamespace) {
 	t.Helper()
 	f := fakeProc{t, t.TempDir()}
 	f.write("1/net/tcp", header+line("00000000", 22, 0, 0x0a, 1))
 	f.write("1/net/udp", header)
-	told := &[]host.NetNamespace{}
+	told := &[]model.NetNamespace{}
 	s := newSensor(t, f.root, 0)
-	s.options.Namespaces = func() []host.NetNamespace { return *told }
+	s.options.Namespaces = func() []model.NetNamespace { return *told }
 	return f, s, told
 }
 
-func sample(t *testing.T, s *Sensor, second int64) *host.SocketSnapshot {
+func sample(t *testing.T, s *Sensor, second int64) *model.SocketSnapshot {
 	t.Helper()
 	if err := s.Sample(time.Unix(second, 0)); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func sample(t *testing.T, s *Sensor, second int64) *host.SocketSnapshot {
 }
 
 // doors are the sockets as "namespace:port", in the order of the snapshot.
-func doors(snapshot *host.SocketSnapshot) (all []string) {
+func doors(snapshot *model.SocketSnapshot) (all []string) {
 	for _, socket := range snapshot.Sockets {
 		all = append(all, fmt.Sprintf("%s:%d", socket.NetNS, socket.Port))
 	}
@@ -59,7 +59,7 @@ func TestNamespaces(t *testing.T) {
 	f.enter(50, "7", line("00000000", 8081, 0, 0x0a, 11)+line("00000000", 8081, 0, 0x0a, 12))
 	f.enter(60, "8", line("00000000", 8081, 0, 0x0a, 13))
 	f.enter(61, "9", line("00000000", 1, 0, 0x0a, 14)) // the pid is another's now
-	*told = []host.NetNamespace{
+	*told = []model.NetNamespace{
 		{ID: "7", PIDs: []int{49, 50}}, // the first has gone
 		{ID: "8", PIDs: []int{61, 60}},
 		{ID: "7", PIDs: []int{50}}, // told twice
@@ -72,10 +72,10 @@ func TestNamespaces(t *testing.T) {
 	if flink := snapshot.Sockets[1]; flink.Owner.PID != 50 || flink.App != "flink" || flink.LogFile != "/opt/flink/log/x.log" {
 		t.Errorf("%+v", flink)
 	}
-	if other := snapshot.Sockets[2]; other.LogFile != "" || other.Confidence != host.ConfidencePort {
+	if other := snapshot.Sockets[2]; other.LogFile != "" || other.Confidence != model.ConfidencePort {
 		t.Errorf("%+v", other)
 	}
-	if share := snapshot.Visibility[host.AspectNetns]; share != (host.Share{Readable: 6, Total: 6}) || len(snapshot.ReadErrors) > 1 {
+	if share := snapshot.Visibility[model.AspectNetns]; share != (model.Share{Readable: 6, Total: 6}) || len(snapshot.ReadErrors) > 1 {
 		t.Errorf("a namespace that vanished is no failure: %+v %v", share, snapshot.ReadErrors)
 	}
 	if len(snapshot.Namespaces) != 3 {
@@ -94,7 +94,7 @@ func TestNamespacesTakeTurns(t *testing.T) {
 	s.networks.time = -time.Second
 	for pid := 50; pid < 53; pid++ {
 		f.enter(pid, strconv.Itoa(pid), line("00000000", uint16(pid), 0, 0x0a, pid))
-		*told = append(*told, host.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
+		*told = append(*told, model.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
 	}
 	for i, want := range [][]string{
 		{":22", "50:50"}, {":22", "50:50", "51:51"}, {":22", "50:50", "51:51", "52:52"}, {":22", "50:99", "51:51", "52:52"},
@@ -107,7 +107,7 @@ func TestNamespacesTakeTurns(t *testing.T) {
 			t.Errorf("sample %d: %s", i, diff)
 		}
 		read := min(i+1, 3)
-		if share := snapshot.Visibility[host.AspectNetns]; share != (host.Share{Readable: 2 + 2*read, Total: 2 + 2*read + 3 - read}) {
+		if share := snapshot.Visibility[model.AspectNetns]; share != (model.Share{Readable: 2 + 2*read, Total: 2 + 2*read + 3 - read}) {
 			t.Errorf("sample %d: %+v", i, share)
 		}
 	}
@@ -121,16 +121,16 @@ func TestEmptyNamespace(t *testing.T) {
 	f.write("50/net/tcp6", header+line(strings.Repeat("0", 32), 80, 0, 0x0a, 5))
 	f.write("50/net/sockstat", "sockets: used 9\nTCP: inuse 0 orphan 0 tw 4 alloc 12 mem 3\nUDP: inuse 0 mem 0\n")
 	f.write("50/net/sockstat6", "TCP6: inuse 1\nUDP6: inuse 0\n")
-	*told = []host.NetNamespace{{ID: "7", PIDs: []int{50}}}
+	*told = []model.NetNamespace{{ID: "7", PIDs: []int{50}}}
 	snapshot := sample(t, s, 1)
 	if diff := cmp.Diff([]string{":22", "7:80"}, doors(snapshot)); diff != "" {
 		t.Error(diff)
 	}
-	if share := snapshot.Visibility[host.AspectNetns]; share != (host.Share{Readable: 5, Total: 5}) {
+	if share := snapshot.Visibility[model.AspectNetns]; share != (model.Share{Readable: 5, Total: 5}) {
 		t.Errorf("%+v", share)
 	}
 	f.write("50/net/sockstat", "TCP: inuse\n\xff")
-	if share := sample(t, s, 2).Visibility[host.AspectNetns]; share != (host.Share{Readable: 4, Total: 5}) {
+	if share := sample(t, s, 2).Visibility[model.AspectNetns]; share != (model.Share{Readable: 4, Total: 5}) {
 		t.Errorf("a count that cannot be understood: %+v", share)
 	}
 }
@@ -141,13 +141,13 @@ func TestTooManyNamespaces(t *testing.T) {
 	s.networks.time = time.Minute
 	f.enter(50, "50", line("00000000", 50, 0, 0x0a, 50))
 	for i := range maxNetworks + 44 {
-		*told = append(*told, host.NetNamespace{ID: strconv.Itoa(50 + i), PIDs: []int{50 + i}})
+		*told = append(*told, model.NetNamespace{ID: strconv.Itoa(50 + i), PIDs: []int{50 + i}})
 	}
 	snapshot := sample(t, s, 1)
-	if share := snapshot.Visibility[host.AspectNetns]; share.Total-share.Readable != 44 {
+	if share := snapshot.Visibility[model.AspectNetns]; share.Total-share.Readable != 44 {
 		t.Errorf("%+v", share)
 	}
-	if len(s.networks.known) != maxNetworks || snapshot.ReadErrors[host.ReadError{Aspect: host.AspectNetns, Reason: host.ReasonOther}] != 1 {
+	if len(s.networks.known) != maxNetworks || snapshot.ReadErrors[model.ReadError{Aspect: model.AspectNetns, Reason: model.ReasonOther}] != 1 {
 		t.Errorf("%d are kept, %v", len(s.networks.known), snapshot.ReadErrors)
 	}
 }
@@ -163,14 +163,14 @@ func TestFullNamespaces(t *testing.T) {
 	}
 	for pid := 50; pid < 56; pid++ {
 		f.enter(pid, strconv.Itoa(pid), many.String())
-		*told = append(*told, host.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
+		*told = append(*told, model.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
 	}
 	for second := range int64(2) {
 		snapshot := sample(t, s, second)
 		if got := len(snapshot.Sockets); got != 1+othersSockets {
 			t.Errorf("%d sockets, want %d", got, 1+othersSockets)
 		}
-		if share := snapshot.Visibility[host.AspectNetns]; share.Readable == share.Total {
+		if share := snapshot.Visibility[model.AspectNetns]; share.Readable == share.Total {
 			t.Errorf("nothing tells of it: %+v", share)
 		}
 	}
@@ -182,7 +182,7 @@ func TestDeniedNamespace(t *testing.T) {
 	t.Parallel()
 	f, s, told := newNamespaces(t)
 	f.enter(50, "50", line("00000000", 50, 0, 0x0a, 50))
-	*told = []host.NetNamespace{{ID: "50", PIDs: []int{50}}}
+	*told = []model.NetNamespace{{ID: "50", PIDs: []int{50}}}
 	sample(t, s, 1)
 	link := filepath.Join(f.root, "50/ns/net")
 	os.Remove(link)
@@ -191,7 +191,7 @@ func TestDeniedNamespace(t *testing.T) {
 	if diff := cmp.Diff([]string{":22", "50:50"}, doors(snapshot)); diff != "" {
 		t.Error(diff)
 	}
-	if share := snapshot.Visibility[host.AspectNetns]; share != (host.Share{Readable: 2, Total: 3}) {
+	if share := snapshot.Visibility[model.AspectNetns]; share != (model.Share{Readable: 2, Total: 3}) {
 		t.Errorf("%+v", share)
 	}
 }
@@ -199,10 +199,10 @@ func TestDeniedNamespace(t *testing.T) {
 // TestUniquePerNamespace keeps one socket for each, whoever shares it.
 func TestUniquePerNamespace(t *testing.T) {
 	t.Parallel()
-	one := host.Socket{Protocol: host.TCP, Address: "0.0.0.0", Port: 80, Inode: 5}
+	one := model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 80, Inode: 5}
 	again, inside := one, one
 	again.Inode, inside.NetNS = 4, "7"
-	if got := unique([]host.Socket{inside, one, again}); len(got) != 2 || got[0].Inode != 4 || got[1].NetNS != "7" {
+	if got := unique([]model.Socket{inside, one, again}); len(got) != 2 || got[0].Inode != 4 || got[1].NetNS != "7" {
 		t.Errorf("%+v", got)
 	}
 }

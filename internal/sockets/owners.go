@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -26,20 +26,20 @@ const (
 
 // owner is a process that holds sockets.
 type owner struct {
-	identity  host.Identity
+	identity  model.Identity
 	comm      string
 	exe       string
-	arguments                     // its command line is not kept: an attacker chooses its size
-	catalogue *services.Catalogue // that gave the evidence
-	samples   int                 // since the command line was read
+	arguments                      // its command line is not kept: an attacker chooses its size
+	catalogue *catalogue.Catalogue // that gave the evidence
+	samples   int                  // since the command line was read
 }
 
 // arguments is what is made of a command line.
 type arguments struct {
-	evidence string            // the app that it is, in the eyes of a catalogue
-	part     bool              // it belongs to that app and is no door of its own
-	logFile  string            // of Flink's JVM; ""
-	forwards *host.Publication // by a docker-proxy; nil
+	evidence string             // the app that it is, in the eyes of a catalogue
+	part     bool               // it belongs to that app and is no door of its own
+	logFile  string             // of Flink's JVM; ""
+	forwards *model.Publication // by a docker-proxy; nil
 }
 
 // holding is a socket's owner and the descriptor that the socket was seen at.
@@ -60,21 +60,21 @@ type owners struct {
 	notBefore time.Time // of the next walk
 	walkTime  time.Duration
 	fdLimit   int
-	share     host.Share // of the last walk
-	errors    map[host.ReadError]uint64
-	guard     *deadline.Guard // of command lines
+	share     model.Share // of the last walk
+	errors    map[model.ReadError]uint64
+	guard     *hostfs.Guard // of command lines
 }
 
-func newOwners(proc string, errors map[host.ReadError]uint64) *owners {
+func newOwners(proc string, errors map[model.ReadError]uint64) *owners {
 	return &owners{
 		proc: proc, known: map[uint64]holding{}, missing: map[uint64]bool{}, errors: errors,
-		walkTime: 5 * time.Second, fdLimit: 1 << 16, guard: deadline.New(8),
+		walkTime: 5 * time.Second, fdLimit: 1 << 16, guard: hostfs.NewGuard(8),
 	}
 }
 
 // find returns the owners of sockets by inode, as far as they can be seen. The
 // caller must not change the map.
-func (o *owners) find(now time.Time, sockets []host.Socket, catalogue *services.Catalogue) map[uint64]holding {
+func (o *owners) find(now time.Time, sockets []model.Socket, catalogue *catalogue.Catalogue) map[uint64]holding {
 	inodes := make(map[uint64]bool, len(sockets))
 	for i := range sockets {
 		if sockets[i].Inode != 0 {
@@ -104,7 +104,7 @@ func (o *owners) find(now time.Time, sockets []host.Socket, catalogue *services.
 }
 
 // verify forgets the sockets that are closed or have gone to another process.
-func (o *owners) verify(inodes map[uint64]bool, catalogue *services.Catalogue) {
+func (o *owners) verify(inodes map[uint64]bool, catalogue *catalogue.Catalogue) {
 	lives := map[*owner]bool{}
 	for inode, held := range o.known {
 		target, err := os.Readlink(o.path(held.owner.identity.PID, "fd/"+held.fd))
@@ -126,7 +126,7 @@ func (o *owners) verify(inodes map[uint64]bool, catalogue *services.Catalogue) {
 // renew tells whether an owner is still the same process. It looks again at
 // what the process runs where that may have changed: after an exec, with
 // another catalogue, and once in a while, since a program may set its title.
-func (o *owners) renew(known *owner, catalogue *services.Catalogue) bool {
+func (o *owners) renew(known *owner, catalogue *catalogue.Catalogue) bool {
 	comm, start, err := o.stat(known.identity.PID)
 	if err != nil || start != known.identity.StartTime {
 		return false
@@ -149,5 +149,5 @@ func (o *owners) path(pid int, name string) string {
 }
 
 func (o *owners) failed(err error) {
-	o.errors[host.ReadError{Aspect: host.AspectFd, Reason: reasonOf(err)}]++
+	o.errors[model.ReadError{Aspect: model.AspectFd, Reason: hostfs.ReasonOf(err)}]++
 }

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // listeners are sockets with the given inodes.
-func listeners(inodes ...uint64) (sockets []host.Socket) {
+func listeners(inodes ...uint64) (sockets []model.Socket) {
 	for _, inode := range inodes {
-		sockets = append(sockets, host.Socket{Inode: inode})
+		sockets = append(sockets, model.Socket{Inode: inode})
 	}
 	return sockets
 }
@@ -27,22 +27,22 @@ func TestSteadyHostIsNotWalked(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
-	o := newOwners(f.root, map[host.ReadError]uint64{})
-	catalogue := newCatalogue(t)
+	o := newOwners(f.root, map[model.ReadError]uint64{})
+	known := newCatalogue(t)
 	for range 2*retryEvery + 1 {
-		o.find(time.Unix(1, 0), listeners(11), catalogue)
+		o.find(time.Unix(1, 0), listeners(11), known)
 	}
 	if o.walks != 1 {
 		t.Errorf("%d walks although all is known, want 1", o.walks)
 	}
 	for range 2*retryEvery + 1 {
-		o.find(time.Unix(1, 0), listeners(0, 11, 12), catalogue) // 0: a socket of nobody
+		o.find(time.Unix(1, 0), listeners(0, 11, 12), known) // 0: a socket of nobody
 	}
 	if o.walks != 4 {
 		t.Errorf("%d walks with an unknown socket, want 4", o.walks)
 	}
 	f.process(51, 2, "/y", nil, 13)
-	if found := o.find(time.Unix(1, 0), listeners(11, 12, 13), catalogue); found[13].owner == nil || o.walks != 5 {
+	if found := o.find(time.Unix(1, 0), listeners(11, 12, 13), known); found[13].owner == nil || o.walks != 5 {
 		t.Errorf("a new socket was not looked for at once: %d walks", o.walks)
 	}
 }
@@ -51,13 +51,13 @@ func TestLongWalkIsFollowedByARest(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
-	o := newOwners(f.root, map[host.ReadError]uint64{})
+	o := newOwners(f.root, map[model.ReadError]uint64{})
 	o.notBefore = time.Unix(100, 0)
-	catalogue := newCatalogue(t)
-	if found := o.find(time.Unix(99, 0), listeners(11), catalogue); len(found) != 0 || o.walks != 0 {
+	known := newCatalogue(t)
+	if found := o.find(time.Unix(99, 0), listeners(11), known); len(found) != 0 || o.walks != 0 {
 		t.Errorf("walked within the rest: %v", found)
 	}
-	if found := o.find(time.Unix(100, 0), listeners(11), catalogue); len(found) != 1 {
+	if found := o.find(time.Unix(100, 0), listeners(11), known); len(found) != 1 {
 		t.Error("the socket was forgotten over the rest")
 	}
 }
@@ -66,9 +66,9 @@ func TestLongWalkIsFollowedByARest(t *testing.T) {
 func TestOwnerChanges(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
-	o := newOwners(f.root, map[host.ReadError]uint64{})
-	catalogue := newCatalogue(t)
-	owner := func(c *services.Catalogue) owner {
+	o := newOwners(f.root, map[model.ReadError]uint64{})
+	known := newCatalogue(t)
+	owner := func(c *catalogue.Catalogue) owner {
 		t.Helper()
 		found := o.find(time.Unix(1, 0), listeners(11, 12), c)
 		if found[11].owner == nil || found[11].owner != found[12].owner {
@@ -78,21 +78,21 @@ func TestOwnerChanges(t *testing.T) {
 	}
 
 	f.process(50, 1, "/usr/bin/sh", []string{"sh"}, 11, 12)
-	if got := owner(catalogue); got.evidence != "" || got.exe != "/usr/bin/sh" {
+	if got := owner(known); got.evidence != "" || got.exe != "/usr/bin/sh" {
 		t.Errorf("%+v", got)
 	}
 	f.process(50, 1, "/usr/bin/java", []string{"java", "org.apache.flink.X"}, 11, 12)
-	if got := owner(catalogue); got.evidence != "flink" || got.exe != "/usr/bin/java" {
+	if got := owner(known); got.evidence != "flink" || got.exe != "/usr/bin/java" {
 		t.Errorf("after an exec: %+v", got)
 	}
 	f.process(50, 1, "/usr/bin/java", []string{"java", "mine.Main"}, 11, 12)
 	for range retryEvery {
-		owner(catalogue)
+		owner(known)
 	}
-	if got := owner(catalogue); got.evidence != "" {
+	if got := owner(known); got.evidence != "" {
 		t.Errorf("after it set a title: %+v", got)
 	}
-	extended := newCatalogue(t, services.Service{App: "mine", CommandLine: []string{"mine.Main"}})
+	extended := newCatalogue(t, catalogue.Service{App: "mine", CommandLine: []string{"mine.Main"}})
 	if got := owner(extended); got.evidence != "mine" {
 		t.Errorf("after a reload: %+v", got)
 	}
@@ -113,7 +113,7 @@ func TestLongCommandLine(t *testing.T) {
 	path := strings.Repeat("/opt/flink/lib/x.jar:", 2000) // 42,000 bytes
 	f.process(50, 1, "/usr/bin/java", []string{"java", "-cp", path, "org.apache.flink.X"}, 11)
 	f.process(51, 1, "/usr/bin/java", []string{"java", "-cp", path + path, "org.apache.flink.X"}, 12)
-	o := newOwners(f.root, map[host.ReadError]uint64{})
+	o := newOwners(f.root, map[model.ReadError]uint64{})
 	found := o.find(time.Unix(1, 0), listeners(11, 12), newCatalogue(t))
 	if found[11].owner.evidence != "flink" || found[12].owner.evidence != "" {
 		t.Errorf("%+v, %+v; want flink within %d bytes", found[11].owner, found[12].owner, argvLimit)
@@ -146,18 +146,18 @@ func TestTroubles(t *testing.T) {
 	f.link("socket:[abc]", filepath.Join(f.root, "56/fd/90"))
 	f.link("socket:[12", filepath.Join(f.root, "56/fd/91"))
 
-	errors := map[host.ReadError]uint64{}
+	errors := map[model.ReadError]uint64{}
 	o := newOwners(f.root, errors)
 	o.fdLimit = fdBatch
 	found := o.find(time.Unix(1, 0), listeners(11, 12, 13), newCatalogue(t))
 	if len(found) != 2 || found[11].owner.identity.PID != 50 || found[12].owner.identity.PID != 56 {
 		t.Errorf("%+v", found)
 	}
-	if want := (host.Share{Readable: 2, Total: 5}); o.share != want {
+	if want := (model.Share{Readable: 2, Total: 5}); o.share != want {
 		t.Errorf("share %+v, want %+v", o.share, want)
 	}
-	for reason, want := range map[host.Reason]uint64{host.ReasonVanished: 2, host.ReasonParse: 1, host.ReasonOther: 2} {
-		if got := errors[host.ReadError{Aspect: host.AspectFd, Reason: reason}]; got != want {
+	for reason, want := range map[model.Reason]uint64{model.ReasonVanished: 2, model.ReasonParse: 1, model.ReasonOther: 2} {
+		if got := errors[model.ReadError{Aspect: model.AspectFd, Reason: reason}]; got != want {
 			t.Errorf("%s: %d, want %d (%v)", reason, got, want, errors)
 		}
 	}
@@ -168,11 +168,11 @@ func TestNoTime(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
-	errors := map[host.ReadError]uint64{}
+	errors := map[model.ReadError]uint64{}
 	o := newOwners(f.root, errors)
 	o.walkTime = -time.Second
 	o.find(time.Unix(1, 0), listeners(11), newCatalogue(t))
-	if o.share.Total != 1 || o.share.Readable != 0 || errors[host.ReadError{Aspect: host.AspectFd, Reason: host.ReasonTimeout}] != 1 {
+	if o.share.Total != 1 || o.share.Readable != 0 || errors[model.ReadError{Aspect: model.AspectFd, Reason: model.ReasonTimeout}] != 1 {
 		t.Errorf("share %+v, errors %v", o.share, errors)
 	}
 }
@@ -182,23 +182,23 @@ func TestStuckCommandLine(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	release := make(chan struct{})
-	guard := deadline.New(1)
-	if _, err := deadline.Within(guard, time.Millisecond, func() bool { <-release; return true }); !errors.Is(err, deadline.ErrExceeded) {
+	guard := hostfs.NewGuard(1)
+	if _, err := hostfs.Within(guard, time.Millisecond, func() (bool, error) { <-release; return true, nil }); !errors.Is(err, hostfs.ErrTimeout) {
 		t.Fatalf("a stuck read gave %v", err)
 	}
 	f.process(50, 1, "/usr/bin/dockerd", []string{"dockerd"}, 11)
-	errors := map[host.ReadError]uint64{}
+	errors := map[model.ReadError]uint64{}
 	o := newOwners(f.root, errors)
 	o.guard = guard
 	found := o.find(time.Unix(1, 0), listeners(11), newCatalogue(t))
-	if found[11].owner == nil || found[11].owner.evidence != "docker" || errors[host.ReadError{Aspect: host.AspectFd, Reason: host.ReasonTimeout}] != 1 {
+	if found[11].owner == nil || found[11].owner.evidence != "docker" || errors[model.ReadError{Aspect: model.AspectFd, Reason: model.ReasonTimeout}] != 1 {
 		t.Errorf("the executable is evidence enough: %+v %v", found[11].owner, errors)
 	}
 	close(release)
 	for guard.Stuck() != 0 {
 		time.Sleep(time.Millisecond)
 	}
-	if answer, err := deadline.Within(guard, time.Minute, func() int { return 7 }); answer != 7 || err != nil {
+	if answer, err := hostfs.Within(guard, time.Minute, func() (int, error) { return 7, nil }); answer != 7 || err != nil {
 		t.Errorf("after the stuck read came back: %d %v", answer, err)
 	}
 }
@@ -207,17 +207,14 @@ func TestReasons(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		err  error
-		want host.Reason
+		want model.Reason
 	}{
-		{os.ErrPermission, host.ReasonPermission},
-		{os.ErrNotExist, host.ReasonVanished},
-		{errLine, host.ReasonParse},
-		{errStat, host.ReasonParse},
-		{errEmpty, host.ReasonParse},
-		{deadline.ErrExceeded, host.ReasonTimeout},
-		{errDescriptors, host.ReasonOther},
+		{errLine, model.ReasonParse},
+		{errStat, model.ReasonParse},
+		{errEmpty, model.ReasonParse},
+		{errDescriptors, model.ReasonOther},
 	} {
-		if got := reasonOf(fmt.Errorf("read x: %w", test.err)); got != test.want {
+		if got := hostfs.ReasonOf(fmt.Errorf("read x: %w", test.err)); got != test.want {
 			t.Errorf("%v: %s, want %s", test.err, got, test.want)
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -24,10 +25,10 @@ const (
 var peerStates = [...]string{"01", "04", "05", "06", "08"}
 
 // peers returns the remote ends of connections to listening ports.
-func (s *Sensor) peers(keys []host.SocketKey) []host.Peer {
+func (s *Sensor) peers(keys []model.SocketKey) []model.Peer {
 	ports := map[string]map[uint16]bool{}
 	for _, key := range keys {
-		if key.Protocol != host.TCP {
+		if key.Protocol != model.TCP {
 			continue
 		}
 		if ports[key.NetNS] == nil {
@@ -36,24 +37,24 @@ func (s *Sensor) peers(keys []host.SocketKey) []host.Peer {
 		ports[key.NetNS][key.Port] = true
 	}
 	end := time.Now().Add(peersTime)
-	found := map[host.Peer]bool{}
+	found := map[model.Peer]bool{}
 	for id, wanted := range ports {
 		directory := s.directoryOf(id)
 		if directory == "" {
 			continue // it is no more
 		}
 		for _, file := range []string{"tcp", "tcp6"} {
-			if err := readPeers(filepath.Join(directory, file), id, wanted, found, end); err != nil && !isGone(err) {
+			if err := readPeers(filepath.Join(directory, file), id, wanted, found, end); err != nil && !hostfs.Vanished(err) {
 				s.failed(err)
 				s.tell("not all connections to a service can be seen", err)
 			}
 		}
 	}
-	var peers []host.Peer
+	var peers []model.Peer
 	for peer := range found {
 		peers = append(peers, peer)
 	}
-	slices.SortFunc(peers, func(a, b host.Peer) int {
+	slices.SortFunc(peers, func(a, b model.Peer) int {
 		return cmp.Or(cmp.Compare(a.NetNS, b.NetNS), cmp.Compare(a.Port, b.Port), a.Remote.Compare(b.Remote))
 	})
 	return peers
@@ -61,7 +62,7 @@ func (s *Sensor) peers(keys []host.SocketKey) []host.Peer {
 
 // readPeers adds those of one table to found. A line that cannot be understood is
 // counted by the sensor's other reader.
-func readPeers(name, id string, ports map[uint16]bool, found map[host.Peer]bool, end time.Time) error {
+func readPeers(name, id string, ports map[uint16]bool, found map[model.Peer]bool, end time.Time) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
@@ -83,17 +84,17 @@ func readPeers(name, id string, ports map[uint16]bool, found map[host.Peer]bool,
 	return nil
 }
 
-func parsePeer(line []byte, id string, ports map[uint16]bool) (host.Peer, bool) {
+func parsePeer(line []byte, id string, ports map[uint16]bool) (model.Peer, bool) {
 	_, line = cutField(line)
 	local, line := cutField(line)
 	remote, line := cutField(line)
 	if !slices.Contains(peerStates[:], string(first(cutField(line)))) {
-		return host.Peer{}, false
+		return model.Peer{}, false
 	}
 	_, port, err := parseAddress(local)
 	if err != nil || !ports[port] {
-		return host.Peer{}, false
+		return model.Peer{}, false
 	}
 	address, _, err := parseAddress(remote)
-	return host.Peer{NetNS: id, Port: port, Remote: address.Unmap()}, err == nil
+	return model.Peer{NetNS: id, Port: port, Remote: address.Unmap()}, err == nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // connection writes one with a peer.
@@ -27,19 +27,19 @@ func TestPeers(t *testing.T) {
 		connection("0100007F", 8082, "070000CB", 0x01))
 	f.write("1/net/tcp6", header+connection("0000000000000000FFFF00000100007F", 8081, "0000000000000000FFFF0000080000CB", 0x08)+"garbage\n")
 	f.enter(50, "7", connection("0100007F", 8081, "090000CB", 0x04))
-	*told = []host.NetNamespace{{ID: "7", PIDs: []int{50}}}
+	*told = []model.NetNamespace{{ID: "7", PIDs: []int{50}}}
 	sample(t, s, 1)
 	if got := s.Snapshot().Peers; got != nil {
 		t.Errorf("nobody asked: %v", got)
 	}
-	keys := []host.SocketKey{
-		{Protocol: host.TCP, Port: 8081},
-		{Protocol: host.TCP, Port: 8081, NetNS: "7"},
-		{Protocol: host.TCP, Port: 8081, NetNS: "none"},
-		{Protocol: host.UDP, Port: 8082},
+	keys := []model.SocketKey{
+		{Protocol: model.TCP, Port: 8081},
+		{Protocol: model.TCP, Port: 8081, NetNS: "7"},
+		{Protocol: model.TCP, Port: 8081, NetNS: "none"},
+		{Protocol: model.UDP, Port: 8082},
 	}
-	s.options.PeerPorts = func() []host.SocketKey { return keys }
-	want := []host.Peer{
+	s.options.PeerPorts = func() []model.SocketKey { return keys }
+	want := []model.Peer{
 		{Port: 8081, Remote: netip.MustParseAddr("203.0.0.5")},
 		{Port: 8081, Remote: netip.MustParseAddr("203.0.0.8")},
 		{NetNS: "7", Port: 8081, Remote: netip.MustParseAddr("203.0.0.9")},

@@ -12,7 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -41,8 +42,8 @@ func newPublisher(s *Sensor) publisher {
 
 // find returns the publications, those with an owner first, and a sentence on why
 // some may be missing.
-func (p *publisher) find(now time.Time, sockets []host.Socket, owners map[uint64]holding, namespaces []host.NetNamespace) ([]host.Publication, string) {
-	var found []host.Publication
+func (p *publisher) find(now time.Time, sockets []model.Socket, owners map[uint64]holding, namespaces []model.NetNamespace) ([]model.Publication, string) {
+	var found []model.Publication
 	for i := range sockets {
 		owner := owners[sockets[i].Inode].owner
 		if sockets[i].NetNS != "" || owner == nil || owner.forwards == nil {
@@ -65,19 +66,19 @@ func (p *publisher) find(now time.Time, sockets []host.Socket, owners map[uint64
 
 // onePerPort keeps, of several that forward the same to the same, the first: a
 // docker-proxy has a rule beside it.
-func onePerPort(found []host.Publication) []host.Publication {
+func onePerPort(found []model.Publication) []model.Publication {
 	type forwarded struct {
-		protocol     host.Protocol
+		protocol     model.Protocol
 		host, target netip.AddrPort
 	}
 	seen := map[forwarded]bool{}
-	found = slices.DeleteFunc(found, func(p host.Publication) bool {
+	found = slices.DeleteFunc(found, func(p model.Publication) bool {
 		key := forwarded{p.Protocol, p.Host, p.Target}
 		was := seen[key]
 		seen[key] = true
 		return was
 	})
-	slices.SortStableFunc(found, func(a, b host.Publication) int {
+	slices.SortStableFunc(found, func(a, b model.Publication) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), a.Host.Compare(b.Host), a.Target.Compare(b.Target))
 	})
 	return found
@@ -143,7 +144,7 @@ func (p *publisher) reasons() (reasons []string) {
 // cannot be read tells nothing: most kernels do not have them.
 func (p *publisher) legacy() bool {
 	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
-		content, err := readStart(filepath.Join(p.sensor.hosts.directory, name), 4096)
+		content, err := hostfs.ReadStart(filepath.Join(p.sensor.hosts.directory, name), 4096)
 		if err == nil && slices.Contains(strings.Fields(string(content)), "nat") {
 			return true
 		}
@@ -153,7 +154,7 @@ func (p *publisher) legacy() bool {
 
 // ofCNI returns what CNI's cache tells of addresses that some namespace has: the
 // cache outlives a crash.
-func (p *publisher) ofCNI(now time.Time, namespaces []host.NetNamespace) (found []host.Publication) {
+func (p *publisher) ofCNI(now time.Time, namespaces []model.NetNamespace) (found []model.Publication) {
 	cached, err := p.cni.read(now)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.sensor.failed(err)

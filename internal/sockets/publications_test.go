@@ -10,10 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func told(snapshot *host.SocketSnapshot) (all []string) {
+func told(snapshot *model.SocketSnapshot) (all []string) {
 	for _, p := range snapshot.Publications {
 		all = append(all, fmt.Sprintf("%s %s -> %s by %d", p.Via, p.Host, p.Target, p.Owner.PID))
 	}
@@ -27,17 +27,17 @@ func TestPublications(t *testing.T) {
 	f.process(60, 100, "/usr/bin/docker-proxy", strings.Split("docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port 8081 -container-ip 172.17.0.2 -container-port 80", " "), 11)
 	f.enter(50, "7", "")
 	f.write("50/net/fib_trie", local("10.88.0.5"))
-	*namespaces = []host.NetNamespace{{ID: "7", PIDs: []int{50}}}
+	*namespaces = []model.NetNamespace{{ID: "7", PIDs: []int{50}}}
 	f.write("var/lib/cni/results/x", cniResult)
 	f.write("1/ns/x", "")
 	f.link("net:[1]", f.root+"/1/ns/net")
 	f.write("self/ns/x", "")
 	f.link("net:[1]", f.root+"/self/ns/net")
 
-	rule := host.Publication{Protocol: host.TCP, Host: netip.MustParseAddrPort("0.0.0.0:8081"), Target: netip.MustParseAddrPort("172.17.0.2:80"), Via: host.ForwarderIptables}
+	rule := model.Publication{Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:8081"), Target: netip.MustParseAddrPort("172.17.0.2:80"), Via: model.ForwarderIptables}
 	other := rule
 	other.Host = netip.MustParseAddrPort("0.0.0.0:9000")
-	now, reads, generation, failure := Rules{Publications: []host.Publication{rule, other}}, 0, uint32(1), error(nil)
+	now, reads, generation, failure := Rules{Publications: []model.Publication{rule, other}}, 0, uint32(1), error(nil)
 	s.options.Kernel.Generation = func() (uint32, error) { return generation, failure }
 	s.options.Kernel.Rules = func() (Rules, error) { reads++; return now, nil }
 
@@ -99,9 +99,9 @@ func TestSockDiagIsRefused(t *testing.T) {
 	f.write("self/ns/x", "")
 	f.link("net:[1]", f.root+"/self/ns/net")
 	asked, answer := 0, error(nil)
-	s.options.Kernel.Listeners = func(found func(host.Socket)) error {
+	s.options.Kernel.Listeners = func(found func(model.Socket)) error {
 		asked++
-		found(newSocket(host.TCP, netip.IPv6Unspecified(), 80, 5))
+		found(newSocket(model.TCP, netip.IPv6Unspecified(), 80, 5))
 		return answer
 	}
 	if got := sample(t, s, 1).Sockets; len(got) != 1 || got[0].Port != 80 {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/nftables/xt"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // maxRange is how many ports one rule may forward.
@@ -39,11 +39,11 @@ type register struct {
 type ruleReader struct {
 	family     nftables.TableFamily
 	registers  map[uint32]register
-	protocol   host.Protocol
+	protocol   model.Protocol
 	address    netip.Addr // the packet's destination; invalid: any
 	first      uint16     // of its ports
 	last       uint16
-	via        host.Forwarder
+	via        model.Forwarder
 	translates bool // there is a DNAT with an address
 	target     netip.Addr
 	port       uint16 // 0: stays as it is
@@ -52,8 +52,8 @@ type ruleReader struct {
 
 // parseRule returns what a rule publishes. It is not understood if it changes
 // destinations in a way that cannot be told.
-func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []host.Publication, understood bool) {
-	r := ruleReader{family: family, registers: map[uint32]register{}, via: host.ForwarderNftables}
+func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []model.Publication, understood bool) {
+	r := ruleReader{family: family, registers: map[uint32]register{}, via: model.ForwarderNftables}
 	for _, expression := range expressions {
 		r.step(expression)
 	}
@@ -72,7 +72,7 @@ func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []hos
 		if to == 0 {
 			to = uint16(port)
 		}
-		found = append(found, host.Publication{
+		found = append(found, model.Publication{
 			Protocol: r.protocol, Host: netip.AddrPortFrom(from, uint16(port)), Target: netip.AddrPortFrom(r.target, to), Via: r.via,
 		})
 	}
@@ -164,12 +164,12 @@ func (r *ruleReader) match(e *expr.Match) {
 	var ports [2]uint16
 	switch info := e.Info.(type) {
 	case *xt.Tcp:
-		r.protocol = host.TCP
+		r.protocol = model.TCP
 		if ports = info.DstPorts; info.InvFlags&xt.TcpInvDestPorts != 0 {
 			return
 		}
 	case *xt.Udp:
-		r.protocol = host.UDP
+		r.protocol = model.UDP
 		if ports = info.DstPorts; info.InvFlags&xt.UdpInvDestPorts != 0 {
 			return
 		}
@@ -205,7 +205,7 @@ func (r *ruleReader) translateCompat(e *expr.Target) {
 	if e.Name != "DNAT" {
 		return
 	}
-	r.translates, r.via = true, host.ForwarderIptables
+	r.translates, r.via = true, model.ForwarderIptables
 	var flags xt.NatRangeFlags
 	var first, last net.IP
 	var firstPort, lastPort uint16
@@ -233,12 +233,12 @@ func (r *ruleReader) translateCompat(e *expr.Target) {
 	}
 }
 
-func protocolOf(number byte) host.Protocol {
+func protocolOf(number byte) model.Protocol {
 	switch number {
 	case unix.IPPROTO_TCP:
-		return host.TCP
+		return model.TCP
 	case unix.IPPROTO_UDP:
-		return host.UDP
+		return model.UDP
 	default:
 		return ""
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 const (
@@ -96,7 +96,7 @@ func readRules() (Rules, error) {
 			return Rules{}, errChains
 		}
 		if time.Now().After(end) {
-			return Rules{}, fmt.Errorf("read the rules of nftables: %w", deadline.ErrExceeded)
+			return Rules{}, fmt.Errorf("read the rules of nftables: %w", hostfs.ErrTimeout)
 		}
 		found, err := conn.GetRules(chain.Table, chain)
 		if err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // crowd adds processes without sockets, named by an attacker. They are links to
@@ -39,7 +39,7 @@ func TestCrowd(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// /proc/1 has tables here but no stat: it counts as vanished.
-	if want := (host.Share{Readable: 30_001, Total: 30_001}); s.owners.share != want {
+	if want := (model.Share{Readable: 30_001, Total: 30_001}); s.owners.share != want {
 		t.Errorf("share %+v, want %+v", s.owners.share, want)
 	}
 	for range 3 {
@@ -71,7 +71,7 @@ func BenchmarkSample(b *testing.B) {
 func BenchmarkWalk(b *testing.B) {
 	f := fakeProc{b, b.TempDir()}
 	f.crowd(30_000)
-	o := newOwners(f.root, map[host.ReadError]uint64{})
+	o := newOwners(f.root, map[model.ReadError]uint64{})
 	catalogue := newCatalogue(b)
 	for b.Loop() {
 		o.walk(map[uint64]bool{2: true}, catalogue)
@@ -97,15 +97,15 @@ func BenchmarkNamespaces(b *testing.B) {
 	f := fakeProc{b, b.TempDir()}
 	f.write("1/net/tcp", header)
 	f.write("1/net/udp", header)
-	var namespaces []host.NetNamespace
+	var namespaces []model.NetNamespace
 	for pid := 50; pid < 50+maxNetworks; pid++ {
 		f.process(pid, 1, "/x", nil, pid)
 		f.enter(pid, strconv.Itoa(pid), line("00000000", 80, 0, 0x0a, pid))
 		f.write(strconv.Itoa(pid)+"/net/fib_trie", trie)
-		namespaces = append(namespaces, host.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
+		namespaces = append(namespaces, model.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
 	}
 	s := newSensor(b, f.root, 0)
-	s.options.Namespaces = func() []host.NetNamespace { return namespaces }
+	s.options.Namespaces = func() []model.NetNamespace { return namespaces }
 	for b.Loop() {
 		if err := s.Sample(time.Unix(1, 0)); err != nil {
 			b.Fatal(err)

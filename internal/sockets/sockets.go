@@ -18,25 +18,24 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
-	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // Options are what the sensor needs.
 type Options struct {
-	Proc      string                     // --path.procfs
-	Root      string                     // --path.rootfs
-	Catalogue func() *services.Catalogue // asked at each sample
-	OwnPID    int                        // of the exporter, as Proc numbers it
-	Watched   func() []host.Identity     // whose connections are looked for; nil: nobody's
+	Proc      string                      // --path.procfs
+	Root      string                      // --path.rootfs
+	Catalogue func() *catalogue.Catalogue // asked at each sample
+	OwnPID    int                         // of the exporter, as Proc numbers it
+	Watched   func() []model.Identity     // whose connections are looked for; nil: nobody's
 	// Namespaces are those besides the host's: ID, and some of their oldest PIDs;
 	// nil: there are none.
-	Namespaces func() []host.NetNamespace
+	Namespaces func() []model.NetNamespace
 	// PeerPorts are the TCP ports whose remote ends are wanted; nil: none.
-	PeerPorts func() []host.SocketKey
+	PeerPorts func() []model.SocketKey
 	Kernel    Kernel        // the zero Kernel: all is read from Proc
 	Interval  time.Duration // between samples, published with each
 	Logger    log.Logger
@@ -46,7 +45,7 @@ type Options struct {
 type Sensor struct {
 	options   Options
 	owners    *owners
-	errors    map[host.ReadError]uint64
+	errors    map[model.ReadError]uint64
 	told      map[string]bool // what was logged already
 	watched   connectionFinder
 	samples   int
@@ -56,15 +55,15 @@ type Sensor struct {
 	networks  networks
 	describer describer
 	publisher publisher
-	published atomic.Pointer[host.SocketSnapshot]
+	published atomic.Pointer[model.SocketSnapshot]
 }
 
 // New returns a sensor. It reads nothing yet.
 func New(o Options) *Sensor {
-	errors := map[host.ReadError]uint64{}
+	errors := map[model.ReadError]uint64{}
 	s := &Sensor{options: o, owners: newOwners(o.Proc, errors), errors: errors, told: map[string]bool{}}
 	s.watched.sensor = s
-	s.hosts = &network{NetNamespace: host.NetNamespace{PIDs: []int{1}}}
+	s.hosts = &network{NetNamespace: model.NetNamespace{PIDs: []int{1}}}
 	s.networks = networks{sensor: s, time: networksTime}
 	s.describer = describer{sensor: s, names: newNameReader(o.Root, o.Proc), time: networksTime}
 	s.publisher = newPublisher(s)
@@ -72,7 +71,7 @@ func New(o Options) *Sensor {
 }
 
 // Snapshot returns the last sample, or nil before the first.
-func (s *Sensor) Snapshot() *host.SocketSnapshot { return s.published.Load() }
+func (s *Sensor) Snapshot() *model.SocketSnapshot { return s.published.Load() }
 
 // Sample reads the socket tables once and publishes them with what is known of
 // the owners. It fails only if no table could be read; the last snapshot then
@@ -103,28 +102,28 @@ func (s *Sensor) Sample(now time.Time) error {
 		}
 		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, told.evidence)
 		socket.Part = told.part && socket.App == told.evidence
-		if socket.App == flinkApp && socket.Confidence == host.ConfidenceEvidence {
+		if socket.App == flinkApp && socket.Confidence == model.ConfidenceEvidence {
 			socket.LogFile = told.logFile
 		}
 	}
 	namespaces := s.describer.describe(s.hosts, s.networks.inOrder)
 	publications, unpublished := s.publisher.find(now, sockets, found, namespaces)
-	var peers []host.Peer
+	var peers []model.Peer
 	if s.options.PeerPorts != nil {
 		peers = s.peers(s.options.PeerPorts())
 	}
-	var past []host.Socket
+	var past []model.Socket
 	if last := s.Snapshot(); last != nil {
 		past = remember(last.Past, last.Sockets, sockets)
 	}
-	var connections []host.Connection
+	var connections []model.Connection
 	if s.options.Watched != nil {
 		connections = s.watched.find(now, s.options.Watched(), sockets)
 	}
-	s.published.Store(&host.SocketSnapshot{
-		Meta: host.Meta{
+	s.published.Store(&model.SocketSnapshot{
+		Meta: model.Meta{
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: maps.Clone(s.errors),
-			Visibility: map[host.Aspect]host.Share{host.AspectNetns: share, host.AspectFd: s.owners.share},
+			Visibility: map[model.Aspect]model.Share{model.AspectNetns: share, model.AspectFd: s.owners.share},
 		},
 		Apps:    catalogue.Apps(),
 		Sockets: sockets,
@@ -143,14 +142,14 @@ func (s *Sensor) Sample(now time.Time) error {
 
 // tables reads the tables of pid 1, which is in the host's network namespace
 // also when the exporter is not, or else those of the exporter's own.
-func (s *Sensor) tables(now time.Time) ([]host.Socket, host.Share, error) {
+func (s *Sensor) tables(now time.Time) ([]model.Socket, model.Share, error) {
 	s.hosts.directory = filepath.Join(s.options.Proc, "1", "net")
 	s.hostIsOwn = sameNamespace(s.options.Proc, "1", "self")
 	if s.hostIsOwn && s.options.Kernel.Listeners != nil && !now.Before(s.deafUntil) {
-		var sockets []host.Socket
-		err := s.options.Kernel.Listeners(func(socket host.Socket) { sockets = append(sockets, socket) })
+		var sockets []model.Socket
+		err := s.options.Kernel.Listeners(func(socket model.Socket) { sockets = append(sockets, socket) })
 		if err == nil {
-			return sockets, host.Share{Readable: len(tables()), Total: len(tables())}, nil
+			return sockets, model.Share{Readable: len(tables()), Total: len(tables())}, nil
 		}
 		s.deafUntil = now.Add(deafRest)
 		s.tell("the kernel does not list listening sockets by sock_diag, they are read from /proc, which costs more", err)
@@ -170,9 +169,9 @@ func (s *Sensor) tables(now time.Time) ([]host.Socket, host.Share, error) {
 
 // read reads the four tables. One of IPv6 that is not there is no failure: IPv6
 // is off. A table that ends early still gives what was read of it.
-func (s *Sensor) read(directory string, most limits) (sockets []host.Socket, share host.Share, err error) {
+func (s *Sensor) read(directory string, most limits) (sockets []model.Socket, share model.Share, err error) {
 	beyond := false
-	found := func(socket host.Socket) {
+	found := func(socket model.Socket) {
 		if beyond = len(sockets) >= most.sockets; !beyond {
 			sockets = append(sockets, socket)
 		}
@@ -199,7 +198,7 @@ func (s *Sensor) read(directory string, most limits) (sockets []host.Socket, sha
 			continue
 		}
 		err = fmt.Errorf("read %s: %w", name, readErr)
-		if most.mayVanish && isGone(readErr) {
+		if most.mayVanish && hostfs.Vanished(readErr) {
 			continue
 		}
 		s.failed(readErr)
@@ -209,7 +208,7 @@ func (s *Sensor) read(directory string, most limits) (sockets []host.Socket, sha
 }
 
 func (s *Sensor) failed(err error) {
-	s.errors[host.ReadError{Aspect: host.AspectNetns, Reason: reasonOf(err)}]++
+	s.errors[model.ReadError{Aspect: model.AspectNetns, Reason: hostfs.ReasonOf(err)}]++
 }
 
 // tell logs a condition the first time it is met.
@@ -223,7 +222,7 @@ func (s *Sensor) tell(message string, err error) {
 
 // unique keeps one socket of those that share an address in a namespace (SO_REUSEPORT), the
 // one with the lowest inode, in a stable order.
-func unique(sockets []host.Socket) []host.Socket {
+func unique(sockets []model.Socket) []model.Socket {
 	sort.Slice(sockets, func(i, j int) bool {
 		a, b := &sockets[i], &sockets[j]
 		if a.NetNS != b.NetNS {
@@ -240,27 +239,7 @@ func unique(sockets []host.Socket) []host.Socket {
 		}
 		return a.Inode < b.Inode
 	})
-	return slices.CompactFunc(sockets, func(a, b host.Socket) bool {
+	return slices.CompactFunc(sockets, func(a, b model.Socket) bool {
 		return a.NetNS == b.NetNS && a.Protocol == b.Protocol && a.Port == b.Port && a.Address == b.Address
 	})
-}
-
-func reasonOf(err error) host.Reason {
-	switch {
-	case errors.Is(err, deadline.ErrExceeded):
-		return host.ReasonTimeout
-	case errors.Is(err, errLine), errors.Is(err, errEmpty):
-		return host.ReasonParse
-	case errors.Is(err, fs.ErrPermission):
-		return host.ReasonPermission
-	case isGone(err):
-		return host.ReasonVanished
-	default:
-		return host.ReasonOther
-	}
-}
-
-// isGone tells whether a process ended while it was looked at.
-func isGone(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }

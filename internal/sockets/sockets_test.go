@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestSample(t *testing.T) {
@@ -31,18 +31,18 @@ func TestSample(t *testing.T) {
 	if err := s.Sample(time.Unix(5, 0)); err != nil {
 		t.Fatal(err)
 	}
-	want := []host.Socket{
-		{Protocol: host.TCP, Address: "192.168.1.1", Port: 22, Scope: host.ScopePrivate, Inode: 13, Owner: host.Identity{PID: 51, StartTime: 50}, OwnerComm: "p51", OwnerExe: "/usr/sbin/sshd", App: "ssh", Confidence: host.ConfidenceEvidence},
-		{Protocol: host.TCP, Address: "127.0.0.1", Port: 6379, Scope: host.ScopeLoopback, Inode: 12, App: "redis", Confidence: host.ConfidencePort},
-		{Protocol: host.TCP, Address: "0.0.0.0", Port: 8081, Scope: host.ScopeAny, Inode: 11, Owner: host.Identity{PID: 50, StartTime: 100}, OwnerComm: "p50", OwnerExe: "/usr/bin/java", App: "flink", Confidence: host.ConfidenceEvidence},
-		{Protocol: host.TCP, Address: "::", Port: 9200, Scope: host.ScopeAny, Inode: 15, Owner: host.Identity{PID: 60, StartTime: 10}, OwnerComm: "p60", OwnerExe: "/usr/bin/own", App: "elasticsearch", Confidence: host.ConfidencePort, Own: true},
-		{Protocol: host.UDP, Address: "8.8.8.8", Port: 53, Scope: host.ScopePublic, Inode: 16},
+	want := []model.Socket{
+		{Protocol: model.TCP, Address: "192.168.1.1", Port: 22, Scope: model.ScopePrivate, Inode: 13, Owner: model.Identity{PID: 51, StartTime: 50}, OwnerComm: "p51", OwnerExe: "/usr/sbin/sshd", App: "ssh", Confidence: model.ConfidenceEvidence},
+		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6379, Scope: model.ScopeLoopback, Inode: 12, App: "redis", Confidence: model.ConfidencePort},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Inode: 11, Owner: model.Identity{PID: 50, StartTime: 100}, OwnerComm: "p50", OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence},
+		{Protocol: model.TCP, Address: "::", Port: 9200, Scope: model.ScopeAny, Inode: 15, Owner: model.Identity{PID: 60, StartTime: 10}, OwnerComm: "p60", OwnerExe: "/usr/bin/own", App: "elasticsearch", Confidence: model.ConfidencePort, Own: true},
+		{Protocol: model.UDP, Address: "8.8.8.8", Port: 53, Scope: model.ScopePublic, Inode: 16},
 	}
 	snapshot := s.Snapshot()
 	if diff := cmp.Diff(want, snapshot.Sockets); diff != "" {
 		t.Error(diff)
 	}
-	if got := snapshot.Visibility[host.AspectNetns]; got != (host.Share{Readable: 3, Total: 3}) {
+	if got := snapshot.Visibility[model.AspectNetns]; got != (model.Share{Readable: 3, Total: 3}) {
 		t.Errorf("netns %+v: a missing table of IPv6 is no failure", got)
 	}
 	if exposed := snapshot.Sockets[3].Exposed(); exposed {
@@ -54,7 +54,7 @@ func TestSample(t *testing.T) {
 	if err := s.Sample(time.Unix(6, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Snapshot().Sockets[2]; got.Owner.PID != 0 || got.Confidence != host.ConfidencePort {
+	if got := s.Snapshot().Sockets[2]; got.Owner.PID != 0 || got.Confidence != model.ConfidencePort {
 		t.Errorf("a reused pid is still the owner: %+v", got)
 	}
 }
@@ -87,10 +87,10 @@ func TestUnreadableTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	snapshot := s.Snapshot()
-	if snapshot.Visibility[host.AspectNetns] != (host.Share{Readable: 2, Total: 3}) {
+	if snapshot.Visibility[model.AspectNetns] != (model.Share{Readable: 2, Total: 3}) {
 		t.Errorf("a table of garbage alone is unreadable, one with a broken line is not: %+v", snapshot.Visibility)
 	}
-	if got := snapshot.ReadErrors[host.ReadError{Aspect: host.AspectNetns, Reason: host.ReasonParse}]; got != 4 {
+	if got := snapshot.ReadErrors[model.ReadError{Aspect: model.AspectNetns, Reason: model.ReasonParse}]; got != 4 {
 		t.Errorf("%d parse errors, want one for each broken line and one for the table", got)
 	}
 	if len(snapshot.Sockets) != 1 || snapshot.Sockets[0].Port != 80 {
@@ -100,16 +100,16 @@ func TestUnreadableTables(t *testing.T) {
 
 func TestScope(t *testing.T) {
 	t.Parallel()
-	for address, want := range map[string]host.Scope{
-		"0.0.0.0": host.ScopeAny, "::": host.ScopeAny, "::ffff:0.0.0.0": host.ScopeAny,
-		"127.0.0.53": host.ScopeLoopback, "::1": host.ScopeLoopback, "::ffff:127.0.0.1": host.ScopeLoopback,
-		"10.1.2.3": host.ScopePrivate, "172.31.0.1": host.ScopePrivate, "192.168.0.1": host.ScopePrivate, "100.64.0.1": host.ScopePrivate,
-		"169.254.1.1": host.ScopePrivate, "fe80::1": host.ScopePrivate, "fd00::1": host.ScopePrivate,
-		"224.0.0.251": host.ScopePrivate, "ff02::fb": host.ScopePrivate, "ff01::1": host.ScopeLoopback, "::ffff:10.0.0.1": host.ScopePrivate,
-		"::ffff:8.8.8.8": host.ScopePublic, "100.63.255.255": host.ScopePublic, "192.169.0.1": host.ScopePublic,
-		"8.8.8.8": host.ScopePublic, "172.32.0.1": host.ScopePublic, "2001:db8::1": host.ScopePublic, "100.128.0.1": host.ScopePublic,
+	for address, want := range map[string]model.Scope{
+		"0.0.0.0": model.ScopeAny, "::": model.ScopeAny, "::ffff:0.0.0.0": model.ScopeAny,
+		"127.0.0.53": model.ScopeLoopback, "::1": model.ScopeLoopback, "::ffff:127.0.0.1": model.ScopeLoopback,
+		"10.1.2.3": model.ScopePrivate, "172.31.0.1": model.ScopePrivate, "192.168.0.1": model.ScopePrivate, "100.64.0.1": model.ScopePrivate,
+		"169.254.1.1": model.ScopePrivate, "fe80::1": model.ScopePrivate, "fd00::1": model.ScopePrivate,
+		"224.0.0.251": model.ScopePrivate, "ff02::fb": model.ScopePrivate, "ff01::1": model.ScopeLoopback, "::ffff:10.0.0.1": model.ScopePrivate,
+		"::ffff:8.8.8.8": model.ScopePublic, "100.63.255.255": model.ScopePublic, "192.169.0.1": model.ScopePublic,
+		"8.8.8.8": model.ScopePublic, "172.32.0.1": model.ScopePublic, "2001:db8::1": model.ScopePublic, "100.128.0.1": model.ScopePublic,
 	} {
-		if got := host.ScopeOf(netip.MustParseAddr(address)); got != want {
+		if got := model.ScopeOf(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}
 	}

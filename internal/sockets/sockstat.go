@@ -3,6 +3,8 @@ package sockets
 import (
 	"bytes"
 	"path/filepath"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 const sockstatBytes = 4096
@@ -13,7 +15,7 @@ const sockstatBytes = 4096
 func emptyTables(directory string) map[string]bool {
 	empty := map[string]bool{}
 	for _, counted := range []struct{ table, file, label string }{{"tcp", "sockstat", "TCP:"}, {"tcp6", "sockstat6", "TCP6:"}} {
-		content, err := readStart(filepath.Join(directory, counted.file), sockstatBytes)
+		content, err := hostfs.ReadStart(filepath.Join(directory, counted.file), sockstatBytes)
 		if err == nil && inUse(content, counted.label) == "0" {
 			empty[counted.table] = true
 		}

@@ -12,7 +12,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // The tables are not read with procfs: one broken line loses its whole table
@@ -30,23 +31,23 @@ const (
 var (
 	errLine  = errors.New("line is not as in Linux' net/ipv4/tcp_ipv4.c")
 	errEmpty = errors.New("table has no header or no line that can be read")
-	errMany  = fmt.Errorf("table has more than %d listening sockets", maxSockets)
+	errMany  = fmt.Errorf("%w: the table has more than %d listening sockets", hostfs.ErrLimit, maxSockets)
 )
 
 // table is one of /proc/PID/net/{tcp,tcp6,udp,udp6}, see proc_pid_net(5).
 type table struct {
 	file     string
-	protocol host.Protocol
+	protocol model.Protocol
 	optional bool // not there while IPv6 is off
 }
 
 func tables() []table {
-	return []table{{"tcp", host.TCP, false}, {"tcp6", host.TCP, true}, {"udp", host.UDP, false}, {"udp6", host.UDP, true}}
+	return []table{{"tcp", model.TCP, false}, {"tcp6", model.TCP, true}, {"udp", model.UDP, false}, {"udp6", model.UDP, true}}
 }
 
 // readTable calls found for each listening socket of a file and bad for each
 // line that cannot be parsed, and goes on.
-func readTable(name string, protocol host.Protocol, end time.Time, found func(host.Socket), bad func(error)) error {
+func readTable(name string, protocol model.Protocol, end time.Time, found func(model.Socket), bad func(error)) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func readTable(name string, protocol host.Protocol, end time.Time, found func(ho
 }
 
 // parseTable is readTable for what was opened. Memory is bounded whatever comes.
-func parseTable(content io.Reader, protocol host.Protocol, found func(host.Socket), bad func(error)) error {
+func parseTable(content io.Reader, protocol model.Protocol, found func(model.Socket), bad func(error)) error {
 	reader := bufio.NewReaderSize(content, lineLimit)
 	header, good, broken, sockets := false, 0, 0, 0
 	for {
@@ -97,35 +98,35 @@ func parseTable(content io.Reader, protocol host.Protocol, found func(host.Socke
 // parseLine reads `sl local:port remote:port state queues timer retransmits uid
 // timeout inode ...`. It looks at what it needs, and at no more of a connection
 // than its state.
-func parseLine(line []byte, protocol host.Protocol) (socket host.Socket, listens bool, err error) {
+func parseLine(line []byte, protocol model.Protocol) (socket model.Socket, listens bool, err error) {
 	_, line = cutField(line)
 	local, line := cutField(line)
 	remote, line := cutField(line)
 	state, line := cutField(line)
 	if len(state) != 2 || !isHex(state[0]) || !isHex(state[1]) {
-		return host.Socket{}, false, errLine
+		return model.Socket{}, false, errLine
 	}
 	want := stateListen
-	if protocol == host.UDP {
+	if protocol == model.UDP {
 		want = stateClose
 	}
 	if string(state) != want {
-		return host.Socket{}, false, nil
+		return model.Socket{}, false, nil
 	}
 	for range 5 {
 		_, line = cutField(line)
 	}
 	inode, ok := decimal(first(cutField(line)))
 	if !ok {
-		return host.Socket{}, false, errLine
+		return model.Socket{}, false, errLine
 	}
 	address, port, err := parseAddress(local)
 	if err != nil {
-		return host.Socket{}, false, err
+		return model.Socket{}, false, err
 	}
 	_, remotePort, err := parseAddress(remote)
 	if err != nil || remotePort != 0 {
-		return host.Socket{}, false, err
+		return model.Socket{}, false, err
 	}
 	return newSocket(protocol, address, port, inode), true, nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 func TestParseTable(t *testing.T) {
@@ -18,25 +18,25 @@ func TestParseTable(t *testing.T) {
 	link := "000080FE00000000FF005450B6AD1DFE" // fe80::5054:ff:fe1d:adb6
 	for _, test := range []struct {
 		name     string
-		protocol host.Protocol
+		protocol model.Protocol
 		content  string
-		want     []host.Socket
+		want     []model.Socket
 		bad      int
 		err      error
 	}{
-		{"one of each kind of IPv6", host.UDP, header + line(udp6, 53, 0, 0x07, 1) + line(mapped, 54, 0, 0x07, 2) + line(link, 546, 0, 0x07, 3), []host.Socket{
-			{Protocol: host.UDP, Address: "::1", Port: 53, Scope: host.ScopeLoopback, Inode: 1},
-			{Protocol: host.UDP, Address: "127.0.0.1", Port: 54, Scope: host.ScopeLoopback, Inode: 2},
-			{Protocol: host.UDP, Address: "fe80::5054:ff:fe1d:adb6", Port: 546, Scope: host.ScopePrivate, Inode: 3},
+		{"one of each kind of IPv6", model.UDP, header + line(udp6, 53, 0, 0x07, 1) + line(mapped, 54, 0, 0x07, 2) + line(link, 546, 0, 0x07, 3), []model.Socket{
+			{Protocol: model.UDP, Address: "::1", Port: 53, Scope: model.ScopeLoopback, Inode: 1},
+			{Protocol: model.UDP, Address: "127.0.0.1", Port: 54, Scope: model.ScopeLoopback, Inode: 2},
+			{Protocol: model.UDP, Address: "fe80::5054:ff:fe1d:adb6", Port: 546, Scope: model.ScopePrivate, Inode: 3},
 		}, 0, nil},
-		{"connected UDP", host.UDP, header + line("0100007F", 53, 53, 0x01, 1) + line("0100007F", 54, 54, 0x07, 1), nil, 0, nil},
-		{"connections", host.TCP, header + line("0100007F", 53, 53, 0x01, 1) + line("0100007F", 53, 53, 0x06, 0), nil, 0, nil},
-		{"no line end", host.TCP, header + strings.TrimSpace(line("0100007F", 22, 0, 0x0a, 7)), []host.Socket{{Protocol: host.TCP, Address: "127.0.0.1", Port: 22, Scope: host.ScopeLoopback, Inode: 7}}, 0, nil},
-		{"nothing listens", host.TCP, header, nil, 0, nil},
-		{"no header", host.TCP, "", nil, 0, errEmpty},
-		{"garbage alone", host.TCP, header + "\xff\x00\n\n   \n", nil, 3, errEmpty},
-		{"a line longer than the buffer", host.TCP, header + strings.Repeat("x", 3*lineLimit) + "\n" + line("0100007F", 22, 0, 0x0a, 7), []host.Socket{{Protocol: host.TCP, Address: "127.0.0.1", Port: 22, Scope: host.ScopeLoopback, Inode: 7}}, 1, nil},
-		{"hostile fields", host.TCP, header + line("0100007F", 1, 1, 0x01, 1) +
+		{"connected UDP", model.UDP, header + line("0100007F", 53, 53, 0x01, 1) + line("0100007F", 54, 54, 0x07, 1), nil, 0, nil},
+		{"connections", model.TCP, header + line("0100007F", 53, 53, 0x01, 1) + line("0100007F", 53, 53, 0x06, 0), nil, 0, nil},
+		{"no line end", model.TCP, header + strings.TrimSpace(line("0100007F", 22, 0, 0x0a, 7)), []model.Socket{{Protocol: model.TCP, Address: "127.0.0.1", Port: 22, Scope: model.ScopeLoopback, Inode: 7}}, 0, nil},
+		{"nothing listens", model.TCP, header, nil, 0, nil},
+		{"no header", model.TCP, "", nil, 0, errEmpty},
+		{"garbage alone", model.TCP, header + "\xff\x00\n\n   \n", nil, 3, errEmpty},
+		{"a line longer than the buffer", model.TCP, header + strings.Repeat("x", 3*lineLimit) + "\n" + line("0100007F", 22, 0, 0x0a, 7), []model.Socket{{Protocol: model.TCP, Address: "127.0.0.1", Port: 22, Scope: model.ScopeLoopback, Inode: 7}}, 1, nil},
+		{"hostile fields", model.TCP, header + line("0100007F", 1, 1, 0x01, 1) +
 			"0: 0100007F:0016 00000000:0000 0A\n" + // ends early
 			"0: 0100007:0016 00000000:0000 0A a b c d e 7\n" +
 			"0: 0100007F:16 00000000:0000 0A a b c d e 7\n" +
@@ -49,9 +49,9 @@ func TestParseTable(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			var got []host.Socket
+			var got []model.Socket
 			bad := 0
-			err := parseTable(strings.NewReader(test.content), test.protocol, func(s host.Socket) { got = append(got, s) }, func(error) { bad++ })
+			err := parseTable(strings.NewReader(test.content), test.protocol, func(s model.Socket) { got = append(got, s) }, func(error) { bad++ })
 			if diff := cmp.Diff(test.want, got); diff != "" || bad != test.bad || !errors.Is(err, test.err) {
 				t.Errorf("%d bad lines, want %d; error %v, want %v; %s", bad, test.bad, err, test.err, diff)
 			}
@@ -68,7 +68,7 @@ func TestParseTableIsBounded(t *testing.T) {
 	t.Parallel()
 	found := 0
 	content := io.MultiReader(strings.NewReader(header), flood{line("0100007F", 22, 0, 0x0a, 7)})
-	err := parseTable(content, host.TCP, func(host.Socket) { found++ }, func(error) {})
+	err := parseTable(content, model.TCP, func(model.Socket) { found++ }, func(error) {})
 	if !errors.Is(err, errMany) || found != maxSockets {
 		t.Errorf("%d sockets, error %v", found, err)
 	}
@@ -81,9 +81,9 @@ func FuzzParseTable(f *testing.F) {
 	f.Add([]byte(header + line(strings.Repeat("0", 32), 22, 0, 0x07, 7) + "\x00:\n"))
 	f.Add([]byte("\n:\n : : 0A"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		for _, protocol := range host.Protocols() {
+		for _, protocol := range model.Protocols() {
 			sockets, bad := 0, 0
-			err := parseTable(strings.NewReader(string(content)), protocol, func(s host.Socket) {
+			err := parseTable(strings.NewReader(string(content)), protocol, func(s model.Socket) {
 				sockets++
 				if s.Protocol != protocol || s.Address == "" || s.Scope == "" {
 					t.Errorf("%+v", s)
@@ -128,7 +128,7 @@ func BenchmarkTable(b *testing.B) {
 	content := connections(50_000)
 	b.SetBytes(int64(len(content)))
 	for b.Loop() {
-		if err := parseTable(strings.NewReader(content), host.TCP, func(host.Socket) {}, func(err error) { b.Fatal(err) }); err != nil {
+		if err := parseTable(strings.NewReader(content), model.TCP, func(model.Socket) {}, func(err error) { b.Fatal(err) }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // fdBatch is how many names of a directory are read at once: a process may have
@@ -22,18 +22,18 @@ const fdBatch = 1024
 
 var (
 	errStat        = fmt.Errorf("stat of a process: %w", errLine)
-	errDescriptors = errors.New("process has more descriptors than are looked at")
+	errDescriptors = fmt.Errorf("%w: the process has too many descriptors", hostfs.ErrLimit)
 )
 
 // walk looks through the descriptors of all processes, the oldest first: workers
 // inherit the sockets of their parents, and services are older than what is
 // started in great numbers. What it finds is taken out of wanted. It ends with
 // the last of them or when its time is up.
-func (o *owners) walk(wanted map[uint64]bool, catalogue *services.Catalogue) {
+func (o *owners) walk(wanted map[uint64]bool, catalogue *catalogue.Catalogue) {
 	end := time.Now().Add(o.walkTime)
-	o.share = host.Share{}
+	o.share = model.Share{}
 	processes := o.list(end)
-	shared := map[host.Identity]*owner{}
+	shared := map[model.Identity]*owner{}
 	for _, held := range o.known {
 		shared[held.owner.identity] = held.owner
 	}
@@ -43,14 +43,14 @@ func (o *owners) walk(wanted map[uint64]bool, catalogue *services.Catalogue) {
 		}
 		if time.Now().After(end) {
 			o.share.Total += len(processes) - i
-			o.failed(fmt.Errorf("look for the owners of %d sockets: %w", len(wanted), deadline.ErrExceeded))
+			o.failed(fmt.Errorf("look for the owners of %d sockets: %w", len(wanted), hostfs.ErrTimeout))
 			return
 		}
 		err := o.search(process, end, wanted, shared, catalogue)
 		if err != nil {
 			o.failed(err)
 		}
-		if !isGone(err) {
+		if !hostfs.Vanished(err) {
 			o.share.Total++
 		}
 		if err == nil {
@@ -61,13 +61,13 @@ func (o *owners) walk(wanted map[uint64]bool, catalogue *services.Catalogue) {
 
 // list returns the living processes, oldest first. Those that it cannot tell the
 // age of (hidepid) are counted as tried.
-func (o *owners) list(end time.Time) []host.Identity {
+func (o *owners) list(end time.Time) []model.Identity {
 	names, err := namesOf(o.proc)
 	if err != nil {
 		o.share.Total++
 		o.failed(err)
 	}
-	processes := make([]host.Identity, 0, len(names))
+	processes := make([]model.Identity, 0, len(names))
 	for i, name := range names {
 		pid, notPID := strconv.Atoi(name)
 		if notPID != nil || pid <= 0 {
@@ -75,20 +75,20 @@ func (o *owners) list(end time.Time) []host.Identity {
 		}
 		if time.Now().After(end) {
 			o.share.Total += len(names) - i
-			o.failed(fmt.Errorf("list the processes: %w", deadline.ErrExceeded))
+			o.failed(fmt.Errorf("list the processes: %w", hostfs.ErrTimeout))
 			break
 		}
 		_, start, err := o.stat(pid)
 		if err != nil {
 			o.failed(err)
-			if !isGone(err) {
+			if !hostfs.Vanished(err) {
 				o.share.Total++
 			}
 			continue
 		}
-		processes = append(processes, host.Identity{PID: pid, StartTime: start})
+		processes = append(processes, model.Identity{PID: pid, StartTime: start})
 	}
-	slices.SortFunc(processes, func(a, b host.Identity) int {
+	slices.SortFunc(processes, func(a, b model.Identity) int {
 		return cmp.Or(cmp.Compare(a.StartTime, b.StartTime), cmp.Compare(a.PID, b.PID))
 	})
 	return processes
@@ -104,7 +104,7 @@ func namesOf(directory string) ([]string, error) {
 }
 
 // search looks through the descriptors of one process.
-func (o *owners) search(process host.Identity, end time.Time, wanted map[uint64]bool, shared map[host.Identity]*owner, catalogue *services.Catalogue) error {
+func (o *owners) search(process model.Identity, end time.Time, wanted map[uint64]bool, shared map[model.Identity]*owner, catalogue *catalogue.Catalogue) error {
 	directory, err := os.Open(o.path(process.PID, "fd"))
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (o *owners) search(process host.Identity, end time.Time, wanted map[uint64]
 		case seen >= o.fdLimit:
 			return errDescriptors
 		case time.Now().After(end):
-			return deadline.ErrExceeded
+			return hostfs.ErrTimeout
 		}
 		for _, name := range names {
 			// Without ptrace access the names can be had (CAP_DAC_READ_SEARCH) but

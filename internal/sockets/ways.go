@@ -9,7 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -29,7 +30,7 @@ type describer struct {
 
 // describe renews what is known of the host's namespace, which is first, and of
 // others, and returns all of them.
-func (d *describer) describe(hosts *network, others []*network) []host.NetNamespace {
+func (d *describer) describe(hosts *network, others []*network) []model.NetNamespace {
 	all := append([]*network{hosts}, others...)
 	var due []*network
 	for _, network := range all {
@@ -40,7 +41,7 @@ func (d *describer) describe(hosts *network, others []*network) []host.NetNamesp
 	if len(due) > 0 {
 		d.renew(due, hosts)
 	}
-	namespaces := make([]host.NetNamespace, 0, len(all))
+	namespaces := make([]model.NetNamespace, 0, len(all))
 	for _, network := range all {
 		if network.directory != "" || network == hosts {
 			network.Name = d.named[network.ID]
@@ -77,7 +78,7 @@ func (d *describer) renew(due []*network, hosts *network) {
 		}
 		network.described = s.samples
 		addresses, err := readAddresses(network.directory)
-		if err != nil && isGone(err) {
+		if err != nil && hostfs.Vanished(err) {
 			continue
 		}
 		if err != nil {
@@ -123,7 +124,7 @@ func (d *describer) ways(router Router, network *network) (certain []netip.Addr)
 		return nil
 	}
 	into, err := d.links(router, network)
-	if err != nil && !isGone(err) {
+	if err != nil && !hostfs.Vanished(err) {
 		d.sensor.failed(err)
 		d.sensor.tell("the way into a network namespace is not known", err)
 	}
@@ -164,7 +165,7 @@ func (d *describer) links(router Router, network *network) (map[int]bool, error)
 
 // onlyOne takes away the ways to an address that two namespaces have: on a bridge
 // either may answer.
-func onlyOne(namespaces []host.NetNamespace) {
+func onlyOne(namespaces []model.NetNamespace) {
 	claims := map[netip.Addr]int{}
 	for i := range namespaces {
 		for _, address := range namespaces[i].Dial {

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // fakeRouter has one link, number 3, into every namespace.
@@ -50,7 +50,7 @@ func TestDial(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := fmt.Sprint(stat.Ino)
-		*told = append(*told, host.NetNamespace{ID: id, PIDs: []int{pid}})
+		*told = append(*told, model.NetNamespace{ID: id, PIDs: []int{pid}})
 		f.link("net:["+id+"]", fmt.Sprintf("%s/%d/ns/net", f.root, pid))
 		return id
 	}
@@ -105,7 +105,7 @@ func TestWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSensor(t, f.root, 0)
-	asked := &network{NetNamespace: host.NetNamespace{ID: fmt.Sprint(stat.Ino), PIDs: []int{49, 50}}}
+	asked := &network{NetNamespace: model.NetNamespace{ID: fmt.Sprint(stat.Ino), PIDs: []int{49, 50}}}
 	for _, address := range []string{"10.0.0.60", "10.0.0.61", "10.0.0.62", "2001:db8::1", "fe80::1"} {
 		asked.Addresses = append(asked.Addresses, netip.MustParseAddr(address))
 	}
@@ -117,7 +117,7 @@ func TestWays(t *testing.T) {
 	if got := s.describer.ways(router, asked); len(got) != 0 {
 		t.Errorf("the process is in another namespace now: %v", got)
 	}
-	two := []host.NetNamespace{
+	two := []model.NetNamespace{
 		{Dial: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")}},
 		{Dial: []netip.Addr{netip.MustParseAddr("10.0.0.2")}},
 	}

@@ -12,9 +12,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rooted"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -27,46 +26,46 @@ const (
 
 // Target is one log to follow.
 type Target struct {
-	Owner host.Identity // the JVM; its root directory is where Path is looked up
-	Path  string        // absolute
+	Owner model.Identity // the JVM; its root directory is where Path is looked up
+	Path  string         // absolute
 }
 
 // Reader follows logs. It is used by one goroutine.
 type Reader struct {
 	proc   string
-	guard  *deadline.Guard // of opening: a path may lead through a FUSE file system
+	guard  *hostfs.Guard // of opening: a path may lead through a FUSE file system
 	logs   map[Target]*follower
-	events map[host.FlinkEvent]uint64
-	errors map[host.ReadError]uint64
-	share  host.Share
+	events map[model.FlinkEvent]uint64
+	errors map[model.ReadError]uint64
+	share  model.Share
 }
 
 // New returns a reader of what lies below a procfs' PID/root.
 func New(proc string) *Reader {
-	events := map[host.FlinkEvent]uint64{}
-	for _, event := range host.FlinkEvents() {
+	events := map[model.FlinkEvent]uint64{}
+	for _, event := range model.FlinkEvents() {
 		events[event] = 0
 	}
-	return &Reader{proc: proc, guard: deadline.New(4), logs: map[Target]*follower{}, events: events, errors: map[host.ReadError]uint64{}}
+	return &Reader{proc: proc, guard: hostfs.NewGuard(4), logs: map[Target]*follower{}, events: events, errors: map[model.ReadError]uint64{}}
 }
 
 // Events counts what was written since the logs were first seen.
-func (r *Reader) Events() map[host.FlinkEvent]uint64 { return maps.Clone(r.events) }
+func (r *Reader) Events() map[model.FlinkEvent]uint64 { return maps.Clone(r.events) }
 
 // Errors counts the reads that failed.
-func (r *Reader) Errors() map[host.ReadError]uint64 { return maps.Clone(r.errors) }
+func (r *Reader) Errors() map[model.ReadError]uint64 { return maps.Clone(r.errors) }
 
 // Share is how many of the logs could be read last. One that does not exist is
 // none: in a container Flink often writes to its standard output only.
-func (r *Reader) Share() host.Share { return r.share }
+func (r *Reader) Share() model.Share { return r.share }
 
 // Read reads what was added to each log since the last call. What a log held when
 // it is first seen is told and not counted. callers were connected to Flink about
 // now: they are noted with the submissions that are new.
-func (r *Reader) Read(now time.Time, targets []Target, callers []netip.Addr) []host.FlinkLog {
-	r.share = host.Share{}
+func (r *Reader) Read(now time.Time, targets []Target, callers []netip.Addr) []model.FlinkLog {
+	r.share = model.Share{}
 	still := map[Target]*follower{}
-	var logs []host.FlinkLog
+	var logs []model.FlinkLog
 	for _, target := range targets[:min(len(targets), maxLogs)] {
 		followed := r.logs[target]
 		if followed == nil {
@@ -74,7 +73,7 @@ func (r *Reader) Read(now time.Time, targets []Target, callers []netip.Addr) []h
 		}
 		still[target] = followed
 		err := r.read(now, target, followed, callers)
-		log := host.FlinkLog{Owner: target.Owner, Path: target.Path, Recent: followed.recentEntries()}
+		log := model.FlinkLog{Owner: target.Owner, Path: target.Path, Recent: followed.recentEntries()}
 		if err != nil {
 			log.Failure = explain(err)
 		}
@@ -99,7 +98,7 @@ func (r *Reader) Read(now time.Time, targets []Target, callers []netip.Addr) []h
 // before its successor.
 func (r *Reader) read(now time.Time, target Target, followed *follower, callers []netip.Addr) error {
 	isNew := followed.seen
-	note := func(entry host.FlinkEntry) {
+	note := func(entry model.FlinkEntry) {
 		if isNew {
 			r.events[entry.Event]++
 			entry.Peers = callers
@@ -113,10 +112,7 @@ func (r *Reader) read(now time.Time, target Target, followed *follower, callers 
 		followed.close()
 		return r.failed(err)
 	}
-	file, err := deadline.Within(r.guard, openTime, func() opened { return r.open(target) })
-	if err == nil {
-		err = file.err
-	}
+	file, err := hostfs.Within(r.guard, openTime, func() (opened, error) { return r.open(target) })
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			followed.seen, followed.last = true, now // what is written there from now on is new
@@ -141,40 +137,27 @@ func (r *Reader) read(now time.Time, target Target, followed *follower, callers 
 
 func (r *Reader) failed(err error) error {
 	if !errors.Is(err, fs.ErrNotExist) {
-		r.errors[host.ReadError{Aspect: host.AspectFlinkLog, Reason: reasonOf(err)}]++
+		r.errors[model.ReadError{Aspect: model.AspectFlinkLog, Reason: hostfs.ReasonOf(err)}]++
 	}
 	return err
 }
 
-func (r *Reader) open(target Target) opened {
-	root, err := rooted.Open(filepath.Join(r.proc, strconv.Itoa(target.Owner.PID), "root"))
+func (r *Reader) open(target Target) (opened, error) {
+	root, err := hostfs.OpenRoot(filepath.Join(r.proc, strconv.Itoa(target.Owner.PID), "root"))
 	if err != nil {
-		return opened{err: err}
+		return opened{}, err
 	}
 	defer root.Close()
 	file, err := root.Regular(target.Path)
 	if err != nil {
-		return opened{err: fmt.Errorf("open %s: %w", target.Path, err)}
+		return opened{}, fmt.Errorf("open %s: %w", target.Path, err)
 	}
 	id, err := identify(file)
 	if err != nil {
 		file.Close()
-		return opened{err: err}
+		return opened{}, err
 	}
-	return opened{file: file, id: id}
-}
-
-func reasonOf(err error) host.Reason {
-	switch {
-	case errors.Is(err, deadline.ErrExceeded):
-		return host.ReasonTimeout
-	case errors.Is(err, fs.ErrPermission):
-		return host.ReasonPermission
-	case errors.Is(err, fs.ErrNotExist):
-		return host.ReasonVanished
-	default:
-		return host.ReasonOther
-	}
+	return opened{file: file, id: id}, nil
 }
 
 // explain says for people why a log is not read.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -34,7 +34,7 @@ func newLab(t *testing.T) *lab {
 	proc := t.TempDir()
 	l := &lab{
 		t: t, root: filepath.Join(proc, "100/root"), reader: New(proc), now: time.Date(2026, 11, 24, 3, 17, 44, 0, time.UTC),
-		target: Target{Owner: host.Identity{PID: 100, StartTime: 1}, Path: logPath},
+		target: Target{Owner: model.Identity{PID: 100, StartTime: 1}, Path: logPath},
 	}
 	l.check(os.MkdirAll(filepath.Join(l.root, filepath.Dir(logPath)), 0o755))
 	return l
@@ -66,7 +66,7 @@ func (l *lab) write(text string) {
 }
 
 // read looks at the log five seconds later.
-func (l *lab) read(callers ...netip.Addr) host.FlinkLog {
+func (l *lab) read(callers ...netip.Addr) model.FlinkLog {
 	l.t.Helper()
 	l.now = l.now.Add(5 * time.Second)
 	logs := l.reader.Read(l.now, []Target{l.target}, callers)
@@ -79,7 +79,7 @@ func (l *lab) read(callers ...netip.Addr) host.FlinkLog {
 func (l *lab) expect(what string, uploads, runs, exceptions uint64) {
 	l.t.Helper()
 	got := l.reader.Events()
-	want := map[host.FlinkEvent]uint64{host.FlinkJarUpload: uploads, host.FlinkJarRun: runs, host.FlinkRESTException: exceptions}
+	want := map[model.FlinkEvent]uint64{model.FlinkJarUpload: uploads, model.FlinkJarRun: runs, model.FlinkRESTException: exceptions}
 	for event, count := range want {
 		if got[event] != count {
 			l.t.Errorf("%s: %d of %s, want %d", what, got[event], event, count)
@@ -114,7 +114,7 @@ func TestHistoryIsToldAndNotCounted(t *testing.T) {
 	ran := l.now
 	log := l.read()
 	l.expect("history", 0, 0, 0)
-	if len(log.Recent) != 1 || !log.Recent[0].Time.Equal(ran) || log.Recent[0].Event != host.FlinkJarRun || len(log.Recent[0].Peers) != 0 {
+	if len(log.Recent) != 1 || !log.Recent[0].Time.Equal(ran) || log.Recent[0].Event != model.FlinkJarRun || len(log.Recent[0].Peers) != 0 {
 		t.Errorf("%+v", log.Recent)
 	}
 	l.write(l.stamped(0, runLine) + l.stamped(0, resets))
@@ -242,7 +242,7 @@ func TestUploads(t *testing.T) {
 	l.check(os.Symlink("/etc/passwd", filepath.Join(inside, "00000000-0000-0000-0000-000000000004_link.jar")))
 	log := l.read()
 	l.expect("one jar", 1, 0, 0)
-	if last := log.Recent[len(log.Recent)-1]; last.Text != "ev\nil.jar" || last.Event != host.FlinkJarUpload {
+	if last := log.Recent[len(log.Recent)-1]; last.Text != "ev\nil.jar" || last.Event != model.FlinkJarUpload {
 		t.Errorf("%+v", last)
 	}
 	l.read()
@@ -269,7 +269,7 @@ func TestFailures(t *testing.T) {
 	l.write(l.stamped(0, runLine)) // it was not there before: all of it is new
 	l.read()
 	l.expect("a log that came later", 0, 1, 0)
-	if share := l.reader.Share(); share != (host.Share{Readable: 1, Total: 1}) {
+	if share := l.reader.Share(); share != (model.Share{Readable: 1, Total: 1}) {
 		t.Errorf("%+v", share)
 	}
 	l.check(os.Remove(l.file()))
@@ -286,7 +286,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("a form of its own: %q", log.Failure)
 		}
 	}
-	if l.reader.Errors()[host.ReadError{Aspect: host.AspectFlinkLog, Reason: host.ReasonOther}] == 0 {
+	if l.reader.Errors()[model.ReadError{Aspect: model.AspectFlinkLog, Reason: model.ReasonOther}] == 0 {
 		t.Errorf("%v", l.reader.Errors())
 	}
 }
@@ -314,7 +314,7 @@ func TestLogsAreBoundedAndForgotten(t *testing.T) {
 	l.write(l.stamped(0, runLine))
 	var targets []Target
 	for i := range 3 * maxLogs {
-		targets = append(targets, Target{Owner: host.Identity{PID: 100, StartTime: uint64(i)}, Path: logPath})
+		targets = append(targets, Target{Owner: model.Identity{PID: 100, StartTime: uint64(i)}, Path: logPath})
 	}
 	if logs := l.reader.Read(l.now, targets, nil); len(logs) != maxLogs || len(l.reader.logs) != maxLogs {
 		t.Errorf("%d logs, %d followed", len(logs), len(l.reader.logs))
@@ -358,6 +358,6 @@ func BenchmarkHistory(b *testing.B) {
 	}
 	b.SetBytes(historyLimit)
 	for b.Loop() {
-		New(proc).Read(time.Now(), []Target{{Owner: host.Identity{PID: 100}, Path: logPath}}, nil)
+		New(proc).Read(time.Now(), []Target{{Owner: model.Identity{PID: 100}, Path: logPath}}, nil)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -32,29 +32,28 @@ var errForm = errors.New("its lines do not begin with a time as in Flink's own l
 // opened is a log that was just opened.
 type opened struct {
 	file *os.File
-	id   host.FileID
-	err  error
+	id   model.FileID
 }
 
-func identify(file *os.File) (host.FileID, error) {
+func identify(file *os.File) (model.FileID, error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		return host.FileID{}, fmt.Errorf("stat the log: %w", err)
+		return model.FileID{}, fmt.Errorf("stat the log: %w", err)
 	}
-	return host.FileID{Dev: stat.Dev, Inode: stat.Ino}, nil
+	return model.FileID{Dev: stat.Dev, Inode: stat.Ino}, nil
 }
 
 // follower is one log that is read from where it was left.
 type follower struct {
 	file   *os.File // nil before it could be opened
-	id     host.FileID
+	id     model.FileID
 	offset int64
 	mark   []byte    // what stands before offset: a log that was emptied and has grown again holds something else
 	skip   bool      // the line at offset began before it and is passed over
 	seen   bool      // it was read once: all that comes is new
 	last   time.Time // when it was read last
 	zone   time.Duration
-	recent map[host.FlinkEvent][]host.FlinkEntry
+	recent map[model.FlinkEvent][]model.FlinkEntry
 
 	directory string          // where uploads are kept; "" if the log did not say it
 	jars      map[string]bool // files in it
@@ -66,13 +65,13 @@ func (f *follower) close() {
 	if f.file != nil {
 		f.file.Close()
 	}
-	f.file, f.id, f.offset, f.mark, f.skip = nil, host.FileID{}, 0, nil, false
+	f.file, f.id, f.offset, f.mark, f.skip = nil, model.FileID{}, 0, nil, false
 }
 
 // succeed goes over to a file, unless it is the one that is read already. It
 // returns whether there is something new to read. Of a log that is seen for the
 // first time only the end is read.
-func (f *follower) succeed(file *os.File, id host.FileID) bool {
+func (f *follower) succeed(file *os.File, id model.FileID) bool {
 	if f.file != nil && f.id == id {
 		file.Close()
 		return false
@@ -110,7 +109,7 @@ func (f *follower) check() error {
 }
 
 // drain reads what was added, at most drainLimit.
-func (f *follower) drain(now time.Time, note func(host.FlinkEntry)) error {
+func (f *follower) drain(now time.Time, note func(model.FlinkEntry)) error {
 	if f.file == nil {
 		return nil
 	}
@@ -144,7 +143,7 @@ func (f *follower) marked() bool {
 
 // lines takes every whole line and leaves a last one that is not finished to the
 // next time.
-func (f *follower) lines(text []byte, note func(host.FlinkEntry)) {
+func (f *follower) lines(text []byte, note func(model.FlinkEntry)) {
 	used := 0
 	for used < len(text) {
 		rest := text[used:]
@@ -168,7 +167,7 @@ func (f *follower) lines(text []byte, note func(host.FlinkEntry)) {
 	}
 }
 
-func (f *follower) take(line []byte, note func(host.FlinkEntry)) {
+func (f *follower) take(line []byte, note func(model.FlinkEntry)) {
 	if f.skip {
 		return
 	}
@@ -205,18 +204,18 @@ func (f *follower) learnZone(text []byte, modified, now time.Time) {
 }
 
 // keep remembers the newest entries of each event.
-func (f *follower) keep(entry host.FlinkEntry) {
+func (f *follower) keep(entry model.FlinkEntry) {
 	if f.recent == nil {
-		f.recent = map[host.FlinkEvent][]host.FlinkEntry{}
+		f.recent = map[model.FlinkEvent][]model.FlinkEntry{}
 	}
 	list := f.recent[entry.Event]
 	f.recent[entry.Event] = append(list[max(0, len(list)+1-maxRecent):], entry)
 }
 
 // recentEntries returns a copy, the oldest first.
-func (f *follower) recentEntries() []host.FlinkEntry {
-	var all []host.FlinkEntry
-	for _, event := range host.FlinkEvents() {
+func (f *follower) recentEntries() []model.FlinkEntry {
+	var all []model.FlinkEntry
+	for _, event := range model.FlinkEvents() {
 		all = append(all, f.recent[event]...)
 	}
 	sortByTime(all)

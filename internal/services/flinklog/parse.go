@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // What the lines look like was measured with Flink 1.13.6, 1.20.5 and 2.2.1 and
@@ -47,17 +47,17 @@ func split(line []byte) (at time.Time, level, class, message string, ok bool) {
 }
 
 // parse tells which event a line stands for. The time is as if its zone were UTC.
-func parse(line []byte) (host.FlinkEntry, bool) {
+func parse(line []byte) (model.FlinkEntry, bool) {
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if !mayTell(line) {
-		return host.FlinkEntry{}, false
+		return model.FlinkEntry{}, false
 	}
 	at, level, class, message, ok := split(line)
 	if !ok {
-		return host.FlinkEntry{}, false
+		return model.FlinkEntry{}, false
 	}
 	event, ok := eventOf(level, class, message)
-	return host.FlinkEntry{Event: event, Time: at, Text: strings.Clone(message[:min(len(message), textLimit)])}, ok
+	return model.FlinkEntry{Event: event, Time: at, Text: strings.Clone(message[:min(len(message), textLimit)])}, ok
 }
 
 // mayTell is a quick look: few lines of a log are taken apart.
@@ -66,20 +66,20 @@ func mayTell(line []byte) bool {
 		bytes.Contains(line, []byte("POST request not allowed"))
 }
 
-func eventOf(level, class, message string) (host.FlinkEvent, bool) {
+func eventOf(level, class, message string) (model.FlinkEvent, bool) {
 	switch {
 	// Written once for each run, before the jar's main method is called, whatever
 	// becomes of it.
 	case class == "org.apache.flink.client.ClientUtils" && (message == "Starting program (detached: true)" || message == "Starting program (detached: false)"):
-		return host.FlinkJarRun, true
+		return model.FlinkJarRun, true
 	// To ask for a plan runs the main method too. It is told only where that makes
 	// no job, as the program of an intruder does.
 	case strings.HasSuffix(class, ".JarPlanHandler") && message == "Unhandled exception.":
-		return host.FlinkJarRun, true
+		return model.FlinkJarRun, true
 	case level != "WARN" && level != "ERROR", !isREST(class):
 		return "", false
 	case strings.HasPrefix(message, "Unhandled exception"), strings.HasPrefix(message, "Exception occurred in REST handler"), message == "POST request not allowed":
-		return host.FlinkRESTException, true
+		return model.FlinkRESTException, true
 	default:
 		return "", false
 	}
@@ -109,6 +109,6 @@ func uploadDirectory(line []byte) (string, bool) {
 	return "", false
 }
 
-func sortByTime(entries []host.FlinkEntry) {
-	slices.SortStableFunc(entries, func(a, b host.FlinkEntry) int { return a.Time.Compare(b.Time) })
+func sortByTime(entries []model.FlinkEntry) {
+	slices.SortStableFunc(entries, func(a, b model.FlinkEntry) int { return a.Time.Compare(b.Time) })
 }

@@ -11,9 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/deadline"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rooted"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // maxUploads is how many names of the directory are looked at.
@@ -30,61 +29,52 @@ type upload struct {
 	at   time.Time
 }
 
-// listing is what lies in an upload directory.
-type listing struct {
-	uploads []upload
-	err     error
-}
-
 // readUploads notes the jars that are new. An upload leaves no line in the log.
-func (r *Reader) readUploads(target Target, followed *follower, note func(host.FlinkEntry)) error {
+func (r *Reader) readUploads(target Target, followed *follower, note func(model.FlinkEntry)) error {
 	if followed.directory == "" {
 		return nil
 	}
-	got, err := deadline.Within(r.guard, openTime, func() listing { return r.list(target.Owner.PID, followed.directory) })
-	if err == nil {
-		err = got.err
-	}
+	uploads, err := hostfs.Within(r.guard, openTime, func() ([]upload, error) { return r.list(target.Owner.PID, followed.directory) })
 	if errors.Is(err, unix.ENOENT) {
 		return nil // it is made again with the next upload
 	}
 	if err != nil {
 		return fmt.Errorf("list the uploads in %s: %w", followed.directory, err)
 	}
-	known := make(map[string]bool, len(got.uploads))
-	for _, jar := range got.uploads {
+	known := make(map[string]bool, len(uploads))
+	for _, jar := range uploads {
 		known[jar.file] = true
 		if !followed.jars[jar.file] {
-			note(host.FlinkEntry{Event: host.FlinkJarUpload, Time: jar.at, Text: jar.name[:min(len(jar.name), textLimit)]})
+			note(model.FlinkEntry{Event: model.FlinkJarUpload, Time: jar.at, Text: jar.name[:min(len(jar.name), textLimit)]})
 		}
 	}
 	followed.jars = known
 	return nil
 }
 
-func (r *Reader) list(pid int, directory string) listing {
-	root, err := rooted.Open(filepath.Join(r.proc, strconv.Itoa(pid), "root"))
+func (r *Reader) list(pid int, directory string) ([]upload, error) {
+	root, err := hostfs.OpenRoot(filepath.Join(r.proc, strconv.Itoa(pid), "root"))
 	if err != nil {
-		return listing{err: err}
+		return nil, err
 	}
 	defer root.Close()
 	file, err := root.Directory(directory)
 	if err != nil {
-		return listing{err: err}
+		return nil, err
 	}
 	defer file.Close()
 	names, err := file.Readdirnames(maxUploads)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return listing{err: err}
+		return nil, err
 	}
-	var found listing
+	var found []upload
 	for _, name := range names {
 		match := uploadName.FindStringSubmatch(name)
 		var stat unix.Stat_t
 		if match == nil || unix.Fstatat(int(file.Fd()), name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG {
 			continue
 		}
-		found.uploads = append(found.uploads, upload{name, match[1], time.Unix(stat.Mtim.Unix())})
+		found = append(found, upload{name, match[1], time.Unix(stat.Mtim.Unix())})
 	}
-	return found
+	return found, nil
 }

@@ -10,7 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 type reply struct {
 	app     bool // it answered as the app does
 	other   bool // it answered completely, or clearly, and otherwise
-	auth    host.Auth
+	auth    model.Auth
 	version string
 	lowered string
 	failure string // a sentence, where neither app nor other nor auth is told
@@ -31,13 +32,13 @@ type reply struct {
 }
 
 func failed(sentence string, err error) reply {
-	return reply{auth: host.AuthUnknown, failure: sentence, err: err}
+	return reply{auth: model.AuthUnknown, failure: sentence, err: err}
 }
 
-func other() reply { return reply{auth: host.AuthUnknown, other: true} }
+func other() reply { return reply{auth: model.AuthUnknown, other: true} }
 
 // judge reads an answer and says what it tells. It reads no more than it needs.
-func judge(check *Check, stream io.Reader) reply {
+func judge(check *catalogue.Check, stream io.Reader) reply {
 	source := &source{Reader: stream}
 	raw := bufio.NewReader(source)
 	first, err := raw.Peek(1)
@@ -95,11 +96,11 @@ func readResponse(raw *bufio.Reader) (*http.Response, error) {
 	}
 }
 
-func judgeResponse(check *Check, response *http.Response) reply {
+func judgeResponse(check *catalogue.Check, response *http.Response) reply {
 	status := response.StatusCode
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
-		return reply{auth: host.AuthRequired}
+		return reply{auth: model.AuthRequired}
 	case status >= 300 && status < 400:
 		return judgeRedirect(response.Header.Get("Location"))
 	case status == http.StatusBadRequest:
@@ -134,7 +135,7 @@ func judgeRedirect(location string) reply {
 	}
 	words := strings.FieldsFunc(strings.ToLower(target.Host+target.Path), func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' && r != '_' })
 	if slices.ContainsFunc(words, isLogin) {
-		return reply{auth: host.AuthRequired}
+		return reply{auth: model.AuthRequired}
 	}
 	r := other()
 	r.tls = target.Scheme == "https" && target.Port() != "" // of this port, perhaps
@@ -152,7 +153,7 @@ func isLogin(word string) bool {
 
 // judgeBody judges a successful answer. The beginning of an answer that was cut
 // off counts if it has all that is looked for.
-func judgeBody(check *Check, body io.Reader) reply {
+func judgeBody(check *catalogue.Check, body io.Reader) reply {
 	buffered := bufio.NewReader(body)
 	if len(check.Shows) > 0 {
 		switch begins, err := beginsJSON(buffered); {
@@ -164,9 +165,9 @@ func judgeBody(check *Check, body io.Reader) reply {
 	}
 	content, err := io.ReadAll(buffered)
 	if matches(content, check.Closed) {
-		return reply{auth: host.AuthRequired}
+		return reply{auth: model.AuthRequired}
 	}
-	found, whole, cut := find(content, check.members())
+	found, whole, cut := find(content, check.Members())
 	isJSON := whole || cut && err != nil
 	shown := func(text string) bool { return holds(found, text) }
 	absent := func(text string) bool { return !bytes.Contains(content, []byte(text)) }
@@ -179,7 +180,7 @@ func judgeBody(check *Check, body io.Reader) reply {
 		}
 		return other()
 	}
-	r := reply{app: true, auth: host.AuthUnknown}
+	r := reply{app: true, auth: model.AuthUnknown}
 	if check.Version != "" {
 		r.version = version(found[check.Version])
 		if !isJSON {
@@ -187,7 +188,7 @@ func judgeBody(check *Check, body io.Reader) reply {
 		}
 	}
 	if check.Open {
-		r.auth = host.AuthNone
+		r.auth = model.AuthNone
 		if check.Lowered != nil && (check.Lowered.When == "" || shown(check.Lowered.When)) {
 			r.lowered = check.Lowered.Because
 		}
@@ -218,7 +219,7 @@ func beginsJSON(body *bufio.Reader) (bool, error) {
 }
 
 // judgeLine judges the first line that comes, or what comes in its place.
-func judgeLine(check *Check, raw *bufio.Reader) reply {
+func judgeLine(check *catalogue.Check, raw *bufio.Reader) reply {
 	var line []byte
 	var err error
 	for len(line) < maxLine && err == nil {
@@ -233,14 +234,14 @@ func judgeLine(check *Check, raw *bufio.Reader) reply {
 	begins := func(text string) bool { return bytes.HasPrefix(line, []byte(text)) }
 	switch {
 	case slices.ContainsFunc(check.Closed, begins):
-		return reply{auth: host.AuthRequired, app: true}
+		return reply{auth: model.AuthRequired, app: true}
 	case begins(check.Shows[0]):
-		r := reply{app: true, auth: host.AuthUnknown}
+		r := reply{app: true, auth: model.AuthUnknown}
 		if check.Version != "" {
 			r.version = versionAfter(line, check.Version)
 		}
 		if check.Open {
-			r.auth = host.AuthNone
+			r.auth = model.AuthNone
 			if check.Lowered != nil {
 				r.lowered = check.Lowered.Because
 			}

@@ -1,3 +1,6 @@
+// Package probe asks one listening socket whether it lets anybody in. It only
+// reads: what it can send is a GET without a body, or one short text. It follows
+// nothing, resolves no name, and takes at most 2 s and 64 KiB in all.
 package probe
 
 import (
@@ -10,16 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const userAgent = "cryptojack_exporter (asks whether this service wants a password)"
-
-// Candidate is an app that a socket may belong to, and how to ask for it.
-type Candidate struct {
-	App    string
-	Checks []Check
-}
 
 // Prober asks services. It may be used by several goroutines at once.
 type Prober struct {
@@ -30,10 +28,10 @@ type Prober struct {
 // Ask asks a socket whether it lets anybody in: for one candidate after the
 // other, until it answers as one does. All of it together takes at most 2 s,
 // 64 KiB and 6 connections.
-func (p *Prober) Ask(ctx context.Context, target netip.AddrPort, candidates []Candidate) host.Answer {
+func (p *Prober) Ask(ctx context.Context, target netip.AddrPort, candidates []catalogue.Candidate) model.Answer {
 	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
-	answer := host.Answer{Time: p.Now(), Asked: target, Auth: host.AuthUnknown}
+	answer := model.Answer{Time: p.Now(), Asked: target, Auth: model.AuthUnknown}
 	// In the header `Host`, a zone or IPv4 in IPv6 is an error to some servers.
 	plain := netip.AddrPortFrom(target.Addr().Unmap(), target.Port())
 	named := netip.AddrPortFrom(plain.Addr().WithZone(""), plain.Port())
@@ -54,8 +52,8 @@ func (p *Prober) Ask(ctx context.Context, target netip.AddrPort, candidates []Ca
 		answer.Auth = told.auth
 	}
 	answer.Version, answer.Lowered = told.version, told.lowered
-	answer.Other = told.other && !told.app && told.auth != host.AuthRequired
-	if answer.Auth == host.AuthUnknown {
+	answer.Other = told.other && !told.app && told.auth != model.AuthRequired
+	if answer.Auth == model.AuthUnknown {
 		answer.Failure = told.why()
 	}
 	return answer
@@ -67,9 +65,9 @@ type verdict struct{ reply }
 // add counts one more reply: who is let in once is let in.
 func (v *verdict) add(r *reply) {
 	switch {
-	case r.auth == host.AuthNone:
+	case r.auth == model.AuthNone:
 		v.auth, v.lowered = r.auth, r.lowered
-	case v.auth != host.AuthNone && r.auth == host.AuthRequired, v.auth == "":
+	case v.auth != model.AuthNone && r.auth == model.AuthRequired, v.auth == "":
 		v.auth = r.auth
 	}
 	v.app = v.app || r.app
@@ -108,7 +106,7 @@ type asking struct {
 
 // candidate makes an app's checks. Where there are more candidates, one that does
 // not answer the first check its way is left for the next.
-func (a *asking) candidate(ctx context.Context, candidate Candidate, several bool) verdict {
+func (a *asking) candidate(ctx context.Context, candidate catalogue.Candidate, several bool) verdict {
 	var v verdict
 	for i := range candidate.Checks {
 		if a.connections == 0 || ctx.Err() != nil {
@@ -116,7 +114,7 @@ func (a *asking) candidate(ctx context.Context, candidate Candidate, several boo
 		}
 		r := a.ask(ctx, &candidate.Checks[i])
 		v.add(&r)
-		if v.auth == host.AuthNone || several && !v.app {
+		if v.auth == model.AuthNone || several && !v.app {
 			break
 		}
 	}
@@ -124,7 +122,7 @@ func (a *asking) candidate(ctx context.Context, candidate Candidate, several boo
 }
 
 // ask makes one request, a second time over TLS if the first answer asks for it.
-func (a *asking) ask(ctx context.Context, check *Check) reply {
+func (a *asking) ask(ctx context.Context, check *catalogue.Check) reply {
 	if a.secure || check.TLS {
 		return a.exchange(ctx, check, true)
 	}
@@ -140,7 +138,7 @@ func (a *asking) ask(ctx context.Context, check *Check) reply {
 }
 
 // exchange opens a connection, sends the request and judges the answer.
-func (a *asking) exchange(ctx context.Context, check *Check, secure bool) reply {
+func (a *asking) exchange(ctx context.Context, check *catalogue.Check, secure bool) reply {
 	a.connections--
 	socket, err := a.dial(ctx, "tcp", a.target)
 	if err != nil {
@@ -174,12 +172,12 @@ func (a *asking) exchange(ctx context.Context, check *Check, secure bool) reply 
 	_, _ = session.Write(a.request(check))
 	r := judge(check, session)
 	if r.err != nil && refusesStranger(r.err, wanted) {
-		return reply{auth: host.AuthRequired}
+		return reply{auth: model.AuthRequired}
 	}
 	return r
 }
 
-func (a *asking) request(check *Check) []byte {
+func (a *asking) request(check *catalogue.Check) []byte {
 	if check.Send != "" {
 		return []byte(check.Send)
 	}
@@ -195,7 +193,7 @@ func (a *asking) refused(err error, wanted bool) reply {
 	}
 	if refusesStranger(err, wanted) {
 		a.secure = true
-		return reply{auth: host.AuthRequired}
+		return reply{auth: model.AuthRequired}
 	}
 	if alert(err) != "" {
 		a.secure = true

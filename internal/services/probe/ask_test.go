@@ -18,24 +18,24 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // candidates are the catalogue's at a port.
-func candidates(t *testing.T, port uint16) []probe.Candidate {
+func candidates(t *testing.T, port uint16) []catalogue.Candidate {
 	t.Helper()
-	catalogue, err := services.New()
+	known, err := catalogue.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list []probe.Candidate
-	for _, app := range catalogue.Candidates(port) {
-		service, _ := catalogue.Service(app)
-		list = append(list, probe.Candidate{App: app, Checks: service.Checks})
+	var list []catalogue.Candidate
+	for _, app := range known.Candidates(port) {
+		service, _ := known.Service(app)
+		list = append(list, catalogue.Candidate{App: app, Checks: service.Checks})
 	}
 	return list
 }
@@ -57,7 +57,7 @@ func TestSeveralCandidates(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					open := scenarios(t, one.App)["open"]
 					answer, n := ask(t, list, open.serve)
-					if answer.App != one.App || answer.Auth == host.AuthRequired || answer.Other {
+					if answer.App != one.App || answer.Auth == model.AuthRequired || answer.Other {
 						t.Errorf("after %d connections: %+v", n.dialled.Load(), answer)
 					}
 				})
@@ -77,7 +77,7 @@ func TestSeveralCandidatesNone(t *testing.T) {
 			readRequest(conn)
 			io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
 		}
-		if answer, _ := ask(t, candidates(t, 8080), closed); answer.Other || answer.App != "" || answer.Auth != host.AuthRequired {
+		if answer, _ := ask(t, candidates(t, 8080), closed); answer.Other || answer.App != "" || answer.Auth != model.AuthRequired {
 			t.Errorf("%+v", answer)
 		}
 	})
@@ -99,7 +99,7 @@ func TestLargePage(t *testing.T) {
 			}
 			fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer.Body), answer.Body)
 		})
-		if answer.App != "zeppelin" || answer.Auth != host.AuthNone {
+		if answer.App != "zeppelin" || answer.Auth != model.AuthNone {
 			t.Errorf("after %d bytes: %+v", n.received.Load(), answer)
 		}
 	})
@@ -123,7 +123,7 @@ func TestAddresses(t *testing.T) {
 				dialled = address
 				return n.dial(ctx, network, address)
 			}}
-			prober.Ask(t.Context(), netip.MustParseAddrPort(address), []probe.Candidate{{App: "it", Checks: []probe.Check{{Get: "/", Shows: []string{"a"}}}}})
+			prober.Ask(t.Context(), netip.MustParseAddrPort(address), []catalogue.Candidate{{App: "it", Checks: []catalogue.Check{{Get: "/", Shows: []string{"a"}}}}})
 			synctest.Wait()
 			if dialled != want[0] || !strings.Contains(request, "\r\nHost: "+want[1]+"\r\n") {
 				t.Errorf("%s: dialled %s and sent %q", address, dialled, request)
@@ -135,7 +135,7 @@ func TestAddresses(t *testing.T) {
 func TestNothingToAsk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		answer, n := ask(t, []probe.Candidate{{App: "mysql"}}, func(net.Conn) {})
+		answer, n := ask(t, []catalogue.Candidate{{App: "mysql"}}, func(net.Conn) {})
 		if answer.App != "" || answer.Failure != "There is no harmless way to ask it." || n.dialled.Load() != 0 {
 			t.Errorf("%+v", answer)
 		}
@@ -151,25 +151,25 @@ func TestCancelled(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		answer := prober.Ask(ctx, target, candidates(t, 8081))
-		if time.Since(start) != 100*time.Millisecond || answer.Auth != host.AuthUnknown || answer.Failure == "" {
+		if time.Since(start) != 100*time.Millisecond || answer.Auth != model.AuthUnknown || answer.Failure == "" {
 			t.Errorf("after %s: %+v", time.Since(start), answer)
 		}
 	})
 }
 
 // real asks a server on a socket of its own.
-func real(t *testing.T, server *httptest.Server, checks []probe.Check) host.Answer {
+func real(t *testing.T, server *httptest.Server, checks []catalogue.Check) model.Answer {
 	t.Helper()
 	prober := probe.Prober{Now: time.Now}
 	address := netip.MustParseAddrPort(server.Listener.Addr().String())
-	return prober.Ask(t.Context(), address, []probe.Candidate{{App: "it", Checks: checks}})
+	return prober.Ask(t.Context(), address, []catalogue.Candidate{{App: "it", Checks: checks}})
 }
 
 func TestSockets(t *testing.T) {
 	// The environment's proxy must not be asked; t.Setenv allows no t.Parallel.
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	t.Setenv("ALL_PROXY", "http://127.0.0.1:1")
-	checks := []probe.Check{{Get: "/version?x=y", Shows: []string{"ok=true"}, Open: true}}
+	checks := []catalogue.Check{{Get: "/version?x=y", Shows: []string{"ok=true"}, Open: true}}
 	var mutex sync.Mutex
 	var seen []*http.Request
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -194,15 +194,15 @@ func TestSockets(t *testing.T) {
 	defer strict.Close()
 
 	for _, server := range []*httptest.Server{plain, secure} {
-		if answer := real(t, server, checks); answer.Auth != host.AuthNone || answer.App != "it" {
+		if answer := real(t, server, checks); answer.Auth != model.AuthNone || answer.App != "it" {
 			t.Errorf("%s: %+v", server.URL, answer)
 		}
 	}
-	if answer := real(t, strict, checks); answer.Auth != host.AuthRequired {
+	if answer := real(t, strict, checks); answer.Auth != model.AuthRequired {
 		t.Errorf("with certificates: %+v", answer)
 	}
-	twice := []probe.Check{{Get: "/", Shows: []string{"ok=true"}}, {Get: "/", Shows: []string{"ok=false"}}}
-	if answer := real(t, plain, twice); answer.App != "it" || answer.Auth != host.AuthUnknown {
+	twice := []catalogue.Check{{Get: "/", Shows: []string{"ok=true"}}, {Get: "/", Shows: []string{"ok=false"}}}
+	if answer := real(t, plain, twice); answer.App != "it" || answer.Auth != model.AuthUnknown {
 		t.Errorf("identified only: %+v", answer)
 	}
 	for _, r := range seen {

@@ -12,19 +12,18 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // asked are the built-in services that have checks.
-func asked(t testing.TB) []services.Service {
+func asked(t testing.TB) []catalogue.Service {
 	t.Helper()
-	list, err := services.Default()
+	list, err := catalogue.Default()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var with []services.Service
+	var with []catalogue.Service
 	for _, service := range list {
 		if len(service.Checks) > 0 {
 			with = append(with, service)
@@ -33,12 +32,12 @@ func asked(t testing.TB) []services.Service {
 	return with
 }
 
-func candidate(service *services.Service) []probe.Candidate {
-	return []probe.Candidate{{App: service.App, Checks: service.Checks}}
+func candidate(service *catalogue.Service) []catalogue.Candidate {
+	return []catalogue.Candidate{{App: service.App, Checks: service.Checks}}
 }
 
 // each runs a test for every service, in a bubble where time is not waited for.
-func each(t *testing.T, test func(t *testing.T, service *services.Service)) {
+func each(t *testing.T, test func(t *testing.T, service *catalogue.Service)) {
 	for _, service := range asked(t) {
 		t.Run(service.App, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +47,7 @@ func each(t *testing.T, test func(t *testing.T, service *services.Service)) {
 }
 
 // compare compares an answer with what a scenario wants.
-func compare(t *testing.T, name, app string, want *scenario, answer *host.Answer) {
+func compare(t *testing.T, name, app string, want *scenario, answer *model.Answer) {
 	t.Helper()
 	if want.Want.App != nil {
 		app = *want.Want.App
@@ -61,7 +60,7 @@ func compare(t *testing.T, name, app string, want *scenario, answer *host.Answer
 
 func TestCatalogueAnswers(t *testing.T) {
 	t.Parallel()
-	each(t, func(t *testing.T, service *services.Service) {
+	each(t, func(t *testing.T, service *catalogue.Service) {
 		all := scenarios(t, service.App)
 		opens := false
 		for _, check := range service.Checks {
@@ -85,7 +84,7 @@ func TestCatalogueAnswers(t *testing.T) {
 func TestCatalogueOverTLS(t *testing.T) {
 	t.Parallel()
 	config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
-	each(t, func(t *testing.T, service *services.Service) {
+	each(t, func(t *testing.T, service *catalogue.Service) {
 		for name, s := range scenarios(t, service.App) {
 			if service.App == "kubelet" {
 				s.Want.Lowered = false // it is the port that runs commands
@@ -112,9 +111,9 @@ func TestCatalogueClientCertificate(t *testing.T) {
 		config := &tls.Config{Certificates: []tls.Certificate{certificate(t)}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: version}
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			t.Parallel()
-			each(t, func(t *testing.T, service *services.Service) {
+			each(t, func(t *testing.T, service *catalogue.Service) {
 				answer, _ := ask(t, candidate(service), overTLS(config, "\x15\x03\x01\x00\x02\x02\x46", func(net.Conn) {}))
-				if answer.Auth != host.AuthRequired || answer.App != "" {
+				if answer.Auth != model.AuthRequired || answer.App != "" {
 					t.Errorf("got %+v", answer)
 				}
 			})
@@ -147,9 +146,9 @@ func TestCatalogueOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, func(t *testing.T, service *services.Service) {
+			each(t, func(t *testing.T, service *catalogue.Service) {
 				answer, _ := ask(t, candidate(service), serve)
-				if !answer.Other || answer.Auth != host.AuthUnknown || answer.Version != "" {
+				if !answer.Other || answer.Auth != model.AuthUnknown || answer.Version != "" {
 					t.Errorf("got %+v", answer)
 				}
 			})
@@ -206,9 +205,9 @@ func TestCatalogueHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			each(t, func(t *testing.T, service *services.Service) {
+			each(t, func(t *testing.T, service *catalogue.Service) {
 				answer, _ := ask(t, candidate(service), serve)
-				if answer.Auth != host.AuthUnknown || answer.App != "" {
+				if answer.Auth != model.AuthUnknown || answer.App != "" {
 					t.Errorf("got %+v", answer)
 				}
 			})

@@ -23,7 +23,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/host"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 )
 
@@ -37,10 +38,10 @@ var target = netip.MustParseAddrPort("192.0.2.1:4711")
 // scenario is one way in which a service may answer, and what is to be told of it.
 type scenario struct {
 	Want struct {
-		Auth    host.Auth `yaml:"auth"`
-		App     *string   `yaml:"app"` // the file's if it is not set
-		Version string    `yaml:"version"`
-		Lowered bool      `yaml:"lowered"`
+		Auth    model.Auth `yaml:"auth"`
+		App     *string    `yaml:"app"` // the file's if it is not set
+		Version string     `yaml:"version"`
+		Lowered bool       `yaml:"lowered"`
 	} `yaml:"want"`
 	Answers map[string]struct { // by path, or by what is sent
 		Status  int               `yaml:"status"`
@@ -135,7 +136,7 @@ func (c *countedConn) Read(p []byte) (int, error) {
 
 // ask asks a fake, and fails where a limit is passed. It is to be called within a
 // bubble of synctest, which also fails where a goroutine is left behind.
-func ask(t *testing.T, candidates []probe.Candidate, serve func(net.Conn)) (host.Answer, *network) {
+func ask(t *testing.T, candidates []catalogue.Candidate, serve func(net.Conn)) (model.Answer, *network) {
 	t.Helper()
 	n := &network{serve: serve}
 	prober := probe.Prober{Now: time.Now, Dial: n.dial}
@@ -153,7 +154,7 @@ func ask(t *testing.T, candidates []probe.Candidate, serve func(net.Conn)) (host
 	if !answer.Time.Equal(start) || answer.Asked != target {
 		t.Errorf("asked %s at %s", answer.Asked, answer.Time)
 	}
-	if (answer.Failure == "") != (answer.Auth != host.AuthUnknown) {
+	if (answer.Failure == "") != (answer.Auth != model.AuthUnknown) {
 		t.Errorf("auth %q and failure %q", answer.Auth, answer.Failure)
 	}
 	if answer.Other && answer.App != "" {

@@ -8,10 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-)
 
-// maxDepth bounds how deep a JSON member may lie. What lies deeper is read over.
-const maxDepth = 8
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+)
 
 // level is one object or list that the reader is in.
 type level struct {
@@ -30,7 +29,7 @@ func find(content []byte, wanted []string) (found map[string]string, whole, cut 
 	found = map[string]string{}
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.UseNumber()
-	var in []level // at most maxDepth+1 of them
+	var in []level // at most catalogue.MaxDepth+1 of them
 	depth := 0
 	for {
 		token, err := decoder.Token()
@@ -50,7 +49,7 @@ func find(content []byte, wanted []string) (found map[string]string, whole, cut 
 			top := &in[depth-1]
 			if text, ok := token.(string); ok && !top.list && !top.named {
 				top.key, top.named = text, true
-				if len(text) > maxText {
+				if len(text) > catalogue.MaxText {
 					top.key = "" // nobody looks for it, and it would be copied for each of its members
 				}
 				continue
@@ -64,7 +63,7 @@ func find(content []byte, wanted []string) (found map[string]string, whole, cut 
 		}
 		delimiter, opens := token.(json.Delim)
 		if opens {
-			if depth == len(in) && depth < maxDepth {
+			if depth == len(in) && depth < catalogue.MaxDepth {
 				in = append(in, level{list: delimiter == '['})
 			}
 			depth++
@@ -80,7 +79,7 @@ func note(found map[string]string, wanted []string, in []level, token json.Token
 	if !ok {
 		return
 	}
-	keys := make([]string, 0, maxDepth)
+	keys := make([]string, 0, catalogue.MaxDepth)
 	for i := range in {
 		keys = append(keys, in[i].key)
 	}

@@ -1,0 +1,161 @@
+package hostfs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrRemote is the answer for what lies on a file system that may hang.
+	ErrRemote = errors.New("a network or FUSE file system may hang and is not read")
+	// ErrKind is the answer for what is no regular file, or no directory.
+	ErrKind = errors.New("it is neither the file nor the directory that it should be")
+)
+
+// Root is a directory below which files are opened as the host that it belongs to
+// would: links are followed, but never out of the root, and neither a device, a
+// FIFO nor another machine can hold the caller up. Its methods change nothing, so
+// that a call may be left behind. Errors are ErrRemote, ErrKind and the bare errno of
+// a system call: the caller knows the name, and how to escape it.
+type Root struct {
+	file   *os.File
+	device uint64 // of the root: a file system that is taken whatever it is
+	plain  bool   // openat2(2) is missing (before Linux 5.6) or forbidden
+	host   bool   // the root is /
+}
+
+// OpenRoot opens a root directory. The caller closes it.
+func OpenRoot(name string) (*Root, error) {
+	file, err := os.OpenFile(name, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the root directory %q: %w", name, err)
+	}
+	r := &Root{file: file, host: filepath.Clean(name) == "/"}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("stat the root directory %q: %w", name, err)
+	}
+	r.device = stat.Dev
+	fd, err := unix.Openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
+	r.plain = err != nil
+	if err == nil {
+		CloseFD(fd)
+	}
+	return r, nil
+}
+
+// Plain has the root do without openat2(2), as on an old kernel.
+func (r *Root) Plain() { r.plain = true }
+
+// Close closes the root.
+func (r *Root) Close() { r.file.Close() }
+
+// File opens a name with the flags of open(2).
+func (r *Root) File(name string, flags int) (*os.File, error) {
+	fd, err := r.open(name, flags|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// Regular opens a regular file on a local file system for reading. It looks
+// before it opens, for to open a device may do something.
+func (r *Root) Regular(name string) (*os.File, error) {
+	// O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
+	return r.reopen(name, unix.S_IFREG, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+// Directory opens a directory on a local file system for reading.
+func (r *Root) Directory(name string) (*os.File, error) {
+	return r.reopen(name, unix.S_IFDIR, unix.O_RDONLY|unix.O_DIRECTORY)
+}
+
+func (r *Root) reopen(name string, kind uint32, flags int) (*os.File, error) {
+	seen, err := r.File(name, unix.O_PATH)
+	if err != nil {
+		return nil, err
+	}
+	defer seen.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(seen.Fd()), &stat); err != nil {
+		return nil, fmt.Errorf("stat: %w", err)
+	}
+	if stat.Mode&unix.S_IFMT != kind {
+		return nil, ErrKind
+	}
+	if err := r.CheckLocal(seen, stat.Dev); err != nil {
+		return nil, err
+	}
+	fd, err := Retry(func() (int, error) {
+		return unix.Open("/proc/self/fd/"+strconv.Itoa(int(seen.Fd())), flags|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// CheckLocal refuses a file on a file system on which a system call may block for
+// as long as another machine or another user's program likes. device is st_dev of
+// the file.
+func (r *Root) CheckLocal(file *os.File, device uint64) error {
+	if device == r.device {
+		return nil
+	}
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
+		return fmt.Errorf("statfs: %w", err)
+	}
+	if IsRemote(uint32(system.Type)) {
+		return ErrRemote
+	}
+	return nil
+}
+
+func (r *Root) open(name string, flags int) (int, error) {
+	root := int(r.file.Fd())
+	if !r.plain {
+		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+		return Retry(func() (int, error) { return unix.Openat2(root, name, &how) })
+	}
+	if r.host {
+		return Retry(func() (int, error) { return unix.Open(name, flags, 0) })
+	}
+	// Without openat2 a link could lead out of the root: it is an error here.
+	at, err := Retry(func() (int, error) { return unix.Openat(root, ".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+	elements := strings.FieldsFunc(path.Clean("/"+name), func(c rune) bool { return c == '/' })
+	for i, element := range elements {
+		if err != nil {
+			return -1, err
+		}
+		above, next := at, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC
+		if i == len(elements)-1 {
+			next = flags
+		}
+		at, err = Retry(func() (int, error) { return unix.Openat(above, element, next|unix.O_NOFOLLOW, 0) })
+		CloseFD(above)
+	}
+	return at, err
+}
+
+// CloseFD closes what was only read: nothing can be lost by it.
+func CloseFD(fd int) { _ = unix.Close(fd) }
+
+// Retry repeats a system call that a signal has interrupted (EINTR).
+func Retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package model
+
+import "time"
+
+// Severity of a finding.
+type Severity string
+
+// The severities.
+const (
+	Critical Severity = "critical"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Severities lists every severity, worst first.
+func Severities() []Severity { return []Severity{Critical, Warning, Info} }
+
+// Family is a kind of evidence. Signals of two families are independent.
+type Family string
+
+// The families of evidence about a process.
+const (
+	FamilyIndicator Family = "indicator"
+	FamilyMining    Family = "mining"
+	FamilyPlace     Family = "place"
+	FamilyDisguise  Family = "disguise"
+	FamilySurvival  Family = "survival"
+)
+
+// Signal is one piece of evidence about one subject.
+type Signal struct {
+	Rule      string // a name of detect.Rules
+	Family    Family
+	Technique string // MITRE ATT&CK id
+	Evidence  string // a sentence; names in it are escaped
+	Weak      bool   // it explains, and counts for nothing alone: much that is benign shows it too
+}
+
+// Relation of a guardian to the suspect that it keeps alive.
+type Relation string
+
+// The relations that are looked for.
+const (
+	RelationParent   Relation = "parent"
+	RelationAncestor Relation = "ancestor"
+	RelationCgroup   Relation = "cgroup"
+	RelationCron     Relation = "cron"
+	RelationUnit     Relation = "unit"
+)
+
+// Guardian is what brings a suspect back.
+type Guardian struct {
+	Relation Relation
+	PID      int // 0 if it does not run
+	Comm     string
+	Exe      string
+	User     string
+	Unit     string // for RelationUnit
+	Path     string // of the file that names the suspect: a crontab, a unit
+	Line     int    // in Path, from 1; 0 for the whole file
+	Starts   int    // instances of the suspect that it was seen to start
+}
+
+// Entry is the exposed service that a suspect descends from.
+type Entry struct {
+	App     string // of the catalogue, or "" for a listener that is in none
+	Process string // executable's base name
+	PID     int
+	Address string
+	Port    uint16
+	Alive   bool
+
+	Run       *FlinkEntry   // the last jar that was run through Flink's REST port before the suspect's tree began; nil
+	RunBefore time.Duration // how long before
+}
+
+// Finding is one verdict about one subject, with all that a person needs.
+type Finding struct {
+	ID        string   `json:"id"` // stable: rule and subject
+	Rule      string   `json:"rule"`
+	Severity  Severity `json:"severity"`
+	Technique string   `json:"technique"`
+	Title     string   `json:"title"` // one sentence
+	Evidence  []string `json:"evidence"`
+	Remedy    []string `json:"remedy"`             // steps in the order to take them
+	Exempted  string   `json:"exempted,omitempty"` // why the severity was lowered
+
+	Exemption Exemption `json:"exemption,omitempty"` // the kind of Exempted
+
+	Suspect *Suspect `json:"suspect,omitempty"`
+	File    *File    `json:"file,omitempty"`
+
+	Exposure *Exposure `json:"exposure,omitempty"`
+
+	Persistence *PersistenceEntry `json:"persistence,omitempty"`
+
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+}
+
+// Suspect is an executable under suspicion with the process that burns most.
+type Suspect struct {
+	ID         string
+	Process    Process // the representative instance
+	PIDs       []int   // all living instances, at most 32
+	Instances  int
+	Running    bool // false while the finding outlives its last instance
+	Signals    []Signal
+	Guardian   *Guardian
+	Entry      *Entry
+	Respawns   uint64
+	CPUSeconds float64 // of all instances since the exporter started; never goes back
+}
+
+// Findings is the published result of detection.
+type Findings struct {
+	Time   time.Time
+	Active []Finding               // worst first
+	Raised map[RuleSeverity]uint64 // since the exporter started
+
+	Exempted map[Exemption]uint64 // findings that were lowered, since the exporter started
+	Pools    map[PoolMatch]int    // connections to mining pools now
+
+	Exposures []Exposure // every service that others may reach now, sorted by app
+}
+
+// Exemption is why a finding is lowered. The set is closed.
+type Exemption string
+
+// The exemptions.
+const (
+	ExemptAllowList        Exemption = "allow_list"        // the user's own
+	ExemptBuildTool        Exemption = "build_tool"        // a build or package tool started what it had made
+	ExemptContainerRuntime Exemption = "container_runtime" // it runs from a copy of itself in memory
+	ExemptAppImage         Exemption = "appimage"
+	ExemptDormant          Exemption = "dormant" // a program in memory that has been idle since long
+)
+
+// Exemptions lists every exemption.
+func Exemptions() []Exemption {
+	return []Exemption{ExemptAllowList, ExemptBuildTool, ExemptContainerRuntime, ExemptAppImage, ExemptDormant}
+}
+
+// RuleSeverity keys a count of findings.
+type RuleSeverity struct {
+	Rule     string
+	Severity Severity
+}
+
+// Verdict is the worst severity of the active findings, or "".
+func (f *Findings) Verdict() Severity {
+	for _, severity := range Severities() {
+		for i := range f.Active {
+			if f.Active[i].Severity == severity {
+				return severity
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,250 @@
+package model
+
+import (
+	"fmt"
+	"time"
+)
+
+// Origin tells where the executable of a process lies. It is the first match
+// in the order of Origins.
+type Origin string
+
+// The origins, in order of precedence.
+const (
+	OriginMemfd      Origin = "memfd"      // memfd_create(2): never had a path
+	OriginDeleted    Origin = "deleted"    // unlinked, and lay in temp or home
+	OriginTemp       Origin = "temp"       // /tmp /var/tmp /dev/shm /run/user /dev
+	OriginHome       Origin = "home"       // /home /root
+	OriginWeb        Origin = "web"        // /var/www /srv
+	OriginLocal      Origin = "local"      // /usr/local /opt
+	OriginSystem     Origin = "system"     // /usr /bin /sbin /lib*
+	OriginKernel     Origin = "kernel"     // kernel threads (PF_KTHREAD)
+	OriginUnreadable Origin = "unreadable" // /proc/PID/exe cannot be read
+	OriginOther      Origin = "other"
+)
+
+// Origins lists every origin, so that metrics can exist at 0.
+func Origins() []Origin {
+	return []Origin{
+		OriginMemfd, OriginDeleted, OriginTemp, OriginHome, OriginWeb, OriginLocal,
+		OriginSystem, OriginKernel, OriginUnreadable, OriginOther,
+	}
+}
+
+// Namespace tells whether a process belongs to the host or to a container.
+type Namespace string
+
+// The namespaces.
+const (
+	NamespaceHost      Namespace = "host"
+	NamespaceContainer Namespace = "container"
+)
+
+// Namespaces lists both namespaces.
+func Namespaces() []Namespace { return []Namespace{NamespaceHost, NamespaceContainer} }
+
+// Identity names one process for as long as the machine runs: a pid is reused,
+// the pair is not. StartTime is field 22 of /proc/PID/stat in clock ticks since
+// boot (proc_pid_stat(5)).
+type Identity struct {
+	PID       int
+	StartTime uint64
+}
+
+// FileID is a file, whatever its name: st_dev and st_ino of stat(2).
+type FileID struct {
+	Dev, Inode uint64
+}
+
+// Ancestor is what stays known of a parent, also after it has exited.
+type Ancestor struct {
+	Identity
+	Comm    string
+	Exe     string
+	User    string
+	Origin  Origin
+	Started time.Time
+	Alive   bool      // still running at the sample; filled in for the processes of findings
+	Parent  *Ancestor // nil at the top, or where nothing more is known
+	Depth   int       // number of ancestors above this one
+}
+
+// Process is one living process as last sampled. Names and arguments are raw:
+// any byte may be in them.
+type Process struct {
+	Identity
+	PPID       int
+	Comm       string   // at most 15 bytes, set by the process itself
+	Exe        string   // target of /proc/PID/exe without " (deleted)"; "" if unknown
+	ExeDeleted bool     // the file behind Exe has no name any more
+	ExeAgain   bool     // ExeDeleted, and another file has taken the name (a package upgrade, a rebuild)
+	ExeFile    FileID   // zero if unknown
+	Argv       []string // at most 4 KiB in all
+	UID        uint32   // effective
+	User       string   // name, or the number where it has none
+	Cgroup     string   // path in the unified or the systemd hierarchy
+	Unit       string   // systemd unit of Cgroup, or ""
+	Container  string   // first 12 hex of the container id in Cgroup, or ""
+	Origin     Origin
+	Namespace  Namespace
+	Group      string     // the label `process`: basename, or DIRECTORY#HASH6
+	SHA256     string     // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
+	Parent     *Ancestor  // as it was when the process was first seen; shared, never changed
+	Ancestors  []Ancestor // nearest first, at most 16; filled in for the processes of findings
+	Started    time.Time
+	CPUSeconds float64       // user + system since birth
+	Cores      float64       // mean use over CoresSpan
+	CoresSpan  time.Duration // about 60 s of own samples; less for a younger process; the whole life of one first seen older than that
+	Threads    int
+	RSSBytes   uint64
+	HiddenBy   string // what is mounted over its directory in /proc; "" if nothing
+
+	Script      string        // absolute path of the file that an interpreter runs; "" for all else
+	ArgvErased  bool          // the memory of its arguments holds nothing but NUL bytes
+	MountNS     string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
+	NetNS       string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
+	SteadyCores float64       // mean use over SteadySpan
+	SteadySpan  time.Duration // how long each minute's use has been within a third of SteadyCores; 0 below 0.15 core
+	Look        *Look         // what a closer look showed; nil for what gave no cause for one
+}
+
+// MemoryShape is what the memory map of a process looks like.
+type MemoryShape string
+
+// The shapes that RandomX leaves (its configuration.h: RANDOMX_DATASET_BASE_SIZE,
+// RANDOMX_ARGON_MEMORY, RANDOMX_SCRATCHPAD_L3).
+const (
+	ShapeRandomXFast  MemoryShape = "randomx_fast"  // one anonymous mapping of 2,080 MiB
+	ShapeRandomXLight MemoryShape = "randomx_light" // 256 MiB and 2 MiB for each thread
+)
+
+// Look is what a closer look at a process showed. It is taken of those that use
+// CPU and of those from suspicious places only, for it costs.
+type Look struct {
+	Shape        MemoryShape // "" for neither
+	ShapeKiB     uint64      // of the mapping that gives the shape
+	EqualThreads int         // threads that each used at least half a core, within a tenth of each other; 0 for less than two
+	HugePagesKiB uint64      // HugetlbPages of /proc/PID/status
+	MSR          bool        // holds /dev/cpu/N/msr open
+	Preload      string      // its variable LD_PRELOAD
+	Packed       bool        // the executable was packed by UPX
+	Static       bool        // the executable has no interpreter and no symbol table
+}
+
+// Suspect is the stable name of what a process runs: 12 hex of the content
+// hash, or, where the content could not be read, of user and path.
+//
+// What an interpreter runs is told apart by user and script: its own content is
+// that of all the others.
+func (p *Process) Suspect() string {
+	if p.Script != "" {
+		return suspectID("", p.UID, p.Exe, p.Script)
+	}
+	return suspectID(p.SHA256, p.UID, p.Exe, p.Comm)
+}
+
+// CPUTotals are the counters of one (origin, namespace). None ever goes back.
+type CPUTotals struct {
+	CPUSeconds float64
+	Starts     uint64
+	Respawns   uint64
+	Processes  int
+}
+
+// OriginKey is a pair of closed sets: 20 at most.
+type OriginKey struct {
+	Origin    Origin
+	Namespace Namespace
+}
+
+// GroupKey is the label set of a process group, already fit for a label.
+type GroupKey struct {
+	Process string
+	Origin  Origin
+	User    string
+}
+
+// GroupTotals are the counters of a group while it holds a slot.
+type GroupTotals struct {
+	GroupKey
+	CPUTotals
+	TopPID int // the instance that used most CPU in the last sample; 0 if none runs
+}
+
+// Starter is a process that started instances of an executable.
+type Starter struct {
+	Ancestor
+	Count int // instances seen started by it
+}
+
+// Respawn is the history of one executable that ended and came back, keyed by
+// Process.SHA256, by path for system and local origins, or by Brood.
+type Respawn struct {
+	Key      string
+	Count    uint64        // since the exporter started
+	Killed   uint64        // of these, how often a signal had ended the instance before; known with the proc connector only
+	Recent   []time.Time   // starts that were respawns, newest last, at most 16
+	LastGap  time.Duration // between the end of an instance and the next start, as seen
+	Starters []Starter     // most first, at most 4
+}
+
+// Within counts the recent respawns, at most 16.
+func (r *Respawn) Within(span time.Duration, now time.Time) (count int) {
+	for _, at := range r.Recent {
+		if now.Sub(at) <= span {
+			count++
+		}
+	}
+	return count
+}
+
+// Brood is the Respawn.Key of what one process starts from one directory, whatever
+// the content: some keepers change it at each start.
+func Brood(keeper Identity, directory string) string {
+	return fmt.Sprintf("%d@%d %s", keeper.PID, keeper.StartTime, directory)
+}
+
+// Source feeds the process table.
+type Source string
+
+// The sources.
+const (
+	SourcePoll      Source = "poll"           // /proc, on the sensor's clock
+	SourceConnector Source = "proc_connector" // fork, exec and exit as they happen
+	SourceTaskstats Source = "taskstats"      // the account of each thread that exits
+)
+
+// Sources lists every source.
+func Sources() []Source { return []Source{SourcePoll, SourceConnector, SourceTaskstats} }
+
+// Slots tells how full a bounded table is.
+type Slots struct {
+	Used, Limit int
+	Refused     uint64
+}
+
+// Unowned is CPU time of the last minute that no visible process used.
+type Unowned struct {
+	Cores          float64
+	Span           time.Duration // that Cores is the mean of; about 60 s, less after the start
+	ExitsPerSecond float64       // of threads: the kernel's own work for each has no owner
+	Complete       bool          // the kernel told of every exit in that time
+}
+
+// ProcessSnapshot is one sample of the process table. It is never changed after
+// it was published.
+type ProcessSnapshot struct {
+	Meta
+	BootID       string
+	Sources      map[Source]bool   // whether each is active
+	EventsLost   map[Source]uint64 // reports of loss since the exporter started, not of SourcePoll
+	CPUs         int
+	BusySeconds  float64 // user + nice + system of /proc/stat since the exporter started
+	Unattributed float64 // running maximum of busy - attributed, seconds
+	Unowned      Unowned
+	Origins      map[OriginKey]CPUTotals
+	Groups       []GroupTotals // at most 64, and one `other` for each origin
+	GroupSlots   Slots
+	Processes    []Process // sorted by pid
+	Respawns     map[string]Respawn
+}

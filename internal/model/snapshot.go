@@ -1,0 +1,255 @@
+// Package model holds the facts that the sensors gather: plain types, handed on
+// by value or as snapshots that nobody changes after they were published.
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Aspect is a kind of fact that may be out of reach.
+type Aspect string
+
+// The aspects of the visibility ratio.
+const (
+	AspectStat   Aspect = "stat"
+	AspectExe    Aspect = "exe"
+	AspectFd     Aspect = "fd"
+	AspectCgroup Aspect = "cgroup"
+	AspectTemp   Aspect = "temp"
+	AspectNetns  Aspect = "netns"
+
+	AspectPersistence Aspect = "persistence" // files that start programs
+	AspectFlinkLog    Aspect = "flink_log"   // logs of Flink's processes
+)
+
+// Reason is why a read failed. The set is closed.
+type Reason string
+
+// The reasons of a failed read.
+const (
+	ReasonPermission Reason = "permission"
+	ReasonVanished   Reason = "vanished"
+	ReasonParse      Reason = "parse"
+	ReasonTimeout    Reason = "timeout"
+	ReasonPanic      Reason = "panic" // a defect of the exporter, contained
+	ReasonOther      Reason = "other"
+)
+
+// Share counts how many of the things looked at could be read.
+type Share struct {
+	Readable, Total int
+}
+
+// ReadError keys a count of failed reads.
+type ReadError struct {
+	Aspect Aspect
+	Reason Reason
+}
+
+// Meta is what every sensor says of its own sample.
+type Meta struct {
+	Time       time.Time
+	Interval   time.Duration // until the next sample
+	Duration   time.Duration // wall-clock time the sample took
+	Visibility map[Aspect]Share
+	ReadErrors map[ReadError]uint64 // since the exporter started
+}
+
+// FileReason is why a file is suspicious. A file counts once, under the
+// strongest reason, in the order of FileReasons.
+type FileReason string
+
+// The reasons, strongest first.
+const (
+	FileRunning    FileReason = "running"     // an executable file that a process runs now
+	FileKnownMiner FileReason = "known_miner" // an executable file with the name or hash of a known miner
+	FileHidden     FileReason = "hidden"      // an executable file with a hidden name or in a hidden directory
+	FileELF        FileReason = "elf"         // an ELF program
+	FileScript     FileReason = "script"      // starts with #! and may be run
+)
+
+// FileReasons lists every reason, so that metrics can exist at 0.
+func FileReasons() []FileReason {
+	return []FileReason{FileRunning, FileKnownMiner, FileHidden, FileELF, FileScript}
+}
+
+// File is a suspicious file in a watched directory.
+type File struct {
+	Path       string // raw bytes
+	Directory  string // the watched directory it was found in
+	Reason     FileReason
+	KnownMiner bool   // name or hash of a known miner, whatever Reason says
+	Hidden     bool   // hidden name or directory, whatever Reason says
+	Container  string // container id (12 hex) or mount namespace of a file that the host itself does not see; ""
+	User       string // owner
+	SHA256     string // 64 hex, of the first 64 MiB; "" if not yet or never read
+	Modified   time.Time
+	SizeBytes  int64
+	Mode       uint32 // permission bits
+	ID         FileID
+}
+
+// FileCount is the number of suspicious files of one directory, also of those
+// beyond the detail limit.
+type FileCount struct {
+	Directory string
+	Reason    FileReason
+}
+
+// FileSnapshot is the state of the watched directories.
+type FileSnapshot struct {
+	Meta
+	Directories []string
+	Counts      map[FileCount]int
+	Files       []File          // strongest reason first, at most 1,024
+	Truncated   map[string]bool // directory -> a budget ended the scan
+	Watching    bool            // inotify is active
+}
+
+// Scope is how far a listening socket's address reaches.
+type Scope string
+
+// The scopes.
+const (
+	ScopeLoopback Scope = "loopback"
+	ScopePrivate  Scope = "private" // RFC 1918, ULA, CGNAT, link-local
+	ScopeAny      Scope = "any"     // wildcard
+	ScopePublic   Scope = "public"
+)
+
+// Scopes lists every scope.
+func Scopes() []Scope { return []Scope{ScopeLoopback, ScopePrivate, ScopeAny, ScopePublic} }
+
+// Protocol of a listening socket.
+type Protocol string
+
+// The protocols.
+const (
+	TCP Protocol = "tcp"
+	UDP Protocol = "udp"
+)
+
+// Protocols lists both protocols.
+func Protocols() []Protocol { return []Protocol{TCP, UDP} }
+
+// Confidence tells why a socket is called by an app's name.
+type Confidence string
+
+// The confidences.
+const (
+	ConfidenceEvidence Confidence = "evidence" // the owner's executable or command line says so
+	ConfidenceAnswer   Confidence = "answer"   // it answered as that app does
+	ConfidencePort     Confidence = "port"     // only the port number says so
+)
+
+// Auth tells whether an exposed service asks who one is.
+type Auth string
+
+// The answers of a probe. Without a probe it is AuthUnknown.
+const (
+	AuthNone     Auth = "none"
+	AuthRequired Auth = "required"
+	AuthUnknown  Auth = "unknown"
+)
+
+// Socket is a listening TCP or bound UDP socket.
+type Socket struct {
+	Protocol   Protocol
+	NetNS      string // NetNamespace.ID
+	Address    string // textual, without zone, an IPv4 address as such: "0.0.0.0", "::", "127.0.0.1"
+	Port       uint16
+	Scope      Scope
+	Inode      uint64
+	Owner      Identity   // zero if unknown
+	OwnerComm  string     // raw bytes
+	OwnerExe   string     // raw bytes
+	App        string     // of the catalogue, or ""
+	Confidence Confidence // "" without App
+	DualStack  bool       // of IPv6, and takes IPv4 too; false if that is not known
+	Own        bool       // the exporter's own
+	Part       bool       // of a process that belongs to App and is no door of its own
+	LogFile    string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
+}
+
+// Exposed tells whether the socket is a catalogued service that other machines
+// may reach. A host firewall is not looked at.
+func (s *Socket) Exposed() bool { return s.App != "" && s.Scope != ScopeLoopback && !s.Own }
+
+// ExposedKey is the label set of an exposed service.
+type ExposedKey struct {
+	App   string
+	Scope Scope
+	Auth  Auth
+}
+
+// SocketSnapshot is one sample of the listening sockets.
+type SocketSnapshot struct {
+	Meta
+	Apps    []string // every app of the catalogue, so that metrics can exist at 0
+	Sockets []Socket // the host's namespace first, then sorted by protocol, port, address
+	Past    []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
+
+	Connections []Connection // of the processes that were asked about, sorted by owner and remote
+
+	Namespaces   []NetNamespace // the host's first
+	Publications []Publication
+	// Unpublished says why publications may be missing; "" if all can be seen.
+	Unpublished string
+	// Peers are the remote ends of connections to ports that were asked for.
+	Peers []Peer
+}
+
+// Peer is a remote end of a connection to a listening port, as seen in one sample.
+type Peer struct {
+	NetNS  string
+	Port   uint16
+	Remote netip.Addr
+}
+
+// Connection is an established TCP connection of a process that is looked at
+// closely.
+type Connection struct {
+	Owner    Identity
+	Remote   netip.AddrPort
+	Local    netip.AddrPort
+	Outbound bool      // the process does not listen on the local port
+	Since    time.Time // of the first sample that saw it
+}
+
+// PoolMatch is why a connection counts as one to a mining pool.
+type PoolMatch string
+
+// The matches, strongest first.
+const (
+	PoolHost    PoolMatch = "host"    // on the user's list
+	PoolPort    PoolMatch = "port"    // a port that pools use
+	PoolStratum PoolMatch = "stratum" // by behaviour: the one lasting connection of a program that burns
+)
+
+// PoolMatches lists every match.
+func PoolMatches() []PoolMatch { return []PoolMatch{PoolHost, PoolPort, PoolStratum} }
+
+// Snapshot is all that detection sees. A part is nil while its sensor is off or
+// has not finished its first sample.
+type Snapshot struct {
+	Time      time.Time
+	Processes *ProcessSnapshot
+	Files     *FileSnapshot
+	Sockets   *SocketSnapshot
+	Services  *ServiceSnapshot
+
+	Persistence *PersistenceSnapshot
+}
+
+// suspectID gives 12 hex digits.
+func suspectID(contentSHA256 string, uid uint32, exe, comm string) string {
+	if len(contentSHA256) >= 12 {
+		return contentSHA256[:12]
+	}
+	sum := sha256.Sum256([]byte(strconv.FormatUint(uint64(uid), 10) + "\x00" + exe + "\x00" + comm))
+	return hex.EncodeToString(sum[:6])
+}

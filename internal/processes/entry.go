@@ -1,0 +1,98 @@
+package processes
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+)
+
+// entry is what is kept of a living process.
+type entry struct {
+	process   model.Process
+	target    string // of /proc/PID/exe when it was last read
+	directory string // names the group of a process in temp
+	content   hostfs.ContentKey
+	key       string // respawnKey, "" as long as it is not known
+	brood     string // model.Brood, "" where no keeper is above it
+	window    window
+	steady    steady
+	closer    closer
+
+	used           float64   // user + system, seconds since birth
+	children       float64   // the same of its children that it has waited for
+	delta          float64   // used since the last sample
+	childrenDelta  float64   // children since the last sample
+	childrenBefore float64   // childrenDelta of the last sample, if accounts may yet tell of it
+	imageStarted   time.Time // when this program began: the process' start, or the sample that saw the exec
+	started        bool      // a program image that has not been counted as a start
+	counted        bool      // it began after the exporter did
+	dead           bool      // a zombie: it ended and was not waited for
+	unreadable     bool      // the failure to read exe was counted
+	partial        bool      // user or cgroup could not be read
+	seen           int       // the sample that last saw it
+	forked         bool      // the kernel told of its fork, so of all its threads too
+	threads        int       // the most that a sample saw
+	hidden         bool      // something is mounted over it: what /proc shows of it is not true
+	settled        bool      // its last account was credited
+	missing        bool      // the last sample did not see it, and its account had not come
+}
+
+// group is the label set that this process counts for.
+func (e *entry) group() model.GroupKey {
+	return model.GroupKey{Process: e.process.Group, Origin: e.process.Origin, User: text.Label(e.process.User)}
+}
+
+func (e *entry) origin() model.OriginKey {
+	return model.OriginKey{Origin: e.process.Origin, Namespace: e.process.Namespace}
+}
+
+// rename sets the group after the content or the path became known.
+func (e *entry) rename() {
+	p := &e.process
+	p.Group = text.Label(groupName(p.Origin, e.directory, p.Exe, p.SHA256))
+}
+
+// ancestor is what children will remember of the process. Chains are kept
+// short, so that a program that forks and exits for ever does not fill memory.
+func (e *entry) ancestor() *model.Ancestor { return ancestorOf(&e.process) }
+
+func ancestorOf(p *model.Process) *model.Ancestor {
+	parent := p.Parent
+	depth := 0
+	if parent != nil {
+		parent = trim(parent, maxAncestors)
+		depth = parent.Depth + 1
+	}
+	return &model.Ancestor{
+		Identity: p.Identity, Comm: p.Comm, Exe: p.Exe, User: p.User, Origin: p.Origin,
+		Started: p.Started, Parent: parent, Depth: depth,
+	}
+}
+
+// maxAncestors is how long a chain of ancestors may grow before it is copied
+// without its far end.
+const maxAncestors = 16
+
+func trim(ancestor *model.Ancestor, limit int) *model.Ancestor {
+	if ancestor.Depth < 4*limit {
+		return ancestor
+	}
+	var chain []model.Ancestor
+	for a := ancestor; a != nil && len(chain) < limit; a = a.Parent {
+		chain = append(chain, *a)
+	}
+	var parent *model.Ancestor
+	for depth, a := range slices.Backward(chain) {
+		a.Parent, a.Depth = parent, len(chain)-1-depth
+		parent = &a
+	}
+	return parent
+}
+
+// startTime converts field 22 of /proc/PID/stat.
+func startTime(boot time.Time, ticks uint64) time.Time {
+	return boot.Add(time.Duration(ticks) * (time.Second / userHz))
+}

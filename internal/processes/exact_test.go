@@ -1,0 +1,220 @@
+package processes
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// burnLoops is what dash counts to in about 50 ms.
+const burnLoops = 40_000
+
+// following returns a sensor that is fed by the kernel, or nil where CAP_NET_ADMIN
+// is missing.
+func following(t *testing.T) *Sensor {
+	t.Helper()
+	connector, err := procevents.NewConnector()
+	if err == nil {
+		var taskstats *procevents.Taskstats
+		taskstats, err = procevents.NewTaskstats("/sys")
+		if err == nil {
+			sensor, err := New(Options{Proc: "/proc", UserName: func(uint32) string { return "tester" }, Logger: log.NewNopLogger()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { sensor.Follow(ctx, Sources{connector, taskstats}) })
+			t.Cleanup(func() { stop(); running.Wait() })
+			return sensor
+		}
+	}
+	if os.Getuid() == 0 || !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
+		t.Fatal(err)
+	}
+	return nil
+}
+
+// sampled takes a sample and holds that no counter went back since the last.
+func sampled(t *testing.T, sensor *Sensor) *model.ProcessSnapshot {
+	t.Helper()
+	before := sensor.Snapshot()
+	if err := sensor.Sample(time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	now := sensor.Snapshot()
+	if before == nil {
+		return now
+	}
+	for key, totals := range before.Origins {
+		if got := now.Origins[key]; got.CPUSeconds < totals.CPUSeconds || got.Starts < totals.Starts || got.Respawns < totals.Respawns {
+			t.Errorf("%v went back from %+v to %+v", key, totals, got)
+		}
+	}
+	if now.BusySeconds < before.BusySeconds || now.Unattributed < before.Unattributed {
+		t.Error("busy or unattributed time went back")
+	}
+	return now
+}
+
+func groupOf(t *testing.T, s *model.ProcessSnapshot, name string) model.CPUTotals {
+	t.Helper()
+	for _, group := range s.Groups {
+		if group.Process == name {
+			return group.CPUTotals
+		}
+	}
+	t.Fatalf("the group %s has no series", name)
+	return model.CPUTotals{}
+}
+
+// shell returns a copy of /bin/sh in a temporary directory whose content is its
+// own, and the name of its group.
+func shell(t *testing.T, name string) (exe, group string) {
+	t.Helper()
+	content, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content = append(content, t.Name()...)
+	sum := sha256.Sum256(content)
+	return program(t, name, string(content)), "/tmp#" + hex.EncodeToString(sum[:3])
+}
+
+// burn has a shell count, and returns the CPU time that wait(2) tells of it.
+func burn(exe string, loops int) (time.Duration, error) {
+	command := exec.Command(exe, "-c", "i=0; while [ $i -lt "+strconv.Itoa(loops)+" ]; do i=$((i+1)); done")
+	err := command.Run()
+	return command.ProcessState.UserTime() + command.ProcessState.SystemTime(), err
+}
+
+// lateFork tells of a fork only after /proc was read.
+type lateFork struct {
+	sensor *Sensor
+	event  procevents.Event
+}
+
+func (l *lateFork) Lost() uint64 { return 0 }
+
+func (l *lateFork) Drained() bool {
+	if l.event.Kind != 0 {
+		l.sensor.follower.event(l.event)
+		l.event = procevents.Event{}
+	}
+	return true
+}
+
+// TestForkToldLate: an orphan is in /proc before its fork was told. Who forked it
+// is known from the same sample on.
+func TestForkToldLate(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
+	proc.put(fakeProcess{pid: 20, ppid: 1, start: 20, comm: "keeper", exe: "/var/tmp/keeper"})
+	sampleAt(t, sensor, 100)
+	late := &lateFork{sensor: sensor}
+	sensor.follower.setActive(model.SourceConnector, late)
+	late.event = procevents.Event{
+		Kind: procevents.Fork, PID: 30, TGID: 30, ParentPID: 20, ParentTGID: 20, Time: 103*time.Second - sensor.follower.sleep,
+	}
+	proc.put(fakeProcess{pid: 30, ppid: 1, start: 103, comm: "miner", exe: "/tmp/miner"})
+	if p := processOf(t, sampleAt(t, sensor, 105), 30); p.Parent == nil || p.Parent.PID != 20 || p.Parent.Exe != "/var/tmp/keeper" {
+		t.Errorf("parent %+v", p.Parent)
+	}
+}
+
+// TestAccountBeforeFork: who forks and ends at once may have its account told
+// before the event of the fork.
+func TestAccountBeforeFork(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
+	proc.put(fakeProcess{pid: 20, ppid: 1, start: 20, comm: "keeper", exe: "/var/tmp/keeper"})
+	sampleAt(t, sensor, 100)
+	sensor.follower.setActive(model.SourceConnector, &lateFork{})
+	sensor.follower.setActive(model.SourceTaskstats, &lateFork{})
+	fork := func(pid, parent int) {
+		sensor.follower.event(procevents.Event{
+			Kind: procevents.Fork, PID: pid, TGID: pid, ParentPID: parent, ParentTGID: parent, Time: 103*time.Second - sensor.follower.sleep,
+		})
+	}
+	fork(29, 20)
+	sensor.follower.account(procevents.Account{PID: 29, TGID: 29, Last: true})
+	fork(30, 29)
+	proc.put(fakeProcess{pid: 30, ppid: 1, start: 103, comm: "miner", exe: "/tmp/miner"})
+	p := processOf(t, sampleAt(t, sensor, 105), 30)
+	if p.Parent == nil || p.Parent.PID != 29 || p.Parent.Parent == nil || p.Parent.Parent.PID != 20 {
+		t.Errorf("parent %+v", p.Parent)
+	}
+}
+
+// TestShortProcesses runs 200 processes of 50 ms each between samples that are
+// seconds apart: all of them, and all that they used, count for their program.
+func TestShortProcesses(t *testing.T) {
+	sensor := following(t)
+	if sensor == nil {
+		return
+	}
+	exe, group := shell(t, "burner")
+	sampled(t, sensor)
+	if _, err := burn(exe, 30*burnLoops); err != nil { // it earns a series of its own
+		t.Fatal(err)
+	}
+	before := groupOf(t, sampled(t, sensor), group)
+
+	const count = 200
+	var mu sync.Mutex
+	var used time.Duration
+	var running sync.WaitGroup
+	for range 2 {
+		running.Go(func() {
+			for range count / 2 {
+				took, err := burn(exe, burnLoops)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				used += took
+				mu.Unlock()
+			}
+		})
+	}
+	finished := make(chan struct{})
+	go func() { running.Wait(); close(finished) }()
+	for waiting := true; waiting; {
+		select {
+		case <-finished:
+			waiting = false
+		case <-time.After(2 * time.Second):
+			sampled(t, sensor)
+		}
+	}
+	time.Sleep(200 * time.Millisecond)
+	sampled(t, sensor)
+	after := groupOf(t, sampled(t, sensor), group)
+	attributed := after.CPUSeconds - before.CPUSeconds
+	t.Logf("wait(2) tells %.2f s, the table %.2f s (%.1f %%), %d starts, %d respawns",
+		used.Seconds(), attributed, 100*attributed/used.Seconds(), after.Starts-before.Starts, after.Respawns-before.Respawns)
+	// Accounts count by the tick, wait(2) scales that to the time on the CPU.
+	if attributed < 0.98*used.Seconds() || attributed > 1.10*used.Seconds() {
+		t.Errorf("%.2f s of %.2f s are attributed", attributed, used.Seconds())
+	}
+	if starts := after.Starts - before.Starts; starts < count {
+		t.Errorf("%d starts, want %d", starts, count)
+	}
+}

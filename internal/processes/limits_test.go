@@ -1,0 +1,98 @@
+package processes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+func TestThirtyThousandNames(t *testing.T) {
+	t.Parallel()
+	table := newSlotTable()
+	now := after(0)
+	for round := range 5 {
+		samples := map[model.GroupKey]*groupSample{}
+		for i := range 30_000 {
+			key := model.GroupKey{Process: fmt.Sprintf("name%d-%d", round, i), Origin: model.OriginHome, User: "u"}
+			samples[key] = &groupSample{cpuSeconds: 2, instances: 1, topPID: i + 1}
+		}
+		table.update(now.Add(time.Duration(round)*10*time.Minute), samples)
+	}
+	if groups := table.groups(); len(groups) > groupSlots+1 || table.refused == 0 {
+		t.Errorf("%d groups, %d refused", len(groups), table.refused)
+	}
+	if len(table.graves) > tombstones || len(table.candidates) > 30_000 {
+		t.Errorf("%d tombstones, %d candidates", len(table.graves), len(table.candidates))
+	}
+}
+
+func TestSlotReturnsWithItsTotal(t *testing.T) {
+	t.Parallel()
+	table := newSlotTable()
+	key := model.GroupKey{Process: "p", Origin: model.OriginSystem, User: "u"}
+	at := after(0)
+	busy := map[model.GroupKey]*groupSample{key: {cpuSeconds: 5, instances: 1, topPID: 7}}
+	table.update(at, busy)
+	table.update(at.Add(20*time.Minute), nil)
+	if groups := table.groups(); len(groups) != 0 {
+		t.Fatalf("the slot outlived its processes: %+v", groups)
+	}
+	table.update(at.Add(21*time.Minute), busy)
+	if groups := table.groups(); len(groups) != 1 || groups[0].CPUSeconds != 10 || groups[0].TopPID != 7 {
+		t.Errorf("after the return: %+v, want 10 s", groups)
+	}
+}
+
+func TestLongChainsAreCut(t *testing.T) {
+	t.Parallel()
+	var e entry
+	for range 10_000 {
+		e = entry{process: model.Process{Parent: e.ancestor()}}
+	}
+	length := 0
+	for a := e.process.Parent; a != nil; a = a.Parent {
+		length++
+	}
+	if length < maxAncestors || length > 5*maxAncestors {
+		t.Errorf("a chain of %d ancestors is kept", length)
+	}
+}
+
+func TestNoProcfs(t *testing.T) {
+	t.Parallel()
+	if _, err := New(Options{Proc: "/nonexistent"}); err == nil || !strings.Contains(err.Error(), "--path.procfs") {
+		t.Errorf("got %v", err)
+	}
+	proc := newFakeProc(t)
+	if err := proc.sensor().Sample(after(0)); err == nil {
+		t.Error("an empty procfs gave no error")
+	}
+}
+
+// TestVisibilityIsOfTheLiving: what could not be read of a process counts at
+// every sample, and what was read once counts as seen.
+func TestVisibilityIsOfTheLiving(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	proc.put(fakeProcess{pid: 10, start: 1, comm: "a", exe: "/usr/bin/a"})
+	proc.put(fakeProcess{pid: 11, start: 1, comm: "b", exe: "/usr/bin/b"})
+	if err := os.Remove(filepath.Join(proc.root, "11/cgroup")); err != nil {
+		t.Fatal(err)
+	}
+	proc.write("11/cgroup/is/a/directory", "")
+	sensor := proc.sensor()
+	for i := range 3 {
+		s := sampleAt(t, sensor, float64(100+5*i))
+		if got, want := s.Visibility[model.AspectCgroup], (model.Share{Readable: 1, Total: 2}); got != want {
+			t.Errorf("sample %d: cgroups %+v, want %+v", i, got, want)
+		}
+		if got, want := s.Visibility[model.AspectExe], (model.Share{Readable: 2, Total: 2}); got != want {
+			t.Errorf("sample %d: executables %+v, want %+v", i, got, want)
+		}
+	}
+}

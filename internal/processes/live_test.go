@@ -1,0 +1,86 @@
+package processes
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// TestLive looks at this machine: a copy of sleep(1) in a temporary directory
+// is killed and started again under another name.
+func TestLive(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, err := os.MkdirTemp("/tmp", "proctable-live-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	sensor, err := New(Options{Proc: "/proc", UserName: func(uint32) string { return "tester" }, Logger: log.NewNopLogger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := func() *model.ProcessSnapshot {
+		t.Helper()
+		if err := sensor.Sample(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		return sensor.Snapshot()
+	}
+	start := func(name string) *exec.Cmd {
+		t.Helper()
+		path := filepath.Join(directory, name)
+		if err := os.WriteFile(path, content, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.Command(path, "60")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { command.Process.Kill(); command.Wait() })
+		return command
+	}
+	find := func(snapshot *model.ProcessSnapshot, pid int) model.Process {
+		t.Helper()
+		for _, p := range snapshot.Processes {
+			if p.PID == pid {
+				return p
+			}
+		}
+		t.Fatalf("pid %d is not in the snapshot", pid)
+		return model.Process{}
+	}
+
+	sample()
+	first := start("first")
+	before := find(sample(), first.Process.Pid)
+	if before.Origin != model.OriginTemp || before.Exe != filepath.Join(directory, "first") || len(before.SHA256) != 64 {
+		t.Errorf("first instance: %+v", before)
+	}
+	if before.Parent == nil || before.Parent.PID != os.Getpid() {
+		t.Errorf("parent %+v, want this test, pid %d", before.Parent, os.Getpid())
+	}
+	if err := first.Process.Kill(); err != nil { // no Wait: it stays a zombie for now
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	second := start("second")
+	snapshot := sample()
+	after := find(snapshot, second.Process.Pid)
+	if after.Suspect() != before.Suspect() || after.Group != before.Group {
+		t.Errorf("the second name made another suspect: %s and %s", before.Group, after.Group)
+	}
+	history := snapshot.Respawns[after.SHA256]
+	if history.Count != 1 || len(history.Starters) != 1 || history.Starters[0].Count != 2 || history.Starters[0].PID != os.Getpid() {
+		t.Errorf("history = %+v, want 1 respawn and 2 starts by this test", history)
+	}
+}

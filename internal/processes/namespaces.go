@@ -1,0 +1,91 @@
+package processes
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// networkCycle is within what time every process is asked again for its network
+// namespace: it may change without an exec (unshare(2), setns(2)).
+const networkCycle = time.Minute
+
+// namespaces are those of the host, as /proc/PID/ns names them; "" if unknown.
+type namespaces struct {
+	mount, network string
+}
+
+// hostNamespaces are those of pid 1, or else the exporter's own: pid 1 may hold
+// more capabilities than it does. Where both cannot be read, a sandbox cannot be
+// told from a container, and everything counts as the host.
+func hostNamespaces(proc string) namespaces {
+	link := func(process, name string) string {
+		target, err := os.Readlink(filepath.Join(proc, process, "ns", name))
+		if err != nil {
+			return ""
+		}
+		return target
+	}
+	found := namespaces{mount: link("1", "mnt"), network: link("1", "net")}
+	if found.mount == "" {
+		found.mount = link("self", "mnt")
+	}
+	if found.network == "" && shareNetwork(proc) {
+		found.network = link("self", "net")
+	}
+	return found
+}
+
+// shareNetwork tells whether the exporter is in pid 1's network namespace, where the
+// links may not be read: this file's inode is the namespace's own (proc_register,
+// fs/proc/generic.c).
+func shareNetwork(proc string) bool {
+	first, err := os.Stat(filepath.Join(proc, "1/net/tcp"))
+	own, ownErr := os.Stat(filepath.Join(proc, "self/net/tcp"))
+	return err == nil && ownErr == nil && os.SameFile(first, own)
+}
+
+// otherMount returns the mount namespace of a process if it is not the host's. It
+// tells a container from a sandbox on the host: browsers too put their helpers
+// into a pid namespace.
+func (r *reader) otherMount(pid int, hosts namespaces) string {
+	mount, err := os.Readlink(r.path(pid, "ns/mnt"))
+	if err != nil || hosts.mount == "" || mount == hosts.mount {
+		return ""
+	}
+	return mount
+}
+
+// otherNetwork returns the inode number of the network namespace of a process, or
+// "" if it is the host's. See namespaces(7).
+func (r *reader) otherNetwork(pid int, hosts namespaces) (string, error) {
+	network, err := os.Readlink(r.path(pid, "ns/net"))
+	if err != nil || hosts.network == "" || network == hosts.network {
+		return "", err
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(network, "net:["), "]"), nil
+}
+
+// refreshNetwork asks a known process again, if it is its turn in this sample.
+// Each sample asks an equal share of all.
+func (p *pass) refreshNetwork(e *entry, proc procfs.Proc) {
+	if p.networkTurns > 1 && (proc.PID+p.sensor.samples)%p.networkTurns != 0 {
+		return
+	}
+	if network, err := p.sensor.reader.otherNetwork(proc.PID, p.hosts); err == nil {
+		e.process.NetNS = network
+	}
+}
+
+// networkTurns is over how many samples a cycle is spread.
+func networkTurns(last *model.ProcessSnapshot) int {
+	if last == nil || last.Interval <= 0 {
+		return 1
+	}
+	return max(1, int(networkCycle/last.Interval))
+}

@@ -1,0 +1,200 @@
+// Package processes is the process sensor: it samples /proc on a clock of its
+// own and keeps what a single look cannot tell - CPU use over time, who started
+// whom, and which program ended and came back.
+package processes
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/procfs"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+const (
+	userHz = 100 // USER_HZ of every architecture that Go runs on (man 7 time)
+
+	// DefaultInterval is the time between two samples.
+	DefaultInterval = 5 * time.Second
+	// DefaultBudget is the share of one core that sampling may use.
+	DefaultBudget = 0.05
+	// DefaultRespawnWindow is how soon a start after an end is a respawn.
+	DefaultRespawnWindow = 5 * time.Minute
+	maxInterval          = 30 * time.Second
+
+	// uncertainSamples is for how many samples the accounts of parents are asked
+	// after accounts of ended processes are known to be lost: a parent may wait late.
+	uncertainSamples = 3
+	// maxUndrained is how many samples in a row may leave the unattributed time
+	// alone because the kernel tells faster than can be read.
+	maxUndrained = 3
+)
+
+// Options are what the sensor needs. Zero values mean the defaults.
+type Options struct {
+	Proc          string        // --path.procfs
+	Root          string        // --path.rootfs; "" is "/"
+	Bare          string        // the same procfs where nothing can be mounted over it, see OpenBare; "" if there is none
+	Interval      time.Duration // the shortest; see Budget
+	Budget        float64       // of one core, in (0, 1]: the interval grows up to 30 s to keep it
+	RespawnWindow time.Duration
+	UserName      func(uid uint32) string
+	Ask           func(pid int) (procevents.Account, error) // what a hidden process used; nil: it is not known
+	CPUTime       func() time.Duration                      // of the calling thread; nil: wall-clock time is taken
+	Logger        log.Logger
+}
+
+// Sensor is the process table. Sample is called by one goroutine.
+type Sensor struct {
+	options  Options
+	fs       procfs.FS
+	reader   *reader
+	hasher   *hasher
+	accounts *accounts
+	slots    *slotTable
+	respawns *respawns
+	follower *follower
+
+	entries              map[int]*entry
+	samples              int
+	uncertain, undrained int // see uncertainSamples, maxUndrained
+	boot                 time.Time
+	bootID               string
+	first                time.Time // the first sample
+	last                 time.Time // the previous sample
+
+	published atomic.Pointer[model.ProcessSnapshot]
+}
+
+// New returns a sensor for the procfs at o.Proc. It fails if there is none.
+func New(o Options) (*Sensor, error) {
+	if o.Interval <= 0 {
+		o.Interval = DefaultInterval
+	}
+	if o.Root == "" {
+		o.Root = "/"
+	}
+	if o.Budget <= 0 {
+		o.Budget = DefaultBudget
+	}
+	if o.RespawnWindow <= 0 {
+		o.RespawnWindow = DefaultRespawnWindow
+	}
+	if o.Ask == nil {
+		o.Ask = cannotAsk
+	}
+	fs, err := procfs.NewFS(o.Proc)
+	if err != nil {
+		return nil, fmt.Errorf("no procfs at %s, set --path.procfs: %w", o.Proc, err)
+	}
+	s := &Sensor{
+		options: o,
+		fs:      fs,
+		reader: &reader{
+			proc:   o.Proc,
+			guard:  hostfs.NewGuard(maxStuck),
+			errors: map[model.ReadError]uint64{},
+		},
+		hasher:   newHasher(),
+		accounts: newAccounts(),
+		slots:    newSlotTable(),
+		respawns: newRespawns(o.RespawnWindow),
+		entries:  map[int]*entry{},
+	}
+	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
+	return s, nil
+}
+
+// Snapshot returns the last sample, or nil before the first.
+func (s *Sensor) Snapshot() *model.ProcessSnapshot { return s.published.Load() }
+
+// Sample reads the process table once. It fails only when nothing could be
+// read; single processes that cannot be read are counted.
+func (s *Sensor) Sample(now time.Time) error {
+	began, beganCPU := time.Now(), s.cpuTime()
+	stat, err := s.fs.Stat()
+	if err != nil {
+		return fmt.Errorf("read the host's CPU times (is --path.procfs a procfs?): %w", err)
+	}
+	procs, err := s.fs.AllProcs()
+	if err != nil {
+		return fmt.Errorf("list processes: %w", err)
+	}
+	if len(procs) == 0 {
+		return errors.New("list processes: there are none; is --path.procfs the host's procfs?")
+	}
+	if s.samples == 0 {
+		s.boot = time.Unix(int64(stat.BootTime), 0)
+		s.bootID = readBootID(s.options.Proc)
+		s.first = now
+	}
+	pass := newPass(s, now)
+	looked := s.follower.setClock(s.boot)
+	s.accounts.setBusy(stat.CPUTotal.User + stat.CPUTotal.Nice + stat.CPUTotal.System)
+
+	pass.observe(procs)
+	drained := s.follower.drain()
+	over, complete := s.follower.take()
+	if !complete {
+		s.uncertain, pass.lossy = uncertainSamples, s.samples > 0
+	}
+	pass.bearLate()
+	pass.hashContents()
+	pass.lookCloser()
+	pass.settleOver(over)
+	pass.settleEnded()
+	pass.settleLiving()
+	pass.creditClaims()
+	if s.undrained++; drained || s.undrained > maxUndrained {
+		s.undrained = 0
+		s.uncertain = max(0, s.uncertain-1)
+		s.accounts.settle(pass.creditChildren())
+	}
+	s.follower.forget(pass.looked, looked)
+	s.slots.update(now, pass.groups)
+	s.respawns.prune(now)
+
+	snapshot := pass.snapshot()
+	snapshot.CPUs = len(stat.CPU)
+	snapshot.Duration = time.Since(began)
+	snapshot.Interval = s.interval(snapshot.Duration, s.cpuTime()-beganCPU)
+	s.published.Store(snapshot)
+	s.samples++
+	s.last = now
+	level.Debug(s.options.Logger).Log("msg", "sampled processes", "processes", len(snapshot.Processes), "duration", snapshot.Duration)
+	return nil
+}
+
+// interval keeps the sensor within its CPU budget, however many processes run.
+func (s *Sensor) interval(wall, cpu time.Duration) time.Duration {
+	if s.options.CPUTime == nil {
+		cpu = wall
+	}
+	wanted := time.Duration(float64(cpu) / s.options.Budget)
+	return min(max(s.options.Interval, wanted), max(s.options.Interval, maxInterval))
+}
+
+func (s *Sensor) cpuTime() time.Duration {
+	if s.options.CPUTime == nil {
+		return 0
+	}
+	return s.options.CPUTime()
+}
+
+func readBootID(proc string) string {
+	id, err := os.ReadFile(filepath.Join(proc, "sys/kernel/random/boot_id"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}

@@ -1,0 +1,154 @@
+package processes
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+const (
+	kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
+	argvLimit    = 4096       // bytes of a command line that are kept
+
+	readTime = 500 * time.Millisecond
+	maxStuck = 64
+)
+
+// facts are what is read of a process once for each program that it runs.
+type facts struct {
+	argv      []string
+	uid       uint32
+	cgroup    string
+	namespace model.Namespace
+	mount     string // the mount namespace, if it is not the host's
+	network   string // the network namespace, if it is not the host's
+}
+
+// executable is what /proc/PID/exe tells.
+type executable struct {
+	path    string
+	deleted bool
+	again   bool
+	file    model.FileID
+	content hostfs.ContentKey
+}
+
+// reader reads one /proc.
+type reader struct {
+	proc   string
+	guard  *hostfs.Guard
+	errors map[model.ReadError]uint64
+}
+
+func (r *reader) path(pid int, name string) string {
+	return filepath.Join(r.proc, strconv.Itoa(pid), name)
+}
+
+// failed counts a failed read. A process that has gone is no failure.
+func (r *reader) failed(aspect model.Aspect, err error) {
+	r.errors[model.ReadError{Aspect: aspect, Reason: hostfs.ReasonOf(err)}]++
+}
+
+// link reads /proc/PID/exe. It never touches the file itself, so it cannot
+// hang. A process whose main thread has ended has no exe of its own, but its
+// other threads do.
+func (r *reader) link(pid int, state string) (string, error) {
+	target, err := os.Readlink(r.path(pid, "exe"))
+	if err == nil || state != "Z" || !hostfs.Vanished(err) {
+		return target, err
+	}
+	threads, listErr := os.ReadDir(r.path(pid, "task"))
+	if listErr != nil {
+		return "", err
+	}
+	for _, thread := range threads {
+		if target, err := os.Readlink(r.path(pid, "task/"+thread.Name()+"/exe")); err == nil {
+			return target, nil
+		}
+	}
+	return "", err
+}
+
+// inspect looks at the file behind a link.
+func (r *reader) inspect(pid int, target string) (executable, error) {
+	type answer struct {
+		stat  unix.Stat_t
+		again bool
+	}
+	name, marked := strings.CutSuffix(target, deletedSuffix)
+	got, err := hostfs.Within(r.guard, readTime, func() (a answer, err error) {
+		err = unix.Stat(r.path(pid, "exe"), &a.stat)
+		if marked {
+			var other unix.Stat_t
+			a.again = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
+		}
+		return a, err
+	})
+	// A file may really be called "x (deleted)". Only one without links is gone.
+	if marked && (err != nil || got.stat.Nlink == 0) {
+		return executable{name, true, got.again, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
+	}
+	return executable{target, false, false, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
+}
+
+func fileID(stat *unix.Stat_t) model.FileID { return model.FileID{Dev: stat.Dev, Inode: stat.Ino} }
+
+// facts reads what a process was started with.
+func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
+	var out facts
+	var err error
+	out.argv, err = hostfs.Within(r.guard, readTime, func() ([]string, error) { return r.argv(proc.PID) })
+	if err != nil && !hostfs.Vanished(err) {
+		r.failed(model.AspectStat, err)
+	}
+	status, statusErr := proc.NewStatus()
+	if statusErr == nil {
+		out.uid = uint32(status.UIDs[1])
+	}
+	groups, cgroupErr := proc.Cgroups()
+	if cgroupErr == nil {
+		out.cgroup = cgroupPath(groups)
+	}
+	out.namespace, out.mount = model.NamespaceHost, r.otherMount(proc.PID, hosts)
+	// A failure to read it is that of exe too, and counted there.
+	out.network, _ = r.otherNetwork(proc.PID, hosts)
+	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && out.mount != "" {
+		out.namespace = model.NamespaceContainer
+	}
+	if cgroupErr != nil && !hostfs.Vanished(cgroupErr) {
+		r.failed(model.AspectCgroup, cgroupErr)
+	}
+	return out, errors.Join(statusErr, cgroupErr)
+}
+
+// directory returns the working directory of a process, or "".
+func (r *reader) directory(pid int) string {
+	target, err := os.Readlink(r.path(pid, "cwd"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(target, deletedSuffix)
+}
+
+// argv reads at most argvLimit bytes of /proc/PID/cmdline. The kernel reads
+// them out of the process' own memory, so it is called under a deadline only.
+func (r *reader) argv(pid int) ([]string, error) {
+	content, err := hostfs.ReadStart(r.path(pid, "cmdline"), argvLimit)
+	if err != nil || len(content) == 0 {
+		return nil, err
+	}
+	return splitArguments(content), nil
+}
+
+func splitArguments(content []byte) []string {
+	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")
+}

@@ -1,0 +1,139 @@
+package processes
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	const program = "00400000-00500000 r-xp 00000000 08:01 77 /usr/bin/worker\n"
+	const code = "7f5000000000-7f5000020000 rwxp 00000000 00:00 0 \n"
+	cache := "7f0000000000-7f0010000000 rw-p 00000000 00:00 0 \n"
+	pads := "7f1000000000-7f1000800000 rw-p 00000000 00:00 0 \n"
+	for name, test := range map[string]struct {
+		maps string
+		want model.MemoryShape
+	}{
+		"dataset, reference":         {program + "7f0000000000-7f0082001000 rw-p 00000000 00:00 0 \n", model.ShapeRandomXFast},
+		"dataset, executable":        {"7f0000000000-7f0082000000 rwxp 00000000 00:00 0\n", model.ShapeRandomXFast},
+		"dataset in 2 MiB pages":     {"7f0000000000-7f0082000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.ShapeRandomXFast},
+		"dataset in 1 GiB pages":     {"7f0000000000-7f00c0000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.ShapeRandomXFast},
+		"twin: 3 GiB of small pages": {"7f0000000000-7f00c0000000 rw-p 00000000 00:00 0 \n", ""},
+		"twin: 2,000 MiB":            {"7f0000000000-7f007d000000 rw-p 00000000 00:00 0 \n", ""},
+		"twin: a file of that size":  {"7f0000000000-7f0082000000 rw-p 00000000 08:01 99 /var/lib/data.bin\n", ""},
+		"light":                      {program + cache + pads + code, model.ShapeRandomXLight},
+		"light, executable cache":    {strings.Replace(cache, "rw-p", "rwxp", 1) + pads, model.ShapeRandomXLight},
+		"twin: no compiled code":     {program + cache + pads, ""},
+		"twin: no scratchpads":       {program + cache + code, ""},
+		"twin: a JVM":                {cache + pads + code + "7f6000000000-7f6000100000 r-xp 00000000 08:01 5 /usr/lib/jvm/lib/server/libjvm.so\n", ""},
+		"twin: node":                 {"00400000-00500000 r-xp 00000000 08:01 77 /usr/bin/node\n" + cache + pads + code, ""},
+		"garbage":                    {"\x00\xff\n- - -\nzz-yy rw\n" + strings.Repeat("x", 5000) + "\n", ""},
+	} {
+		got, err := shapeOf(strings.NewReader(test.maps))
+		if err != nil || got.kind != test.want {
+			t.Errorf("%s: %q (%v), want %q", name, got.kind, err, test.want)
+		}
+	}
+}
+
+// TestOwnMemory maps what RandomX maps and reads this process' own map.
+func TestOwnMemory(t *testing.T) {
+	t.Parallel()
+	memory, err := unix.Mmap(-1, 0, datasetBytes, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Munmap(memory); err != nil {
+			t.Error(err)
+		}
+	}()
+	// Neighbours with the same flags would become one mapping with it.
+	if err := unix.Mprotect(memory, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC); err != nil {
+		t.Fatal(err)
+	}
+	maps, err := os.Open("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer maps.Close()
+	if got, err := shapeOf(maps); err != nil || got.kind != model.ShapeRandomXFast || got.kib != 2_129_920 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestSteadyUseIsToldFromWork(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		minutes []float64
+		cores   float64
+		span    time.Duration
+	}{
+		"throttled":             {[]float64{.4, .42, .38, .4, .4, .41, .4, .4, .4, .4, .4}, .4, 10 * time.Minute},
+		"twin: works and waits": {[]float64{.9, .1, .5, .05, .9, .1, .9, .2, .6, .1, .9}, .9, time.Minute},
+		"twin: almost idle":     {[]float64{.1, .1, .1, .1, .1, .1, .1, .1, .1, .1, .1}, 0, 0},
+		"since five minutes":    {[]float64{1, 1, 1, 1, 1, .3, .3, .3, .3, .3}, .3, 5 * time.Minute},
+	} {
+		s, at, used := steady{}, after(0), 0.0
+		cores, span := s.add(at, used)
+		for _, minute := range test.minutes {
+			for range 12 {
+				at, used = at.Add(5*time.Second), used+5*minute
+				cores, span = s.add(at, used)
+			}
+		}
+		if cores < test.cores*.97 || cores > test.cores*1.03 || span != test.span {
+			t.Errorf("%s: %.2f cores over %s, want %.2f over %s", name, cores, span, test.cores, test.span)
+		}
+	}
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		exe, argv, want string
+	}{
+		{"/usr/bin/python3.11", "python3 /tmp/x.py -c 5", "/tmp/x.py"},
+		{"/usr/bin/python3.11", "python3 -u -W ignore ../x.py", "/home/alice/x.py"},
+		{"/usr/bin/python3.11", "python3 -c import_x /tmp/x.py", ""},
+		{"/usr/bin/python3.11", "python3 -m http.server", ""},
+		{"/usr/bin/python3.11", "python3 -", ""},
+		{"/usr/bin/python3.11", "python3", ""},
+		{"/usr/bin/perl", "perl -w /var/tmp/.x/y", "/var/tmp/.x/y"},
+		{"/usr/bin/perl", "perl -e code /tmp/x", ""},
+		{"/usr/bin/node", "node --max-old-space-size=100 /dev/shm/a.js", "/dev/shm/a.js"},
+		{"/usr/bin/node", "node --eval code /tmp/x", ""},
+		{"/usr/bin/bash", "bash -c ls /tmp/x", ""},
+		{"/usr/bin/dash", "sh -x /tmp/x.sh", "/tmp/x.sh"},
+		{"/usr/lib/jvm/bin/java", "java -Xmx1g -cp /opt/lib Main /tmp/x", ""},
+		{"/usr/lib/jvm/bin/java", "java -Xmx1g -jar /tmp/x.jar", "/tmp/x.jar"},
+		{"/usr/bin/bash", "bash /dev/fd/63", ""},
+		{"/usr/bin/vim", "vim /tmp/x.py", ""},
+	} {
+		got := scriptOf(test.exe, strings.Fields(test.argv), func() string { return "/home/alice/work" })
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.argv, got, test.want)
+		}
+	}
+}
+
+func TestEqualThreads(t *testing.T) {
+	t.Parallel()
+	before := map[int]float64{1: 0, 2: 10, 3: 20, 4: 5}
+	if got := equalThreads(before, map[int]float64{1: 0.1, 2: 19.5, 3: 29.3, 4: 14.6, 5: 10}, 10); got != 3 {
+		t.Errorf("miner: %d, want 3", got)
+	}
+	if got := equalThreads(before, map[int]float64{1: 9.5, 2: 14, 3: 21, 4: 5}, 10); got != 0 {
+		t.Errorf("twin: %d, want 0", got)
+	}
+	if got := equalThreads(nil, before, 10); got != 0 {
+		t.Errorf("first look: %d", got)
+	}
+}

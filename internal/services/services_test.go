@@ -1,0 +1,260 @@
+package services
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-kit/log"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// lab is a sensor over sockets of the test's own. asked notes whom it asked.
+type lab struct {
+	*Sensor
+	sockets *model.SocketSnapshot
+	asked   []netip.AddrPort
+	answer  model.Answer
+	probing bool
+	now     time.Time
+}
+
+func newLab(t *testing.T, sockets ...model.Socket) *lab {
+	t.Helper()
+	lan := netip.MustParseAddr("192.168.1.7")
+	l := &lab{
+		sockets: &model.SocketSnapshot{Sockets: sockets, Namespaces: []model.NetNamespace{{Dial: []netip.Addr{lan, netip.MustParseAddr("127.0.0.1")}}}},
+		probing: true, now: time.Date(2026, 11, 24, 3, 0, 0, 0, time.UTC), answer: model.Answer{App: "flink", Auth: model.AuthNone},
+	}
+	l.sockets.Time = l.now
+	known, err := catalogue.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Sensor = NewSensor(Options{
+		Proc: t.TempDir(), Catalogue: func() *catalogue.Catalogue { return known }, Probing: func() bool { return l.probing },
+		Sockets: func() *model.SocketSnapshot { return l.sockets }, Interval: 5 * time.Second, Logger: log.NewNopLogger(),
+		Ask: func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
+			l.asked = append(l.asked, target)
+			answer := l.answer
+			answer.Time, answer.Asked = l.now, target
+			return answer
+		},
+	})
+	return l
+}
+
+func (l *lab) sample(t *testing.T, after time.Duration) *model.ServiceSnapshot {
+	t.Helper()
+	l.now = l.now.Add(after)
+	if err := l.Sample(l.now); err != nil {
+		t.Fatal(err)
+	}
+	return l.Snapshot()
+}
+
+func listening(address string, port uint16, app string, confidence model.Confidence) model.Socket {
+	return model.Socket{
+		Protocol: model.TCP, Address: address, Port: port, Scope: model.ScopeOf(netip.MustParseAddr(address)),
+		App: app, Confidence: confidence, Inode: uint64(port), Owner: model.Identity{PID: 100, StartTime: uint64(port)},
+	}
+}
+
+// TestAskedOnceInTenMinutes: a socket is asked at once, and then seldom; one that
+// is opened again is another.
+func TestAskedOnceInTenMinutes(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence))
+	for range 100 {
+		l.sample(t, 5*time.Second)
+	}
+	if len(l.asked) != 1 || l.asked[0].String() != "192.168.1.7:8081" {
+		t.Errorf("asked %v: once, at an address that others use", l.asked)
+	}
+	if answer := l.Snapshot().Answers[l.sockets.Sockets[0].Key()]; answer.Auth != model.AuthNone || answer.Asked != l.asked[0] || answer.Time.IsZero() {
+		t.Errorf("%+v", answer)
+	}
+	l.sample(t, askEvery)
+	if len(l.asked) != 2 {
+		t.Errorf("asked %d times after ten minutes", len(l.asked))
+	}
+	l.sockets.Sockets[0].Inode++
+	l.sample(t, time.Second)
+	if len(l.asked) != 3 || len(l.Snapshot().Answers) != 1 {
+		t.Errorf("asked %d times, %d answers", len(l.asked), len(l.Snapshot().Answers))
+	}
+	l.probing = false
+	if s := l.sample(t, askEvery); len(l.asked) != 3 || s.Probing || len(s.Answers) != 0 {
+		t.Errorf("probing is off: asked %d times, %+v", len(l.asked), s)
+	}
+}
+
+// TestWhoIsNotAsked: only this host's own doors, where nobody else can answer.
+func TestWhoIsNotAsked(t *testing.T) {
+	t.Parallel()
+	own := listening("0.0.0.0", 8081, "flink", model.ConfidencePort)
+	own.Own = true
+	udp := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
+	udp.Protocol = model.UDP
+	elsewhere := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
+	elsewhere.NetNS = "4026532000"
+	proxy := listening("0.0.0.0", 8081, "", "")
+	proxy.OwnerExe = "/usr/sbin/nginx"
+	part := listening("0.0.0.0", 41000, "flink", model.ConfidenceEvidence)
+	part.Part = true
+	side := listening("0.0.0.0", 41001, "flink", model.ConfidenceEvidence)
+	side.Owner.StartTime = 8081 // who listens on 8081, on loopback
+	l := newLab(t, own, udp, elsewhere, proxy,
+		listening("10.9.9.9", 8081, "flink", model.ConfidenceEvidence), // an address that the host has not
+		listening("0.0.0.0", 50505, "", ""),
+		part, side, listening("127.0.0.1", 8081, "flink", model.ConfidenceEvidence),
+		listening("0.0.0.0", 3306, "mysql", model.ConfidenceEvidence), // there is no harmless question
+	)
+	l.sample(t, 0)
+	if len(l.asked) != 0 {
+		t.Errorf("asked %v", l.asked)
+	}
+	if l.Snapshot() == nil || l.Next() != 5*time.Second {
+		t.Error("nothing was published")
+	}
+}
+
+func TestAddressThatTheSocketTakes(t *testing.T) {
+	t.Parallel()
+	v4, v6 := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("2001:db8::7")
+	both := listening("::", 8081, "flink", model.ConfidenceEvidence)
+	both.DualStack = true
+	for want, socket := range map[string]model.Socket{
+		"192.168.1.7:8081":   listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence),
+		"192.168.1.7:8082":   listening("::", 8082, "flink", model.ConfidenceEvidence),
+		"[2001:db8::7]:8083": listening("2001:db8::7", 8083, "flink", model.ConfidenceEvidence),
+	} {
+		l := newLab(t, socket)
+		l.sockets.Namespaces[0].Dial = []netip.Addr{v4, v6}
+		l.sample(t, 0)
+		if len(l.asked) != 1 || l.asked[0].String() != want {
+			t.Errorf("asked %v, want %s", l.asked, want)
+		}
+	}
+	unsure := listening("::", 8081, "flink", model.ConfidenceEvidence)
+	for want, others := range map[int][]model.Socket{1: {unsure}, 0: {listening("0.0.0.0", 8081, "", ""), unsure}} {
+		l := newLab(t, others...)
+		l.sockets.Namespaces[0].Dial = []netip.Addr{v4}
+		l.sockets.Sockets[0].OwnerExe = "/usr/sbin/nginx"
+		if l.sample(t, 0); len(l.asked) != want {
+			t.Errorf("of IPv6 with %d others on IPv4: asked %v", len(others)-1, l.asked)
+		}
+	}
+	l := newLab(t, both)
+	l.sockets.Namespaces[0].Dial = []netip.Addr{v4}
+	l.sample(t, 0)
+	if len(l.asked) != 1 || l.asked[0].Addr() != v4 {
+		t.Errorf("a socket for both families: asked %v", l.asked)
+	}
+}
+
+// TestSlowServicesAreAskedInTurn: nobody keeps the others from being asked, and
+// who waits is told.
+func TestSlowServicesAreAskedInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var sockets []model.Socket
+		for i := range 3 {
+			sockets = append(sockets, listening("0.0.0.0", uint16(8081+i), "flink", model.ConfidenceEvidence))
+		}
+		l := newLab(t, sockets...)
+		quick := l.options.Ask
+		l.options.Ask = func(ctx context.Context, target netip.AddrPort, candidates []catalogue.Candidate) model.Answer {
+			time.Sleep(askTime + time.Millisecond)
+			return quick(ctx, target, candidates)
+		}
+		s := l.sample(t, 0)
+		if len(s.Answers) != 1 || len(s.Waiting) != 2 {
+			t.Fatalf("%d answers, %d wait", len(s.Answers), len(s.Waiting))
+		}
+		l.options.Ask = quick
+		s = l.sample(t, 5*time.Second)
+		if len(s.Answers) != 3 || len(s.Waiting) != 0 || len(l.asked) != 3 {
+			t.Errorf("%d answers, %d wait, asked %v", len(s.Answers), len(s.Waiting), l.asked)
+		}
+	})
+}
+
+func TestThousandsOfSocketsAreNotAllAsked(t *testing.T) {
+	t.Parallel()
+	var sockets []model.Socket
+	for i := range 3 * maxAsked {
+		sockets = append(sockets, listening("0.0.0.0", uint16(1000+i), "flink", model.ConfidenceEvidence))
+	}
+	l := newLab(t, sockets...)
+	if s := l.sample(t, 0); len(l.asked) != maxAsked || len(s.Answers) != len(sockets) {
+		t.Errorf("asked %d, %d answers", len(l.asked), len(s.Answers))
+	}
+}
+
+func TestWithoutSockets(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.sockets = nil
+	if err := l.Sample(l.now); err != nil || l.Snapshot() != nil || l.Next() > time.Second || l.RESTPorts() != nil {
+		t.Errorf("%v, %v", err, l.Snapshot())
+	}
+}
+
+// TestFlinkLog follows the log of a JVM that listens, and notes who was connected
+// when a jar was run.
+func TestFlinkLog(t *testing.T) {
+	t.Parallel()
+	rest := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
+	blob := listening("0.0.0.0", 40001, "flink", model.ConfidenceEvidence)
+	rest.LogFile, blob.LogFile, blob.Owner = "/opt/flink.log", "/opt/flink.log", rest.Owner
+	l := newLab(t, rest, blob)
+	l.options.Ask = func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
+		return model.Answer{Other: target.Port() != 8081, Auth: model.AuthUnknown}
+	}
+	file := filepath.Join(l.options.Proc, "100/root/opt/flink.log")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	line := func() {
+		text := fmt.Sprintf("%s INFO  org.apache.flink.client.ClientUtils [] - Starting program (detached: true)\n", l.now.Format("2006-01-02 15:04:05,000"))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, l.now, l.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line()
+	s := l.sample(t, 0)
+	if len(s.FlinkLogs) != 1 || len(s.FlinkLogs[0].Recent) != 1 || s.FlinkEvents[model.FlinkJarRun] != 0 {
+		t.Fatalf("%+v %v", s.FlinkLogs, s.FlinkEvents)
+	}
+	if ports := l.RESTPorts(); !slices.Equal(ports, []model.SocketKey{rest.Key()}) {
+		t.Errorf("callers of %v matter", ports)
+	}
+	peer := netip.MustParseAddr("198.51.100.7")
+	l.now = l.now.Add(5 * time.Second)
+	l.sockets = &model.SocketSnapshot{Meta: model.Meta{Time: l.now}, Sockets: l.sockets.Sockets, Namespaces: l.sockets.Namespaces, Peers: []model.Peer{{Port: 8081, Remote: peer}}}
+	line()
+	s = l.sample(t, time.Second)
+	last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]
+	if s.FlinkEvents[model.FlinkJarRun] != 1 || !slices.Equal(last.Peers, []netip.Addr{peer}) {
+		t.Errorf("%v %+v", s.FlinkEvents, last)
+	}
+	l.sockets.Peers = nil
+	l.now = l.now.Add(2 * peerSpan)
+	line()
+	s = l.sample(t, time.Second)
+	if last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]; len(last.Peers) != 0 || s.FlinkEvents[model.FlinkJarRun] != 2 {
+		t.Errorf("a connection of long ago: %+v %v", last, s.FlinkEvents)
+	}
+}
