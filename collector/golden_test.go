@@ -26,7 +26,7 @@ func infected() *Set {
 			ReadErrors: map[model.ReadError]uint64{{Aspect: model.AspectExe, Reason: model.ReasonPermission}: 3},
 		}
 	}
-	temp := model.OriginKey{Origin: model.OriginTemp, Namespace: model.NamespaceHost}
+	temp := model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}
 	used := model.CPUTotals{CPUSeconds: 582.5, Starts: 16, Respawns: 14, Processes: 2}
 	processes := &model.ProcessSnapshot{
 		Meta: meta(map[model.Aspect]model.Share{model.AspectStat: {Readable: 9, Total: 9}, model.AspectExe: {Readable: 8, Total: 9}}),
@@ -84,7 +84,7 @@ func infected() *Set {
 				ID: "f853cd7dfcf9", Running: true, Instances: 1, PIDs: []int{300}, Respawns: 14, CPUSeconds: 580,
 				Process: model.Process{
 					Identity: model.Identity{PID: 300}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", User: "flink", Unit: "flink.service",
-					Container: "", Origin: model.OriginTemp,
+					ContainerID: "", Origin: model.OriginTemp,
 				},
 				Guardian: &model.Guardian{Relation: model.RelationParent, PID: 200, Comm: "kinsing", Exe: "/var/tmp/kinsing"},
 				Entry:    &model.Entry{App: "flink", Process: "java", Port: 8081},

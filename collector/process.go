@@ -56,8 +56,8 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 	send.counter(c.busy, s.BusySeconds)
 	send.counter(c.unattributed, s.Unattributed)
 	for _, origin := range model.Origins() {
-		for _, namespace := range model.Namespaces() {
-			totals := s.Origins[model.OriginKey{Origin: origin, Namespace: namespace}]
+		for _, namespace := range model.Isolations() {
+			totals := s.Origins[model.OriginKey{Origin: origin, Isolation: namespace}]
 			send.counter(c.originCPU, totals.CPUSeconds, string(origin), string(namespace))
 			send.gauge(c.originProcesses, float64(totals.Processes), string(origin), string(namespace))
 			send.counter(c.originStarts, float64(totals.Starts), string(origin), string(namespace))

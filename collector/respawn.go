@@ -34,8 +34,8 @@ func (c *respawn) Update(ch chan<- prometheus.Metric) error {
 	}
 	send := newSender(ch)
 	for _, origin := range model.Origins() {
-		for _, namespace := range model.Namespaces() {
-			totals := s.Origins[model.OriginKey{Origin: origin, Namespace: namespace}]
+		for _, namespace := range model.Isolations() {
+			totals := s.Origins[model.OriginKey{Origin: origin, Isolation: namespace}]
 			send.counter(c.origin, float64(totals.Respawns), string(origin), string(namespace))
 		}
 	}

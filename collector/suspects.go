@@ -55,7 +55,7 @@ func (c *suspects) update(send *sender, active []model.Finding) {
 func (c *suspects) one(send *sender, finding *model.Finding) {
 	s, id, label := finding.Suspect, finding.Suspect.ID, c.labels.label
 	p := &s.Process
-	send.gauge(c.info, 1, id, label(p.Comm), label(p.Exe), label(p.User), label(p.Unit), label(p.Container),
+	send.gauge(c.info, 1, id, label(p.Comm), label(p.Exe), label(p.User), label(p.Unit), label(p.ContainerID),
 		string(p.Origin), string(finding.Severity), finding.Rule)
 	send.counter(c.cpu, s.CPUSeconds, id)
 	send.counter(c.respawns, float64(s.Respawns), id)

@@ -15,7 +15,7 @@ import (
 )
 
 // newHandler puts every endpoint in its place.
-func newHandler(o *options, w *monitor.Watch, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
+func newHandler(o *options, w *monitor.Monitor, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
 	mux := http.NewServeMux()
 	show := func() report.Report { return newReport(w, 0) }
 	mux.Handle("/", report.NewPage(logger, o.telemetryPath, show))

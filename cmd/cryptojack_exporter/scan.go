@@ -79,7 +79,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 }
 
 // explain reports on one process alone. The exit code is that of its verdict.
-func explain(w *monitor.Watch, o *options, stdout, stderr io.Writer) int {
+func explain(w *monitor.Monitor, o *options, stdout, stderr io.Writer) int {
 	explanation, ok := w.Explain(o.scanExplain, time.Now())
 	if !ok {
 		fmt.Fprintf(stderr, "%s: --explain: there is no process %d, or it has ended, or processes are not looked at\n", programName, o.scanExplain)

@@ -71,7 +71,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 
 // listen serves, watches and reloads until the context ends or the server
 // cannot go on.
-func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *monitor.Watch, reload *reloader, logger, base log.Logger) int {
+func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *monitor.Monitor, reload *reloader, logger, base log.Logger) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan struct{})
@@ -107,7 +107,7 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *
 }
 
 // newCollectors lists the collectors that are switched on.
-func newCollectors(o *options, w *monitor.Watch, logger log.Logger) *collector.Set {
+func newCollectors(o *options, w *monitor.Monitor, logger log.Logger) *collector.Set {
 	labels := &collector.Labels{}
 	available := map[string]collector.Collector{
 		"process":     collector.NewProcess(w.Processes, labels),

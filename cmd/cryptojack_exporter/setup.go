@@ -32,7 +32,7 @@ import (
 )
 
 // newWatch makes the sensors that are switched on.
-func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*monitor.Watch, error) {
+func newWatch(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*monitor.Monitor, error) {
 	on := func(name string) bool { return *o.collectors[name] }
 	names := passwd.New(o.rootfs)
 	if err := names.Refresh(); err != nil {
@@ -161,8 +161,8 @@ func containers(sensor *processes.Sensor) func() []files.Container {
 				index[p.MountNS] = at
 				all = append(all, files.Container{Name: p.MountNS})
 			}
-			if p.Container != "" {
-				all[at].Name = p.Container
+			if p.ContainerID != "" {
+				all[at].Name = p.ContainerID
 			}
 			if len(all[at].PIDs) < processes {
 				all[at].PIDs = append(all[at].PIDs, p.PID)
@@ -215,7 +215,7 @@ func connected(sensor *processes.Sensor) func() []model.Identity {
 		var closely []*model.Process
 		processes := sensor.Snapshot().Processes
 		for i := range processes {
-			if processes[i].Look != nil {
+			if processes[i].Inspection != nil {
 				closely = append(closely, &processes[i])
 			}
 		}
@@ -246,7 +246,7 @@ func threadTime() time.Duration {
 }
 
 // newReport gathers what people are shown.
-func newReport(w *monitor.Watch, watched time.Duration) report.Report {
+func newReport(w *monitor.Monitor, watched time.Duration) report.Report {
 	now := time.Now()
 	name, err := os.Hostname()
 	if err != nil {

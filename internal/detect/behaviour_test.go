@@ -10,8 +10,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func looking(look model.Look) func(*model.Process) {
-	return func(p *model.Process) { p.Look = &look }
+func looking(look model.Inspection) func(*model.Process) {
+	return func(p *model.Process) { p.Inspection = &look }
 }
 
 func at(origin model.Origin, exe string) func(*model.Process) {
@@ -32,7 +32,7 @@ func running(script string) func(*model.Process) {
 }
 
 func throttled(cores float64, span time.Duration) func(*model.Process) {
-	return func(p *model.Process) { p.Cores, p.SteadyCores, p.SteadySpan = cores, cores, span }
+	return func(p *model.Process) { p.Cores, p.ConstantCores, p.ConstantSpan = cores, cores, span }
 }
 
 // TestBehaviourAndItsTwins holds each sign of behaviour and disguise to an
@@ -40,7 +40,7 @@ func throttled(cores float64, span time.Duration) func(*model.Process) {
 func TestBehaviourAndItsTwins(t *testing.T) {
 	t.Parallel()
 	wallet := "4" + strings.Repeat("8AJ", 31) + "x"
-	fast := looking(model.Look{Shape: model.ShapeRandomXFast, ShapeKiB: 2_129_920})
+	fast := looking(model.Inspection{MemorySignature: model.SignatureRandomXFast, MemorySignatureKiB: 2_129_920})
 	home := at(model.OriginHome, "/home/alice/bin/worker")
 	opt := at(model.OriginLocal, "/opt/app/worker")
 	temp := inTemp("/tmp/x")
@@ -58,18 +58,18 @@ func TestBehaviourAndItsTwins(t *testing.T) {
 
 		{"RandomX memory", all(opt, fast), RuleRandomXMemory, model.Warning, "2129920 KiB"},
 		{"RandomX memory and load", all(opt, fast, busy), RuleRandomXMemory, model.Critical, "4.0 cores"},
-		{"RandomX light in temp", all(temp, looking(model.Look{Shape: model.ShapeRandomXLight, ShapeKiB: 262144})), RuleRunsFromTemp, model.Critical, "scratchpad"},
-		{"twin: a JIT engine that was looked at", all(opt, looking(model.Look{}), busy), RuleSustainedCPU, model.Info, ""},
+		{"RandomX light in temp", all(temp, looking(model.Inspection{MemorySignature: model.SignatureRandomXLight, MemorySignatureKiB: 262144})), RuleRunsFromTemp, model.Critical, "scratchpad"},
+		{"twin: a JIT engine that was looked at", all(opt, looking(model.Inspection{}), busy), RuleSustainedCPU, model.Info, ""},
 
 		{"throttled and RandomX", all(opt, fast, throttled(.4, 10*time.Minute)), RuleRandomXMemory, model.Critical, "0.4 cores"},
 		{"throttled in temp", all(temp, throttled(.3, 10*time.Minute)), RuleRunsFromTemp, model.Critical, "10 min"},
 		{"twin: a steady service", all(opt, throttled(.4, 10*time.Minute)), RuleThrottledCPU, model.Info, ""},
 		{"twin: steady for a moment", all(opt, throttled(.4, 3*time.Minute)), "", "", ""},
 
-		{"MSR and load", all(opt, looking(model.Look{MSR: true}), busy), RuleMSRAccess, model.Critical, "/msr"},
-		{"twin: turbostat", all(opt, looking(model.Look{MSR: true})), "", "", ""},
-		{"twin: huge pages of a database", all(opt, looking(model.Look{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, model.Info, "huge pages"},
-		{"twin: equal threads of a training job", all(opt, looking(model.Look{EqualThreads: 16}), busy), RuleSustainedCPU, model.Info, "16 of its threads"},
+		{"MSR and load", all(opt, looking(model.Inspection{MSR: true}), busy), RuleMSRAccess, model.Critical, "/msr"},
+		{"twin: turbostat", all(opt, looking(model.Inspection{MSR: true})), "", "", ""},
+		{"twin: huge pages of a database", all(opt, looking(model.Inspection{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, model.Info, "huge pages"},
+		{"twin: equal threads of a training job", all(opt, looking(model.Inspection{EqualThreads: 16}), busy), RuleSustainedCPU, model.Info, "16 of its threads"},
 
 		{"bracketed", all(home, arguments("[kworker/0:2]")), RuleKernelThreadName, model.Warning, "[kworker/0:2]"},
 		{"name of a kernel thread", all(home, named("kswapd0")), RuleKernelThreadName, model.Warning, "kswapd0"},
@@ -101,11 +101,11 @@ func TestBehaviourAndItsTwins(t *testing.T) {
 		{"twin: a title at home", all(home, arguments("worker: idle")), "", "", ""},
 		{"twin: a link in the path", all(home, arguments("/usr/bin/worker")), "", "", ""},
 
-		{"preloaded from temp", all(opt, looking(model.Look{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, model.Critical, "/dev/shm/x.so"},
-		{"twin: jemalloc", all(opt, looking(model.Look{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, model.Info, ""},
-		{"packed in temp", all(temp, looking(model.Look{Packed: true})), RuleRunsFromTemp, model.Critical, "UPX"},
-		{"twin: packed and installed", all(opt, looking(model.Look{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
-		{"twin: static in temp", all(temp, looking(model.Look{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
+		{"preloaded from temp", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, model.Critical, "/dev/shm/x.so"},
+		{"twin: jemalloc", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, model.Info, ""},
+		{"packed in temp", all(temp, looking(model.Inspection{Packed: true})), RuleRunsFromTemp, model.Critical, "UPX"},
+		{"twin: packed and installed", all(opt, looking(model.Inspection{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
+		{"twin: static in temp", all(temp, looking(model.Inspection{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
 
 		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, model.Critical, "/tmp/x.py"},
 		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *model.Process) { p.Cores = .6 }), RuleScriptFromTemp, model.Warning, ""},

@@ -18,7 +18,7 @@ func process(pid int, change func(*model.Process)) model.Process {
 	p := model.Process{
 		Identity: model.Identity{PID: pid, StartTime: uint64(pid)}, PPID: 1, Comm: "worker", Exe: "/usr/bin/worker",
 		Argv: []string{"worker"}, UID: 1000, User: "alice", Cgroup: "/user.slice/session-1.scope", Unit: "session-1.scope",
-		Origin: model.OriginSystem, Namespace: model.NamespaceHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
+		Origin: model.OriginSystem, Isolation: model.IsolationHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
 		Started: noon.Add(-time.Hour), CPUSeconds: 10, CoresSpan: time.Minute,
 	}
 	if change != nil {
@@ -117,9 +117,9 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 		{"deleted", process(10, func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", model.OriginDeleted, true }), RuleDeletedExecutable, model.Warning, "/tmp/x"},
 		{"deleted and busy", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", model.OriginDeleted, true }, busy)), RuleDeletedExecutable, model.Critical, ""},
 		{"twin: rebuilt at home", process(10, all(func(p *model.Process) {
-			p.Exe, p.Origin, p.ExeDeleted, p.ExeAgain = "/home/alice/x", model.OriginDeleted, true, true
+			p.Exe, p.Origin, p.ExeDeleted, p.ExeReplaced = "/home/alice/x", model.OriginDeleted, true, true
 		}, busy)), RuleSustainedCPU, model.Info, ""},
-		{"twin: package upgrade", process(10, func(p *model.Process) { p.Exe, p.ExeDeleted, p.ExeAgain = "/usr/sbin/sshd", true, true }), "", "", ""},
+		{"twin: package upgrade", process(10, func(p *model.Process) { p.Exe, p.ExeDeleted, p.ExeReplaced = "/usr/sbin/sshd", true, true }), "", "", ""},
 
 		{"memfd", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", model.OriginMemfd, true }, busy)), RuleMemfdExecutable, model.Critical, "/memfd:x"},
 		{"fresh memfd", process(10, func(p *model.Process) {

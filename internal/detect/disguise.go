@@ -77,7 +77,7 @@ func forgedArguments(v *view) (string, strength) {
 		return "It has wiped its arguments.", strong
 	}
 	first := firstArgument(p)
-	if installed || first == "" || p.Exe == "" || p.Origin == model.OriginUnreadable || p.Namespace == model.NamespaceContainer {
+	if installed || first == "" || p.Exe == "" || p.Origin == model.OriginUnreadable || p.Isolation == model.IsolationContainer {
 		return "", absent
 	}
 	title, _, _ := strings.Cut(first, " ") // "nginx: worker process" is one argument
@@ -103,10 +103,10 @@ func isSystemPath(name string) bool {
 // preloadedLibrary holds for a process into which a library from a suspicious
 // place was put (LD_PRELOAD of ld.so(8), T1574.006): so it hides from others.
 func preloadedLibrary(v *view) (string, strength) {
-	if v.process.Look == nil {
+	if v.process.Inspection == nil {
 		return "", absent
 	}
-	for _, library := range strings.FieldsFunc(v.process.Look.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
+	for _, library := range strings.FieldsFunc(v.process.Inspection.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
 		if strings.HasPrefix(library, "/") && (isTemp(library) || isHidden(library)) {
 			return "It was started with the library " + quote(library) + " (LD_PRELOAD).", strong
 		}
@@ -118,7 +118,7 @@ func preloadedLibrary(v *view) (string, strength) {
 // T1027.002). From an installed place it is only noted, as is one that was made
 // to tell little: without symbols, and linked statically.
 func packedExecutable(v *view) (string, strength) {
-	look := v.process.Look
+	look := v.process.Inspection
 	switch {
 	case look == nil:
 		return "", absent

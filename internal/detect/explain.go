@@ -66,7 +66,7 @@ func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid i
 	}
 	for rule, fact := range map[string]string{
 		RuleSustainedCPU:    fmt.Sprintf("It used %.2f cores over %s.", p.Cores, duration(p.CoresSpan)),
-		RuleThrottledCPU:    fmt.Sprintf("It used %.2f cores without much change for %s.", p.SteadyCores, duration(p.SteadySpan)),
+		RuleThrottledCPU:    fmt.Sprintf("It used %.2f cores without much change for %s.", p.ConstantCores, duration(p.ConstantSpan)),
 		RuleRespawn:         fmt.Sprintf("Its program came back %s.", times(int(e.lineage.history(p).Count))),
 		RuleGuardian:        "It is not known to keep a suspect alive.",
 		RuleStartedByItself: "Nothing that starts programs by itself names it.",

@@ -54,7 +54,7 @@ type doorKey struct {
 type door struct {
 	sockets []model.Socket
 	proxies []model.Socket // of the host, that lead here
-	rules   []model.Publication
+	rules   []model.PortForward
 }
 
 type exposer struct {
@@ -78,14 +78,14 @@ func (e *exposer) gather() {
 		}
 		e.doors[key].sockets = append(e.doors[key].sockets, socket)
 		if e.snapshot.Services != nil && e.snapshot.Services.Answers[socket.Key()].App != "" {
-			e.answering[socket.Owner] = true
+			e.answering[socket.OwnedByExporter] = true
 		}
 	}
 }
 
 func keyOf(socket *model.Socket) doorKey {
-	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
-	if socket.Owner == (model.Identity{}) {
+	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.OwnedByExporter}
+	if socket.OwnedByExporter == (model.Identity{}) {
 		key.inode = socket.Inode
 	}
 	return key
@@ -112,7 +112,7 @@ func (e *exposer) publish() {
 			}
 		}
 	}
-	for _, publication := range e.snapshot.Sockets.Publications {
+	for _, publication := range e.snapshot.Sockets.PortForwards {
 		doors := targets[publication.Target]
 		if publication.Protocol != model.TCP || len(doors) == 0 || model.ScopeOf(publication.Host.Addr()) == model.ScopeLoopback {
 			continue
@@ -158,9 +158,9 @@ func (e *exposer) judge(d *door) (model.Exposure, bool) {
 	e.locate(&out)
 	e.reachThrough(d, &out)
 	if service, ok := e.catalogue.Service(out.App); ok {
-		out.RunsCode, out.Usual = service.RunsCode, service.Usual
+		out.RunsCode, out.Common = service.RunsCode, service.Usual
 	}
-	out.Log = e.logOf(widest.Owner)
+	out.Log = e.logOf(widest.OwnedByExporter)
 	return out, true
 }
 
@@ -194,8 +194,8 @@ func (e *exposer) hear(d *door, out *model.Exposure) bool {
 	if out.Answer.App != "" && out.Confidence != model.ConfidenceEvidence {
 		out.App, out.Confidence = out.Answer.App, model.ConfidenceAnswer
 	}
-	other := out.Answer.Other && out.Answer.App == "" && out.Auth == model.AuthUnknown
-	return !other || out.Confidence == model.ConfidenceEvidence && !e.answering[out.Socket.Owner]
+	other := out.Answer.OtherApp && out.Answer.App == "" && out.Auth == model.AuthUnknown
+	return !other || out.Confidence == model.ConfidenceEvidence && !e.answering[out.Socket.OwnedByExporter]
 }
 
 // weight orders answers by how much they tell.
@@ -227,9 +227,9 @@ func (e *exposer) locate(out *model.Exposure) {
 	if s == nil {
 		return
 	}
-	at, found := slices.BinarySearchFunc(s.Processes, out.Socket.Owner.PID, func(p model.Process, pid int) int { return p.PID - pid })
-	if found && s.Processes[at].Identity == out.Socket.Owner {
-		out.Container, out.Unit = s.Processes[at].Container, s.Processes[at].Unit
+	at, found := slices.BinarySearchFunc(s.Processes, out.Socket.OwnedByExporter.PID, func(p model.Process, pid int) int { return p.PID - pid })
+	if found && s.Processes[at].Identity == out.Socket.OwnedByExporter {
+		out.ContainerID, out.Unit = s.Processes[at].ContainerID, s.Processes[at].Unit
 	}
 }
 
@@ -241,15 +241,15 @@ func (e *exposer) reachThrough(d *door, out *model.Exposure) {
 		endpoints[endpoint(d.sockets[i].Address, d.sockets[i].Port)] = true
 	}
 	if out.Socket.NetNS != "" {
-		out.Published = model.PublishedNo
-		if e.snapshot.Sockets.Unpublished != "" {
-			out.Published = model.PublishedUnknown
+		out.Forwarded = model.ForwardedNo
+		if e.snapshot.Sockets.ForwardingUnknown != "" {
+			out.Forwarded = model.ForwardedUnknown
 		}
 	}
 	for i, publication := range d.rules {
 		if i == 0 {
 			clear(endpoints)
-			out.Published, out.Scope = model.PublishedYes, model.ScopeOf(publication.Host.Addr())
+			out.Forwarded, out.Scope = model.ForwardedYes, model.ScopeOf(publication.Host.Addr())
 		}
 		endpoints[publication.Host.String()] = true
 		if scope := model.ScopeOf(publication.Host.Addr()); width(scope) < width(out.Scope) {

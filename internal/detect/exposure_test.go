@@ -23,7 +23,7 @@ func newDoors(sockets ...model.Socket) doors {
 		Time: noon,
 		Processes: &model.ProcessSnapshot{Processes: []model.Process{
 			process(100, func(p *model.Process) { p.Unit = "flink.service" }),
-			process(500, func(p *model.Process) { p.Container = "0123456789ab" }),
+			process(500, func(p *model.Process) { p.ContainerID = "0123456789ab" }),
 			process(600, func(p *model.Process) { p.Exe = "/usr/bin/docker-proxy" }),
 		}},
 		Sockets: &model.SocketSnapshot{Sockets: sockets, Namespaces: []model.NetNamespace{
@@ -77,7 +77,7 @@ func (d doors) door(t *testing.T) model.Finding {
 func tcp(address string, port uint16, change func(*model.Socket)) model.Socket {
 	socket := model.Socket{
 		Protocol: model.TCP, Address: address, Port: port, Scope: model.ScopeOf(netip.MustParseAddr(address)),
-		Owner: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence,
+		OwnedByExporter: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence,
 	}
 	if change != nil {
 		change(&socket)
@@ -86,7 +86,7 @@ func tcp(address string, port uint16, change func(*model.Socket)) model.Socket {
 }
 
 func inContainer(socket *model.Socket) {
-	socket.NetNS, socket.Owner = "4026532000", process(500, nil).Identity
+	socket.NetNS, socket.OwnedByExporter = "4026532000", process(500, nil).Identity
 }
 
 func byPort(socket *model.Socket) { socket.Confidence = model.ConfidencePort }
@@ -98,7 +98,7 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 	lowered := open
 	lowered.Lowered = "Submitting from the web page is switched off."
 	asks := model.Answer{Auth: model.AuthRequired}
-	other := model.Answer{Other: true, Auth: model.AuthUnknown}
+	other := model.Answer{OtherApp: true, Auth: model.AuthUnknown}
 	flink := tcp("0.0.0.0", 8081, nil)
 	for _, test := range []struct {
 		name string
@@ -114,7 +114,7 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 		{"it was asked and did not tell", newDoors(flink), model.Warning, "is not known: it did not say."},
 		{"a proxy's prefix before it", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), model.Warning, "is flink by its program and arguments"},
 		{"a port between its own parts", newDoors(tcp("0.0.0.0", 41234, nil), tcp("127.0.0.1", 8081, nil)), "", ""},
-		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *model.Socket) { s.Part = true })), "", ""},
+		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *model.Socket) { s.InternalComponent = true })), "", ""},
 		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
 		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.NetNS = "4026532001" })), "", ""},
 		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.Own = true })), "", ""},
@@ -163,12 +163,12 @@ func TestReach(t *testing.T) {
 // TestOneDoorForManySockets: both families, and several addresses, are one door.
 func TestOneDoorForManySockets(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.Owner.PID = 7 }))
+	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.OwnedByExporter.PID = 7 }))
 	found := d.exposures(t)
 	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != model.ScopeAny {
 		t.Errorf("%+v", found)
 	}
-	unknown := func(s *model.Socket) { s.Owner = model.Identity{} }
+	unknown := func(s *model.Socket) { s.OwnedByExporter = model.Identity{} }
 	if found := newDoors(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
 		t.Errorf("sockets of unknown owners: %+v", found)
 	}
@@ -179,7 +179,7 @@ func TestOneDoorForManySockets(t *testing.T) {
 func TestPortsOfOwnParts(t *testing.T) {
 	t.Parallel()
 	d := newDoors(tcp("0.0.0.0", 18081, nil), tcp("0.0.0.0", 41234, nil)).
-		answered(0, model.Answer{App: "flink", Auth: model.AuthNone}).answered(1, model.Answer{Other: true, Auth: model.AuthUnknown})
+		answered(0, model.Answer{App: "flink", Auth: model.AuthNone}).answered(1, model.Answer{OtherApp: true, Auth: model.AuthUnknown})
 	if found := d.exposures(t); len(found) != 1 || found[0].Socket.Port != 18081 {
 		t.Errorf("%+v", found)
 	}
@@ -190,28 +190,28 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	open := model.Answer{App: "flink", Auth: model.AuthNone}
 	proxy := tcp("0.0.0.0", 18081, func(s *model.Socket) {
-		s.Owner, s.OwnerExe, s.App, s.Confidence = process(600, nil).Identity, "/usr/bin/docker-proxy", "", ""
+		s.OwnedByExporter, s.OwnerExe, s.App, s.Confidence = process(600, nil).Identity, "/usr/bin/docker-proxy", "", ""
 	})
-	publication := model.Publication{
+	publication := model.PortForward{
 		Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:18081"), Target: netip.MustParseAddrPort("172.17.0.2:8081"),
-		Via: model.ForwarderDockerProxy, Owner: proxy.Owner,
+		Via: model.ForwarderDockerProxy, Owner: proxy.OwnedByExporter,
 	}
 	d := newDoors(proxy, tcp("0.0.0.0", 8081, inContainer)).answered(1, open)
-	d.Sockets.Publications = []model.Publication{publication}
+	d.Sockets.PortForwards = []model.PortForward{publication}
 	found := d.exposures(t)
-	if len(found) != 1 || found[0].Published != model.PublishedYes || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:18081"}) || found[0].Container != "0123456789ab" {
+	if len(found) != 1 || found[0].Forwarded != model.ForwardedYes || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:18081"}) || found[0].ContainerID != "0123456789ab" {
 		t.Fatalf("%+v", found)
 	}
 	if f := d.door(t); f.Severity != model.Critical || !strings.Contains(strings.Join(f.Evidence, " "), "forwards the port to 0.0.0.0:8081, by docker-proxy") {
 		t.Errorf("%s %q", f.Severity, f.Evidence)
 	}
-	d.Sockets.Publications[0].Host = netip.MustParseAddrPort("127.0.0.1:18081")
+	d.Sockets.PortForwards[0].Host = netip.MustParseAddrPort("127.0.0.1:18081")
 	d.Sockets.Sockets[0].Address, d.Sockets.Sockets[0].Scope = "127.0.0.1", model.ScopeLoopback
-	if f := d.door(t); f.Exposure.Published != model.PublishedNo || f.Severity != model.Warning {
+	if f := d.door(t); f.Exposure.Forwarded != model.ForwardedNo || f.Severity != model.Warning {
 		t.Errorf("published on loopback: %s %+v", f.Severity, f.Exposure)
 	}
-	d.Sockets.Publications, d.Sockets.Unpublished = nil, "The rules cannot be read."
-	if f := d.door(t); f.Exposure.Published != model.PublishedUnknown || f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
+	d.Sockets.PortForwards, d.Sockets.ForwardingUnknown = nil, "The rules cannot be read."
+	if f := d.door(t); f.Exposure.Forwarded != model.ForwardedUnknown || f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
 		t.Errorf("rules that cannot be read: %s %q", f.Severity, f.Evidence)
 	}
 }
@@ -292,13 +292,13 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	s := incident()
 	sockets := s.Sockets.Sockets
 	jobManager := process(110, nil)
-	sockets[1].App, sockets[1].Confidence, sockets[1].Part = "flink", model.ConfidenceEvidence, true
-	sockets[2].Owner = jobManager.Identity
+	sockets[1].App, sockets[1].Confidence, sockets[1].InternalComponent = "flink", model.ConfidenceEvidence, true
+	sockets[2].OwnedByExporter = jobManager.Identity
 	for i := range sockets {
 		sockets[i].Inode = uint64(i + 1)
 	}
 	s.Services = &model.ServiceSnapshot{Probing: true, Answers: map[model.SocketKey]model.Answer{
-		sockets[1].Key(): {Other: true, Auth: model.AuthUnknown},
+		sockets[1].Key(): {OtherApp: true, Auth: model.AuthUnknown},
 		sockets[2].Key(): {App: "flink", Auth: model.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
 	}}
 	entry := func() *model.Entry {
@@ -313,7 +313,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	second := sockets[2] // another JobManager: which of the two it was is not known
-	second.Port, second.Owner.PID, second.Inode = 8082, 120, 9
+	second.Port, second.OwnedByExporter.PID, second.Inode = 8082, 120, 9
 	s.Sockets.Sockets = append(s.Sockets.Sockets, second)
 	s.Services.Answers[second.Key()] = s.Services.Answers[sockets[2].Key()]
 	for range 20 {
@@ -322,7 +322,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 		}
 	}
 	sockets = s.Sockets.Sockets
-	sockets[1].Confidence, sockets[1].Part = model.ConfidencePort, false
+	sockets[1].Confidence, sockets[1].InternalComponent = model.ConfidencePort, false
 	if e := entry(); e == nil || e.App != "" || e.Port != 40001 {
 		t.Errorf("it answers as something else: %+v", e)
 	}
@@ -332,7 +332,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 func BenchmarkExposures(b *testing.B) {
 	var sockets []model.Socket
 	for i := range 10_000 {
-		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *model.Socket) { s.Owner.PID = i }))
+		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *model.Socket) { s.OwnedByExporter.PID = i }))
 	}
 	d := newDoors(sockets...)
 	catalogue, err := catalogue.New()

@@ -32,7 +32,7 @@ func factPlace(v *view) string {
 
 func factDeleted(v *view) string {
 	switch {
-	case v.process.ExeDeleted && v.process.ExeAgain:
+	case v.process.ExeDeleted && v.process.ExeReplaced:
 		return "Its file was replaced by another, as by an upgrade or a build."
 	case v.process.ExeDeleted:
 		return "Its file was deleted, and did not lie where everybody may write."
@@ -52,7 +52,7 @@ func factMount(*view) string { return "Nothing is mounted over its directory in 
 
 // looked is what a closer look says, or that there was none.
 func looked(v *view, say func() string) string {
-	if v.process.Look == nil {
+	if v.process.Inspection == nil {
 		return "It was not looked at closely: it uses little CPU and runs from a usual place."
 	}
 	return say()
@@ -60,10 +60,10 @@ func looked(v *view, say func() string) string {
 
 func factPreload(v *view) string {
 	return looked(v, func() string {
-		if v.process.Look.Preload == "" {
+		if v.process.Inspection.Preload == "" {
 			return "It was started without LD_PRELOAD."
 		}
-		return "It was started with LD_PRELOAD=" + quote(v.process.Look.Preload) + "."
+		return "It was started with LD_PRELOAD=" + quote(v.process.Inspection.Preload) + "."
 	})
 }
 
@@ -100,7 +100,7 @@ func factMSR(v *view) string {
 }
 
 func factHugePages(v *view) string {
-	return looked(v, func() string { return fmt.Sprintf("It uses %d KiB of huge pages.", v.process.Look.HugePagesKiB) })
+	return looked(v, func() string { return fmt.Sprintf("It uses %d KiB of huge pages.", v.process.Inspection.HugePagesKiB) })
 }
 
 func factThreads(v *view) string {

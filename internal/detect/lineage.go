@@ -63,11 +63,11 @@ func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *l
 	if s.Sockets == nil {
 		return l
 	}
-	for _, sockets := range [][]model.Socket{s.Sockets.Sockets, s.Sockets.Past} {
+	for _, sockets := range [][]model.Socket{s.Sockets.Sockets, s.Sockets.RecentlyClosed} {
 		for i := range sockets {
 			socket := &sockets[i]
-			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.Owner.PID > 1 {
-				l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
+			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.OwnedByExporter.PID > 1 {
+				l.listeners[socket.OwnedByExporter] = append(l.listeners[socket.OwnedByExporter], socket)
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func (l *lineage) history(p *model.Process) model.Respawn {
 func (l *lineage) brood(p *model.Process) (model.Respawn, *model.Process) {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if living, ok := l.byIdentity[a.Identity]; ok && isSuspiciousOrigin(living.Origin) {
-			return l.respawns[model.Brood(a.Identity, path.Dir(p.Exe))], living
+			return l.respawns[model.PolymorphicKey(a.Identity, path.Dir(p.Exe))], living
 		}
 	}
 	return model.Respawn{}, nil
@@ -272,7 +272,7 @@ func (l *lineage) app(socket *model.Socket) string {
 	if exposure := l.exposed[keyOf(socket)]; exposure != nil {
 		return exposure.App
 	}
-	if l.services != nil && socket.Confidence == model.ConfidencePort && l.services.Answers[socket.Key()].Other {
+	if l.services != nil && socket.Confidence == model.ConfidencePort && l.services.Answers[socket.Key()].OtherApp {
 		return "" // it answers as something else does
 	}
 	return socket.App

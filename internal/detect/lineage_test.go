@@ -29,9 +29,9 @@ func incident() *model.Snapshot {
 		Starters: []model.Starter{{Ancestor: model.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
 	}
 	s.Sockets = &model.SocketSnapshot{Sockets: []model.Socket{
-		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6123, Scope: model.ScopeLoopback, Owner: flink.Identity},
-		{Protocol: model.TCP, Address: "0.0.0.0", Port: 40001, Scope: model.ScopeAny, Owner: flink.Identity},
-		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
+		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6123, Scope: model.ScopeLoopback, OwnedByExporter: flink.Identity},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 40001, Scope: model.ScopeAny, OwnedByExporter: flink.Identity},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, OwnedByExporter: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
 	}}
 	return s
 }
@@ -80,7 +80,7 @@ func TestIncidentWithUnknownNames(t *testing.T) {
 func TestEntryThatHasExited(t *testing.T) {
 	t.Parallel()
 	s := incident()
-	s.Sockets.Past, s.Sockets.Sockets = s.Sockets.Sockets, nil
+	s.Sockets.RecentlyClosed, s.Sockets.Sockets = s.Sockets.Sockets, nil
 	s.Processes.Processes = slices.Delete(s.Processes.Processes, 1, 2)
 	for _, f := range evaluate(t, s, Policy{}) {
 		if f.Suspect == nil || f.Suspect.Process.PID != 300 {
@@ -107,7 +107,7 @@ func TestOtherContentEachTime(t *testing.T) {
 		for i := range count {
 			recent = append(recent, noon.Add(time.Duration(-i-1)*time.Minute))
 		}
-		s.Processes.Respawns = map[string]model.Respawn{model.Brood(keeper.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
+		s.Processes.Respawns = map[string]model.Respawn{model.PolymorphicKey(keeper.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
 		for _, f := range evaluate(t, s, Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 && f.Severity != want {
 				t.Errorf("%d starts: %s, want %s: %q", count, f.Severity, want, f.Evidence)

@@ -19,15 +19,15 @@ const (
 // dataset, or of its cache with a scratchpad for each thread, is that of nothing
 // else. Whoever renames, throttles or packs a miner leaves it.
 func randomXMemory(v *view) (string, strength) {
-	look := v.process.Look
-	if look == nil || look.Shape == "" {
+	look := v.process.Inspection
+	if look == nil || look.MemorySignature == "" {
 		return "", absent
 	}
 	what := "the dataset of RandomX"
-	if look.Shape == model.ShapeRandomXLight {
+	if look.MemorySignature == model.SignatureRandomXLight {
 		what = "the cache of RandomX, with a scratchpad for each thread"
 	}
-	return fmt.Sprintf("Its memory holds %s: one anonymous mapping of %d KiB.", what, look.ShapeKiB), strong
+	return fmt.Sprintf("Its memory holds %s: one anonymous mapping of %d KiB.", what, look.MemorySignatureKiB), strong
 }
 
 // poolConnection holds for a connection to a mining pool (T1496.001).
@@ -134,7 +134,7 @@ func Pools(s *model.Snapshot, policy Policy) map[model.PoolMatch]int {
 // msrAccess holds for a program that computes and holds the model-specific
 // registers open: miners turn the prefetcher off there (T1496.001).
 func msrAccess(v *view) (string, strength) {
-	if v.process.Look == nil || !v.process.Look.MSR || v.process.Cores < burnsCores {
+	if v.process.Inspection == nil || !v.process.Inspection.MSR || v.process.Cores < burnsCores {
 		return "", absent
 	}
 	return "It holds /dev/cpu/*/msr open and computes: miners set up the processor there.", strong
@@ -143,17 +143,17 @@ func msrAccess(v *view) (string, strength) {
 // hugePages notes those of a program that computes. Databases and virtual
 // machines use them too.
 func hugePages(v *view) (string, strength) {
-	if v.process.Look == nil || v.process.Look.HugePagesKiB < hugePagesLeast || v.process.Cores < burnsCores {
+	if v.process.Inspection == nil || v.process.Inspection.HugePagesKiB < hugePagesLeast || v.process.Cores < burnsCores {
 		return "", absent
 	}
-	return fmt.Sprintf("It uses %d KiB of huge pages, as miners do.", v.process.Look.HugePagesKiB), weak
+	return fmt.Sprintf("It uses %d KiB of huge pages, as miners do.", v.process.Inspection.HugePagesKiB), weak
 }
 
 // equalThreads notes threads that all work alike, as of a miner, and of a
 // training job.
 func equalThreads(v *view) (string, strength) {
-	if v.process.Look == nil || v.process.Look.EqualThreads == 0 {
+	if v.process.Inspection == nil || v.process.Inspection.EqualThreads == 0 {
 		return "", absent
 	}
-	return fmt.Sprintf("%d of its threads work alike without a pause.", v.process.Look.EqualThreads), weak
+	return fmt.Sprintf("%d of its threads work alike without a pause.", v.process.Inspection.EqualThreads), weak
 }

@@ -31,7 +31,7 @@ func (l *lineage) indexEntries(s *model.PersistenceSnapshot) {
 // the program's name before it was deleted, or its script; or a suspicious unit
 // that it runs in.
 func (l *lineage) startedBy(p *model.Process) *model.PersistenceEntry {
-	if p.Namespace == model.NamespaceContainer {
+	if p.Isolation == model.IsolationContainer {
 		return nil // the same path is another file there
 	}
 	for _, name := range []string{p.Exe, p.Script} {
@@ -88,7 +88,7 @@ func place(entry *model.PersistenceEntry) string {
 func persistenceFindings(s *model.PersistenceSnapshot, list []*candidate, policy Policy) []model.Finding {
 	wards := map[string]*model.Suspect{}
 	for _, c := range list {
-		if c.severity == model.Critical && c.suspect.Process.Namespace != model.NamespaceContainer {
+		if c.severity == model.Critical && c.suspect.Process.Isolation != model.IsolationContainer {
 			if c.suspect.Process.Script != "" {
 				wards[c.suspect.Process.Script] = &c.suspect
 			} else {

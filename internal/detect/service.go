@@ -55,16 +55,16 @@ func inNamespace(id string) string {
 // doorSeverity judges a door by how sure it is what it is, who gets in, and what he
 // gets.
 func doorSeverity(e *model.Exposure) model.Severity {
-	inside := e.Container != "" && e.Published == model.PublishedNo // reached from this host and its containers only
+	inside := e.ContainerID != "" && e.Forwarded == model.ForwardedNo // reached from this host and its containers only
 	wide := e.Scope == model.ScopeAny || e.Scope == model.ScopePublic
 	switch {
-	case e.Usual, e.Auth == model.AuthRequired, e.Confidence == model.ConfidencePort && e.Auth != model.AuthNone:
+	case e.Common, e.Auth == model.AuthRequired, e.Confidence == model.ConfidencePort && e.Auth != model.AuthNone:
 		return model.Info
-	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "" && wide && !inside && e.Published != model.PublishedUnknown:
+	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "" && wide && !inside && e.Forwarded != model.ForwardedUnknown:
 		return model.Critical
 	case e.Auth == model.AuthNone && (e.RunsCode || !inside):
 		return model.Warning
-	case inside, e.Container != "" && e.Published == model.PublishedUnknown:
+	case inside, e.ContainerID != "" && e.Forwarded == model.ForwardedUnknown:
 		return model.Info
 	default:
 		return model.Warning
@@ -99,8 +99,8 @@ func nameOf(e *model.Exposure) string {
 func listens(e *model.Exposure) string {
 	socket := &e.Socket
 	owner := "An unknown process"
-	if socket.Owner.PID != 0 {
-		owner = fmt.Sprintf("%s (pid %d%s)", quote(path.Base(socket.OwnerExe)), socket.Owner.PID, where(e))
+	if socket.OwnedByExporter.PID != 0 {
+		owner = fmt.Sprintf("%s (pid %d%s)", quote(path.Base(socket.OwnerExe)), socket.OwnedByExporter.PID, where(e))
 	}
 	sentence := fmt.Sprintf("%s listens on %s (%s)", owner, strings.Join(e.Endpoints[:min(len(e.Endpoints), maxReach)], " and "), reach(e))
 	switch e.Confidence {
@@ -117,15 +117,15 @@ func listens(e *model.Exposure) string {
 func where(e *model.Exposure) string {
 	var words string
 	switch {
-	case e.Container != "":
-		words = ", container " + quote(e.Container)
+	case e.ContainerID != "":
+		words = ", container " + quote(e.ContainerID)
 	case e.Unit != "":
 		words = ", unit " + quote(e.Unit)
 	}
 	switch {
 	case e.Namespace.Name != "":
 		words += ", network namespace " + quote(e.Namespace.Name)
-	case e.Socket.NetNS != "" && e.Container == "":
+	case e.Socket.NetNS != "" && e.ContainerID == "":
 		words += ", network namespace " + e.Socket.NetNS
 	}
 	return words
@@ -135,7 +135,7 @@ func where(e *model.Exposure) string {
 func reach(e *model.Exposure) string {
 	switch e.Scope {
 	case model.ScopeAny:
-		if e.Published == model.PublishedYes {
+		if e.Forwarded == model.ForwardedYes {
 			return "a port of this host that is forwarded to it"
 		}
 		if len(e.Reach) == 0 {
@@ -185,16 +185,16 @@ func openness(e *model.Exposure) string {
 // forwarding says what stands between it and others, as far as that was seen.
 func forwarding(e *model.Exposure) string {
 	const firewall = "A host firewall was not read."
-	switch e.Published {
-	case model.PublishedYes:
+	switch e.Forwarded {
+	case model.ForwardedYes:
 		names := make([]string, 0, len(e.Forwarders))
 		for _, forwarder := range e.Forwarders {
 			names = append(names, string(forwarder))
 		}
 		return fmt.Sprintf("The host forwards the port to %s, by %s. %s", endpoint(e.Socket.Address, e.Socket.Port), strings.Join(names, " and "), firewall)
-	case model.PublishedNo:
+	case model.ForwardedNo:
 		return "No port of the host is forwarded to it: it is reached from where its own addresses are. " + firewall
-	case model.PublishedUnknown:
+	case model.ForwardedUnknown:
 		return "Whether a port of the host is forwarded to it is not known. " + firewall
 	default:
 		return firewall

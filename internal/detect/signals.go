@@ -60,7 +60,7 @@ func memfd(v *view) (string, strength) {
 // directory a file that came again is a rebuild or an update.
 func deleted(v *view) (string, strength) {
 	p := v.process
-	if p.Origin != model.OriginDeleted || p.ExeAgain && !isTemp(p.Exe) {
+	if p.Origin != model.OriginDeleted || p.ExeReplaced && !isTemp(p.Exe) {
 		return "", absent
 	}
 	return "Its file " + quote(p.Exe) + " was deleted after it was started.", strong
@@ -69,7 +69,7 @@ func deleted(v *view) (string, strength) {
 // hiddenPath holds for a program behind a dot or among spaces (T1564.001).
 func hiddenPath(v *view) (string, strength) {
 	p := v.process
-	if p.Exe == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Namespace == model.NamespaceContainer || !isHidden(p.Exe) {
+	if p.Exe == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Isolation == model.IsolationContainer || !isHidden(p.Exe) {
 		return "", absent
 	}
 	return "It runs from a hidden place: " + quote(p.Exe) + ".", strong
@@ -131,8 +131,8 @@ func sustainedCPU(instances []*model.Process) (model.Signal, bool) {
 // as of a miner that was told to stay below what people notice (T1496.001).
 func throttledCPU(instances []*model.Process) (model.Signal, bool) {
 	for _, p := range instances {
-		if p.SteadySpan >= throttledSpan && p.SteadyCores >= throttledCores {
-			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.SteadyCores, duration(p.SteadySpan))), true
+		if p.ConstantSpan >= throttledSpan && p.ConstantCores >= throttledCores {
+			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.ConstantCores, duration(p.ConstantSpan))), true
 		}
 	}
 	return model.Signal{}, false

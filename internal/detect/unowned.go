@@ -18,7 +18,7 @@ const (
 // hides a miner, its time stays in /proc/stat (T1014). Where exits are not told
 // without a gap, short processes may be all of it, and it is only noted.
 func unowned(s *model.ProcessSnapshot) []model.Finding {
-	u := s.Unowned
+	u := s.UnattributedRate
 	if u.Span < sustainedSpan || u.Cores < unownedCores+unownedPerExit*u.ExitsPerSecond {
 		return nil
 	}

@@ -13,19 +13,19 @@ func TestUnowned(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name    string
-		unowned model.Unowned
+		unowned model.UnattributedRate
 		want    model.Severity // "" for nothing
 	}{
-		{"a rootkit hides a miner", model.Unowned{Cores: 0.9, Span: time.Minute, Complete: true}, model.Warning},
-		{"among compiles too", model.Unowned{Cores: 1.5, Span: time.Minute, ExitsPerSecond: 100, Complete: true}, model.Warning},
-		{"twin: an idle host", model.Unowned{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
-		{"twin: too early to tell", model.Unowned{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
-		{"twin: a storm of namespaces", model.Unowned{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
-		{"twin: accounts were lost", model.Unowned{Cores: 0.9, Span: time.Minute}, model.Info},
+		{"a rootkit hides a miner", model.UnattributedRate{Cores: 0.9, Span: time.Minute, Complete: true}, model.Warning},
+		{"among compiles too", model.UnattributedRate{Cores: 1.5, Span: time.Minute, ExitsPerSecond: 100, Complete: true}, model.Warning},
+		{"twin: an idle host", model.UnattributedRate{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
+		{"twin: too early to tell", model.UnattributedRate{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
+		{"twin: a storm of namespaces", model.UnattributedRate{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
+		{"twin: accounts were lost", model.UnattributedRate{Cores: 0.9, Span: time.Minute}, model.Info},
 	}
 	for _, c := range cases {
 		s := snapshotOf()
-		s.Processes.Unowned = c.unowned
+		s.Processes.UnattributedRate = c.unowned
 		findings := evaluate(t, s, Policy{})
 		switch {
 		case c.want == "" && len(findings) != 0:
@@ -52,7 +52,7 @@ func TestHiddenByMount(t *testing.T) {
 		"twin: in sight":     {busy, model.Info},
 	} {
 		s := snapshotOf(process(10, c.change))
-		s.Processes.Unowned = model.Unowned{Cores: 4, Span: time.Minute, Complete: true}
+		s.Processes.UnattributedRate = model.UnattributedRate{Cores: 4, Span: time.Minute, Complete: true}
 		findings := evaluate(t, s, Policy{})
 		if findings[0].Severity != c.want && findings[0].Suspect != nil {
 			t.Errorf("%s: %s, want %s: %+v", name, findings[0].Severity, c.want, findings[0])

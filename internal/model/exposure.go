@@ -2,15 +2,15 @@ package model
 
 import "net/netip"
 
-// Published tells whether others reach a socket in another network namespace than
+// Forwarded tells whether others reach a socket in another network namespace than
 // the host's through a port of the host.
-type Published string
+type Forwarded string
 
 // What can be said of it. A socket of the host's namespace has none of these.
 const (
-	PublishedYes     Published = "yes"
-	PublishedNo      Published = "no"      // all forwarding was seen, and none leads there
-	PublishedUnknown Published = "unknown" // some forwarding cannot be seen
+	ForwardedYes     Forwarded = "yes"
+	ForwardedNo      Forwarded = "no"      // all forwarding was seen, and none leads there
+	ForwardedUnknown Forwarded = "unknown" // some forwarding cannot be seen
 )
 
 // Exposure is a service of the catalogue that others may reach: one, with however
@@ -22,16 +22,16 @@ type Exposure struct {
 	Socket     Socket   // the one that Scope comes from
 	Endpoints  []string // ADDRESS:PORT of all, sorted; those of the host where it is published
 
-	Reach      []netip.Addr // what a wildcard address reaches; nil if that is not known
-	Namespace  NetNamespace // of Socket
-	Container  string       // of the owner, 12 hex; ""
-	Unit       string       // of the owner; ""
-	Published  Published
-	Forwarders []Forwarder // where Published is PublishedYes
+	Reach       []netip.Addr // what a wildcard address reaches; nil if that is not known
+	Namespace   NetNamespace // of Socket
+	ContainerID string       // of the owner, 12 hex; ""
+	Unit        string       // of the owner; ""
+	Forwarded   Forwarded
+	Forwarders  []Forwarder // where Published is PublishedYes
 
 	Auth     Auth
 	Answer   *Answer   // what it said; nil if it was not asked
 	RunsCode bool      // who gets in can run programs
-	Usual    bool      // found on most hosts
+	Common   bool      // found on most hosts
 	Log      *FlinkLog // of a Flink JobManager; nil
 }

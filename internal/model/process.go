@@ -31,17 +31,17 @@ func Origins() []Origin {
 	}
 }
 
-// Namespace tells whether a process belongs to the host or to a container.
-type Namespace string
+// Isolation tells whether a process belongs to the host or to a container.
+type Isolation string
 
 // The namespaces.
 const (
-	NamespaceHost      Namespace = "host"
-	NamespaceContainer Namespace = "container"
+	IsolationHost      Isolation = "host"
+	IsolationContainer Isolation = "container"
 )
 
-// Namespaces lists both namespaces.
-func Namespaces() []Namespace { return []Namespace{NamespaceHost, NamespaceContainer} }
+// Isolations lists both.
+func Isolations() []Isolation { return []Isolation{IsolationHost, IsolationContainer} }
 
 // Identity names one process for as long as the machine runs: a pid is reused,
 // the pair is not. StartTime is field 22 of /proc/PID/stat in clock ticks since
@@ -73,62 +73,62 @@ type Ancestor struct {
 // any byte may be in them.
 type Process struct {
 	Identity
-	PPID       int
-	Comm       string   // at most 15 bytes, set by the process itself
-	Exe        string   // target of /proc/PID/exe without " (deleted)"; "" if unknown
-	ExeDeleted bool     // the file behind Exe has no name any more
-	ExeAgain   bool     // ExeDeleted, and another file has taken the name (a package upgrade, a rebuild)
-	ExeFile    FileID   // zero if unknown
-	Argv       []string // at most 4 KiB in all
-	UID        uint32   // effective
-	User       string   // name, or the number where it has none
-	Cgroup     string   // path in the unified or the systemd hierarchy
-	Unit       string   // systemd unit of Cgroup, or ""
-	Container  string   // first 12 hex of the container id in Cgroup, or ""
-	Origin     Origin
-	Namespace  Namespace
-	Group      string     // the label `process`: basename, or DIRECTORY#HASH6
-	SHA256     string     // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
-	Parent     *Ancestor  // as it was when the process was first seen; shared, never changed
-	Ancestors  []Ancestor // nearest first, at most 16; filled in for the processes of findings
-	Started    time.Time
-	CPUSeconds float64       // user + system since birth
-	Cores      float64       // mean use over CoresSpan
-	CoresSpan  time.Duration // about 60 s of own samples; less for a younger process; the whole life of one first seen older than that
-	Threads    int
-	RSSBytes   uint64
-	HiddenBy   string // what is mounted over its directory in /proc; "" if nothing
+	PPID        int
+	Comm        string   // at most 15 bytes, set by the process itself
+	Exe         string   // target of /proc/PID/exe without " (deleted)"; "" if unknown
+	ExeDeleted  bool     // the file behind Exe has no name any more
+	ExeReplaced bool     // ExeDeleted, and another file has taken the name (a package upgrade, a rebuild)
+	ExeFile     FileID   // zero if unknown
+	Argv        []string // at most 4 KiB in all
+	UID         uint32   // effective
+	User        string   // name, or the number where it has none
+	Cgroup      string   // path in the unified or the systemd hierarchy
+	Unit        string   // systemd unit of Cgroup, or ""
+	ContainerID string   // first 12 hex of the container id in Cgroup, or ""
+	Origin      Origin
+	Isolation   Isolation
+	Group       string     // the label `process`: basename, or DIRECTORY#HASH6
+	SHA256      string     // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
+	Parent      *Ancestor  // as it was when the process was first seen; shared, never changed
+	Ancestors   []Ancestor // nearest first, at most 16; filled in for the processes of findings
+	Started     time.Time
+	CPUSeconds  float64       // user + system since birth
+	Cores       float64       // mean use over CoresSpan
+	CoresSpan   time.Duration // about 60 s of own samples; less for a younger process; the whole life of one first seen older than that
+	Threads     int
+	RSSBytes    uint64
+	HiddenBy    string // what is mounted over its directory in /proc; "" if nothing
 
-	Script      string        // absolute path of the file that an interpreter runs; "" for all else
-	ArgvErased  bool          // the memory of its arguments holds nothing but NUL bytes
-	MountNS     string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
-	NetNS       string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
-	SteadyCores float64       // mean use over SteadySpan
-	SteadySpan  time.Duration // how long each minute's use has been within a third of SteadyCores; 0 below 0.15 core
-	Look        *Look         // what a closer look showed; nil for what gave no cause for one
+	Script        string        // absolute path of the file that an interpreter runs; "" for all else
+	ArgvErased    bool          // the memory of its arguments holds nothing but NUL bytes
+	MountNS       string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
+	NetNS         string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
+	ConstantCores float64       // mean use over SteadySpan
+	ConstantSpan  time.Duration // how long each minute's use has been within a third of SteadyCores; 0 below 0.15 core
+	Inspection    *Inspection   // what a closer look showed; nil for what gave no cause for one
 }
 
-// MemoryShape is what the memory map of a process looks like.
-type MemoryShape string
+// MemorySignature is what the memory map of a process looks like.
+type MemorySignature string
 
 // The shapes that RandomX leaves (its configuration.h: RANDOMX_DATASET_BASE_SIZE,
 // RANDOMX_ARGON_MEMORY, RANDOMX_SCRATCHPAD_L3).
 const (
-	ShapeRandomXFast  MemoryShape = "randomx_fast"  // one anonymous mapping of 2,080 MiB
-	ShapeRandomXLight MemoryShape = "randomx_light" // 256 MiB and 2 MiB for each thread
+	SignatureRandomXFast  MemorySignature = "randomx_fast"  // one anonymous mapping of 2,080 MiB
+	SignatureRandomXLight MemorySignature = "randomx_light" // 256 MiB and 2 MiB for each thread
 )
 
-// Look is what a closer look at a process showed. It is taken of those that use
+// Inspection is what a closer look at a process showed. It is taken of those that use
 // CPU and of those from suspicious places only, for it costs.
-type Look struct {
-	Shape        MemoryShape // "" for neither
-	ShapeKiB     uint64      // of the mapping that gives the shape
-	EqualThreads int         // threads that each used at least half a core, within a tenth of each other; 0 for less than two
-	HugePagesKiB uint64      // HugetlbPages of /proc/PID/status
-	MSR          bool        // holds /dev/cpu/N/msr open
-	Preload      string      // its variable LD_PRELOAD
-	Packed       bool        // the executable was packed by UPX
-	Static       bool        // the executable has no interpreter and no symbol table
+type Inspection struct {
+	MemorySignature    MemorySignature // "" for neither
+	MemorySignatureKiB uint64          // of the mapping that gives the shape
+	EqualThreads       int             // threads that each used at least half a core, within a tenth of each other; 0 for less than two
+	HugePagesKiB       uint64          // HugetlbPages of /proc/PID/status
+	MSR                bool            // holds /dev/cpu/N/msr open
+	Preload            string          // its variable LD_PRELOAD
+	Packed             bool            // the executable was packed by UPX
+	Static             bool            // the executable has no interpreter and no symbol table
 }
 
 // Suspect is the stable name of what a process runs: 12 hex of the content
@@ -143,7 +143,7 @@ func (p *Process) Suspect() string {
 	return suspectID(p.SHA256, p.UID, p.Exe, p.Comm)
 }
 
-// CPUTotals are the counters of one (origin, namespace). None ever goes back.
+// CPUTotals are the counters of one (origin, isolation). None ever goes back.
 type CPUTotals struct {
 	CPUSeconds float64
 	Starts     uint64
@@ -154,7 +154,7 @@ type CPUTotals struct {
 // OriginKey is a pair of closed sets: 20 at most.
 type OriginKey struct {
 	Origin    Origin
-	Namespace Namespace
+	Isolation Isolation
 }
 
 // GroupKey is the label set of a process group, already fit for a label.
@@ -198,9 +198,9 @@ func (r *Respawn) Within(span time.Duration, now time.Time) (count int) {
 	return count
 }
 
-// Brood is the Respawn.Key of what one process starts from one directory, whatever
+// PolymorphicKey is the Respawn.Key of what one process starts from one directory, whatever
 // the content: some keepers change it at each start.
-func Brood(keeper Identity, directory string) string {
+func PolymorphicKey(keeper Identity, directory string) string {
 	return fmt.Sprintf("%d@%d %s", keeper.PID, keeper.StartTime, directory)
 }
 
@@ -223,8 +223,8 @@ type Slots struct {
 	Refused     uint64
 }
 
-// Unowned is CPU time of the last minute that no visible process used.
-type Unowned struct {
+// UnattributedRate is CPU time of the last minute that no visible process used.
+type UnattributedRate struct {
 	Cores          float64
 	Span           time.Duration // that Cores is the mean of; about 60 s, less after the start
 	ExitsPerSecond float64       // of threads: the kernel's own work for each has no owner
@@ -235,16 +235,16 @@ type Unowned struct {
 // it was published.
 type ProcessSnapshot struct {
 	Meta
-	BootID       string
-	Sources      map[Source]bool   // whether each is active
-	EventsLost   map[Source]uint64 // reports of loss since the exporter started, not of SourcePoll
-	CPUs         int
-	BusySeconds  float64 // user + nice + system of /proc/stat since the exporter started
-	Unattributed float64 // running maximum of busy - attributed, seconds
-	Unowned      Unowned
-	Origins      map[OriginKey]CPUTotals
-	Groups       []GroupTotals // at most 64, and one `other` for each origin
-	GroupSlots   Slots
-	Processes    []Process // sorted by pid
-	Respawns     map[string]Respawn
+	BootID           string
+	Sources          map[Source]bool   // whether each is active
+	EventsLost       map[Source]uint64 // reports of loss since the exporter started, not of SourcePoll
+	CPUs             int
+	BusySeconds      float64 // user + nice + system of /proc/stat since the exporter started
+	Unattributed     float64 // running maximum of busy - attributed, seconds
+	UnattributedRate UnattributedRate
+	Origins          map[OriginKey]CPUTotals
+	Groups           []GroupTotals // at most 64, and one `other` for each origin
+	GroupSlots       Slots
+	Processes        []Process // sorted by pid
+	Respawns         map[string]Respawn
 }

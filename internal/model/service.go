@@ -18,8 +18,8 @@ type NetNamespace struct {
 	Dial []netip.Addr
 }
 
-// Publication is a port of the host that is forwarded into another namespace.
-type Publication struct {
+// PortForward is a port of the host that is forwarded into another namespace.
+type PortForward struct {
 	Protocol Protocol
 	Host     netip.AddrPort // where others reach it; the address is 0.0.0.0 or :: for all of the host's
 	Target   netip.AddrPort // in the other namespace
@@ -54,14 +54,14 @@ func (s *Socket) Key() SocketKey {
 
 // Answer is what a service said when it was asked whether it lets anybody in.
 type Answer struct {
-	Time    time.Time
-	Asked   netip.AddrPort
-	App     string // whose way of answering it is; "" if it told nothing of that
-	Other   bool   // it answered, and not as the app does that it was taken for
-	Auth    Auth
-	Version string // as the service says; printable, at most 32 bytes
-	Lowered string // a sentence on why an open door gives less than usual; "" if it does not
-	Failure string // a sentence on why Auth is unknown; ""
+	Time     time.Time
+	Asked    netip.AddrPort
+	App      string // whose way of answering it is; "" if it told nothing of that
+	OtherApp bool   // it answered, and not as the app does that it was taken for
+	Auth     Auth
+	Version  string // as the service says; printable, at most 32 bytes
+	Lowered  string // a sentence on why an open door gives less than usual; "" if it does not
+	Failure  string // a sentence on why Auth is unknown; ""
 }
 
 // FlinkEvent is a kind of line in the log of a Flink JobManager.

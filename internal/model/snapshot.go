@@ -158,21 +158,21 @@ const (
 
 // Socket is a listening TCP or bound UDP socket.
 type Socket struct {
-	Protocol   Protocol
-	NetNS      string // NetNamespace.ID
-	Address    string // textual, without zone, an IPv4 address as such: "0.0.0.0", "::", "127.0.0.1"
-	Port       uint16
-	Scope      Scope
-	Inode      uint64
-	Owner      Identity   // zero if unknown
-	OwnerComm  string     // raw bytes
-	OwnerExe   string     // raw bytes
-	App        string     // of the catalogue, or ""
-	Confidence Confidence // "" without App
-	DualStack  bool       // of IPv6, and takes IPv4 too; false if that is not known
-	Own        bool       // the exporter's own
-	Part       bool       // of a process that belongs to App and is no door of its own
-	LogFile    string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
+	Protocol          Protocol
+	NetNS             string // NetNamespace.ID
+	Address           string // textual, without zone, an IPv4 address as such: "0.0.0.0", "::", "127.0.0.1"
+	Port              uint16
+	Scope             Scope
+	Inode             uint64
+	OwnedByExporter   Identity   // zero if unknown
+	OwnerComm         string     // raw bytes
+	OwnerExe          string     // raw bytes
+	App               string     // of the catalogue, or ""
+	Confidence        Confidence // "" without App
+	DualStack         bool       // of IPv6, and takes IPv4 too; false if that is not known
+	Own               bool       // the exporter's own
+	InternalComponent bool       // of a process that belongs to App and is no door of its own
+	LogFile           string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
 }
 
 // Exposed tells whether the socket is a catalogued service that other machines
@@ -189,16 +189,16 @@ type ExposedKey struct {
 // SocketSnapshot is one sample of the listening sockets.
 type SocketSnapshot struct {
 	Meta
-	Apps    []string // every app of the catalogue, so that metrics can exist at 0
-	Sockets []Socket // the host's namespace first, then sorted by protocol, port, address
-	Past    []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
+	Apps           []string // every app of the catalogue, so that metrics can exist at 0
+	Sockets        []Socket // the host's namespace first, then sorted by protocol, port, address
+	RecentlyClosed []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
 
 	Connections []Connection // of the processes that were asked about, sorted by owner and remote
 
 	Namespaces   []NetNamespace // the host's first
-	Publications []Publication
-	// Unpublished says why publications may be missing; "" if all can be seen.
-	Unpublished string
+	PortForwards []PortForward
+	// ForwardingUnknown says why publications may be missing; "" if all can be seen.
+	ForwardingUnknown string
 	// Peers are the remote ends of connections to ports that were asked for.
 	Peers []Peer
 }

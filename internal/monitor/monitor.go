@@ -56,8 +56,8 @@ type Options struct {
 	Logger  log.Logger
 }
 
-// Watch is a running set of sensors.
-type Watch struct {
+// Monitor is a running set of sensors.
+type Monitor struct {
 	options Options
 
 	mu       sync.Mutex // guards tracker
@@ -66,12 +66,12 @@ type Watch struct {
 }
 
 // New returns a watch that has not begun.
-func New(o Options) *Watch {
-	return &Watch{options: o, tracker: detect.NewTracker(o.Hold)}
+func New(o Options) *Monitor {
+	return &Monitor{options: o, tracker: detect.NewTracker(o.Hold)}
 }
 
 // Processes returns the last sample, or nil.
-func (w *Watch) Processes() *model.ProcessSnapshot {
+func (w *Monitor) Processes() *model.ProcessSnapshot {
 	if w.options.Process == nil {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (w *Watch) Processes() *model.ProcessSnapshot {
 }
 
 // Files returns the last scan, or nil.
-func (w *Watch) Files() *model.FileSnapshot {
+func (w *Monitor) Files() *model.FileSnapshot {
 	if w.options.Files == nil {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (w *Watch) Files() *model.FileSnapshot {
 }
 
 // Sockets returns the last sample, or nil.
-func (w *Watch) Sockets() *model.SocketSnapshot {
+func (w *Monitor) Sockets() *model.SocketSnapshot {
 	if w.options.Sockets == nil {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (w *Watch) Sockets() *model.SocketSnapshot {
 }
 
 // Services returns what services said last, or nil.
-func (w *Watch) Services() *model.ServiceSnapshot {
+func (w *Monitor) Services() *model.ServiceSnapshot {
 	if w.options.Services == nil {
 		return nil
 	}
@@ -103,7 +103,7 @@ func (w *Watch) Services() *model.ServiceSnapshot {
 }
 
 // Persistence returns the last look, or nil.
-func (w *Watch) Persistence() *model.PersistenceSnapshot {
+func (w *Monitor) Persistence() *model.PersistenceSnapshot {
 	if w.options.Persistence == nil {
 		return nil
 	}
@@ -111,15 +111,15 @@ func (w *Watch) Persistence() *model.PersistenceSnapshot {
 }
 
 // Findings returns what is active, or nil before the first evaluation.
-func (w *Watch) Findings() *model.Findings { return w.findings.Load() }
+func (w *Monitor) Findings() *model.Findings { return w.findings.Load() }
 
 // Snapshot puts the last samples together.
-func (w *Watch) Snapshot(now time.Time) model.Snapshot {
+func (w *Monitor) Snapshot(now time.Time) model.Snapshot {
 	return model.Snapshot{Time: now, Processes: w.Processes(), Files: w.Files(), Sockets: w.Sockets(), Services: w.Services(), Persistence: w.Persistence()}
 }
 
 // Meta returns what each sensor that has sampled says of itself.
-func (w *Watch) Meta() map[string]model.Meta {
+func (w *Monitor) Meta() map[string]model.Meta {
 	meta := map[string]model.Meta{}
 	if s := w.Processes(); s != nil {
 		meta[SensorProcess] = s.Meta
@@ -141,11 +141,11 @@ func (w *Watch) Meta() map[string]model.Meta {
 
 // Ready tells whether every sensor that is on has finished its first sample
 // and all of it was judged.
-func (w *Watch) Ready() bool {
+func (w *Monitor) Ready() bool {
 	return w.Findings() != nil && w.complete()
 }
 
-func (w *Watch) complete() bool {
+func (w *Monitor) complete() bool {
 	o := &w.options
 	return (o.Process == nil || w.Processes() != nil) && (o.Files == nil || w.Files() != nil) &&
 		(o.Sockets == nil || w.Sockets() != nil) && (o.Services == nil || w.Services() != nil) &&
@@ -153,7 +153,7 @@ func (w *Watch) complete() bool {
 }
 
 // Run samples until the context ends. It returns when all sensors have stopped.
-func (w *Watch) Run(ctx context.Context) {
+func (w *Monitor) Run(ctx context.Context) {
 	var group sync.WaitGroup
 	o := &w.options
 	changed := make(chan struct{}, 1) // it is time to look at the files
@@ -200,7 +200,7 @@ func (w *Watch) Run(ctx context.Context) {
 // firstProcesses is how long the first look at sockets waits for that at processes.
 const firstProcesses = 2 * time.Second
 
-func (w *Watch) awaitProcesses(ctx context.Context) {
+func (w *Monitor) awaitProcesses(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, firstProcesses)
 	defer stop()
 	ticker := time.NewTicker(20 * time.Millisecond)
@@ -243,7 +243,7 @@ func wake(sleeper chan<- struct{}) {
 
 // loop samples at once and then after each interval or wake-up. A sample that
 // fails is tried again after the last known interval.
-func (w *Watch) loop(ctx context.Context, sensor string, wake <-chan struct{}, sample func(time.Time) error, interval func() time.Duration) {
+func (w *Monitor) loop(ctx context.Context, sensor string, wake <-chan struct{}, sample func(time.Time) error, interval func() time.Duration) {
 	pause, failing := time.Second, ""
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -274,7 +274,7 @@ func (w *Watch) loop(ctx context.Context, sensor string, wake <-chan struct{}, s
 
 // safely turns a panic into an error: one broken sensor must not blind the
 // others.
-func (w *Watch) safely(sample func(time.Time) error, now time.Time) (err error) {
+func (w *Monitor) safely(sample func(time.Time) error, now time.Time) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic, please report it: %v", cause)
@@ -284,7 +284,7 @@ func (w *Watch) safely(sample func(time.Time) error, now time.Time) (err error) 
 }
 
 // evaluate judges the last samples, as soon as there is one of every sensor.
-func (w *Watch) evaluate(now time.Time) {
+func (w *Monitor) evaluate(now time.Time) {
 	if !w.complete() {
 		return
 	}
@@ -298,7 +298,7 @@ func (w *Watch) evaluate(now time.Time) {
 	w.log(w.findings.Swap(current), current)
 }
 
-func (w *Watch) policy() (detect.Policy, *catalogue.Catalogue) {
+func (w *Monitor) policy() (detect.Policy, *catalogue.Catalogue) {
 	config := w.options.Config()
 	policy := config.Policy
 	policy.OwnPID = w.options.OwnPID
@@ -307,14 +307,14 @@ func (w *Watch) policy() (detect.Policy, *catalogue.Catalogue) {
 
 // Explain tells every signal that was considered for a process in the last
 // samples; ok is false if there is none of that pid.
-func (w *Watch) Explain(pid int, now time.Time) (explanation detect.Explanation, ok bool) {
+func (w *Monitor) Explain(pid int, now time.Time) (explanation detect.Explanation, ok bool) {
 	policy, catalogue := w.policy()
 	snapshot := w.Snapshot(now)
 	return detect.Explain(&snapshot, policy, detect.Exposures(&snapshot, catalogue), pid)
 }
 
 // log writes what is new, and what has ended. Notes are not logged.
-func (w *Watch) log(before, current *model.Findings) {
+func (w *Monitor) log(before, current *model.Findings) {
 	known := severities(before)
 	lines := 0
 	for i := range current.Active {

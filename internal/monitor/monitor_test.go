@@ -16,7 +16,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func newWatch(t *testing.T, out *bytes.Buffer) *Watch {
+func newWatch(t *testing.T, out *bytes.Buffer) *Monitor {
 	t.Helper()
 	loaded, err := config.Load("")
 	if err != nil {

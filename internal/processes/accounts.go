@@ -23,8 +23,8 @@ type accounts struct {
 func newAccounts() *accounts {
 	a := &accounts{origins: map[model.OriginKey]*model.CPUTotals{}}
 	for _, origin := range model.Origins() {
-		for _, namespace := range model.Namespaces() {
-			a.origins[model.OriginKey{Origin: origin, Namespace: namespace}] = &model.CPUTotals{}
+		for _, namespace := range model.Isolations() {
+			a.origins[model.OriginKey{Origin: origin, Isolation: namespace}] = &model.CPUTotals{}
 		}
 	}
 	return a
@@ -58,7 +58,7 @@ func (a *accounts) settle(waiting float64) {
 }
 
 // follow keeps the last minute of the time without an owner.
-func (a *accounts) follow(now time.Time, exits uint64, complete bool) model.Unowned {
+func (a *accounts) follow(now time.Time, exits uint64, complete bool) model.UnattributedRate {
 	if a.unowned.count == 0 {
 		a.unowned, a.exits = newWindow(now, now, a.unattributed), newWindow(now, now, float64(exits))
 	}
@@ -67,7 +67,7 @@ func (a *accounts) follow(now time.Time, exits uint64, complete bool) model.Unow
 	} else if a.complete.IsZero() {
 		a.complete = now
 	}
-	var u model.Unowned
+	var u model.UnattributedRate
 	u.Cores, u.Span = a.unowned.mean(now, a.unattributed)
 	u.ExitsPerSecond, _ = a.exits.mean(now, float64(exits))
 	u.Complete = complete && now.Sub(a.complete) >= u.Span

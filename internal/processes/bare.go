@@ -41,14 +41,14 @@ func (p *pass) uncover(e *entry) {
 		return
 	}
 	process := &e.process
-	process.Exe, process.ExeDeleted, process.ExeAgain, process.ExeFile = found.path, found.deleted, found.again, found.file
+	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.again, found.file
 	process.Origin, e.directory, e.content = found.origin, found.directory, found.content
 	process.SHA256 = p.contentOf(found)
 	if argv, err := below.argv(process.PID); err == nil {
 		process.Argv = argv
 	}
-	if process.Namespace == "" {
-		process.Namespace = model.NamespaceHost
+	if process.Isolation == "" {
+		process.Isolation = model.IsolationHost
 	}
 	e.rename()
 }

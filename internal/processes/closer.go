@@ -110,8 +110,8 @@ func (p *pass) lookAt(e *entry) {
 		process.Argv = facts.argv
 	}
 	process.ArgvErased = facts.erased
-	process.Look = &model.Look{
-		Shape: facts.shape.kind, ShapeKiB: facts.shape.kib, EqualThreads: equal, HugePagesKiB: facts.huge, MSR: facts.msr,
+	process.Inspection = &model.Inspection{
+		MemorySignature: facts.shape.kind, MemorySignatureKiB: facts.shape.kib, EqualThreads: equal, HugePagesKiB: facts.huge, MSR: facts.msr,
 		Preload: facts.preload, Packed: e.closer.packed, Static: e.closer.static,
 	}
 }

@@ -40,14 +40,14 @@ func TestCloserLook(t *testing.T) {
 	}
 	last := s.Snapshot()
 	burner := processOf(t, last, 10)
-	if look := burner.Look; look == nil || look.Shape != model.ShapeRandomXFast || look.Preload != "/tmp/x.so" || !look.MSR || look.EqualThreads != 2 || !burner.ArgvErased {
+	if look := burner.Inspection; look == nil || look.MemorySignature != model.SignatureRandomXFast || look.Preload != "/tmp/x.so" || !look.MSR || look.EqualThreads != 2 || !burner.ArgvErased {
 		t.Errorf("burner: %+v, erased %v", look, burner.ArgvErased)
 	}
-	if idle := processOf(t, last, 11); idle.Look != nil {
-		t.Errorf("idle: %+v", idle.Look)
+	if idle := processOf(t, last, 11); idle.Inspection != nil {
+		t.Errorf("idle: %+v", idle.Inspection)
 	}
-	if x := processOf(t, last, 12); x.Look == nil || !x.Look.Packed {
-		t.Errorf("in temp: %+v", x.Look)
+	if x := processOf(t, last, 12); x.Inspection == nil || !x.Inspection.Packed {
+		t.Errorf("in temp: %+v", x.Inspection)
 	}
 }
 

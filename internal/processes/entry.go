@@ -46,7 +46,7 @@ func (e *entry) group() model.GroupKey {
 }
 
 func (e *entry) origin() model.OriginKey {
-	return model.OriginKey{Origin: e.process.Origin, Namespace: e.process.Namespace}
+	return model.OriginKey{Origin: e.process.Origin, Isolation: e.process.Isolation}
 }
 
 // rename sets the group after the content or the path became known.

@@ -118,7 +118,7 @@ func (p *pass) hidden(pid int) *entry {
 	e.seen, e.missing, e.hidden = s.samples, false, true
 	e.process.CPUSeconds = e.used
 	e.process.Cores, e.process.CoresSpan = e.window.mean(p.now, e.used)
-	e.process.SteadyCores, e.process.SteadySpan = e.steady.add(p.now, e.used)
+	e.process.ConstantCores, e.process.ConstantSpan = e.steady.add(p.now, e.used)
 	p.order = append(p.order, e)
 	return e
 }
@@ -131,14 +131,14 @@ func (p *pass) newHidden(pid int, account procevents.Account) *entry {
 	process.Started = p.now.Add(-account.Elapsed)
 	process.Identity = model.Identity{PID: pid, StartTime: uint64(max(0, process.Started.Sub(s.boot)) / (time.Second / userHz))}
 	process.PPID, process.Comm, process.Threads = account.PPID, account.Comm, 1
-	process.UID, process.User, process.Namespace = account.UID, s.options.UserName(account.UID), model.NamespaceHost
+	process.UID, process.User, process.Isolation = account.UID, s.options.UserName(account.UID), model.IsolationHost
 	t := s.follower.trace(pid)
 	if t == nil || !t.forked {
 		t = &trace{comm: account.Comm}
 	}
 	if t.owner != nil {
-		process.Cgroup, process.Unit, process.Container = t.owner.cgroup, t.owner.unit, t.owner.contained
-		process.Namespace = t.owner.namespace
+		process.Cgroup, process.Unit, process.ContainerID = t.owner.cgroup, t.owner.unit, t.owner.contained
+		process.Isolation = t.owner.namespace
 	}
 	p.runs(e, t)
 	process.Parent = p.exact(t.parent)

@@ -66,10 +66,10 @@ func (p *pass) settleUnseen(t *trace) {
 	process.Parent = p.exact(t.parent)
 	e.imageStarted = process.Started
 	e.window = newWindow(process.Started, p.now, e.used)
-	process.Namespace = model.NamespaceHost
+	process.Isolation = model.IsolationHost
 	if t.owner != nil {
 		process.UID, process.User, process.Cgroup = t.owner.uid, t.owner.user, t.owner.cgroup
-		process.Unit, process.Container, process.Namespace = t.owner.unit, t.owner.contained, t.owner.namespace
+		process.Unit, process.ContainerID, process.Isolation = t.owner.unit, t.owner.contained, t.owner.namespace
 	}
 	p.runs(e, t)
 	p.begin(e, uint64(max(1, t.execs)))
@@ -109,7 +109,7 @@ func (p *pass) runs(e *entry, t *trace) {
 	process := &e.process
 	process.Origin, e.directory = model.OriginUnreadable, "unreadable"
 	if t.image != nil {
-		process.Exe, process.ExeDeleted, process.ExeAgain = t.image.path, t.image.deleted, t.image.again
+		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.path, t.image.deleted, t.image.again
 		process.ExeFile, process.Origin, e.directory = t.image.file, t.image.origin, t.image.directory
 		process.SHA256, e.content = p.contentOf(t.image), t.image.content
 	}

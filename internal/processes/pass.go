@@ -119,7 +119,7 @@ func (p *pass) see(proc procfs.Proc, stat procfs.ProcStat) {
 	process.RSSBytes = uint64(max(0, stat.RSS)) * uint64(os.Getpagesize())
 	process.CPUSeconds = e.used
 	process.Cores, process.CoresSpan = e.window.mean(p.now, e.used)
-	process.SteadyCores, process.SteadySpan = e.steady.add(p.now, e.used)
+	process.ConstantCores, process.ConstantSpan = e.steady.add(p.now, e.used)
 	p.identify(e, proc, stat, !known)
 	if process.Origin != model.OriginKernel {
 		p.saw(model.AspectCgroup, !e.partial)
@@ -175,7 +175,7 @@ func (p *pass) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew 
 	process.Comm = stat.Comm
 	if stat.Flags&kernelThread != 0 {
 		if isNew {
-			process.Origin, process.Namespace, process.User = model.OriginKernel, model.NamespaceHost, s.options.UserName(0)
+			process.Origin, process.Isolation, process.User = model.OriginKernel, model.IsolationHost, s.options.UserName(0)
 			e.rename()
 			e.started = s.samples > 0
 		}
@@ -211,17 +211,17 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 		return
 	}
 	e.partial = err != nil && !hostfs.Vanished(err)
-	process.Argv, process.UID, process.Cgroup, process.Namespace = found.argv, found.uid, found.cgroup, found.namespace
+	process.Argv, process.UID, process.Cgroup, process.Isolation = found.argv, found.uid, found.cgroup, found.namespace
 	process.MountNS, process.NetNS = found.mount, found.network
 	process.User = s.options.UserName(found.uid)
-	process.Unit, process.Container = unitOf(found.cgroup), containerOf(found.cgroup)
+	process.Unit, process.ContainerID = unitOf(found.cgroup), containerOf(found.cgroup)
 
 	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}
 	previous := e.content
 	e.target = target
 	traced := s.follower.imageOf(proc.PID)
 	if !readable && traced == nil {
-		process.Exe, process.ExeDeleted, process.ExeAgain = "", false, false
+		process.Exe, process.ExeDeleted, process.ExeReplaced = "", false, false
 		process.ExeFile, e.content, process.SHA256 = model.FileID{}, hostfs.ContentKey{}, ""
 		process.Origin, e.directory = model.OriginUnreadable, "unreadable"
 	} else {
@@ -236,7 +236,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 			}
 			exe.file, exe.content = model.FileID{}, hostfs.ContentKey{}
 		}
-		process.Exe, process.ExeDeleted, process.ExeAgain = exe.path, exe.deleted, exe.again
+		process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.again
 		process.ExeFile, e.content = exe.file, exe.content
 		process.Origin, e.directory = classify(exe.path, exe.deleted)
 	}
@@ -247,7 +247,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 		return
 	}
 	s.respawns.leave(e)
-	process.SHA256, process.Look, process.ArgvErased, e.closer = "", nil, false, closer{}
+	process.SHA256, process.Inspection, process.ArgvErased, e.closer = "", nil, false, closer{}
 	e.rename()
 	e.started = s.samples > 0
 	if !isNew {

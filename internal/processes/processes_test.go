@@ -26,9 +26,9 @@ func TestIdentity(t *testing.T) {
 
 	got := processOf(t, snapshot, 200)
 	want := model.Process{
-		Look:     &model.Look{},
-		Identity: model.Identity{PID: 200, StartTime: 6000}, PPID: 100, Comm: ") R 1 (x\xff", Exe: exe, Argv: []string{"", "-o"},
-		UID: 9999, User: "user9999", Cgroup: unit, Unit: "flink.service", Origin: model.OriginTemp, Namespace: model.NamespaceHost,
+		Inspection: &model.Inspection{},
+		Identity:   model.Identity{PID: 200, StartTime: 6000}, PPID: 100, Comm: ") R 1 (x\xff", Exe: exe, Argv: []string{"", "-o"},
+		UID: 9999, User: "user9999", Cgroup: unit, Unit: "flink.service", Origin: model.OriginTemp, Isolation: model.IsolationHost,
 		Started: after(60), Threads: 1, CoresSpan: 40 * time.Second,
 	}
 	ignored := cmp.FilterPath(func(path cmp.Path) bool {
@@ -110,12 +110,12 @@ func TestCPUCounters(t *testing.T) {
 	t.Parallel()
 	proc, exe := newFakeProc(t), program(t, "burner", "burner")
 	sensor := proc.sensor()
-	temp := model.OriginKey{Origin: model.OriginTemp, Namespace: model.NamespaceHost}
+	temp := model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}
 
 	proc.setBusy(500)
 	proc.put(fakeProcess{pid: 1, comm: "init", exe: "/sbin/init", used: 400})
 	first := sampleAt(t, sensor, 100)
-	if first.BusySeconds != 0 || first.Unattributed != 0 || first.Origins[model.OriginKey{Origin: model.OriginSystem, Namespace: model.NamespaceHost}].CPUSeconds != 0 {
+	if first.BusySeconds != 0 || first.Unattributed != 0 || first.Origins[model.OriginKey{Origin: model.OriginSystem, Isolation: model.IsolationHost}].CPUSeconds != 0 {
 		t.Errorf("counting did not begin at 0: %+v", first)
 	}
 	// Born after the first sample: counts from its birth.
@@ -139,7 +139,7 @@ func TestCPUCounters(t *testing.T) {
 	proc.setBusy(508)
 	proc.put(fakeProcess{pid: 1, comm: "init", exe: "/sbin/init", used: 400, children: 8})
 	fifth := sampleAt(t, sensor, 120)
-	system := fifth.Origins[model.OriginKey{Origin: model.OriginSystem, Namespace: model.NamespaceHost}]
+	system := fifth.Origins[model.OriginKey{Origin: model.OriginSystem, Isolation: model.IsolationHost}]
 	if fifth.Origins[temp].CPUSeconds != 6 || system.CPUSeconds != 2 || fifth.Unattributed > 0 {
 		t.Errorf("after the end: temp %v, system %v, unattributed %v; want 6, 2, 0", fifth.Origins[temp].CPUSeconds, system.CPUSeconds, fifth.Unattributed)
 	}
@@ -242,7 +242,7 @@ func TestRespawn(t *testing.T) {
 	if processOf(t, second, 21).Group != processOf(t, first, 20).Group {
 		t.Error("the other name is another group")
 	}
-	temp := model.OriginKey{Origin: model.OriginTemp, Namespace: model.NamespaceHost}
+	temp := model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}
 	if got := second.Origins[temp]; got.Respawns != 1 || got.Processes != 2 { // the miner and the keeper, no zombie
 		t.Errorf("origin temp: %+v", got)
 	}
@@ -300,7 +300,7 @@ func TestOtherContentEachTime(t *testing.T) {
 		sampleAt(t, sensor, 105+5*float64(i))
 	}
 	s := sensor.Snapshot()
-	key := model.Brood(processOf(t, s, 5).Identity, directory)
+	key := model.PolymorphicKey(processOf(t, s, 5).Identity, directory)
 	if got := s.Respawns[key]; got.Count != 3 || len(s.Respawns) != 1 {
 		t.Errorf("brood %q: %+v of %d histories", key, got, len(s.Respawns))
 	}
@@ -335,7 +335,7 @@ func TestExecBecomesAnotherProgram(t *testing.T) {
 	if p.Origin != model.OriginTemp || p.Exe != exe || len(p.Argv) != 1 {
 		t.Errorf("after the exec: %+v", p)
 	}
-	if totals := got.Origins[model.OriginKey{Origin: model.OriginTemp, Namespace: model.NamespaceHost}]; totals.Starts != 1 || totals.CPUSeconds != 2 {
+	if totals := got.Origins[model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}]; totals.Starts != 1 || totals.CPUSeconds != 2 {
 		t.Errorf("origin temp: %+v", totals)
 	}
 }
@@ -347,10 +347,10 @@ func TestContainers(t *testing.T) {
 	proc.put(fakeProcess{pid: 40, ppid: 1, comm: "redis", exe: "/usr/bin/redis", cgroup: "/docker/" + strings.Repeat("ab", 32), nsPIDs: "40\t1"})
 	proc.put(fakeProcess{pid: 41, ppid: 1, comm: "zygote", exe: "/usr/bin/chrome", nsPIDs: "41\t1"}) // a browser's sandbox
 	snapshot := sampleAt(t, proc.sensor(), 10)
-	if p := processOf(t, snapshot, 40); p.Namespace != model.NamespaceContainer || p.Container != "abababababab" {
+	if p := processOf(t, snapshot, 40); p.Isolation != model.IsolationContainer || p.ContainerID != "abababababab" {
 		t.Errorf("container: %+v", p)
 	}
-	if p := processOf(t, snapshot, 41); p.Namespace != model.NamespaceHost {
+	if p := processOf(t, snapshot, 41); p.Isolation != model.IsolationHost {
 		t.Errorf("sandbox: %+v", p)
 	}
 }

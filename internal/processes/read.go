@@ -28,7 +28,7 @@ type facts struct {
 	argv      []string
 	uid       uint32
 	cgroup    string
-	namespace model.Namespace
+	namespace model.Isolation
 	mount     string // the mount namespace, if it is not the host's
 	network   string // the network namespace, if it is not the host's
 }
@@ -118,11 +118,11 @@ func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
 	if cgroupErr == nil {
 		out.cgroup = cgroupPath(groups)
 	}
-	out.namespace, out.mount = model.NamespaceHost, r.otherMount(proc.PID, hosts)
+	out.namespace, out.mount = model.IsolationHost, r.otherMount(proc.PID, hosts)
 	// A failure to read it is that of exe too, and counted there.
 	out.network, _ = r.otherNetwork(proc.PID, hosts)
 	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && out.mount != "" {
-		out.namespace = model.NamespaceContainer
+		out.namespace = model.IsolationContainer
 	}
 	if cgroupErr != nil && !hostfs.Vanished(cgroupErr) {
 		r.failed(model.AspectCgroup, cgroupErr)

@@ -194,7 +194,7 @@ func (p *pass) respawned(e *entry) bool {
 	}
 	e.key = key
 	if keeper := keeperOf(&e.process); keeper != nil {
-		e.brood = model.Brood(keeper.Identity, path.Dir(e.process.Exe))
+		e.brood = model.PolymorphicKey(keeper.Identity, path.Dir(e.process.Exe))
 		s.respawns.start(e.brood, e.imageStarted, keeper, e.counted)
 	}
 	return s.respawns.start(key, e.imageStarted, e.process.Parent, e.counted)
@@ -240,17 +240,17 @@ func (p *pass) snapshot() *model.ProcessSnapshot {
 	active, lost := s.follower.state()
 	slots := model.Slots{Used: len(s.slots.slots), Limit: groupSlots, Refused: s.slots.refused}
 	return &model.ProcessSnapshot{
-		Meta:         model.Meta{Time: p.now, Visibility: p.visibility, ReadErrors: errors},
-		BootID:       strings.Clone(s.bootID),
-		Sources:      active,
-		EventsLost:   lost,
-		BusySeconds:  s.accounts.busy,
-		Unattributed: s.accounts.unattributed,
-		Unowned:      s.accounts.follow(p.now, s.follower.ended(), s.uncertain == 0),
-		Origins:      s.accounts.snapshot(),
-		Groups:       s.slots.groups(),
-		GroupSlots:   slots,
-		Processes:    processes,
-		Respawns:     s.respawns.snapshot(),
+		Meta:             model.Meta{Time: p.now, Visibility: p.visibility, ReadErrors: errors},
+		BootID:           strings.Clone(s.bootID),
+		Sources:          active,
+		EventsLost:       lost,
+		BusySeconds:      s.accounts.busy,
+		Unattributed:     s.accounts.unattributed,
+		UnattributedRate: s.accounts.follow(p.now, s.follower.ended(), s.uncertain == 0),
+		Origins:          s.accounts.snapshot(),
+		Groups:           s.slots.groups(),
+		GroupSlots:       slots,
+		Processes:        processes,
+		Respawns:         s.respawns.snapshot(),
 	}
 }

@@ -32,7 +32,7 @@ const (
 
 // shape is what a memory map shows.
 type shape struct {
-	kind model.MemoryShape
+	kind model.MemorySignature
 	kib  uint64
 }
 
@@ -54,7 +54,7 @@ func shapeOf(maps io.Reader) (shape, error) {
 		executable := strings.Contains(flags, "x")
 		switch {
 		case size >= datasetBytes && size <= datasetBytes+allocatorSlack, size == datasetIn1GiB && bytes.HasPrefix(name, hugePageName()):
-			return shape{model.ShapeRandomXFast, size >> 10}, nil
+			return shape{model.SignatureRandomXFast, size >> 10}, nil
 		case size >= cacheBytes && size <= cacheBytes+allocatorSlack:
 			cache = size
 			if executable {
@@ -71,7 +71,7 @@ func shapeOf(maps io.Reader) (shape, error) {
 	// Compilers of other languages map executable memory too. They are told by
 	// the libraries that they are.
 	if cache > 0 && scratchpads > 0 && compiled > 0 && !engine {
-		return shape{model.ShapeRandomXLight, cache >> 10}, lines.Err()
+		return shape{model.SignatureRandomXLight, cache >> 10}, lines.Err()
 	}
 	return shape{}, lines.Err()
 }

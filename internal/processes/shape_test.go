@@ -19,17 +19,17 @@ func TestShapes(t *testing.T) {
 	pads := "7f1000000000-7f1000800000 rw-p 00000000 00:00 0 \n"
 	for name, test := range map[string]struct {
 		maps string
-		want model.MemoryShape
+		want model.MemorySignature
 	}{
-		"dataset, reference":         {program + "7f0000000000-7f0082001000 rw-p 00000000 00:00 0 \n", model.ShapeRandomXFast},
-		"dataset, executable":        {"7f0000000000-7f0082000000 rwxp 00000000 00:00 0\n", model.ShapeRandomXFast},
-		"dataset in 2 MiB pages":     {"7f0000000000-7f0082000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.ShapeRandomXFast},
-		"dataset in 1 GiB pages":     {"7f0000000000-7f00c0000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.ShapeRandomXFast},
+		"dataset, reference":         {program + "7f0000000000-7f0082001000 rw-p 00000000 00:00 0 \n", model.SignatureRandomXFast},
+		"dataset, executable":        {"7f0000000000-7f0082000000 rwxp 00000000 00:00 0\n", model.SignatureRandomXFast},
+		"dataset in 2 MiB pages":     {"7f0000000000-7f0082000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.SignatureRandomXFast},
+		"dataset in 1 GiB pages":     {"7f0000000000-7f00c0000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.SignatureRandomXFast},
 		"twin: 3 GiB of small pages": {"7f0000000000-7f00c0000000 rw-p 00000000 00:00 0 \n", ""},
 		"twin: 2,000 MiB":            {"7f0000000000-7f007d000000 rw-p 00000000 00:00 0 \n", ""},
 		"twin: a file of that size":  {"7f0000000000-7f0082000000 rw-p 00000000 08:01 99 /var/lib/data.bin\n", ""},
-		"light":                      {program + cache + pads + code, model.ShapeRandomXLight},
-		"light, executable cache":    {strings.Replace(cache, "rw-p", "rwxp", 1) + pads, model.ShapeRandomXLight},
+		"light":                      {program + cache + pads + code, model.SignatureRandomXLight},
+		"light, executable cache":    {strings.Replace(cache, "rw-p", "rwxp", 1) + pads, model.SignatureRandomXLight},
 		"twin: no compiled code":     {program + cache + pads, ""},
 		"twin: no scratchpads":       {program + cache + code, ""},
 		"twin: a JVM":                {cache + pads + code + "7f6000000000-7f6000100000 r-xp 00000000 08:01 5 /usr/lib/jvm/lib/server/libjvm.so\n", ""},
@@ -64,7 +64,7 @@ func TestOwnMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer maps.Close()
-	if got, err := shapeOf(maps); err != nil || got.kind != model.ShapeRandomXFast || got.kib != 2_129_920 {
+	if got, err := shapeOf(maps); err != nil || got.kind != model.SignatureRandomXFast || got.kib != 2_129_920 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

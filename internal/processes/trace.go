@@ -37,7 +37,7 @@ type image struct {
 type owner struct {
 	uid                           uint32
 	user, cgroup, unit, contained string
-	namespace                     model.Namespace
+	namespace                     model.Isolation
 }
 
 // trace is what the kernel told of one process since the exporter follows.
@@ -419,13 +419,13 @@ func (f *follower) known(pid int) *model.Process {
 func imageOf(p *model.Process) *image {
 	_, directory := classify(p.Exe, p.ExeDeleted)
 	return &image{
-		executable: executable{path: p.Exe, deleted: p.ExeDeleted, again: p.ExeAgain, file: p.ExeFile},
+		executable: executable{path: p.Exe, deleted: p.ExeDeleted, again: p.ExeReplaced, file: p.ExeFile},
 		origin:     p.Origin, directory: directory, sha256: p.SHA256,
 	}
 }
 
 func ownerOf(p *model.Process) *owner {
-	return &owner{uid: p.UID, user: p.User, cgroup: p.Cgroup, unit: p.Unit, contained: p.Container, namespace: p.Namespace}
+	return &owner{uid: p.UID, user: p.User, cgroup: p.Cgroup, unit: p.Unit, contained: p.ContainerID, namespace: p.Isolation}
 }
 
 // commOf is what the kernel calls a program that it has just started: at most

@@ -36,8 +36,8 @@ func ExplainText(w io.Writer, e detect.Explanation) error {
 		p.fact(fact{"command line", words})
 	}
 	p.fact(fact{"place", fmt.Sprintf("%s, cgroup %s", process.Origin, text.Label(process.Cgroup))})
-	if process.Container != "" {
-		p.fact(fact{"container", text.Label(process.Container)})
+	if process.ContainerID != "" {
+		p.fact(fact{"container", text.Label(process.ContainerID)})
 	}
 	name := "started by"
 	for i := range process.Ancestors {

@@ -60,19 +60,19 @@ func incident() Report {
 
 	miner := model.Process{
 		Identity: model.Identity{PID: 4711, StartTime: 9}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi"},
-		UID: 1000, User: "flink", Cgroup: "/system.slice/flink.service", Unit: "flink.service", Origin: model.OriginTemp, Namespace: model.NamespaceHost,
+		UID: 1000, User: "flink", Cgroup: "/system.slice/flink.service", Unit: "flink.service", Origin: model.OriginTemp, Isolation: model.IsolationHost,
 		SHA256: minerHash, Ancestors: []model.Ancestor{kinsing, shell, java, top},
 		Started: noon().Add(-3 * time.Hour), Cores: 5.8, CPUSeconds: 62000, RSSBytes: 2469606195,
 	}
 	keeper := model.Process{
 		Identity: model.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
-		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Namespace: model.NamespaceHost,
+		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Isolation: model.IsolationHost,
 		SHA256: keeperHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
 	door := &model.Exposure{
 		App: "flink", Confidence: model.ConfidenceEvidence, Scope: model.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
-		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
+		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, OwnedByExporter: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
 		Auth:   model.AuthNone, RunsCode: true, Answer: &model.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: model.AuthNone, Version: "1.20.5"},
 		Log: &model.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []model.FlinkEntry{
 			{Event: model.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,

@@ -235,8 +235,8 @@ func (p *planner) removeCopies(sha256 string) []string {
 func (p *planner) removeProgram(process *model.Process) []string {
 	switch {
 	case process.Exe == "" || process.ExeDeleted || process.Origin == model.OriginMemfd:
-	case process.Namespace == model.NamespaceContainer || process.Container != "":
-		name := text.Label(process.Container)
+	case process.Isolation == model.IsolationContainer || process.ContainerID != "":
+		name := text.Label(process.ContainerID)
 		if name == "" {
 			name = "of pid " + fmt.Sprint(process.PID)
 		}
@@ -253,7 +253,7 @@ func (p *planner) removeProgram(process *model.Process) []string {
 // onDisk tells whether Exe is a file of the host's own that still has its name.
 func onDisk(process *model.Process) bool {
 	return strings.HasPrefix(process.Exe, "/") && !process.ExeDeleted && process.Origin != model.OriginMemfd &&
-		process.Namespace != model.NamespaceContainer && process.Container == ""
+		process.Isolation != model.IsolationContainer && process.ContainerID == ""
 }
 
 // closeDoors comes last: the doors that suspects came in by, then the others.
@@ -272,7 +272,7 @@ func (p *planner) closeEntry(e *model.Entry) {
 	var remedy []string
 	where := endpoint(e.Address, e.Port)
 	for _, finding := range p.report.pick(func(f *model.Finding) bool { return f.Exposure != nil }) {
-		if exposure := finding.Exposure; exposure.Socket.Owner.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
+		if exposure := finding.Exposure; exposure.Socket.OwnedByExporter.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
 			where, remedy = exposure.Endpoints[0], finding.Remedy
 		}
 	}

@@ -46,7 +46,7 @@ func TestPlanDoesNoHarm(t *testing.T) {
 		"keeper is door":  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the door that it came in by", "kill -9 100"},
 		"deleted":         {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
 		"memfd":           {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"container":       {func(s *model.Suspect) { s.Process.Container = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
+		"container":       {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
 		"system program":  {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
 		"does not run":    {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
 		"uncatalogued":    {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
@@ -111,7 +111,7 @@ func TestPlanAsksAboutWarnings(t *testing.T) {
 	r.Findings.Active = append(r.Findings.Active, warned().Findings.Active...)
 	r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Warning, Suspect: &model.Suspect{
 		ID: "0123456789ab", Running: true, PIDs: []int{9001, 9002}, Instances: 2,
-		Process: model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work", Origin: model.OriginTemp, Namespace: model.NamespaceHost},
+		Process: model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work", Origin: model.OriginTemp, Isolation: model.IsolationHost},
 	}})
 	sure := Plan(incident())
 	want := slices.Insert(sure, len(sure)-1, Step{

@@ -206,8 +206,8 @@ func (r *Report) unknownDoors() []string {
 	exposed := func(matches func(*model.Exposure) bool) bool {
 		return slices.ContainsFunc(r.Findings.Exposures, func(e model.Exposure) bool { return matches(&e) })
 	}
-	if s := r.Snapshot.Sockets; s != nil && s.Unpublished != "" && exposed(func(e *model.Exposure) bool { return e.Published == model.PublishedUnknown }) {
-		sentences = append(sentences, text.Escape(s.Unpublished))
+	if s := r.Snapshot.Sockets; s != nil && s.ForwardingUnknown != "" && exposed(func(e *model.Exposure) bool { return e.Forwarded == model.ForwardedUnknown }) {
+		sentences = append(sentences, text.Escape(s.ForwardingUnknown))
 	}
 	switch s := r.Snapshot.Services; {
 	case s == nil:

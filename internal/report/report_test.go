@@ -178,7 +178,7 @@ func hostile(name string) Report {
 		}
 		if s := f.Suspect; s != nil {
 			s.Process.Exe, s.Process.Comm, s.Process.User, s.Process.Cgroup = "/tmp/"+name, name, name, name
-			s.Process.Unit, s.Process.Container, s.Process.Argv = name, "", []string{name, name}
+			s.Process.Unit, s.Process.ContainerID, s.Process.Argv = name, "", []string{name, name}
 			s.Process.Ancestors = []model.Ancestor{{Identity: model.Identity{PID: 100}, Comm: name, User: name}}
 			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Comm: name, Exe: name, User: name, Unit: name}
 			s.Entry = &model.Entry{Process: name, PID: 100, Address: "0.0.0.0", Port: 1}

@@ -35,7 +35,7 @@ func (r *Report) facts(finding *model.Finding) []fact {
 	add("sha256", shortHash(p.SHA256))
 	add("user", text.Escape(p.User))
 	add("unit", text.Escape(p.Unit))
-	add("container", text.Escape(p.Container))
+	add("container", text.Escape(p.ContainerID))
 	add("cgroup", text.Escape(p.Cgroup))
 	add("started", r.moment(p.Started))
 	add("CPU", r.cpuText(suspect))

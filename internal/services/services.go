@@ -82,7 +82,7 @@ func (s *Sensor) RESTPorts() []model.SocketKey {
 	exposed := catalogue.NewExposedSockets(sockets, s.options.Catalogue())
 	var keys []model.SocketKey
 	for i := range sockets.Sockets {
-		if socket := &sockets.Sockets[i]; socket.LogFile != "" && exposed.Contains(socket) && !snapshot.Answers[socket.Key()].Other {
+		if socket := &sockets.Sockets[i]; socket.LogFile != "" && exposed.Contains(socket) && !snapshot.Answers[socket.Key()].OtherApp {
 			keys = append(keys, socket.Key())
 		}
 	}
@@ -198,8 +198,8 @@ func targets(sockets *model.SocketSnapshot) []flinklog.Target {
 	var list []flinklog.Target
 	for i := range sockets.Sockets {
 		socket := &sockets.Sockets[i]
-		target := flinklog.Target{Owner: socket.Owner, Path: socket.LogFile}
-		if socket.LogFile != "" && socket.Owner.PID > 0 && !slices.Contains(list, target) {
+		target := flinklog.Target{Owner: socket.OwnedByExporter, Path: socket.LogFile}
+		if socket.LogFile != "" && socket.OwnedByExporter.PID > 0 && !slices.Contains(list, target) {
 			list = append(list, target)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	maxAddresses = 256     // of one namespace
 )
 
-var errLong = fmt.Errorf("only the first %d bytes of a file, and %d addresses, are read", addressBytes, maxAddresses)
+var errLong = fmt.Errorf("%w: only the first %d bytes of a file, and %d addresses", hostfs.ErrLimit, addressBytes, maxAddresses)
 
 // readAddresses returns the addresses of a namespace beyond loopback, those that
 // others can reach first. directory is /proc/PID/net. With an error there may be

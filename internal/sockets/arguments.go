@@ -28,7 +28,7 @@ func logFileOf(argv []string) string {
 // parseProxy returns what a docker-proxy forwards, or nil for any other program.
 // See cmd/docker-proxy/main_linux.go of Moby; its flags are those of Go's package
 // flag: one dash or two, the value behind it or behind an equals sign.
-func parseProxy(exe string, argv []string) *model.Publication {
+func parseProxy(exe string, argv []string) *model.PortForward {
 	if path.Base(exe) != string(model.ForwarderDockerProxy) || len(argv) == 0 {
 		return nil
 	}
@@ -54,7 +54,7 @@ func parseProxy(exe string, argv []string) *model.Publication {
 	if protocol != model.TCP && protocol != model.UDP || !okFrom || !okTo {
 		return nil
 	}
-	return &model.Publication{Protocol: protocol, Host: from, Target: to, Via: model.ForwarderDockerProxy}
+	return &model.PortForward{Protocol: protocol, Host: from, Target: to, Via: model.ForwarderDockerProxy}
 }
 
 func parseEnd(address, port string) (netip.AddrPort, bool) {

@@ -13,18 +13,18 @@ import (
 
 func TestParseProxy(t *testing.T) {
 	t.Parallel()
-	published := &model.Publication{
+	published := &model.PortForward{
 		Protocol: model.TCP, Via: model.ForwarderDockerProxy,
 		Host: netip.MustParseAddrPort("0.0.0.0:8081"), Target: netip.MustParseAddrPort("172.17.0.2:80"),
 	}
-	six := &model.Publication{
+	six := &model.PortForward{
 		Protocol: model.UDP, Via: model.ForwarderDockerProxy,
 		Host: netip.MustParseAddrPort("[::]:53"), Target: netip.MustParseAddrPort("172.17.0.2:53"),
 	}
 	const exe = "/usr/bin/docker-proxy"
 	for _, test := range []struct {
 		exe, line string
-		want      *model.Publication
+		want      *model.PortForward
 	}{
 		{exe, exe + " -proto tcp -host-ip 0.0.0.0 -host-port 8081 -container-ip 172.17.0.2 -container-port 80", published},
 		{exe, exe + " -proto tcp -host-ip 0.0.0.0 -host-port 8081 -container-ip 172.17.0.2 -container-port 80 -use-listen-fd", published},

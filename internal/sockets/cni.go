@@ -31,7 +31,7 @@ var errCNI = fmt.Errorf("%w: the cache of CNI has more or larger files", hostfs.
 type cniReader struct {
 	directories []string
 	guard       *hostfs.Guard
-	cached      []model.Publication
+	cached      []model.PortForward
 	notBefore   time.Time
 }
 
@@ -41,12 +41,12 @@ func newCNIReader(root string) *cniReader {
 }
 
 // read returns the ports that are forwarded. It goes to the disk every 30 s.
-func (c *cniReader) read(now time.Time) ([]model.Publication, error) {
+func (c *cniReader) read(now time.Time) ([]model.PortForward, error) {
 	if now.Before(c.notBefore) {
 		return c.cached, nil
 	}
 	c.notBefore = now.Add(rulesRest)
-	found, err := hostfs.Within(c.guard, cniTime, func() (all []model.Publication, failed error) {
+	found, err := hostfs.Within(c.guard, cniTime, func() (all []model.PortForward, failed error) {
 		end := time.Now().Add(cniTime)
 		for _, directory := range c.directories {
 			found, err := readCNIDirectory(directory, 1, end)
@@ -62,7 +62,7 @@ func (c *cniReader) read(now time.Time) ([]model.Publication, error) {
 
 // readCNIDirectory reads the files of a directory and of as many levels below it.
 // No link is followed.
-func readCNIDirectory(name string, levels int, end time.Time) (found []model.Publication, err error) {
+func readCNIDirectory(name string, levels int, end time.Time) (found []model.PortForward, err error) {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -126,7 +126,7 @@ func readRegular(directory int, name string) ([]byte, error) {
 
 // parseCNI reads one file of the cache. The directory of networks holds others
 // beside them, which tell nothing.
-func parseCNI(content []byte) (found []model.Publication) {
+func parseCNI(content []byte) (found []model.PortForward) {
 	type ipConfig struct {
 		Address string `json:"address"`
 		IP      string `json:"ip"` // before version 0.3
@@ -166,7 +166,7 @@ func parseCNI(content []byte) (found []model.Publication) {
 			if protocol != model.TCP && protocol != model.UDP || mapping.HostPort == 0 || mapping.ContainerPort == 0 || len(found) == maxPublications {
 				continue
 			}
-			found = append(found, model.Publication{
+			found = append(found, model.PortForward{
 				Protocol: protocol, Via: model.ForwarderCNI,
 				Host:   netip.AddrPortFrom(from.Unmap().WithZone(""), mapping.HostPort),
 				Target: netip.AddrPortFrom(target, mapping.ContainerPort),

@@ -38,10 +38,10 @@ func TestCNI(t *testing.T) {
 	}
 	cni := newCNIReader(f.root)
 	found, err := cni.read(time.Unix(1, 0))
-	publication := func(protocol model.Protocol, from, to string) model.Publication {
-		return model.Publication{Protocol: protocol, Host: netip.MustParseAddrPort(from), Target: netip.MustParseAddrPort(to), Via: model.ForwarderCNI}
+	publication := func(protocol model.Protocol, from, to string) model.PortForward {
+		return model.PortForward{Protocol: protocol, Host: netip.MustParseAddrPort(from), Target: netip.MustParseAddrPort(to), Via: model.ForwarderCNI}
 	}
-	want := []model.Publication{
+	want := []model.PortForward{
 		publication(model.TCP, "0.0.0.0:8081", "10.88.0.5:80"),
 		publication(model.UDP, "127.0.0.1:53", "10.88.0.5:53"),
 		publication(model.TCP, "[::]:8081", "[fd00::5]:80"),

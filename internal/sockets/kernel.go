@@ -47,7 +47,7 @@ type Router interface {
 
 // Rules are the publications that the kernel makes, as far as they are understood.
 type Rules struct {
-	Publications  []model.Publication
+	Publications  []model.PortForward
 	NotUnderstood int // rules that change a destination in another way
 }
 

@@ -137,7 +137,7 @@ func TestLiveNamespace(t *testing.T) {
 	for _, socket := range snapshot.Sockets {
 		if socket.NetNS == id {
 			found++
-			if socket.Port != port || socket.Owner.PID != pid || socket.Scope != model.ScopeAny {
+			if socket.Port != port || socket.OwnedByExporter.PID != pid || socket.Scope != model.ScopeAny {
 				t.Errorf("%+v", socket)
 			}
 		}
@@ -255,7 +255,7 @@ func TestLiveDial(t *testing.T) {
 	if want := []string{"[]", "[10.99.1.2]", "[10.99.1.1 127.0.0.1 ::1]"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if s.hostIsOwn || s.Snapshot().Unpublished == "" {
+	if s.hostIsOwn || s.Snapshot().ForwardingUnknown == "" {
 		t.Error("it takes its own namespace for the host's")
 	}
 }

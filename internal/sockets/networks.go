@@ -29,8 +29,8 @@ const (
 )
 
 var (
-	errNetworks = fmt.Errorf("more than %d network namespaces", maxNetworks)
-	errSockets  = fmt.Errorf("more than %d listening sockets in one network namespace, or %d in all but the host's", networkSockets, othersSockets)
+	errNetworks = fmt.Errorf("%w: there are more than %d network namespaces", hostfs.ErrLimit, maxNetworks)
+	errSockets  = fmt.Errorf("%w: there are more than %d listening sockets in one network namespace, or %d in all but the host's", hostfs.ErrLimit, networkSockets, othersSockets)
 	errGone     = fmt.Errorf("no process that was seen in the network namespace is left: %w", fs.ErrNotExist)
 )
 

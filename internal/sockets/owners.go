@@ -39,7 +39,7 @@ type arguments struct {
 	evidence string             // the app that it is, in the eyes of a catalogue
 	part     bool               // it belongs to that app and is no door of its own
 	logFile  string             // of Flink's JVM; ""
-	forwards *model.Publication // by a docker-proxy; nil
+	forwards *model.PortForward // by a docker-proxy; nil
 }
 
 // holding is a socket's owner and the descriptor that the socket was seen at.

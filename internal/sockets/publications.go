@@ -42,8 +42,8 @@ func newPublisher(s *Sensor) publisher {
 
 // find returns the publications, those with an owner first, and a sentence on why
 // some may be missing.
-func (p *publisher) find(now time.Time, sockets []model.Socket, owners map[uint64]holding, namespaces []model.NetNamespace) ([]model.Publication, string) {
-	var found []model.Publication
+func (p *publisher) find(now time.Time, sockets []model.Socket, owners map[uint64]holding, namespaces []model.NetNamespace) ([]model.PortForward, string) {
+	var found []model.PortForward
 	for i := range sockets {
 		owner := owners[sockets[i].Inode].owner
 		if sockets[i].NetNS != "" || owner == nil || owner.forwards == nil {
@@ -66,19 +66,19 @@ func (p *publisher) find(now time.Time, sockets []model.Socket, owners map[uint6
 
 // onePerPort keeps, of several that forward the same to the same, the first: a
 // docker-proxy has a rule beside it.
-func onePerPort(found []model.Publication) []model.Publication {
+func onePerPort(found []model.PortForward) []model.PortForward {
 	type forwarded struct {
 		protocol     model.Protocol
 		host, target netip.AddrPort
 	}
 	seen := map[forwarded]bool{}
-	found = slices.DeleteFunc(found, func(p model.Publication) bool {
+	found = slices.DeleteFunc(found, func(p model.PortForward) bool {
 		key := forwarded{p.Protocol, p.Host, p.Target}
 		was := seen[key]
 		seen[key] = true
 		return was
 	})
-	slices.SortStableFunc(found, func(a, b model.Publication) int {
+	slices.SortStableFunc(found, func(a, b model.PortForward) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), a.Host.Compare(b.Host), a.Target.Compare(b.Target))
 	})
 	return found
@@ -154,7 +154,7 @@ func (p *publisher) legacy() bool {
 
 // ofCNI returns what CNI's cache tells of addresses that some namespace has: the
 // cache outlives a crash.
-func (p *publisher) ofCNI(now time.Time, namespaces []model.NetNamespace) (found []model.Publication) {
+func (p *publisher) ofCNI(now time.Time, namespaces []model.NetNamespace) (found []model.PortForward) {
 	cached, err := p.cni.read(now)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		p.sensor.failed(err)

@@ -14,7 +14,7 @@ import (
 )
 
 func told(snapshot *model.SocketSnapshot) (all []string) {
-	for _, p := range snapshot.Publications {
+	for _, p := range snapshot.PortForwards {
 		all = append(all, fmt.Sprintf("%s %s -> %s by %d", p.Via, p.Host, p.Target, p.Owner.PID))
 	}
 	return all
@@ -34,10 +34,10 @@ func TestPublications(t *testing.T) {
 	f.write("self/ns/x", "")
 	f.link("net:[1]", f.root+"/self/ns/net")
 
-	rule := model.Publication{Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:8081"), Target: netip.MustParseAddrPort("172.17.0.2:80"), Via: model.ForwarderIptables}
+	rule := model.PortForward{Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:8081"), Target: netip.MustParseAddrPort("172.17.0.2:80"), Via: model.ForwarderIptables}
 	other := rule
 	other.Host = netip.MustParseAddrPort("0.0.0.0:9000")
-	now, reads, generation, failure := Rules{Publications: []model.Publication{rule, other}}, 0, uint32(1), error(nil)
+	now, reads, generation, failure := Rules{Publications: []model.PortForward{rule, other}}, 0, uint32(1), error(nil)
 	s.options.Kernel.Generation = func() (uint32, error) { return generation, failure }
 	s.options.Kernel.Rules = func() (Rules, error) { reads++; return now, nil }
 
@@ -46,8 +46,8 @@ func TestPublications(t *testing.T) {
 		"docker-proxy 0.0.0.0:8081 -> 172.17.0.2:80 by 60",
 		"iptables 0.0.0.0:9000 -> 172.17.0.2:80 by 0",
 	}
-	if snapshot.Unpublished != "" {
-		t.Errorf("%q", snapshot.Unpublished)
+	if snapshot.ForwardingUnknown != "" {
+		t.Errorf("%q", snapshot.ForwardingUnknown)
 	}
 	all := strings.Join(told(snapshot), "; ")
 	for _, publication := range append(want, "cni 0.0.0.0:8081 -> 10.88.0.5:80 by 0", "cni 127.0.0.1:53 -> 10.88.0.5:53 by 0") {
@@ -55,7 +55,7 @@ func TestPublications(t *testing.T) {
 			t.Errorf("%s is not once in %s", publication, all)
 		}
 	}
-	if len(snapshot.Publications) != 4 {
+	if len(snapshot.PortForwards) != 4 {
 		t.Errorf("also those of addresses that nobody has: %s", all)
 	}
 	sample(t, s, 100)
@@ -63,7 +63,7 @@ func TestPublications(t *testing.T) {
 		t.Errorf("rules that are as they were were read %d times", reads)
 	}
 	generation, now.NotUnderstood = 2, 3
-	if got := sample(t, s, 101).Unpublished; reads != 2 || !strings.HasPrefix(got, "3 rules") {
+	if got := sample(t, s, 101).ForwardingUnknown; reads != 2 || !strings.HasPrefix(got, "3 rules") {
 		t.Errorf("%d reads, %q", reads, got)
 	}
 	generation = 3
@@ -71,21 +71,21 @@ func TestPublications(t *testing.T) {
 		t.Errorf("rules were read %d times within 30 s", reads)
 	}
 	f.write("1/net/ip_tables_names", "filter\nnat\n")
-	if got := sample(t, s, 140).Unpublished; reads != 3 || !strings.Contains(got, "legacy iptables") {
+	if got := sample(t, s, 140).ForwardingUnknown; reads != 3 || !strings.Contains(got, "legacy iptables") {
 		t.Errorf("%q", got)
 	}
 	failure = unix.EPERM
-	if snapshot := sample(t, s, 180); !strings.Contains(snapshot.Unpublished, "CAP_NET_ADMIN") || len(snapshot.Publications) != 3 {
-		t.Errorf("%q, %q", snapshot.Unpublished, told(snapshot))
+	if snapshot := sample(t, s, 180); !strings.Contains(snapshot.ForwardingUnknown, "CAP_NET_ADMIN") || len(snapshot.PortForwards) != 3 {
+		t.Errorf("%q, %q", snapshot.ForwardingUnknown, told(snapshot))
 	}
 	failure = errors.ErrUnsupported
-	if got := sample(t, s, 200).Unpublished; strings.Contains(got, "nftables") {
+	if got := sample(t, s, 200).ForwardingUnknown; strings.Contains(got, "nftables") {
 		t.Errorf("a kernel without nftables has no rules: %q", got)
 	}
 	failure = nil
 	os.Remove(f.root + "/self/ns/net")
 	f.link("net:[2]", f.root+"/self/ns/net")
-	if got := sample(t, s, 220).Unpublished; !strings.Contains(got, "of its own") || reads != 3 {
+	if got := sample(t, s, 220).ForwardingUnknown; !strings.Contains(got, "of its own") || reads != 3 {
 		t.Errorf("%d reads, %q", reads, got)
 	}
 }

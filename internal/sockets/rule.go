@@ -52,7 +52,7 @@ type ruleReader struct {
 
 // parseRule returns what a rule publishes. It is not understood if it changes
 // destinations in a way that cannot be told.
-func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []model.Publication, understood bool) {
+func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []model.PortForward, understood bool) {
 	r := ruleReader{family: family, registers: map[uint32]register{}, via: model.ForwarderNftables}
 	for _, expression := range expressions {
 		r.step(expression)
@@ -72,7 +72,7 @@ func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []mod
 		if to == 0 {
 			to = uint16(port)
 		}
-		found = append(found, model.Publication{
+		found = append(found, model.PortForward{
 			Protocol: r.protocol, Host: netip.AddrPortFrom(from, uint16(port)), Target: netip.AddrPortFrom(r.target, to), Via: r.via,
 		})
 	}

@@ -18,7 +18,7 @@ const (
 	nfgenSize = 4       // struct nfgenmsg, linux/netfilter/nfnetlink.h
 )
 
-var errChains = fmt.Errorf("nftables has more than %d chains", maxChains)
+var errChains = fmt.Errorf("%w: nftables has more than %d chains", hostfs.ErrLimit, maxChains)
 
 // generation asks for the number of the ruleset (NFT_MSG_GETGEN), which changes
 // with every rule. It needs CAP_NET_ADMIN, as all that nftables tells.

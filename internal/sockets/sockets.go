@@ -96,12 +96,12 @@ func (s *Sensor) Sample(now time.Time) error {
 		var exe string
 		var told arguments
 		if owner := found[socket.Inode].owner; owner != nil {
-			socket.Owner, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
+			socket.OwnedByExporter, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
 			socket.Own = owner.identity.PID == s.options.OwnPID
 			exe, told = owner.exe, owner.arguments
 		}
 		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, told.evidence)
-		socket.Part = told.part && socket.App == told.evidence
+		socket.InternalComponent = told.part && socket.App == told.evidence
 		if socket.App == flinkApp && socket.Confidence == model.ConfidenceEvidence {
 			socket.LogFile = told.logFile
 		}
@@ -114,7 +114,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	}
 	var past []model.Socket
 	if last := s.Snapshot(); last != nil {
-		past = remember(last.Past, last.Sockets, sockets)
+		past = remember(last.RecentlyClosed, last.Sockets, sockets)
 	}
 	var connections []model.Connection
 	if s.options.Watched != nil {
@@ -125,16 +125,16 @@ func (s *Sensor) Sample(now time.Time) error {
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: maps.Clone(s.errors),
 			Visibility: map[model.Aspect]model.Share{model.AspectNetns: share, model.AspectFd: s.owners.share},
 		},
-		Apps:    catalogue.Apps(),
-		Sockets: sockets,
-		Past:    past,
+		Apps:           catalogue.Apps(),
+		Sockets:        sockets,
+		RecentlyClosed: past,
 
 		Connections: connections,
 
-		Namespaces:   namespaces,
-		Publications: publications,
-		Unpublished:  unpublished,
-		Peers:        peers,
+		Namespaces:        namespaces,
+		PortForwards:      publications,
+		ForwardingUnknown: unpublished,
+		Peers:             peers,
 	})
 	level.Debug(s.options.Logger).Log("msg", "sampled sockets", "sockets", len(sockets), "duration", time.Since(began))
 	return nil

@@ -52,7 +52,7 @@ func (p *Prober) Ask(ctx context.Context, target netip.AddrPort, candidates []ca
 		answer.Auth = told.auth
 	}
 	answer.Version, answer.Lowered = told.version, told.lowered
-	answer.Other = told.other && !told.app && told.auth != model.AuthRequired
+	answer.OtherApp = told.other && !told.app && told.auth != model.AuthRequired
 	if answer.Auth == model.AuthUnknown {
 		answer.Failure = told.why()
 	}

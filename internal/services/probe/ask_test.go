@@ -57,7 +57,7 @@ func TestSeveralCandidates(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					open := scenarios(t, one.App)["open"]
 					answer, n := ask(t, list, open.serve)
-					if answer.App != one.App || answer.Auth == model.AuthRequired || answer.Other {
+					if answer.App != one.App || answer.Auth == model.AuthRequired || answer.OtherApp {
 						t.Errorf("after %d connections: %+v", n.dialled.Load(), answer)
 					}
 				})
@@ -70,14 +70,14 @@ func TestSeveralCandidatesNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var nothing scenario
-		if answer, n := ask(t, candidates(t, 8080), nothing.serve); !answer.Other || n.dialled.Load() != 6 {
+		if answer, n := ask(t, candidates(t, 8080), nothing.serve); !answer.OtherApp || n.dialled.Load() != 6 {
 			t.Errorf("%d connections, %+v", n.dialled.Load(), answer)
 		}
 		closed := func(conn net.Conn) {
 			readRequest(conn)
 			io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
 		}
-		if answer, _ := ask(t, candidates(t, 8080), closed); answer.Other || answer.App != "" || answer.Auth != model.AuthRequired {
+		if answer, _ := ask(t, candidates(t, 8080), closed); answer.OtherApp || answer.App != "" || answer.Auth != model.AuthRequired {
 			t.Errorf("%+v", answer)
 		}
 	})
@@ -215,7 +215,7 @@ func TestSockets(t *testing.T) {
 		t.Errorf("asked for %s", seen[0].RequestURI)
 	}
 	plain.Close()
-	if answer := real(t, plain, checks); answer.Failure != "It takes no connections." || answer.Other {
+	if answer := real(t, plain, checks); answer.Failure != "It takes no connections." || answer.OtherApp {
 		t.Errorf("closed port: %+v", answer)
 	}
 }

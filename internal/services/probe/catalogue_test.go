@@ -148,7 +148,7 @@ func TestCatalogueOthers(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, service *catalogue.Service) {
 				answer, _ := ask(t, candidate(service), serve)
-				if !answer.Other || answer.Auth != model.AuthUnknown || answer.Version != "" {
+				if !answer.OtherApp || answer.Auth != model.AuthUnknown || answer.Version != "" {
 					t.Errorf("got %+v", answer)
 				}
 			})

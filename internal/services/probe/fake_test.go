@@ -157,7 +157,7 @@ func ask(t *testing.T, candidates []catalogue.Candidate, serve func(net.Conn)) (
 	if (answer.Failure == "") != (answer.Auth != model.AuthUnknown) {
 		t.Errorf("auth %q and failure %q", answer.Auth, answer.Failure)
 	}
-	if answer.Other && answer.App != "" {
+	if answer.OtherApp && answer.App != "" {
 		t.Errorf("it is %s and is not", answer.App)
 	}
 	time.Sleep(time.Minute) // for the fakes to end
