@@ -1,5 +1,6 @@
-// Package services is the catalogue of services that miners are known to enter
-// by, and how to tell them.
+// Package catalogue knows the services that miners enter by: what they listen on,
+// how their processes are recognised, and how each may be asked whether it lets
+// anybody in. It is data and matching, without I/O.
 package catalogue
 
 import (

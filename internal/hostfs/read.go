@@ -1,6 +1,7 @@
 package hostfs
 
 import (
+	"errors"
 	"io"
 	"os"
 )
@@ -25,7 +26,7 @@ func ReadNames(name string, most int) ([]string, error) {
 	}
 	defer directory.Close()
 	names, err := directory.Readdirnames(most)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return names, err

@@ -1,3 +1,6 @@
+// Package services is the sensor of exposed services: it asks those of the
+// catalogue whether they let anybody in, and follows the logs of what was
+// submitted to them.
 package services
 
 import (
