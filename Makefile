@@ -31,7 +31,12 @@ TOOLS         := $(CURDIR)/bin/tools
 # exporter would rightly suspect it.
 export E2E_BIN := $(if $(filter /tmp/% /var/tmp/% /dev/%,$(CURDIR)/),$(HOME)/.cache/cryptojack_exporter_e2e,$(CURDIR)/e2e/bin)
 
-comma := ,
+# How a user who is not root runs what needs root. sudo(8) and the login of such a
+# user each set a PATH that lacks something: the one Go, the other nginx.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+comma   := ,
+as_root := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=PATH$(comma)E2E_BIN$(comma)E2E_PICTURES$(comma)GOTMPDIR)
+
 heading = @printf '\n=== %s ===\n' '$(1)'
 
 .PHONY: help
@@ -100,7 +105,7 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 	@scripts/check-alertmanager
 
 go_test_e2e = mkdir -p "$$E2E_BIN/tmp" && cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v \
-	$(if $(filter-out 0,$(shell id -u)),-exec 'sudo --preserve-env=E2E_BIN$(comma)E2E_PICTURES')
+	$(if $(as_root),-exec '$(as_root)')
 
 .PHONY: dashboards
 dashboards: ## Write the dashboards' JSON anew from dashboards/generate
@@ -116,7 +121,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/lab" -short
+	$(as_root) "$$E2E_BIN/lab" -short
 	$(go_test_e2e) .
 
 .PHONY: e2e-flink
@@ -127,19 +132,19 @@ e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those that brea
 .PHONY: lab
 lab: e2e-tools ## Play all attacks and their benign twins on this machine, as root (40 min)
 	@scripts/install-test-packages stress-ng zstd
-	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/lab"
+	@$(as_root) "$$E2E_BIN/lab"
 
 .PHONY: bench-peers
 bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's prometheus-process-exporter, as root (3 min)
 	@scripts/install-test-packages prometheus-process-exporter
 	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/peers" ./peers
-	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/peers" "$$E2E_BIN/cryptojack_exporter"
+	@$(as_root) "$$E2E_BIN/peers" "$$E2E_BIN/cryptojack_exporter"
 
 .PHONY: bench-page
 bench-page: e2e-tools ## Measure the seconds from the start of an attack to the page, over 20 attacks, as root (20 min)
 	@scripts/install-test-packages
 	cd e2e && go test ./pagebench
-	@$(if $(filter-out 0,$(shell id -u)),sudo) "$$E2E_BIN/pagebench"
+	@$(as_root) "$$E2E_BIN/pagebench"
 
 # Prometheus takes two minutes to build; it is built again only for another version.
 .PHONY: e2e-tools

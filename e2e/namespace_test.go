@@ -134,6 +134,24 @@ func stays(t *testing.T, period time.Duration, what string, check func() error) 
 	}
 }
 
+// directoryForNobody makes a directory that belongs to nobody, for a program that
+// start runs. It does not lie in t.TempDir: that is below this repository, which
+// may lie where only its owner may go, such as /root.
+func directoryForNobody(t *testing.T) string {
+	t.Helper()
+	directory, err := os.MkdirTemp("/opt", "cryptojack-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(directory); err != nil {
+			t.Error(err)
+		}
+	})
+	own(t, directory)
+	return directory
+}
+
 // own gives files to nobody, for a program that start runs.
 func own(t *testing.T, paths ...string) {
 	t.Helper()
