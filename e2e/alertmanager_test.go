@@ -6,20 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-)
 
-// inbox is what came by Slack's webhook.
-type inbox struct {
-	mutex    sync.Mutex
-	messages []slackMessage
-}
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/webhook"
+)
 
 type slackMessage struct {
 	Attachments []struct {
@@ -30,27 +25,18 @@ type slackMessage struct {
 	} `json:"attachments"`
 }
 
-// ServeHTTP takes one message.
-func (b *inbox) ServeHTTP(response http.ResponseWriter, request *http.Request) {
-	var message slackMessage
-	if err := json.NewDecoder(request.Body).Decode(&message); err != nil || len(message.Attachments) != 1 {
-		http.Error(response, "no message of Slack", http.StatusBadRequest)
-		return
-	}
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
-	b.messages = append(b.messages, message)
-}
+// slack is where the receivers of the example post to.
+type slack struct{ *webhook.Receiver[slackMessage] }
 
 // text returns what has come whose title has a beginning.
-func (b *inbox) text(title string) string {
-	b.mutex.Lock()
-	defer b.mutex.Unlock()
+func (s slack) text(title string) string {
 	var all strings.Builder
-	for _, message := range b.messages {
-		if strings.HasPrefix(message.Attachments[0].Title, title) {
-			fmt.Fprintln(&all, message.Attachments[0].Title, message.Attachments[0].Link, message.Attachments[0].Color)
-			fmt.Fprintln(&all, message.Attachments[0].Text)
+	for _, message := range s.Messages() {
+		for _, attached := range message.Body.Attachments {
+			if strings.HasPrefix(attached.Title, title) {
+				fmt.Fprintln(&all, attached.Title, attached.Link, attached.Color)
+				fmt.Fprintln(&all, attached.Text)
+			}
 		}
 	}
 	return all.String()
@@ -59,10 +45,8 @@ func (b *inbox) text(title string) string {
 // TestAlertmanagerExample gives the shipped example to a real Alertmanager. Only
 // where messages go is changed: tickets go to the same listener as pages.
 func TestAlertmanagerExample(t *testing.T) {
-	slack := &inbox{}
-	server := httptest.NewServer(slack)
-	t.Cleanup(server.Close)
-	address := startExample(t, server.URL)
+	posted := slack{receive[slackMessage](t)}
+	alertmanager := startExample(t, posted.URL)
 
 	alert := func(name, severity, instance, description string, more ...string) map[string]any {
 		labels := map[string]string{"alertname": name, "severity": severity, "job": "cryptojack"}
@@ -78,7 +62,7 @@ func TestAlertmanagerExample(t *testing.T) {
 			"summary": "Summary of " + name + ".", "description": description, "runbook_url": "https://example.org/" + name + ".md",
 		}}
 	}
-	post(t, "http://"+address+"/api/v2/alerts",
+	post(t, alertmanager.url+"/api/v2/alerts",
 		// A host with a miner: its traces are silent, its door and its entry are not.
 		alert("CryptojackMinerFound", "critical", "a:10042", "1 suspect on a:10042: /tmp/<!channel> (pid 1, user flink);"),
 		alert("CryptojackSuspiciousProcess", "warning", "a:10042", "silent"),
@@ -114,7 +98,7 @@ func TestAlertmanagerExample(t *testing.T) {
 	took := eventually(t, 30*time.Second, "every message", func() error {
 		var missing []error
 		for title, parts := range wanted {
-			text := slack.text(title)
+			text := posted.text(title)
 			for _, part := range parts {
 				if !strings.Contains(text, part) {
 					missing = append(missing, fmt.Errorf("no %q in %q: %q", part, title, text))
@@ -124,20 +108,38 @@ func TestAlertmanagerExample(t *testing.T) {
 		return errors.Join(missing...)
 	})
 	t.Logf("all came after %s", took.Round(time.Millisecond))
-	time.Sleep(2 * time.Second) // what must not come gets its chance
-	if all := slack.text(""); strings.Contains(all, "silent") {
+	eventually(t, 30*time.Second, "the rest is silenced", func() error { return silenced(t, alertmanager.url) })
+	if all := posted.text(""); strings.Contains(all, "silent") {
 		t.Errorf("something came that is silenced:\n%s", all)
 	}
-	slack.mutex.Lock()
-	defer slack.mutex.Unlock()
-	if len(slack.messages) != len(wanted) {
-		t.Errorf("%d messages, want %d: one for each host and urgency", len(slack.messages), len(wanted))
+	if count := len(posted.Messages()); count != len(wanted) {
+		t.Errorf("%d messages, want %d: one for each host and urgency", count, len(wanted))
 	}
+}
+
+// silenced returns an error unless Alertmanager keeps back every alert that is
+// described as silent: by an inhibition, or because its receiver is nobody.
+func silenced(t *testing.T, url string) error {
+	var alerts []struct {
+		Labels, Annotations map[string]string
+		Status              struct{ State string }
+		Receivers           []struct{ Name string }
+	}
+	if err := programs.Get(t.Context(), url+"/api/v2/alerts", &alerts); err != nil {
+		return err
+	}
+	for _, alert := range alerts {
+		keptBack := alert.Status.State == "suppressed" || len(alert.Receivers) == 1 && alert.Receivers[0].Name == "nobody"
+		if alert.Annotations["description"] == "silent" && !keptBack {
+			return fmt.Errorf("%v is %s and goes to %v", alert.Labels, alert.Status.State, alert.Receivers)
+		}
+	}
+	return nil
 }
 
 // startExample starts Alertmanager with the shipped example, of which only the
 // receivers' addresses are others.
-func startExample(t *testing.T, slackURL string) string {
+func startExample(t *testing.T, slackURL string) *server {
 	t.Helper()
 	content, err := os.ReadFile("../alerts/alertmanager.yml")
 	if err != nil {
@@ -147,7 +149,7 @@ func startExample(t *testing.T, slackURL string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	directory, address := t.TempDir(), freeAddress(t)
+	directory := t.TempDir()
 	example := string(content)
 	for _, change := range [][2]string{
 		{"/etc/alertmanager/secrets/slack_url", writeFile(t, directory, "slack_url", slackURL)},
@@ -166,14 +168,7 @@ func startExample(t *testing.T, slackURL string) string {
 	_, after, _ := strings.Cut(rest, "  - name: nobody\n")
 	example = before + "  - name: ticket\n" + page + "  - name: nobody\n" + after
 
-	config := writeFile(t, directory, "alertmanager.yml", example)
-	started := startProcess(t, nil, "prometheus-alertmanager",
-		"--config.file="+config, "--storage.path="+filepath.Join(directory, "data"),
-		"--web.listen-address="+address, "--cluster.listen-address=")
-	eventually(t, 30*time.Second, "Alertmanager is ready", func() error {
-		return expectStatus(started, http.DefaultClient, "http://"+address+"/-/ready", http.StatusOK)
-	})
-	return address
+	return startAlertmanager(t, writeFile(t, directory, "alertmanager.yml", example))
 }
 
 func post(t *testing.T, url string, alerts ...map[string]any) {

@@ -1,12 +1,13 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/webhook"
 )
 
 // benignPeriod is longer than the replica needs to be found.
@@ -17,7 +18,7 @@ const benignPeriod = 25 * time.Second
 // the host has already, such as a program that runs from memory, stays out.
 func TestBenign(t *testing.T) {
 	watching := startExporter(t)
-	hook, prometheus := startMonitoring(t, watching)
+	paged, prometheus := startMonitoring(t, watching)
 	before := suspects(scrape(t, watching.url))
 
 	trainer := installDirectory + "trainer"
@@ -33,7 +34,7 @@ func TestBenign(t *testing.T) {
 			}
 		}
 	}
-	for _, alert := range append(firingAlerts(t, prometheus), hook.all()...) {
+	for _, alert := range append(firingAlerts(t, prometheus), paged.alerts()...) {
 		said := fmt.Sprint(alert)
 		if len(before) == 0 || strings.Contains(said, "trainer") || strings.Contains(said, "perl") {
 			t.Errorf("an alert fires: %s", said)
@@ -64,29 +65,24 @@ func suspects(now metrics) map[string]bool {
 }
 
 // firingAlerts asks Prometheus for the alerts that fire now.
-func firingAlerts(t *testing.T, prometheus string) []notification {
+func firingAlerts(t *testing.T, prometheus string) []webhook.Alert {
 	t.Helper()
-	response, err := http.Get(prometheus + "/api/v1/alerts")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
 	var answer struct {
 		Data struct {
 			Alerts []struct {
-				notification
+				webhook.Alert
 
 				State string `json:"state"`
 			} `json:"alerts"`
 		} `json:"data"`
 	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	if err := programs.Get(t.Context(), prometheus+"/api/v1/alerts", &answer); err != nil {
 		t.Fatal(err)
 	}
-	var firing []notification
+	var firing []webhook.Alert
 	for _, alert := range answer.Data.Alerts {
 		if alert.State == "firing" {
-			firing = append(firing, alert.notification)
+			firing = append(firing, alert.Alert)
 		}
 	}
 	return firing

@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // campaign is a suspect that two hosts have.
@@ -69,11 +71,7 @@ cryptojack_findings{rule="exposed_service",severity="warning"} 1
 // one that does not answer. No query fails, none doubles a line of its table,
 // and the numbers are right, with the newest Prometheus and with Debian 12's.
 func TestDashboardsOfManyHosts(t *testing.T) {
-	oldest, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Fatalf("%v: install Debian's package prometheus, `make test-tools` does", err)
-	}
-	for name, binary := range map[string]string{"oldest": oldest, "newest": program(t, "prometheus")} {
+	for name, binary := range map[string]string{"oldest": installed(t, "prometheus"), "newest": program(t, "prometheus")} {
 		t.Run(name, func(t *testing.T) { dashboardsOfManyHosts(t, binary) })
 	}
 }
@@ -105,7 +103,13 @@ func dashboardsOfManyHosts(t *testing.T, binary string) {
 		}
 		return nil
 	})
-	time.Sleep(2 * time.Second) // a rate needs two scrapes
+	eventually(t, 30*time.Second, "every host was scraped twice and more, which a rate needs", func() error {
+		rows, err := ask(prometheus, "query", url.Values{"query": {"count_over_time(up[1m]) < 3 or absent(up)"}})
+		if err == nil && len(rows) > 0 {
+			err = fmt.Errorf("%v", rows)
+		}
+		return err
+	})
 	for _, d := range all {
 		for _, q := range d.queries(campaign) {
 			if _, err := q.run(prometheus); err != nil {
@@ -216,12 +220,5 @@ func startOnHosts(t *testing.T, binary string, jobs map[string][]string) string 
 		}
 		config += fmt.Sprintf("  - job_name: %s\n    static_configs: [{targets: [%s]}]\n", job, strings.Join(targets, ", "))
 	}
-	directory, address := t.TempDir(), freeAddress(t)
-	started := startProcess(t, nil, binary,
-		"--config.file="+writeFile(t, directory, "prometheus.yml", config), "--storage.tsdb.path="+directory+"/data",
-		"--web.listen-address="+address)
-	eventually(t, 60*time.Second, "Prometheus is ready", func() error {
-		return expectStatus(started, http.DefaultClient, "http://"+address+"/-/ready", http.StatusOK)
-	})
-	return "http://" + address
+	return startServer(t, programs.Prometheus(binary, writeFile(t, t.TempDir(), "prometheus.yml", config))).url
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,7 +52,7 @@ func TestHiddenProcess(t *testing.T) {
 	burner := installDirectory + "cryptojack-e2e-hidden"
 	copyProgram(t, program(t, "replica"), burner, "hidden")
 	hidden := startAsNobody(t, []string{"REPLICA_MODE=burner", "REPLICA_DUTY=1"}, burner)
-	pid := strconv.Itoa(hidden.pid)
+	pid := strconv.Itoa(hidden.PID)
 	var found struct {
 		Findings []struct {
 			Rule, Severity string
@@ -86,22 +87,21 @@ const (
 func TestForkStorm(t *testing.T) {
 	watching := startExporter(t)
 	before := scrape(t, watching.url)
-	began := time.Now()
 	var storms []*process
 	for range 4 {
 		storms = append(storms, startAsNobody(t, nil, "/usr/bin/perl", "-e", stormScript))
 	}
-	for time.Since(began) < storm {
+	eventually(t, 2*storm, "the storm ends, and each scrape in it succeeds", func() error {
 		scrape(t, watching.url)
-		time.Sleep(time.Second)
-	}
+		for _, p := range storms {
+			if p.Ended() == nil {
+				return fmt.Errorf("pid %d still forks", p.PID)
+			}
+		}
+		return nil
+	})
 	forks := 0
 	for _, p := range storms {
-		select {
-		case <-p.ended:
-		case <-time.After(20 * time.Second):
-			t.Fatal("the storm does not end")
-		}
 		n, err := strconv.Atoi(p.output.String())
 		if err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestForkStorm(t *testing.T) {
 		forks += n
 	}
 	rate := float64(forks) / storm.Seconds()
-	time.Sleep(4 * time.Second)
+	sampledTwice(t, watching.url)
 
 	after := scrape(t, watching.url)
 	grown := func(name string, wanted labels) float64 { return after.sum(name, wanted) - before.sum(name, wanted) }
@@ -130,12 +130,20 @@ func TestForkStorm(t *testing.T) {
 	const known = installDirectory + "cryptojack-e2e-known"
 	copyProgram(t, program(t, "replica"), known, "known")
 	burning := startAsNobody(t, []string{"REPLICA_MODE=burner", "REPLICA_DUTY=1"}, known)
-	time.Sleep(10 * time.Second)
-	burning.stop(t)
-	used := (burning.state.UserTime() + burning.state.SystemTime()).Seconds()
-	eventually(t, 5*time.Second, "the burner's CPU time", func() error {
+	attributed := func() float64 {
 		after = scrape(t, watching.url)
-		got := grown("cryptojack_process_cpu_seconds_total", labels{"process": filepath.Base(known)})
+		return grown("cryptojack_process_cpu_seconds_total", labels{"process": filepath.Base(known)})
+	}
+	eventually(t, time.Minute, "the burner has used five seconds", func() error {
+		if got := attributed(); got < 5 {
+			return fmt.Errorf("%.2f s are attributed", got)
+		}
+		return nil
+	})
+	burning.stop(t)
+	used := burning.CPUTime().Seconds()
+	eventually(t, 10*time.Second, "the burner's CPU time", func() error {
+		got := attributed()
 		if got < 0.9*used || got > 1.1*used {
 			return fmt.Errorf("%.2f s of %.2f s are attributed", got, used)
 		}
@@ -143,6 +151,25 @@ func TestForkStorm(t *testing.T) {
 	})
 	if got := grown("cryptojack_events_lost_total", nil); got != 0 {
 		t.Errorf("%.0f reports of loss after the storm", got)
+	}
+}
+
+// sampledTwice waits until the exporter has looked at all processes twice more, so
+// that what has ended by now is accounted for.
+func sampledTwice(t *testing.T, url string) {
+	t.Helper()
+	sampled := func() float64 {
+		when, _ := scrape(t, url).mustOne(t, "cryptojack_last_sample_timestamp_seconds", labels{"sensor": "process"})
+		return when
+	}
+	for range 2 {
+		before := sampled()
+		eventually(t, 30*time.Second, "the next sample", func() error {
+			if sampled() == before {
+				return errors.New("there was none")
+			}
+			return nil
+		})
 	}
 }
 
@@ -162,7 +189,7 @@ func TestCompileIsAttributed(t *testing.T) {
 	if output, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
-	time.Sleep(3 * time.Second) // two samples and more
+	sampledTwice(t, watching.url)
 
 	after := scrape(t, watching.url)
 	grown := func(name string) float64 { return after.sum(name, nil) - before.sum(name, nil) }
@@ -181,7 +208,7 @@ func TestCompileIsAttributed(t *testing.T) {
 func TestPrivileges(t *testing.T) {
 	watching := startExporter(t)
 	const kept = "0000000000081404" // NET_BIND_SERVICE, NET_ADMIN, DAC_READ_SEARCH, SYS_PTRACE
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", watching.pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", watching.PID))
 	if err != nil || len(threads) < 2 {
 		t.Fatalf("%d threads, %v", len(threads), err)
 	}

@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"net/http"
 	"strings"
-	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // finding is what these tests read of /api/v1/findings.
@@ -44,19 +44,11 @@ func (f finding) says() string {
 
 // findings asks the exporter for all findings.
 func findings(url string) ([]finding, error) {
-	client := http.Client{Timeout: 10 * time.Second}
-	response, err := client.Get(url + "/api/v1/findings")
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
 	var all struct {
 		Findings []finding `json:"findings"`
 	}
-	if err := json.NewDecoder(response.Body).Decode(&all); err != nil {
-		return nil, fmt.Errorf("GET /api/v1/findings: %s: %w", response.Status, err)
-	}
-	return all.Findings, nil
+	err := programs.Get(context.Background(), url+"/api/v1/findings", &all)
+	return all.Findings, err
 }
 
 // exposedFindings are those about an app that others can reach.

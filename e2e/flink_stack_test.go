@@ -96,7 +96,7 @@ func (f *flink) start(t *testing.T, configuration ...string) {
 	f.jobManager = f.startJVM(t, "standalonesession",
 		"org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "--executionMode", "cluster")
 	took := eventually(t, time.Minute, "Flink answers within its namespace", func() error {
-		if f.jobManager.hasEnded() {
+		if f.jobManager.Ended() != nil {
 			return fmt.Errorf("it has ended: %s", f.jobManager.output)
 		}
 		return f.in.get(t, flinkPort, "/overview")
@@ -234,11 +234,31 @@ func (f *flink) resetConnection(t *testing.T) {
 	if _, err := io.WriteString(connection, "GET /overview HTTP/1.1\r\nHost: flink\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond) // a reset at once might overtake the accept
+	// A reset at once might overtake the accept.
+	eventually(t, 5*time.Second, "Flink has read half of a request", func() error {
+		return f.hasRead(connection.LocalAddr().(*net.TCPAddr).Port)
+	})
 	if err := connection.(*net.TCPConn).SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
 	if err := connection.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// hasRead returns an error unless Flink has accepted the connection from a port of
+// the host and read all that came by it (/proc/net/tcp in proc(5)).
+func (f *flink) hasRead(port int) error {
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp6", f.jobManager.PID))
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(table)) {
+		// The third column is the peer's address, the fifth SENDING:RECEIVED in bytes.
+		columns := strings.Fields(line)
+		if len(columns) > 4 && strings.HasSuffix(columns[2], fmt.Sprintf(":%04X", port)) && strings.HasSuffix(columns[4], ":00000000") {
+			return nil
+		}
+	}
+	return fmt.Errorf("no connection from port %d was read:\n%s", port, table)
 }

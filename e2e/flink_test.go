@@ -25,8 +25,8 @@ var jarWasRun = regexp.MustCompile(`jar was run through REST at .+, (\d+ s|less 
 type brokenInto struct {
 	whole    *testing.T // outlives the parts
 	flink    *flink
-	exporter exporter
-	hook     *webhook
+	exporter *server
+	pager    pager
 }
 
 // TestDoorFlink breaks into a real Flink the way that the incident began, with
@@ -37,7 +37,7 @@ func TestDoorFlink(t *testing.T) {
 	running := &brokenInto{whole: t, flink: installFlink(t, in)}
 	running.flink.start(t, "rest.bind-address: 0.0.0.0")
 	running.exporter = startProbingExporter(t)
-	running.hook, _ = startMonitoring(t, running.exporter)
+	running.pager, _ = startMonitoring(t, running.exporter)
 	for _, part := range []struct {
 		name string
 		run  func(*testing.T, *brokenInto)
@@ -174,17 +174,17 @@ func suspectCameThroughDoor(t *testing.T, running *brokenInto) {
 			return fmt.Errorf("the evidence does not tell of the jar: %s", told.says())
 		}
 		for _, ancestor := range told.Suspect.Ancestors {
-			if ancestor.PID == running.flink.jobManager.pid && ancestor.Comm == "java" {
+			if ancestor.PID == running.flink.jobManager.PID && ancestor.Comm == "java" {
 				return nil
 			}
 		}
-		return fmt.Errorf("the JobManager %d is not among the ancestors %v", running.flink.jobManager.pid, told.Suspect.Ancestors)
+		return fmt.Errorf("the JobManager %d is not among the ancestors %v", running.flink.jobManager.PID, told.Suspect.Ancestors)
 	})
 }
 
 func alertNamesDoor(t *testing.T, running *brokenInto) {
 	eventually(t, time.Minute, "CryptojackMinerFound names the door", func() error {
-		alert, err := running.hook.last("CryptojackMinerFound", "firing")
+		alert, err := running.pager.last("CryptojackMinerFound", "firing")
 		if err != nil {
 			return err
 		}

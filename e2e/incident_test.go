@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/webhook"
 )
 
 // The real names of the incident.
@@ -26,9 +28,9 @@ const (
 // incident is the replica at work, and all that watches it.
 type incident struct {
 	whole      *testing.T // outlives the parts
-	exporter   exporter
+	exporter   *server
 	before     metrics // before it began
-	hook       *webhook
+	pager      pager
 	prometheus string // its address
 	door       *process
 	suspect    string // id of the burner
@@ -63,7 +65,7 @@ func TestIncident(t *testing.T) {
 func exporterAndReplica(t *testing.T) *incident {
 	t.Helper()
 	running := &incident{whole: t, exporter: startExporter(t)}
-	running.hook, running.prometheus = startMonitoring(t, running.exporter)
+	running.pager, running.prometheus = startMonitoring(t, running.exporter)
 	running.before = scrape(t, running.exporter.url)
 
 	// The door lies where services lie. A copy in a temporary directory would
@@ -94,12 +96,12 @@ func keeperStarts(t *testing.T, burner string) {
 }
 
 func alertReachesWebhook(t *testing.T, running *incident) {
-	var alert notification
+	var alert webhook.Alert
 	took := eventually(t, time.Minute, "CryptojackMinerFound at the webhook", func() (err error) {
-		if running.door.hasEnded() {
+		if running.door.Ended() != nil {
 			return fmt.Errorf("the listener has ended: %s", running.door.output)
 		}
-		alert, err = running.hook.last("CryptojackMinerFound", "firing")
+		alert, err = running.pager.last("CryptojackMinerFound", "firing")
 		if err != nil {
 			return err
 		}
@@ -112,7 +114,7 @@ func alertReachesWebhook(t *testing.T, running *incident) {
 }
 
 // namesBurner tells whether the alert is the one about the burner, in full.
-func namesBurner(alert notification) error {
+func namesBurner(alert webhook.Alert) error {
 	pid, err := processByExe(burnerPath)
 	if err != nil {
 		return err
@@ -280,7 +282,7 @@ func stoppedResolves(t *testing.T, running *incident) {
 		}
 	}
 	took := eventually(t, resolveLimit, "CryptojackMinerFound resolves", func() error {
-		_, err := running.hook.last("CryptojackMinerFound", "resolved")
+		_, err := running.pager.last("CryptojackMinerFound", "resolved")
 		return err
 	})
 	t.Logf("resolved after %s", took.Round(time.Second))

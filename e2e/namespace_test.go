@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // netNamespace is a network namespace of a test's own. One virtual link leads
@@ -105,11 +107,11 @@ func (n netNamespace) enter() []string {
 func (n netNamespace) start(t *testing.T, path string, arguments ...string) *process {
 	t.Helper()
 	command := append(n.enter(), "setpriv",
-		fmt.Sprint("--reuid=", nobody), fmt.Sprint("--regid=", nobody), "--clear-groups",
+		fmt.Sprint("--reuid=", programs.Nobody), fmt.Sprint("--regid=", programs.Nobody), "--clear-groups",
 		"--pdeathsig=KILL", // another user is a new start for it
 		"--", path)
 	started := startProcess(t, nil, command[0], append(command[1:], arguments...)...)
-	started.name = filepath.Base(path)
+	started.Name = filepath.Base(path)
 	return started
 }
 
@@ -156,7 +158,7 @@ func directoryForNobody(t *testing.T) string {
 func own(t *testing.T, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
-		if err := os.Chown(path, nobody, nobody); err != nil {
+		if err := os.Chown(path, programs.Nobody, programs.Nobody); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -68,7 +68,7 @@ func TestExplain(t *testing.T) {
 	for pid, want := range map[int]struct {
 		code int
 		yes  bool
-	}{started.pid: {1, true}, os.Getpid(): {0, false}} {
+	}{started.PID: {1, true}, os.Getpid(): {0, false}} {
 		scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", askNobody(t), fmt.Sprintf("--explain=%d", pid))
 		said := strings.Contains(scan.stdout, "YES   runs_from_temp")
 		if scan.code != want.code || said != want.yes || !strings.Contains(scan.stdout, "no    known_miner_hash") {

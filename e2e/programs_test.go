@@ -2,18 +2,18 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // binDirectory holds the built programs. It is E2E_BIN where that is set,
@@ -43,18 +43,17 @@ func program(t *testing.T, name string) string {
 
 // process is a program that runs until the test ends, or stop.
 type process struct {
-	name   string
-	pid    int
+	*programs.Program
 	output *lockedBuffer
-	ended  chan struct{}
-	state  *os.ProcessState // once ended
 }
 
 // startProcess starts a program. It is killed by its pid at the end of the test,
 // and its output is shown if the test failed.
 func startProcess(t *testing.T, environment []string, path string, arguments ...string) *process {
 	t.Helper()
-	return start(t, nil, environment, path, arguments...)
+	command := exec.Command(path, arguments...)
+	command.Env = append(os.Environ(), environment...)
+	return start(t, command)
 }
 
 // startAsNobody starts a program as the user nobody. What root starts here
@@ -65,67 +64,66 @@ func startAsNobody(t *testing.T, environment []string, path string, arguments ..
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root, to start programs as another user: run `make e2e`")
 	}
-	return start(t, &syscall.Credential{Uid: nobody, Gid: nobody}, environment, path, arguments...)
+	command := exec.Command(path, arguments...)
+	command.Env = append(os.Environ(), environment...)
+	command.Dir = "/"
+	programs.AsNobody(command)
+	return start(t, command)
 }
 
-// nobody is the user and group of that name or of nogroup in Debian.
-const nobody = 65534
-
-func start(t *testing.T, user *syscall.Credential, environment []string, path string, arguments ...string) *process {
+func start(t *testing.T, command *exec.Cmd) *process {
 	t.Helper()
-	command := exec.Command(path, arguments...)
-	if user != nil {
-		command.Dir = "/"
+	output := gatherOutput(command)
+	started, err := programs.Start(command)
+	if err != nil {
+		t.Fatal(err)
 	}
-	command.Env = append(os.Environ(), environment...)
-	started := &process{name: filepath.Base(path), output: &lockedBuffer{}, ended: make(chan struct{})}
-	command.Stdout, command.Stderr = started.output, started.output
-	// Ends the program also when the test is killed and no cleanup runs.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: user}
-	if err := command.Start(); err != nil {
-		t.Fatalf("cannot start %s: %v", path, err)
-	}
-	started.pid = command.Process.Pid
-	go func() {
-		_ = command.Wait() // the state tells how it ended
-		started.state = command.ProcessState
-		close(started.ended)
-	}()
+	return untilTheEnd(t, started, output)
+}
+
+func gatherOutput(command *exec.Cmd) *lockedBuffer {
+	output := &lockedBuffer{}
+	command.Stdout, command.Stderr = output, output
+	return output
+}
+
+func untilTheEnd(t *testing.T, started *programs.Program, output *lockedBuffer) *process {
+	t.Helper()
+	p := &process{Program: started, output: output}
 	t.Cleanup(func() {
-		started.stop(t)
+		p.stop(t)
 		if t.Failed() {
-			t.Logf("output of %s:\n%s", started.name, tail(started.output.String(), 4000))
+			t.Logf("output of %s:\n%s", p.Name, tail(output.String(), 4000))
 		}
 	})
-	return started
+	return p
 }
 
 // stop ends the process, politely first, and waits until it is gone.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if p.hasEnded() {
-			return
-		}
-		if err := syscall.Kill(p.pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
-			t.Errorf("cannot stop %s: %v", p.name, err)
-		}
-		select {
-		case <-p.ended:
-			return
-		case <-time.After(10 * time.Second):
-		}
+	if err := p.Stop(); err != nil {
+		t.Error(err)
 	}
-	t.Errorf("%s (pid %d) does not end", p.name, p.pid)
 }
 
-func (p *process) hasEnded() bool {
-	select {
-	case <-p.ended:
-		return true
-	default:
-		return false
+// server is a program that answers HTTP.
+type server struct {
+	*process
+	address string // IP:PORT
+	url     string // without a path
+}
+
+// startServer starts a server at a free loopback address, and waits until it is
+// ready.
+func startServer(t *testing.T, command *exec.Cmd) *server {
+	t.Helper()
+	output := gatherOutput(command)
+	started, err := programs.StartServer(t.Context(), command, "/-/ready")
+	if err != nil {
+		t.Fatalf("%v; its output:\n%s", err, tail(output.String(), 4000))
 	}
+	return &server{untilTheEnd(t, started.Program, output), started.Address, started.URL}
 }
 
 // result is what a command that ran to its end said.
@@ -142,17 +140,13 @@ func runToEnd(t *testing.T, path string, arguments ...string) result {
 
 func runWithin(t *testing.T, limit time.Duration, path string, arguments ...string) result {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), limit) // also while a test cleans up
+	defer cancel()
 	var stdout, stderr bytes.Buffer
-	command := exec.Command(path, arguments...)
+	command := exec.CommandContext(ctx, path, arguments...)
 	command.Stdout, command.Stderr = &stdout, &stderr
-	if err := command.Start(); err != nil {
+	if err := command.Run(); command.ProcessState == nil {
 		t.Fatalf("cannot start %s: %v", path, err)
-	}
-	overdue := time.AfterFunc(limit, func() { _ = command.Process.Kill() })
-	defer overdue.Stop()
-	err := command.Wait()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%s: %v", path, err)
 	}
 	return result{code: command.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }
@@ -161,59 +155,35 @@ func runWithin(t *testing.T, limit time.Duration, path string, arguments ...stri
 // returns an error after the limit. It returns how long that took.
 func eventually(t *testing.T, limit time.Duration, what string, check func() error) time.Duration {
 	t.Helper()
-	start := time.Now()
-	for {
-		err := check()
-		if err == nil {
-			return time.Since(start)
-		}
-		if time.Since(start) > limit {
-			t.Fatalf("%s: not within %s: %v", what, limit, err)
-		}
-		time.Sleep(200 * time.Millisecond)
+	began := time.Now()
+	if err := programs.Eventually(context.Background(), limit, what, check); err != nil {
+		t.Fatal(err)
 	}
+	return time.Since(began)
 }
 
 // freeAddress is a loopback address that nothing listens on at this moment.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	address, err := programs.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // copyProgram copies an executable to a path that must not exist, with a mark
 // behind its end, so that copies differ in content. It goes with the test.
 func copyProgram(t *testing.T, from, to, mark string) {
 	t.Helper()
-	content, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if errors.Is(err, os.ErrExist) {
-		t.Fatalf("%s exists already. Is it the rest of a killed test, or is this host infected? Look, then remove it.", to)
-	}
-	if err != nil {
+	if err := programs.Copy(from, to, mark); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("cannot remove %s: %v", to, err)
+			t.Error(err)
 		}
 	})
-	if _, err := io.Copy(file, io.MultiReader(bytes.NewReader(content), strings.NewReader(mark))); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Chmod(0o755); err != nil { // whatever the umask
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // installDirectory is where an administrator puts programs: a place that is not
