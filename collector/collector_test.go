@@ -16,29 +16,49 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// full makes every collector over given snapshots, with two rules.
-func full(p *model.ProcessSnapshot, f *model.FileSnapshot, s *model.SocketSnapshot, e *model.PersistenceSnapshot, answers *model.ServiceSnapshot, found *model.Findings) *Set {
-	return withRules([]string{"known_miner_name", "runs_from_temp"}, p, f, s, e, answers, found)
+// snapshots is what a test has the sensors publish. A nil one is that of a sensor
+// that has not finished its first sample.
+type snapshots struct {
+	processes   *model.ProcessSnapshot
+	files       *model.FileSnapshot
+	sockets     *model.SocketSnapshot
+	persistence *model.PersistenceSnapshot
+	services    *model.ServiceSnapshot
+	findings    *model.Findings
+
+	rules []string // the names that exist at 0 from the first scrape; two if nil
 }
 
-func withRules(rules []string, p *model.ProcessSnapshot, f *model.FileSnapshot, s *model.SocketSnapshot, e *model.PersistenceSnapshot, answers *model.ServiceSnapshot, found *model.Findings) *Set {
+// collectors makes every collector of the exporter over the snapshots.
+func (s *snapshots) collectors() []Collector {
+	rules := s.rules
+	if rules == nil {
+		rules = []string{"known_miner_name", "runs_from_temp"}
+	}
 	labels := &Labels{}
-	processes := func() *model.ProcessSnapshot { return p }
-	files := func() *model.FileSnapshot { return f }
-	sockets := func() *model.SocketSnapshot { return s }
-	persistence := func() *model.PersistenceSnapshot { return e }
-	findings := func() *model.Findings { return found }
-	services := func() *model.ServiceSnapshot { return answers }
+	processes := func() *model.ProcessSnapshot { return s.processes }
+	files := func() *model.FileSnapshot { return s.files }
+	sockets := func() *model.SocketSnapshot { return s.sockets }
+	persistence := func() *model.PersistenceSnapshot { return s.persistence }
+	services := func() *model.ServiceSnapshot { return s.services }
+	findings := func() *model.Findings { return s.findings }
 	meta := func() map[string]model.Meta {
-		if p == nil {
+		if s.processes == nil {
 			return nil
 		}
-		return map[string]model.Meta{"process": p.Meta, "files": f.Meta, "sockets": s.Meta}
+		return map[string]model.Meta{"process": s.processes.Meta, "files": s.files.Meta, "sockets": s.sockets.Meta}
 	}
-	return New(log.NewNopLogger(), NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels),
-		NewSockets(sockets, labels), NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, rules, labels),
-		NewSensors(Sources{Meta: meta, Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings}, labels))
+	return []Collector{
+		NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels), NewSockets(sockets, labels),
+		NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, rules, labels),
+		NewSensors(Sources{
+			Meta: meta, Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
+		}, labels),
+	}
 }
+
+// set is what a server registers.
+func (s *snapshots) set() *Set { return New(log.NewNopLogger(), s.collectors()...) }
 
 func gather(t *testing.T, set *Set) *prometheus.Registry {
 	t.Helper()
@@ -56,7 +76,7 @@ type unchecked struct{ *Set }
 func (unchecked) Describe(chan<- *prometheus.Desc) {}
 
 // hostile is a host on which an attacker chose every name.
-func hostile() *Set {
+func hostile() *snapshots {
 	known, err := catalogue.New()
 	if err != nil {
 		panic(err)
@@ -84,12 +104,15 @@ func hostile() *Set {
 			},
 		})
 	}
-	return withRules(detect.RuleNames(), p, f, s, e, &model.ServiceSnapshot{Apps: known.Asked()}, found)
+	return &snapshots{
+		processes: p, files: f, sockets: s, persistence: e, services: &model.ServiceSnapshot{Apps: known.Asked()}, findings: found,
+		rules: detect.RuleNames(),
+	}
 }
 
 func TestHostileHost(t *testing.T) {
 	t.Parallel()
-	families, err := gather(t, hostile()).Gather()
+	families, err := gather(t, hostile().set()).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +135,7 @@ func TestHostileHost(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	t.Parallel()
-	problems, err := testutil.GatherAndLint(gather(t, hostile()))
+	problems, err := testutil.GatherAndLint(gather(t, hostile().set()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,11 +146,11 @@ func TestLint(t *testing.T) {
 
 func TestBeforeTheFirstSample(t *testing.T) {
 	t.Parallel()
-	count, err := testutil.GatherAndCount(gather(t, full(nil, nil, nil, nil, nil, nil)), "cryptojack_scrape_collector_success")
+	count, err := testutil.GatherAndCount(gather(t, (&snapshots{}).set()), "cryptojack_scrape_collector_success")
 	if err != nil || count != 8 {
-		t.Errorf("%d collectors told of themselves, %v, want 8", count, err)
+		t.Errorf("%d collectors reported on themselves, %v, want 8", count, err)
 	}
-	families, err := gather(t, full(nil, nil, nil, nil, nil, nil)).Gather()
+	families, err := gather(t, (&snapshots{}).set()).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

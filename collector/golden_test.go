@@ -18,7 +18,7 @@ import (
 var updateGolden = flag.Bool("update", false, "write testdata/metrics.txt anew")
 
 // infected is a host in the middle of the incident.
-func infected() *Set {
+func infected() *snapshots {
 	now := time.Unix(1_764_000_000, 0)
 	meta := func(visibility map[model.Aspect]model.Share) model.Meta {
 		return model.Meta{
@@ -92,14 +92,16 @@ func infected() *Set {
 		}},
 		Raised: map[model.RuleSeverity]uint64{{Rule: "known_miner_name", Severity: model.Critical}: 1},
 	}
-	return full(processes, files, sockets, persistence, services, found)
+	return &snapshots{
+		processes: processes, files: files, sockets: sockets, persistence: persistence, services: services, findings: found,
+	}
 }
 
 // TestGolden holds every name, help text, type, label and value of the
 // collectors. Only how long formatting took differs each time.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	families, err := gather(t, infected()).Gather()
+	families, err := gather(t, infected().set()).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +133,7 @@ func TestGolden(t *testing.T) {
 
 func BenchmarkScrape(b *testing.B) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(unchecked{hostile()})
+	registry.MustRegister(unchecked{hostile().set()})
 	for b.Loop() {
 		if _, err := registry.Gather(); err != nil {
 			b.Fatal(err)

@@ -21,7 +21,7 @@ type process struct {
 
 // NewProcess tells CPU use, processes and starts by origin and by group.
 func NewProcess(snapshot func() *model.ProcessSnapshot, labels *Labels) Collector {
-	origin := []string{"origin", "namespace"}
+	origin := []string{"origin", "isolation"}
 	return &process{
 		snapshot: snapshot, labels: labels,
 		cpus: prometheus.NewDesc("cryptojack_cpus", "Number of CPUs that are online.", nil, nil),
@@ -56,11 +56,11 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 	send.counter(c.busy, s.BusySeconds)
 	send.counter(c.unattributed, s.Unattributed)
 	for _, origin := range model.Origins() {
-		for _, namespace := range model.Isolations() {
-			totals := s.Origins[model.OriginKey{Origin: origin, Isolation: namespace}]
-			send.counter(c.originCPU, totals.CPUSeconds, string(origin), string(namespace))
-			send.gauge(c.originProcesses, float64(totals.Processes), string(origin), string(namespace))
-			send.counter(c.originStarts, float64(totals.Starts), string(origin), string(namespace))
+		for _, isolation := range model.Isolations() {
+			totals := s.Origins[model.OriginKey{Origin: origin, Isolation: isolation}]
+			send.counter(c.originCPU, totals.CPUSeconds, string(origin), string(isolation))
+			send.gauge(c.originProcesses, float64(totals.Processes), string(origin), string(isolation))
+			send.counter(c.originStarts, float64(totals.Starts), string(origin), string(isolation))
 		}
 	}
 	for i := range s.Groups {

@@ -18,7 +18,7 @@ func NewRespawn(snapshot func() *model.ProcessSnapshot, labels *Labels) Collecto
 	return &respawn{
 		snapshot: snapshot, labels: labels,
 		origin: prometheus.NewDesc("cryptojack_origin_respawns_total",
-			"Programs that started within --respawn.window after an instance of them had ended. What is installed is known by its path, all else by its content.", []string{"origin", "namespace"}, nil),
+			"Programs that started within --respawn.window after an instance of them had ended. What is installed is known by its path, all else by its content.", []string{"origin", "isolation"}, nil),
 		group: prometheus.NewDesc("cryptojack_process_respawns_total", "Respawns of a group of processes since it got its series.", groupLabels(), nil),
 	}
 }
@@ -34,9 +34,9 @@ func (c *respawn) Update(ch chan<- prometheus.Metric) error {
 	}
 	send := newSender(ch)
 	for _, origin := range model.Origins() {
-		for _, namespace := range model.Isolations() {
-			totals := s.Origins[model.OriginKey{Origin: origin, Isolation: namespace}]
-			send.counter(c.origin, float64(totals.Respawns), string(origin), string(namespace))
+		for _, isolation := range model.Isolations() {
+			totals := s.Origins[model.OriginKey{Origin: origin, Isolation: isolation}]
+			send.counter(c.origin, float64(totals.Respawns), string(origin), string(isolation))
 		}
 	}
 	for i := range s.Groups {

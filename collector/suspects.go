@@ -25,7 +25,7 @@ func newSuspects(labels *Labels) *suspects {
 	return &suspects{
 		labels: labels,
 		info: desc("info", "A program under suspicion (warning or critical); at most 32, the worst first. suspect is 12 hex digits of the executable's SHA-256, the same on every host.",
-			"comm", "exe", "user", "unit", "container", "origin", "severity", "rule"),
+			"comm", "exe", "user", "unit", "container_id", "origin", "severity", "rule"),
 		guardian:    desc("guardian_info", "What brings a suspect back, and how that is known.", "comm", "exe", "relation"),
 		entry:       desc("entry_info", "The listening service that a suspect descends from. app is empty for what is in no catalogue.", "app", "process", "port"),
 		cpu:         desc("cpu_seconds_total", "CPU time of all instances of a suspect, in seconds from the birth of each."),

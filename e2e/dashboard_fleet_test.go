@@ -24,8 +24,8 @@ cryptojack_exporter_build_info{version="1"} 1
 cryptojack_cpus 4
 cryptojack_cpu_busy_seconds_total 100
 cryptojack_cpu_unattributed_seconds_total 0
-cryptojack_origin_cpu_seconds_total{origin="temp",namespace="host"} 50
-cryptojack_origin_respawns_total{origin="temp",namespace="host"} 5
+cryptojack_origin_cpu_seconds_total{origin="temp",isolation="host"} 50
+cryptojack_origin_respawns_total{origin="temp",isolation="host"} 5
 cryptojack_suspects{severity="warning"} 0
 cryptojack_process_cpu_seconds_total{process="bash",origin="system",user="root"} 7
 `
@@ -37,9 +37,9 @@ cryptojack_visibility_ratio{aspect="exe"} 1
 cryptojack_suspects{severity="critical"} 1
 cryptojack_findings{rule="exposed_service",severity="critical"} 1
 cryptojack_findings{rule="exposed_service",severity="warning"} 0
-cryptojack_suspect_info{suspect="0123456789ab",comm="NAME",exe="/tmp/NAME",user="flink",unit="",container="",origin="temp",severity="critical",rule="known_miner_name"} 1
-cryptojack_suspect_info{suspect="0123456789ab",comm="NAME",exe="/tmp/NAME",user="flink",unit="",container="",origin="temp",severity="warning",rule="runs_from_temp"} 1
-cryptojack_suspect_info{suspect="ba9876543210",comm="perl",exe="/usr/bin/perl",user="flink",unit="",container="",origin="system",severity="warning",rule="forged_arguments"} 1
+cryptojack_suspect_info{suspect="0123456789ab",comm="NAME",exe="/tmp/NAME",user="flink",unit="",container_id="",origin="temp",severity="critical",rule="known_miner_name"} 1
+cryptojack_suspect_info{suspect="0123456789ab",comm="NAME",exe="/tmp/NAME",user="flink",unit="",container_id="",origin="temp",severity="warning",rule="runs_from_temp"} 1
+cryptojack_suspect_info{suspect="ba9876543210",comm="perl",exe="/usr/bin/perl",user="flink",unit="",container_id="",origin="system",severity="warning",rule="forged_arguments"} 1
 cryptojack_suspect_guardian_info{suspect="0123456789ab",comm="kinsing",exe="/var/tmp/kinsing",relation="parent"} 1
 cryptojack_suspect_guardian_info{suspect="0123456789ab",comm="cron",exe="/etc/cron.d/x",relation="cron"} 1
 cryptojack_suspect_guardian_pid{suspect="0123456789ab"} 41

@@ -38,6 +38,18 @@ func TestReadmeListsEveryMetric(t *testing.T) {
 	if diff := cmp.Diff(exported, documented(string(readme))); diff != "" {
 		t.Errorf("the README's table is not what is exported (-exported +README):\n%s", diff)
 	}
+	// The collectors' own test of reserved labels does not know what is only there in a whole server.
+	reserved, err := os.ReadFile("../../collector/testdata/reserved_labels.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, metric := range exported {
+		for label := range strings.FieldsSeq(string(reserved)) {
+			if slices.Contains(strings.Split(metric.Labels, ", "), label) {
+				t.Errorf("%s has the label %q, which scrapers set on targets", name, label)
+			}
+		}
+	}
 }
 
 // metricsOf reads an answer of /metrics.
