@@ -79,7 +79,10 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 	return nil
 }
 
+// groupValues returns the label values of a group, which the process sensor made
+// fit already, and counts those that it had to change.
 func groupValues(send *sender, labels *Labels, group *model.GroupTotals) ([]string, bool) {
 	values := []string{labels.label(group.Process), string(group.Origin), labels.label(group.User)}
+	labels.changed.Add(uint64(group.Sanitized))
 	return values, send.unique(values[0] + "\x00" + values[1] + "\x00" + values[2])
 }

@@ -168,7 +168,8 @@ type GroupKey struct {
 type GroupTotals struct {
 	GroupKey
 	CPUTotals
-	TopPID int // the instance that used most CPU in the last sample; 0 if none runs
+	TopPID    int // the instance that used most CPU in the last sample; 0 if none runs
+	Sanitized int // of Process and User, how many had to be escaped or cut to be fit for a label
 }
 
 // Starter is a process that started instances of an executable.

@@ -37,12 +37,22 @@ type entry struct {
 	threads        int       // the most that a sample saw
 	hidden         bool      // something is mounted over it: what /proc shows of it is not true
 	settled        bool      // its last account was credited
+	cleaned        bool      // the group's name had to be changed to be fit for a label
 	missing        bool      // the last sample did not see it, and its account had not come
 }
 
-// group is the label set that this process counts for.
-func (e *entry) group() model.GroupKey {
-	return model.GroupKey{Process: e.process.Group, Origin: e.process.Origin, User: text.Label(e.process.User)}
+// group is the label set that this process counts for, and how many of its texts had
+// to be changed to be fit for a label. They are changed here, before CPU time is
+// counted for them: two names that become the same text must count as one.
+func (e *entry) group() (key model.GroupKey, sanitized int) {
+	key = model.GroupKey{Process: e.process.Group, Origin: e.process.Origin, User: text.Label(e.process.User)}
+	if e.cleaned {
+		sanitized++
+	}
+	if key.User != e.process.User {
+		sanitized++
+	}
+	return key, sanitized
 }
 
 func (e *entry) origin() model.OriginKey {
@@ -52,7 +62,9 @@ func (e *entry) origin() model.OriginKey {
 // rename sets the group after the content or the path became known.
 func (e *entry) rename() {
 	p := &e.process
-	p.Group = text.Label(groupName(p.Origin, e.directory, p.Exe, p.SHA256))
+	name := groupName(p.Origin, e.directory, p.Exe, p.SHA256)
+	p.Group = text.Label(name)
+	e.cleaned = p.Group != name
 }
 
 // ancestor is what children will remember of the process. Chains are kept

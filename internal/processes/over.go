@@ -83,12 +83,12 @@ func (p *pass) settleUnseen(t *trace) {
 // claim is CPU time that accounts tell of.
 type claim struct {
 	origin  model.OriginKey
-	group   model.GroupKey
+	group   *groupSample
 	seconds float64
 }
 
 func (p *pass) claim(e *entry, seconds float64) {
-	p.claims = append(p.claims, claim{e.origin(), e.group(), seconds})
+	p.claims = append(p.claims, claim{e.origin(), p.group(e), seconds})
 }
 
 // creditClaims credits what accounts told. After losses an account may have been
@@ -100,7 +100,7 @@ func (p *pass) creditClaims() {
 			c.seconds = min(c.seconds, max(0, p.sensor.accounts.gap()))
 		}
 		p.sensor.accounts.credit(c.origin, c.seconds)
-		p.group(c.group).cpuSeconds += c.seconds
+		c.group.cpuSeconds += c.seconds
 	}
 }
 
@@ -119,7 +119,7 @@ func (p *pass) runs(e *entry, t *trace) {
 
 // begin counts starts of a program that has ended since.
 func (p *pass) begin(e *entry, starts uint64) {
-	group, totals := p.group(e.group()), p.sensor.accounts.origins[e.origin()]
+	group, totals := p.group(e), p.sensor.accounts.origins[e.origin()]
 	group.starts += starts
 	totals.Starts += starts
 	if p.respawned(e) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -52,6 +53,39 @@ func TestIdentity(t *testing.T) {
 	}
 	if kernel := processOf(t, snapshot, 2); kernel.Origin != model.OriginKernel || kernel.Group != "kernel" {
 		t.Errorf("kernel thread: %+v", kernel)
+	}
+}
+
+// TestSanitizedGroups: two names that become the same text are one group, and how
+// many of its texts were changed goes with it.
+func TestSanitizedGroups(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	for i, name := range []string{"mi\xff", `mi\xff`, "plain"} {
+		proc.put(fakeProcess{pid: 10 + i, comm: name, exe: "/home/user/" + name, uid: 1000, start: 10})
+	}
+	sensor, err := New(Options{
+		Proc: proc.root, Logger: log.NewNopLogger(), UserName: func(uint32) string { return "\x1b[31m" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sampleAt(t, sensor, 100)
+	for i, name := range []string{"mi\xff", `mi\xff`, "plain"} {
+		proc.put(fakeProcess{pid: 10 + i, comm: name, exe: "/home/user/" + name, uid: 1000, start: 10, used: 3})
+	}
+	got := map[string]model.GroupTotals{}
+	for _, group := range sampleAt(t, sensor, 105).Groups {
+		got[group.Process] = group
+	}
+	if group := got[`mi\xff`]; group.Sanitized != 2 || group.Processes != 2 || group.User != `\x1b[31m` {
+		t.Errorf("a hostile name: %+v", group)
+	}
+	if group := got["plain"]; group.Sanitized != 1 || group.Processes != 1 {
+		t.Errorf("a plain name of a hostile user: %+v", group)
+	}
+	if group := got[otherGroup]; group.Sanitized != 0 {
+		t.Errorf("the rest: %+v", group)
 	}
 }
 

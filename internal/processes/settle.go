@@ -122,7 +122,7 @@ func (p *pass) settleLiving() {
 	}
 	for _, e := range p.order {
 		process, key := &e.process, e.origin()
-		group, totals := p.group(e.group()), p.sensor.accounts.origins[key]
+		group, totals := p.group(e), p.sensor.accounts.origins[key]
 		p.credit(e, e.delta)
 		if e.hidden {
 			e.started = false
@@ -149,7 +149,7 @@ func (p *pass) settleLiving() {
 
 func (p *pass) credit(e *entry, seconds float64) {
 	p.sensor.accounts.credit(e.origin(), seconds)
-	p.group(e.group()).cpuSeconds += seconds
+	p.group(e).cpuSeconds += seconds
 }
 
 // creditChildren credits what processes used that ended unseen, or after their
@@ -214,12 +214,14 @@ func keeperOf(process *model.Process) *model.Ancestor {
 	return nil
 }
 
-func (p *pass) group(key model.GroupKey) *groupSample {
+func (p *pass) group(e *entry) *groupSample {
+	key, sanitized := e.group()
 	sample, ok := p.groups[key]
 	if !ok {
 		sample = &groupSample{}
 		p.groups[key] = sample
 	}
+	sample.sanitized = max(sample.sanitized, sanitized)
 	return sample
 }
 

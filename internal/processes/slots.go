@@ -26,6 +26,7 @@ type groupSample struct {
 	respawns   uint64
 	topPID     int
 	topSeconds float64
+	sanitized  int // of the group's names, how many had to be changed to be fit for a label
 }
 
 // slot is a group that has its own series.
@@ -76,6 +77,7 @@ func (t *slotTable) update(now time.Time, samples map[model.GroupKey]*groupSampl
 		if s, ok := t.slots[key]; ok {
 			add(&s.totals, sample)
 			s.totals.TopPID = sample.topPID
+			s.totals.Sanitized = max(s.totals.Sanitized, sample.sanitized)
 			if sample.instances > 0 || sample.cpuSeconds > 0 {
 				s.active = now
 			}
