@@ -52,7 +52,8 @@ func (s *snapshots) collectors() []Collector {
 		NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels), NewSockets(sockets, labels),
 		NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, rules, labels),
 		NewSensors(Sources{
-			Meta: meta, Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
+			Meta: meta, Panics: func() map[string]uint64 { return map[string]uint64{"detection": 0, "process": 1} },
+			Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
 		}, labels),
 	}
 }

@@ -11,6 +11,7 @@ import (
 // Sources of the sensors' collector, besides their snapshots.
 type Sources struct {
 	Meta      func() map[string]model.Meta // by sensor, of those that have sampled
+	Panics    func() map[string]uint64     // contained, by component; every component is there
 	Processes func() *model.ProcessSnapshot
 	Files     func() *model.FileSnapshot
 	Sockets   func() *model.SocketSnapshot
@@ -26,7 +27,7 @@ type sensors struct {
 
 	visibility, readErrors, interval, last *prometheus.Desc
 	active, lost                           *prometheus.Desc
-	slots, refused, sanitized              *prometheus.Desc
+	slots, refused, sanitized, panics      *prometheus.Desc
 }
 
 // NewSensors tells what the exporter sees, and what it does not: blindness is a
@@ -50,6 +51,8 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
 		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
 			"Process groups that wanted a series of their own in a sample and found none free. They count in `other`.", []string{"table"}, nil),
+		panics: prometheus.NewDesc("cryptojack_panics_total",
+			"Defects of the exporter that were contained. The log has the first of each component; please report it.", []string{"component"}, nil),
 		sanitized: prometheus.NewDesc("cryptojack_labels_sanitized_total",
 			"Label values that were escaped or cut, counted at every scrape.", nil, nil),
 	}
@@ -60,11 +63,14 @@ func (*sensors) Name() string { return "sensors" }
 
 // Update implements Collector.
 func (c *sensors) Update(ch chan<- prometheus.Metric) error {
+	send := newSender(ch)
+	for component, count := range c.sources.Panics() {
+		send.counter(c.panics, float64(count), component)
+	}
 	meta := c.sources.Meta()
 	if len(meta) == 0 {
 		return ErrNoData
 	}
-	send := newSender(ch)
 	shares, failures := map[model.Aspect]model.Share{}, map[model.ReadError]uint64{}
 	for sensor, m := range meta {
 		send.gauge(c.interval, m.Interval.Seconds(), sensor)

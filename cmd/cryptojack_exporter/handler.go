@@ -15,9 +15,9 @@ import (
 )
 
 // newHandler puts every endpoint in its place.
-func newHandler(o *options, w *monitor.Monitor, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
+func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
 	mux := http.NewServeMux()
-	show := func() report.Report { return newReport(w, 0) }
+	show := func() report.Report { return newReport(m, 0) }
 	mux.Handle("/", report.NewPage(logger, o.telemetryPath, show))
 	mux.Handle("/api/v1/findings", report.NewFindingsHandler(logger, show))
 	mux.Handle(o.telemetryPath, newMetricsHandler(o, registry, logger))
@@ -25,7 +25,7 @@ func newHandler(o *options, w *monitor.Monitor, registry *prometheus.Registry, r
 		fmt.Fprintln(out, "healthy")
 	})
 	mux.HandleFunc("/-/ready", func(out http.ResponseWriter, _ *http.Request) {
-		if !w.Ready() {
+		if !m.Ready() {
 			http.Error(out, "the first sample is not finished", http.StatusServiceUnavailable)
 			return
 		}

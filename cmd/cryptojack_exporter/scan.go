@@ -21,6 +21,9 @@ const (
 	// not minutes.
 	scanInterval  = time.Second
 	progressEvery = 200 * time.Millisecond
+	// firstSamples is how much longer than asked for it looks where a sensor has not
+	// finished its first sample by then: half a look could not say that all is well.
+	firstSamples = 10 * time.Second
 )
 
 // scan looks for a while, reports and returns the exit code of the verdict.
@@ -39,22 +42,27 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	o.processInterval = min(o.processInterval, scanInterval)
 	o.socketsInterval = min(o.socketsInterval, 2*time.Second)
 	o.persistenceInterval = min(o.persistenceInterval, 5*time.Second)
-	w, err := newWatch(o, &current, func(string, time.Duration) {}, logger)
+	_, m, err := setUp(o, &current, func(string, time.Duration) {}, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
 		return exitUnknown
 	}
 
 	began := time.Now()
-	looking, stop := context.WithTimeout(ctx, o.scanFor)
+	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		w.Run(looking)
+		m.Run(looking)
+	}()
+	go func() {
+		defer stop()
+		await(ctx, o.scanFor, func() bool { return false })
+		await(ctx, firstSamples, m.Ready)
 	}()
 	if isTerminal(stderr) {
-		showProgress(looking, report.NewProgress(stderr, o.scanFor), func() report.Report { return newReport(w, time.Since(began)) })
+		showProgress(looking, report.NewProgress(stderr, o.scanFor), func() report.Report { return newReport(m, time.Since(began)) })
 	}
 	<-finished
 	if ctx.Err() != nil {
@@ -62,9 +70,9 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	}
 
 	if o.scanExplain > 0 {
-		return explain(w, o, stdout, stderr)
+		return explain(m, o, stdout, stderr)
 	}
-	result := newReport(w, time.Since(began))
+	result := newReport(m, time.Since(began))
 	write := report.JSON
 	if o.scanFormat == formatText {
 		write = func(out io.Writer, r report.Report) error {
@@ -78,9 +86,24 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	return report.ExitCode(result)
 }
 
+// await returns when something is done, at the latest after a time.
+func await(ctx context.Context, most time.Duration, done func() bool) {
+	ctx, stop := context.WithTimeout(ctx, most)
+	defer stop()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
 // explain reports on one process alone. The exit code is that of its verdict.
-func explain(w *monitor.Monitor, o *options, stdout, stderr io.Writer) int {
-	explanation, ok := w.Explain(o.scanExplain, time.Now())
+func explain(m *monitor.Monitor, o *options, stdout, stderr io.Writer) int {
+	explanation, ok := m.Explain(o.scanExplain, time.Now())
 	if !ok {
 		fmt.Fprintf(stderr, "%s: --explain: there is no process %d, or it has ended, or processes are not looked at\n", programName, o.scanExplain)
 		return exitUnknown

@@ -49,35 +49,35 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 	var current atomic.Pointer[config.Config]
 	current.Store(loaded)
 	reload := newReloader(o.configFile, &current, logger)
-	w, err := newWatch(o, &current, func(sensor string, took time.Duration) {
+	s, m, err := setUp(o, &current, func(sensor string, took time.Duration) {
 		durations.WithLabelValues(sensor).Observe(took.Seconds())
 	}, logger)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
 	}
-	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, w, logger))
+	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, s, m, logger))
 	registry.MustRegister(reload.metrics()...)
 	if !o.disableExporterMetrics {
 		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 
 	server := &http.Server{
-		Handler:           newHandler(o, w, registry, reload.run, logger),
+		Handler:           newHandler(o, m, registry, reload.run, logger),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
-	return listen(ctx, server, o.web, w, reload, logger, base)
+	return listen(ctx, server, o.web, m, reload, logger, base)
 }
 
 // listen serves, watches and reloads until the context ends or the server
 // cannot go on.
-func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *monitor.Monitor, reload *reloader, logger, base log.Logger) int {
+func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *monitor.Monitor, reload *reloader, logger, base log.Logger) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		w.Run(ctx)
+		m.Run(ctx)
 	}()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -102,24 +102,29 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, w *
 		}
 	}
 	stop()
-	<-watched
+	select {
+	case <-watched:
+	case <-time.After(stopTime):
+		level.Warn(logger).Log("msg", "a sensor is held up by a read that does not come back, and is left behind")
+	}
 	return code
 }
 
 // newCollectors lists the collectors that are switched on.
-func newCollectors(o *options, w *monitor.Monitor, logger log.Logger) *collector.Set {
+func newCollectors(o *options, s *sensors, m *monitor.Monitor, logger log.Logger) *collector.Set {
 	labels := &collector.Labels{}
 	available := map[string]collector.Collector{
-		"process":     collector.NewProcess(w.Processes, labels),
-		"respawn":     collector.NewRespawn(w.Processes, labels),
-		"files":       collector.NewFiles(w.Files, labels),
-		"sockets":     collector.NewSockets(w.Sockets, labels),
-		"services":    collector.NewServices(w.Findings, w.Sockets, w.Services),
-		"persistence": collector.NewPersistence(w.Persistence, labels),
-		"findings":    collector.NewFindings(w.Findings, detect.RuleNames(), labels),
+		"process":     collector.NewProcess(s.processes.Snapshot, labels),
+		"respawn":     collector.NewRespawn(s.processes.Snapshot, labels),
+		"files":       collector.NewFiles(s.files.Snapshot, labels),
+		"sockets":     collector.NewSockets(s.sockets.Snapshot, labels),
+		"services":    collector.NewServices(m.Findings, s.sockets.Snapshot, s.services.Snapshot),
+		"persistence": collector.NewPersistence(s.persistence.Snapshot, labels),
+		"findings":    collector.NewFindings(m.Findings, detect.RuleNames(), labels),
 	}
 	enabled := []collector.Collector{collector.NewSensors(collector.Sources{
-		Meta: w.Meta, Processes: w.Processes, Files: w.Files, Sockets: w.Sockets, Persistence: w.Persistence, Findings: w.Findings,
+		Meta: m.Meta, Panics: m.Panics, Processes: s.processes.Snapshot, Files: s.files.Snapshot, Sockets: s.sockets.Snapshot,
+		Persistence: s.persistence.Snapshot, Findings: m.Findings,
 	}, labels)}
 	for _, name := range collectorNames() {
 		if *o.collectors[name] {

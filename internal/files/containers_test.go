@@ -30,7 +30,7 @@ func TestContainers(t *testing.T) {
 		return []Container{{"0123456789ab", []int{69, 70}}, {"mnt:[1]", []int{71}}, {"mnt:[2]", []int{72}}}
 	}
 	s := New(options)
-	f.must(s.Sample(time.Unix(1, 0)))
+	f.must(s.Sample(t.Context(), time.Unix(1, 0)))
 
 	snapshot := s.Snapshot()
 	containers := map[string]string{}

@@ -8,6 +8,7 @@
 package files
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -42,15 +43,35 @@ func New(o Options) *Sensor {
 	}
 }
 
-// Snapshot returns the last scan, or nil before the first.
-func (s *Sensor) Snapshot() *model.FileSnapshot { return s.published.Load() }
+// Snapshot returns the last scan, or nil before the first. A sensor
+// that is nil is off, and has none.
+func (s *Sensor) Snapshot() *model.FileSnapshot {
+	if s == nil {
+		return nil
+	}
+	return s.published.Load()
+}
+
+// Name is the sensor's name, as in the label `sensor`.
+func (*Sensor) Name() string { return "files" }
+
+// Meta is what the last sample says of itself, or nil before the first.
+func (s *Sensor) Meta() *model.Meta {
+	if snapshot := s.Snapshot(); snapshot != nil {
+		return &snapshot.Meta
+	}
+	return nil
+}
+
+// Next is how long to wait for the next sample. It is asked after a sample.
+func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample scans every watched directory once. A directory that does not exist is
 // empty; what cannot be read is counted, and the rest is still told. File
 // systems that are mounted below a watched directory are not entered, name them
 // as watched directories of their own. Sample fails only if Root cannot be
 // opened.
-func (s *Sensor) Sample(now time.Time) error {
+func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	began := time.Now()
 	s.pace.begin()
 	defer s.pace.end(began)

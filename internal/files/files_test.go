@@ -114,7 +114,7 @@ func TestDefaults(t *testing.T) {
 	if sensor.Snapshot() != nil {
 		t.Error("a snapshot before the first sample")
 	}
-	if err := sensor.Sample(time.Now()); err != nil {
+	if err := sensor.Sample(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	snapshot := sensor.Snapshot()
@@ -149,7 +149,7 @@ func TestStrongestAndNewestFirst(t *testing.T) {
 func TestWrongRootIsAnError(t *testing.T) {
 	t.Parallel()
 	sensor := New(Options{Root: filepath.Join(t.TempDir(), "none")})
-	if err := sensor.Sample(time.Now()); err == nil || sensor.Snapshot() != nil {
+	if err := sensor.Sample(t.Context(), time.Now()); err == nil || sensor.Snapshot() != nil {
 		t.Errorf("%v, %v", err, sensor.Snapshot())
 	}
 }

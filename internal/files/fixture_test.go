@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -107,7 +108,7 @@ func (f *fixture) run(name string) {
 // sample scans and returns the reasons of the published files by path.
 func (f *fixture) sample() map[string]model.FileReason {
 	f.t.Helper()
-	f.must(f.sensor.Sample(time.Unix(1, 0)))
+	f.must(f.sensor.Sample(context.Background(), time.Unix(1, 0)))
 	reasons := map[string]model.FileReason{}
 	for _, file := range f.sensor.Snapshot().Files {
 		reasons[file.Path] = file.Reason

@@ -35,7 +35,7 @@ func (f *fixture) watch() *watchRun {
 				return
 			case <-changed:
 				run.signals <- time.Now()
-				if err := f.sensor.Sample(time.Now()); err != nil {
+				if err := f.sensor.Sample(context.Background(), time.Now()); err != nil {
 					f.t.Error(err)
 				}
 			}
@@ -105,7 +105,7 @@ func TestWatchWakesWithinASecond(t *testing.T) {
 		}
 		f.quiet()
 	}
-	f.must(f.sensor.Sample(time.Now()))
+	f.must(f.sensor.Sample(t.Context(), time.Now()))
 	if snapshot := f.sensor.Snapshot(); !snapshot.Watching || f.count("/tmp", model.FileELF) != 2 {
 		t.Errorf("%+v", snapshot)
 	}

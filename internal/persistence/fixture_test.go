@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,7 +50,7 @@ func (f *fixture) remove(name string) {
 
 func (f *fixture) sample() *model.PersistenceSnapshot {
 	f.t.Helper()
-	f.must(f.sensor.Sample(time.Unix(1, 0)))
+	f.must(f.sensor.Sample(context.Background(), time.Unix(1, 0)))
 	return f.sensor.Snapshot()
 }
 

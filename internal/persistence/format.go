@@ -61,15 +61,15 @@ func (p *parsed) keep(d document, e model.PersistenceEntry) {
 
 // judge judges a command of the document.
 func (d document) judge(command, user string) verdict {
-	return judge(command, d.context(user, dialectShell))
+	return judge(command, d.scope(user, dialectShell))
 }
 
-func (d document) context(user string, in dialect) context {
+func (d document) scope(user string, in dialect) scope {
 	directory := d.home.path
 	if directory == "" {
 		directory = d.of[user]
 	}
-	return context{known: d.known, home: directory, dialect: in}
+	return scope{known: d.known, home: directory, dialect: in}
 }
 
 // entry is that of a command with its verdict.

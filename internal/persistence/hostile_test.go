@@ -15,7 +15,7 @@ import (
 
 func TestNoRoot(t *testing.T) {
 	t.Parallel()
-	if err := New(Options{Root: "/nonexistent/root"}).Sample(time.Unix(1, 0)); err == nil {
+	if err := New(Options{Root: "/nonexistent/root"}).Sample(t.Context(), time.Unix(1, 0)); err == nil {
 		t.Error("no error")
 	}
 }

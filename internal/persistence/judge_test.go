@@ -7,8 +7,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func testContext() context {
-	return context{known: func(name string) bool { return name == "kdevtmpfsi" || name == "kinsing" || name == "xmrig" }, home: "/home/eve"}
+func testContext() scope {
+	return scope{known: func(name string) bool { return name == "kdevtmpfsi" || name == "kinsing" || name == "xmrig" }, home: "/home/eve"}
 }
 
 func TestJudge(t *testing.T) {

@@ -16,7 +16,7 @@ func preload(d document) parsed {
 		line, _, _ = strings.Cut(line, "#")
 		for _, library := range strings.FieldsFunc(line, isPreloadSeparator) {
 			v := verdict{}
-			j := newJudge(library, context{known: d.known}, &v, &budget{})
+			j := newJudge(library, scope{known: d.known}, &v, &budget{})
 			j.line, j.command = number, library
 			j.file(target{word: word{text: library}, bare: true}, nil)
 			v.suspect(suspicion{reason: model.PersistencePreloaded, evidence: library, line: number})

@@ -11,7 +11,7 @@ func TestThisMachine(t *testing.T) {
 	t.Parallel()
 	s := New(Options{KnownMiner: func(name string) bool { return name == "kdevtmpfsi" }})
 	for range 3 {
-		if err := s.Sample(time.Now()); err != nil {
+		if err := s.Sample(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		snapshot := s.Snapshot()

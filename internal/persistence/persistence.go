@@ -8,6 +8,7 @@
 package persistence
 
 import (
+	"context"
 	"hash/maphash"
 	"slices"
 	"sync/atomic"
@@ -63,13 +64,33 @@ func New(o Options) *Sensor {
 	return s
 }
 
-// Snapshot returns the last sample, or nil before the first.
-func (s *Sensor) Snapshot() *model.PersistenceSnapshot { return s.published.Load() }
+// Snapshot returns the last sample, or nil before the first. A sensor
+// that is nil is off, and has none.
+func (s *Sensor) Snapshot() *model.PersistenceSnapshot {
+	if s == nil {
+		return nil
+	}
+	return s.published.Load()
+}
+
+// Name is the sensor's name, as in the label `sensor`.
+func (*Sensor) Name() string { return "persistence" }
+
+// Meta is what the last sample says of itself, or nil before the first.
+func (s *Sensor) Meta() *model.Meta {
+	if snapshot := s.Snapshot(); snapshot != nil {
+		return &snapshot.Meta
+	}
+	return nil
+}
+
+// Next is how long to wait for the next sample. It is asked after a sample.
+func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample looks at every place once. A file that has not changed is not read
 // again. What cannot be read is counted and keeps what was known of it, and the
 // rest is still told. Sample fails only if Root cannot be opened.
-func (s *Sensor) Sample(now time.Time) error {
+func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	began := time.Now()
 	r, err := newReader(s.options.Root)
 	if err != nil {

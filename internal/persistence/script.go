@@ -18,7 +18,7 @@ func scriptOf(d document, user string) parsed {
 	}
 	v := verdict{}
 	if !isBinary(d.text) {
-		v = judge(d.text, d.context(user, dialectOf(d)))
+		v = judge(d.text, d.scope(user, dialectOf(d)))
 	}
 	whole := model.PersistenceEntry{User: user, Command: firstLine(d.text), Programs: v.programs}
 	if d.kind == model.PersistenceCronScript || d.kind == model.PersistenceInit {

@@ -22,8 +22,8 @@ const (
 // it a text is judged by its words.
 const maxOpeners = 8192
 
-// context is what is known around a command.
-type context struct {
+// scope is what is known around a command.
+type scope struct {
 	known   func(baseName string) bool
 	home    string // of the user whom it runs as; "" if unknown
 	dialect dialect
@@ -31,7 +31,7 @@ type context struct {
 
 // judge tells what a command or a script runs, and why that is suspicious. It
 // runs nothing and looks at no file.
-func judge(text string, c context) verdict {
+func judge(text string, c scope) verdict {
 	v := verdict{}
 	budget := budget{bytes: 4 * maxFileBytes, steps: 1 << 20}
 	j := newJudge(text, c, &v, &budget)
@@ -47,7 +47,7 @@ type budget struct {
 
 // judging is one text, or a string of commands in another.
 type judging struct {
-	context
+	scope
 	text    string
 	depth   int
 	line    int    // of the outer script where this text is a string of it; 0 in the script itself
@@ -63,9 +63,9 @@ type judging struct {
 	budget  *budget
 }
 
-func newJudge(text string, c context, v *verdict, b *budget) *judging {
+func newJudge(text string, c scope, v *verdict, b *budget) *judging {
 	return &judging{
-		context: c, text: text, verdict: v, budget: b,
+		scope: c, text: text, verdict: v, budget: b,
 		variables: map[string]string{}, tainted: map[string]model.PersistenceReason{},
 		written: map[string]model.PersistenceReason{}, piped: map[*syntax.BinaryCmd]bool{},
 	}

@@ -102,7 +102,7 @@ func (d document) execution(o *unit.UnitOption, user string) string {
 		_, rest, _ = field(rest)
 		program = first + " " + rest
 	}
-	directory := d.context(user, dialectShell).home
+	directory := d.scope(user, dialectShell).home
 	if directory == "" {
 		directory = "~"
 	}

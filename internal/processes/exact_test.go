@@ -36,7 +36,8 @@ func following(t *testing.T) *Sensor {
 			}
 			ctx, stop := context.WithCancel(t.Context())
 			var running sync.WaitGroup
-			running.Go(func() { sensor.Follow(ctx, Sources{connector, taskstats}) })
+			running.Go(func() { _ = sensor.FollowConnector(ctx, connector) })
+			running.Go(func() { _ = sensor.FollowTaskstats(ctx, taskstats) })
 			t.Cleanup(func() { stop(); running.Wait() })
 			return sensor
 		}
@@ -51,7 +52,7 @@ func following(t *testing.T) *Sensor {
 func sampled(t *testing.T, sensor *Sensor) *model.ProcessSnapshot {
 	t.Helper()
 	before := sensor.Snapshot()
-	if err := sensor.Sample(time.Now()); err != nil {
+	if err := sensor.Sample(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	now := sensor.Snapshot()

@@ -141,7 +141,7 @@ func after(seconds float64) time.Time {
 // sampleAt samples and returns the snapshot.
 func sampleAt(t testing.TB, s *Sensor, seconds float64) *model.ProcessSnapshot {
 	t.Helper()
-	if err := s.Sample(after(seconds)); err != nil {
+	if err := s.Sample(t.Context(), after(seconds)); err != nil {
 		t.Fatal(err)
 	}
 	return s.Snapshot()

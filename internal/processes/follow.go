@@ -2,11 +2,8 @@ package processes
 
 import (
 	"context"
-	"sync"
+	"fmt"
 	"time"
-
-	"github.com/go-kit/log"
-	"github.com/go-kit/log/level"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -17,41 +14,27 @@ const (
 	drainStep = 2 * time.Millisecond
 )
 
-// Sources are what feeds the table between two samples. One that is nil is not
-// to be had; the table then is as good as polling can make it.
-type Sources struct {
-	Connector *procevents.Connector
-	Taskstats *procevents.Taskstats
+// FollowConnector feeds the table with forks, execs and exits until the context
+// ends. It is called once, before the first sample or while samples are taken. If
+// the source ends before the context does, processes are polled from then on.
+func (s *Sensor) FollowConnector(ctx context.Context, c *procevents.Connector) error {
+	s.follower.setActive(model.SourceConnector, c)
+	defer s.follower.setInactive(model.SourceConnector)
+	return polled(c.Run(ctx, s.follower.event, s.follower.lost))
 }
 
-// Follow feeds the table from the kernel's sources until the context ends. It is
-// called once, before the first sample or while samples are taken.
-func (s *Sensor) Follow(ctx context.Context, sources Sources) {
-	var running sync.WaitGroup
-	if c := sources.Connector; c != nil {
-		s.follower.setActive(model.SourceConnector, c)
-		running.Go(func() {
-			s.run(ctx, model.SourceConnector, func() error { return c.Run(ctx, s.follower.event, s.follower.lost) })
-		})
-	}
-	if t := sources.Taskstats; t != nil {
-		s.follower.setActive(model.SourceTaskstats, t)
-		running.Go(func() {
-			s.run(ctx, model.SourceTaskstats, func() error { return t.Run(ctx, s.follower.account, s.follower.lost) })
-		})
-	}
-	running.Wait()
+// FollowTaskstats does it with the accounts of threads that exit.
+func (s *Sensor) FollowTaskstats(ctx context.Context, t *procevents.Taskstats) error {
+	s.follower.setActive(model.SourceTaskstats, t)
+	defer s.follower.setInactive(model.SourceTaskstats)
+	return polled(t.Run(ctx, s.follower.account, s.follower.lost))
 }
 
-// run goes on until the source ends. If that is before the context does, the
-// table is polled from then on.
-func (s *Sensor) run(ctx context.Context, name model.Source, run func() error) {
-	err := run()
-	if ctx.Err() != nil {
-		return
+func polled(err error) error {
+	if err == nil {
+		return nil
 	}
-	s.follower.setInactive(name)
-	level.Error(log.With(s.options.Logger, "source", name)).Log("msg", "the kernel's source ended; processes are polled from now on", "err", err)
+	return fmt.Errorf("processes are polled from now on: %w", err)
 }
 
 // source is what the follower asks one of the kernel's sources.

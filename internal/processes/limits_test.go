@@ -69,7 +69,7 @@ func TestNoProcfs(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	proc := newFakeProc(t)
-	if err := proc.sensor().Sample(after(0)); err == nil {
+	if err := proc.sensor().Sample(t.Context(), after(0)); err == nil {
 		t.Error("an empty procfs gave no error")
 	}
 }

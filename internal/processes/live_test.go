@@ -31,7 +31,7 @@ func TestLive(t *testing.T) {
 	}
 	sample := func() *model.ProcessSnapshot {
 		t.Helper()
-		if err := sensor.Sample(time.Now()); err != nil {
+		if err := sensor.Sample(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		return sensor.Snapshot()

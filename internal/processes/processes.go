@@ -4,10 +4,12 @@
 package processes
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -115,12 +117,34 @@ func New(o Options) (*Sensor, error) {
 	return s, nil
 }
 
-// Snapshot returns the last sample, or nil before the first.
-func (s *Sensor) Snapshot() *model.ProcessSnapshot { return s.published.Load() }
+// Snapshot returns the last sample, or nil before the first. A sensor
+// that is nil is off, and has none.
+func (s *Sensor) Snapshot() *model.ProcessSnapshot {
+	if s == nil {
+		return nil
+	}
+	return s.published.Load()
+}
+
+// Name is the sensor's name, as in the label `sensor`.
+func (*Sensor) Name() string { return "process" }
+
+// Meta is what the last sample says of itself, or nil before the first.
+func (s *Sensor) Meta() *model.Meta {
+	if snapshot := s.Snapshot(); snapshot != nil {
+		return &snapshot.Meta
+	}
+	return nil
+}
+
+// Next is how long to wait for the next sample. It is asked after a sample.
+func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample reads the process table once. It fails only when nothing could be
 // read; single processes that cannot be read are counted.
-func (s *Sensor) Sample(now time.Time) error {
+func (s *Sensor) Sample(_ context.Context, now time.Time) error {
+	runtime.LockOSThread() // its cost is the CPU time of the thread
+	defer runtime.UnlockOSThread()
 	began, beganCPU := time.Now(), s.cpuTime()
 	stat, err := s.fs.Stat()
 	if err != nil {

@@ -57,16 +57,33 @@ type Sensor struct {
 	published atomic.Pointer[model.ServiceSnapshot]
 }
 
-// NewSensor returns a sensor. It reads nothing yet.
-func NewSensor(o Options) *Sensor {
+// New returns a sensor. It reads nothing yet.
+func New(o Options) *Sensor {
 	return &Sensor{
 		options: o, answers: map[model.SocketKey]model.Answer{}, waiting: map[model.SocketKey]time.Time{},
 		logs: flinklog.New(o.Proc), peers: map[netip.Addr]time.Time{}, told: map[string]bool{},
 	}
 }
 
-// Snapshot returns the last sample, or nil before the first.
-func (s *Sensor) Snapshot() *model.ServiceSnapshot { return s.published.Load() }
+// Snapshot returns the last sample, or nil before the first. A sensor
+// that is nil is off, and has none.
+func (s *Sensor) Snapshot() *model.ServiceSnapshot {
+	if s == nil {
+		return nil
+	}
+	return s.published.Load()
+}
+
+// Name is the sensor's name, as in the label `sensor`.
+func (*Sensor) Name() string { return "services" }
+
+// Meta is what the last sample says of itself, or nil before the first.
+func (s *Sensor) Meta() *model.Meta {
+	if snapshot := s.Snapshot(); snapshot != nil {
+		return &snapshot.Meta
+	}
+	return nil
+}
 
 // Next is how long to wait for the next sample.
 func (s *Sensor) Next() time.Duration {
@@ -94,7 +111,7 @@ func (s *Sensor) RESTPorts() []model.SocketKey {
 
 // Sample asks what is due, reads the logs and publishes both. Without a sample of
 // the sockets it does nothing.
-func (s *Sensor) Sample(now time.Time) error {
+func (s *Sensor) Sample(ctx context.Context, now time.Time) error {
 	began := time.Now()
 	sockets := s.options.Sockets()
 	if sockets == nil {
@@ -102,7 +119,7 @@ func (s *Sensor) Sample(now time.Time) error {
 	}
 	probing := s.options.Probing()
 	if probing {
-		s.ask(now, sockets)
+		s.ask(ctx, now, sockets)
 	} else {
 		clear(s.answers)
 		clear(s.waiting)
@@ -136,7 +153,7 @@ type question struct {
 
 // ask asks the sockets that are due, one at a time, those that were never asked
 // first. What is gone is forgotten.
-func (s *Sensor) ask(now time.Time, sockets *model.SocketSnapshot) {
+func (s *Sensor) ask(ctx context.Context, now time.Time, sockets *model.SocketSnapshot) {
 	exposed, end := catalogue.NewExposedSockets(sockets, s.options.Catalogue()), time.Now().Add(askTime)
 	answers, waiting := map[model.SocketKey]model.Answer{}, map[model.SocketKey]time.Time{}
 	var due []question
@@ -170,7 +187,7 @@ func (s *Sensor) ask(now time.Time, sockets *model.SocketSnapshot) {
 				}
 			}
 		default:
-			answer := s.options.Ask(context.Background(), q.target, q.candidates)
+			answer := s.options.Ask(ctx, q.target, q.candidates)
 			answers[q.key] = answer
 			level.Debug(s.options.Logger).Log("msg", "asked a service", "address", q.target, "app", answer.App, "auth", answer.Auth, "failure", answer.Failure)
 		}

@@ -39,7 +39,7 @@ func newLab(t *testing.T, sockets ...model.Socket) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Sensor = NewSensor(Options{
+	l.Sensor = New(Options{
 		Proc: t.TempDir(), Catalogue: func() *catalogue.Catalogue { return known }, Probing: func() bool { return l.probing },
 		Sockets: func() *model.SocketSnapshot { return l.sockets }, Interval: 5 * time.Second, Logger: log.NewNopLogger(),
 		Ask: func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
@@ -55,7 +55,7 @@ func newLab(t *testing.T, sockets ...model.Socket) *lab {
 func (l *lab) sample(t *testing.T, after time.Duration) *model.ServiceSnapshot {
 	t.Helper()
 	l.now = l.now.Add(after)
-	if err := l.Sample(l.now); err != nil {
+	if err := l.Sample(t.Context(), l.now); err != nil {
 		t.Fatal(err)
 	}
 	return l.Snapshot()
@@ -204,7 +204,7 @@ func TestWithoutSockets(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.sockets = nil
-	if err := l.Sample(l.now); err != nil || l.Snapshot() != nil || l.Next() > time.Second || l.RESTPorts() != nil {
+	if err := l.Sample(t.Context(), l.now); err != nil || l.Snapshot() != nil || l.Next() > time.Second || l.RESTPorts() != nil {
 		t.Errorf("%v, %v", err, l.Snapshot())
 	}
 }

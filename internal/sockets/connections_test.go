@@ -43,7 +43,7 @@ func TestConnectionsOfAWatchedProcess(t *testing.T) {
 		Watched: func() []model.Identity { return watched },
 	})
 	first := time.Now()
-	if err := s.Sample(first); err != nil {
+	if err := s.Sample(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Snapshot().Connections; len(got) != 0 {
@@ -55,7 +55,7 @@ func TestConnectionsOfAWatchedProcess(t *testing.T) {
 	}
 	watched = []model.Identity{{PID: os.Getpid(), StartTime: start}, {PID: os.Getpid(), StartTime: start + 1}, {PID: 1 << 30}}
 	for _, now := range []time.Time{first.Add(time.Minute), first.Add(2 * time.Minute)} {
-		if err := s.Sample(now); err != nil {
+		if err := s.Sample(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
 	}

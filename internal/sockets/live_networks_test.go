@@ -129,7 +129,7 @@ func TestLiveNamespace(t *testing.T) {
 	t.Parallel()
 	pid, port := startListener(t)
 	s := liveSensor(t, pid)
-	if err := s.Sample(time.Now()); err != nil {
+	if err := s.Sample(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	snapshot, id := s.Snapshot(), networkOf(t, fmt.Sprint(pid))
@@ -245,7 +245,7 @@ func TestLiveDial(t *testing.T) {
 		t.Skipf("no links can be made here: %v", err)
 	}
 	s := liveSensor(t, pid, os.Getpid())
-	if err := s.Sample(time.Now()); err != nil {
+	if err := s.Sample(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -62,7 +62,7 @@ func TestLive(t *testing.T) {
 
 	s := newSensor(t, "/proc", os.Getpid())
 	for range 2 { // found by a walk, and remembered
-		if err := s.Sample(time.Now()); err != nil {
+		if err := s.Sample(t.Context(), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		got := map[place]model.Scope{}

@@ -38,7 +38,7 @@ func newNamespaces(t *testing.T) (fakeProc, *Sensor, *[]model.NetNamespace) {
 
 func sample(t *testing.T, s *Sensor, second int64) *model.SocketSnapshot {
 	t.Helper()
-	if err := s.Sample(time.Unix(second, 0)); err != nil {
+	if err := s.Sample(t.Context(), time.Unix(second, 0)); err != nil {
 		t.Fatal(err)
 	}
 	return s.Snapshot()

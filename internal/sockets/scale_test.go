@@ -32,7 +32,7 @@ func TestCrowd(t *testing.T) {
 	s := newSensor(t, f.root, 0)
 	s.owners.walkTime = time.Minute // the machine is shared, and the race detector slow
 	now := time.Unix(1, 0)
-	if err := s.Sample(now); err != nil {
+	if err := s.Sample(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Snapshot().Sockets; len(got) != 1 || got[0].OwnedByExporter.PID != 50 || got[0].App != "flink" {
@@ -44,7 +44,7 @@ func TestCrowd(t *testing.T) {
 	}
 	for range 3 {
 		now = now.Add(time.Hour)
-		if err := s.Sample(now); err != nil {
+		if err := s.Sample(t.Context(), now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,7 +61,7 @@ func BenchmarkSample(b *testing.B) {
 	f.process(50, 1, "/x", nil, 11)
 	s := newSensor(b, f.root, 0)
 	for b.Loop() {
-		if err := s.Sample(time.Unix(1, 0)); err != nil {
+		if err := s.Sample(b.Context(), time.Unix(1, 0)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -85,7 +85,7 @@ func BenchmarkWalk(b *testing.B) {
 func BenchmarkLive(b *testing.B) {
 	s := newSensor(b, "/proc", os.Getpid())
 	for b.Loop() {
-		if err := s.Sample(time.Now()); err != nil {
+		if err := s.Sample(b.Context(), time.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -107,7 +107,7 @@ func BenchmarkNamespaces(b *testing.B) {
 	s := newSensor(b, f.root, 0)
 	s.options.Namespaces = func() []model.NetNamespace { return namespaces }
 	for b.Loop() {
-		if err := s.Sample(time.Unix(1, 0)); err != nil {
+		if err := s.Sample(b.Context(), time.Unix(1, 0)); err != nil {
 			b.Fatal(err)
 		}
 	}

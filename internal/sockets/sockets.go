@@ -5,6 +5,7 @@
 package sockets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,14 +71,34 @@ func New(o Options) *Sensor {
 	return s
 }
 
-// Snapshot returns the last sample, or nil before the first.
-func (s *Sensor) Snapshot() *model.SocketSnapshot { return s.published.Load() }
+// Snapshot returns the last sample, or nil before the first. A sensor
+// that is nil is off, and has none.
+func (s *Sensor) Snapshot() *model.SocketSnapshot {
+	if s == nil {
+		return nil
+	}
+	return s.published.Load()
+}
+
+// Name is the sensor's name, as in the label `sensor`.
+func (*Sensor) Name() string { return "sockets" }
+
+// Meta is what the last sample says of itself, or nil before the first.
+func (s *Sensor) Meta() *model.Meta {
+	if snapshot := s.Snapshot(); snapshot != nil {
+		return &snapshot.Meta
+	}
+	return nil
+}
+
+// Next is how long to wait for the next sample. It is asked after a sample.
+func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample reads the socket tables once and publishes them with what is known of
 // the owners. It fails only if no table could be read; the last snapshot then
 // stays. now should come from a clock that goes on between samples: an expensive
 // search for owners is put off by it.
-func (s *Sensor) Sample(now time.Time) error {
+func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	began := time.Now()
 	s.samples++
 	sockets, share, err := s.tables(now)

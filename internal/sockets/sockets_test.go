@@ -28,7 +28,7 @@ func TestSample(t *testing.T) {
 	f.process(60, 10, "/usr/bin/own", nil, 15)
 
 	s := newSensor(t, f.root, 60)
-	if err := s.Sample(time.Unix(5, 0)); err != nil {
+	if err := s.Sample(t.Context(), time.Unix(5, 0)); err != nil {
 		t.Fatal(err)
 	}
 	want := []model.Socket{
@@ -51,7 +51,7 @@ func TestSample(t *testing.T) {
 
 	// The owner ends and another process takes over its pid.
 	f.process(50, 900, "/usr/bin/other", nil)
-	if err := s.Sample(time.Unix(6, 0)); err != nil {
+	if err := s.Sample(t.Context(), time.Unix(6, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Snapshot().Sockets[2]; got.OwnedByExporter.PID != 0 || got.Confidence != model.ConfidencePort {
@@ -65,7 +65,7 @@ func TestFallsBackToItsOwnNamespace(t *testing.T) {
 	f.write("net/tcp", header+line("00000000", 80, 0, 0x0a, 11))
 	f.write("net/udp", header)
 	s := newSensor(t, f.root, 0)
-	if err := s.Sample(time.Unix(1, 0)); err != nil {
+	if err := s.Sample(t.Context(), time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.Snapshot().Sockets) != 1 {
@@ -76,14 +76,14 @@ func TestFallsBackToItsOwnNamespace(t *testing.T) {
 func TestUnreadableTables(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
-	if err := newSensor(t, f.root, 0).Sample(time.Unix(1, 0)); err == nil || !strings.Contains(err.Error(), f.root) {
+	if err := newSensor(t, f.root, 0).Sample(t.Context(), time.Unix(1, 0)); err == nil || !strings.Contains(err.Error(), f.root) {
 		t.Errorf("no table gave %v", err)
 	}
 	f.write("1/net/tcp", header+"garbage\n")
 	f.write("1/net/tcp6", header+"garbage\n"+line(strings.Repeat("0", 32), 80, 0, 0x0a, 11)+"short")
 	f.write("1/net/udp", header)
 	s := newSensor(t, f.root, 0)
-	if err := s.Sample(time.Unix(1, 0)); err != nil {
+	if err := s.Sample(t.Context(), time.Unix(1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	snapshot := s.Snapshot()

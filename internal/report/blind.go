@@ -1,7 +1,9 @@
-package monitor
+package report
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -36,6 +38,18 @@ func Blind(meta map[string]model.Meta) []string {
 		share := shares[lack.aspect]
 		if missing := share.Total - share.Readable; missing > 0 {
 			sentences = append(sentences, fmt.Sprintf("%d of %d %s. %s", missing, share.Total, lack.what, lack.mend))
+		}
+	}
+	return sentences
+}
+
+// Defects returns a sentence for each component that had a panic.
+func Defects(panics map[string]uint64) []string {
+	var sentences []string
+	for _, component := range slices.Sorted(maps.Keys(panics)) {
+		if count := panics[component]; count > 0 {
+			sentences = append(sentences, fmt.Sprintf(
+				"%d times a defect of the exporter ended the work of %s. Please report it with the line of the log that says so.", count, component))
 		}
 	}
 	return sentences

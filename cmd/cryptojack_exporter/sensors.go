@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
+)
+
+// sensors are those that are switched on; one that is off is nil, and its snapshot
+// is nil too.
+type sensors struct {
+	processes   *processes.Sensor
+	files       *files.Sensor
+	sockets     *sockets.Sensor
+	services    *services.Sensor
+	persistence *persistence.Sensor
+
+	tasks     []monitor.Task
+	followers []monitor.Follower
+}
+
+// snapshot puts the last samples together.
+func (s *sensors) snapshot(now time.Time) model.Snapshot {
+	return model.Snapshot{
+		Time: now, Processes: s.processes.Snapshot(), Files: s.files.Snapshot(), Sockets: s.sockets.Snapshot(),
+		Services: s.services.Snapshot(), Persistence: s.persistence.Snapshot(),
+	}
+}
+
+// newSensors makes the sensors that are switched on, and is the one place that says
+// who reads whose snapshot. This is who reads whom:
+//
+//	proc connector, taskstats -> processes
+//	processes -> files        which files run, which mount namespaces there are
+//	processes -> sockets      whose connections matter, which network namespaces there are
+//	sockets   -> services     what listens
+//	services  -> sockets      whose peers matter
+//	files wakes when a program of a suspicious file starts or ends
+func newSensors(o *options, current func() *config.Config, p *privileged, logger log.Logger) (*sensors, error) {
+	on := func(name string) bool { return *o.collectors[name] }
+	names := passwd.New(o.rootfs)
+	services := func() *catalogue.Catalogue { return current().Catalogue }
+	s := &sensors{}
+	fileTask := make(chan struct{}, 1)
+	if on("process") || on("respawn") || on("findings") {
+		if err := s.addProcesses(o, p, names, fileTask, logger); err != nil {
+			return nil, err
+		}
+	}
+	if on("files") {
+		s.addFiles(o, current, names, fileTask, logger)
+	}
+	if on("sockets") || on("services") {
+		s.addSockets(o, services, logger)
+	}
+	if on("services") {
+		s.addServices(o, current, logger)
+	}
+	if on("persistence") {
+		s.persistence = persistence.New(persistence.Options{
+			Root: o.rootfs, KnownMiner: detect.KnownMinerName(), Interval: o.persistenceInterval, Logger: logger,
+		})
+		s.tasks = append(s.tasks, monitor.Task{Sensor: s.persistence})
+	}
+	if len(s.tasks) == 0 {
+		return nil, errors.New("every collector is switched off: there is nothing to look at")
+	}
+	return s, nil
+}
+
+func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Names, wakeFiles chan<- struct{}, logger log.Logger) error {
+	var err error
+	s.processes, err = processes.New(processes.Options{
+		Proc: o.procfs, Root: o.rootfs, Bare: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
+		UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	failing := ""
+	s.tasks = append(s.tasks, monitor.Task{
+		Sensor: s.processes,
+		Before: func() {
+			err := names.Refresh()
+			if err != nil && err.Error() != failing {
+				level.Warn(logger).Log("msg", "users are shown as they were, or by number", "err", err)
+				failing = err.Error()
+			}
+			if err == nil {
+				failing = ""
+			}
+		},
+		Sampled: func() {
+			if s.files.Snapshot().RunningChanged(s.processes.Snapshot()) {
+				select {
+				case wakeFiles <- struct{}{}:
+				default: // it wakes already
+				}
+			}
+		},
+	})
+	if c := p.connector; c != nil {
+		s.followers = append(s.followers, monitor.Follower{
+			Name: string(model.SourceConnector), Run: func(ctx context.Context) error { return s.processes.FollowConnector(ctx, c) },
+		})
+	}
+	if t := p.taskstats; t != nil {
+		s.followers = append(s.followers, monitor.Follower{
+			Name: string(model.SourceTaskstats), Run: func(ctx context.Context) error { return s.processes.FollowTaskstats(ctx, t) },
+		})
+	}
+	return nil
+}
+
+func (s *sensors) addFiles(o *options, current func() *config.Config, names *passwd.Names, wake chan struct{}, logger log.Logger) {
+	s.files = files.New(files.Options{
+		Root: o.rootfs, Proc: o.procfs, Interval: o.filesInterval, Logger: logger, UserName: names.Name,
+		Directories: func() []string { return current().Directories },
+		KnownMiner:  detect.KnownMinerName(),
+		KnownHash:   func(sha256 string) bool { return current().Policy.Hashes[sha256] },
+		Running:     running(s.processes),
+		Containers:  containers(s.processes),
+	})
+	s.tasks = append(s.tasks, monitor.Task{Sensor: s.files, Wake: wake})
+	s.followers = append(s.followers, monitor.Follower{
+		Name: "inotify", Run: func(ctx context.Context) error { return s.files.Watch(ctx, wake) },
+	})
+}
+
+func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, logger log.Logger) {
+	s.sockets = sockets.New(sockets.Options{
+		Proc: o.procfs, Root: o.rootfs, Catalogue: services, OwnPID: os.Getpid(), Kernel: sockets.Netlink(o.rootfs),
+		Watched: connected(s.processes), Namespaces: networks(s.processes), Interval: o.socketsInterval, Logger: logger,
+		PeerPorts: func() []model.SocketKey {
+			if s.services == nil {
+				return nil
+			}
+			return s.services.RESTPorts()
+		},
+	})
+	task := monitor.Task{Sensor: s.sockets}
+	if s.processes != nil {
+		task.FirstAfter = s.processes // they tell which network namespaces there are
+	}
+	s.tasks = append(s.tasks, task)
+}
+
+func (s *sensors) addServices(o *options, current func() *config.Config, logger log.Logger) {
+	prober := &probe.Prober{Now: time.Now}
+	s.services = services.New(services.Options{
+		Proc: o.procfs, Catalogue: func() *catalogue.Catalogue { return current().Catalogue }, Probing: func() bool { return current().Probe },
+		Sockets: s.sockets.Snapshot, Ask: prober.Ask, Interval: o.socketsInterval, Logger: logger,
+	})
+	s.tasks = append(s.tasks, monitor.Task{Sensor: s.services})
+}
+
+// threadTime is the CPU time of the calling thread (getrusage(2)).
+func threadTime() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+		return 0 // cannot fail with these arguments
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
