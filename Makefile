@@ -138,7 +138,7 @@ lab: e2e-tools ## Play all attacks and their benign twins on this machine, as ro
 bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's prometheus-process-exporter, as root (3 min)
 	@scripts/install-test-packages prometheus-process-exporter
 	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/peers" ./peers
-	@$(as_root) "$$E2E_BIN/peers" "$$E2E_BIN/cryptojack_exporter"
+	@$(as_root) "$$E2E_BIN/peers"
 
 .PHONY: bench-page
 bench-page: e2e-tools ## Measure the seconds from the start of an attack to the page, over 20 attacks, as root (20 min)

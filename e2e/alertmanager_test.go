@@ -26,7 +26,9 @@ type slackMessage struct {
 }
 
 // slack is where the receivers of the example post to.
-type slack struct{ *webhook.Receiver[slackMessage] }
+type slack struct {
+	*webhook.Receiver[slackMessage]
+}
 
 // text returns what has come whose title has a beginning.
 func (s slack) text(title string) string {

@@ -3,7 +3,7 @@ package main
 import (
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // wallet has the form of an address of Monero and is nobody's.
@@ -15,7 +15,7 @@ func indicatorAttacks() []scenario {
 		path := installed + "/" + file
 		return scenario{
 			name: name, technique: "T1496.001", expect: critical, short: short,
-			paths: []string{path}, play: runs(path, role.Role{}, append([]string{path}, arguments...)...),
+			paths: []string{path}, play: runs(path, task.Task{}, append([]string{path}, arguments...)...),
 		}
 	}
 	return []scenario{
@@ -25,11 +25,11 @@ func indicatorAttacks() []scenario {
 		argument("argument with a wallet", "agent4", true, "-o", otherPool, "-u", wallet(), "-p", "x"),
 		{
 			name: "process called xmrig, file is not", technique: "T1496.001", expect: critical,
-			paths: []string{installed + "/agent5"}, play: runs(installed+"/agent5", role.Role{Comm: "xmrig"}),
+			paths: []string{installed + "/agent5"}, play: runs(installed+"/agent5", task.Task{Comm: "xmrig"}),
 		},
 		{
 			name: "numbered kdevtmpfsi, installed", technique: "T1496.001", expect: critical,
-			paths: []string{installed + "/kdevtmpfsi123456"}, play: runs(installed+"/kdevtmpfsi123456", role.Role{}),
+			paths: []string{installed + "/kdevtmpfsi123456"}, play: runs(installed+"/kdevtmpfsi123456", task.Task{}),
 		},
 	}
 }

@@ -11,7 +11,7 @@ func scriptAttacks() []scenario {
 		return scenario{
 			name: name, technique: "T1059", expect: critical, needs: history, cores: 1,
 			paths: []string{path}, claims: []string{program}, programs: []string{program},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.write(path, content, 0o755)
 				s.launch(order{argv: []string{program, path}})
 			},
@@ -24,7 +24,7 @@ func scriptAttacks() []scenario {
 		{
 			name: "library of /tmp preloaded, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1,
 			paths: []string{"/tmp/libs74.so"}, claims: []string{"perl"}, programs: []string{"perl"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.write("/tmp/libs74.so", s.library(), 0o755)
 				s.launch(order{argv: []string{"perl", "-e", "1 while 1"}, environment: []string{"LD_PRELOAD=/tmp/libs74.so"}})
 			},
@@ -34,7 +34,7 @@ func scriptAttacks() []scenario {
 
 // library is the content of a library of the C library that does next to
 // nothing.
-func (s *stage) library() string {
+func (s *session) library() string {
 	path := systemLibrary()
 	if path == "" {
 		s.fail(errors.New("no libutil.so.1 or libdl.so.2 here"))

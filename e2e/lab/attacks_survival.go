@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // seen is long enough for the exporter to have met a new process.
@@ -15,31 +15,31 @@ func survivalAttacks() []scenario {
 		{
 			name: "back after a kill", technique: "T1543", expect: critical, short: true,
 			paths: []string{"/var/tmp/watch61", "/tmp/work61"},
-			play:  func(s *stage) { keepAndKill(s, "/var/tmp/watch61", "/tmp/work61", false, 1) },
+			play:  func(s *session) { guardAndKill(s, "/var/tmp/watch61", "/tmp/work61", false, 1) },
 		},
 		{
 			name: "back with another content each time", technique: "T1027.001", expect: critical,
 			paths: []string{"/var/tmp/watch62", "/tmp/work62"},
-			play:  func(s *stage) { keepAndKill(s, "/var/tmp/watch62", "/tmp/work62/x", true, 3) },
+			play:  func(s *session) { guardAndKill(s, "/var/tmp/watch62", "/tmp/work62/x", true, 3) },
 		},
 		{
-			name: "orphaned keeper starts it again", technique: "T1543", expect: critical,
+			name: "orphaned guardian starts it again", technique: "T1543", expect: critical,
 			paths: []string{"/var/tmp/watch63", "/dev/shm/work63"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.mayEnd = true // those that fork do
 				s.place("/dev/shm/work63")
 				s.place("/var/tmp/watch63")
-				work := &role.Child{Path: "/dev/shm/work63", Role: lively()}
-				s.run("/var/tmp/watch63", role.Role{Detach: 2, Keep: work})
+				work := &task.Child{Path: "/dev/shm/work63", Task: barelyBusy()}
+				s.run("/var/tmp/watch63", task.Task{Detach: 2, Restart: work})
 				killAndWait(s, "/dev/shm/work63", 1)
 			},
 		},
 		{
 			name: "cron entry names a running program", technique: "T1053.003", expect: critical,
 			paths: []string{"/var/tmp/work64", "/etc/cron.d/cryptojack-lab-64"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.place("/var/tmp/work64")
-				s.run("/var/tmp/work64", role.Role{})
+				s.run("/var/tmp/work64", task.Task{})
 				s.wait(seen)
 				s.write("/etc/cron.d/cryptojack-lab-64", never+" nobody /var/tmp/work64\n", 0o644)
 			},
@@ -48,16 +48,16 @@ func survivalAttacks() []scenario {
 	}
 }
 
-// keepAndKill starts a keeper, and kills what it keeps.
-func keepAndKill(s *stage, keeper, work string, grow bool, times int) {
+// guardAndKill starts a guardian, and kills what it brings back.
+func guardAndKill(s *session, guardian, work string, mutate bool, times int) {
 	s.place(work)
-	s.place(keeper)
-	s.run(keeper, role.Role{Grow: grow, Keep: &role.Child{Path: work, Role: lively()}})
+	s.place(guardian)
+	s.run(guardian, task.Task{Mutate: mutate, Restart: &task.Child{Path: work, Task: barelyBusy()}})
 	killAndWait(s, work, times)
 }
 
 // killAndWait kills the program each time that it is back.
-func killAndWait(s *stage, work string, times int) {
+func killAndWait(s *session, work string, times int) {
 	pid := s.find(work, 0)
 	for range times {
 		s.wait(seen)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // unifiedHierarchy returns where cgroup v2 is mounted (cgroups(7)), or "".
@@ -22,12 +25,12 @@ func unifiedHierarchy() (string, error) {
 			return fields[4], nil
 		}
 	}
-	return "", errors.New("needs a mounted cgroup v2: processes that share a cgroup are taken for a miner and its keeper, so each scenario has one of its own")
+	return "", errors.New("needs a mounted cgroup v2: processes that share a cgroup are taken for a miner and its guardian, so each scenario has one of its own")
 }
 
 // cgroup returns an open cgroup of the scenario's own, which is made for its
 // first process and removed with its last.
-func (s *stage) cgroup() (*os.File, error) {
+func (s *session) cgroup() (*os.File, error) {
 	hierarchy, err := unifiedHierarchy()
 	if err != nil {
 		return nil, err
@@ -38,7 +41,7 @@ func (s *stage) cgroup() (*os.File, error) {
 		}
 		return '-'
 	}, strings.ToLower(s.name))
-	path := filepath.Join(hierarchy, fmt.Sprintf("cryptojack-lab-%s-%s", s.crew.run, name))
+	path := filepath.Join(hierarchy, fmt.Sprintf("cryptojack-lab-%s-%s", s.tracker.run, name))
 	switch err := os.Mkdir(path, 0o755); {
 	case err == nil:
 		s.undo = append(s.undo, func() error { return removeCgroup(path) })
@@ -50,13 +53,12 @@ func (s *stage) cgroup() (*os.File, error) {
 
 // removeCgroup waits for the kernel to let go of processes that have ended.
 func removeCgroup(path string) error {
-	err := os.Remove(path)
-	for range 50 {
-		if !errors.Is(err, syscall.EBUSY) {
-			break
+	var failed error
+	err := programs.Eventually(context.Background(), time.Second, "remove "+path, func() error {
+		if failed = os.Remove(path); errors.Is(failed, syscall.EBUSY) {
+			return failed
 		}
-		time.Sleep(20 * time.Millisecond)
-		err = os.Remove(path)
-	}
-	return err
+		return nil
+	})
+	return errors.Join(err, failed)
 }

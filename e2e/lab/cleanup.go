@@ -9,15 +9,15 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // kill ends a process of the scenario at once.
-func (s *stage) kill(pid int) {
+func (s *session) kill(pid int) {
 	if s.stopped() {
 		return
 	}
-	if owner, ok := s.crew.owner(pid); !ok || owner != s.name {
+	if owner, ok := s.tracker.owner(pid); !ok || owner != s.name {
 		s.fail(fmt.Errorf("pid %d is not of this scenario", pid))
 		return
 	}
@@ -26,9 +26,9 @@ func (s *stage) kill(pid int) {
 }
 
 // hide mounts an empty directory over that of a process in /proc.
-func (s *stage) hide(pid int, cover string) {
+func (s *session) hide(pid int, cover string) {
 	s.directory(cover)
-	s.fail(s.crew.scan()) // what is hidden cannot be found any more
+	s.fail(s.tracker.scan()) // what is hidden cannot be found any more
 	if s.stopped() {
 		return
 	}
@@ -42,12 +42,12 @@ func (s *stage) hide(pid int, cover string) {
 }
 
 // mountTemp mounts a file system of its own for programs.
-func (s *stage) mountTemp(path string) {
+func (s *session) mountTemp(path string) {
 	s.directory(path)
 	if s.stopped() {
 		return
 	}
-	options := fmt.Sprintf("size=64m,mode=0755,uid=%d,gid=%d", role.Nobody, role.Nobody)
+	options := fmt.Sprintf("size=64m,mode=0755,uid=%d,gid=%d", programs.Nobody, programs.Nobody)
 	if err := syscall.Mount("cryptojack-lab", path, "tmpfs", 0, options); err != nil {
 		s.fail(fmt.Errorf("mount %s: %w", path, err))
 		return
@@ -56,20 +56,20 @@ func (s *stage) mountTemp(path string) {
 }
 
 // clean takes everything back: what hides first, then what runs, then files.
-func (s *stage) clean() error {
-	var troubles []error
+func (s *session) clean() error {
+	var failures []error
 	for _, target := range slices.Backward(s.mounts) {
 		if err := unmount(target); err != nil {
-			troubles = append(troubles, err)
+			failures = append(failures, err)
 		}
 	}
 	if err := s.endAll(); err != nil {
-		troubles = append(troubles, err)
+		failures = append(failures, err)
 	}
 	// Those that were busy until their processes had ended.
 	for _, target := range slices.Backward(s.mounts) {
 		if err := syscall.Unmount(target, 0); err == nil {
-			troubles = slices.DeleteFunc(troubles, func(e error) bool {
+			failures = slices.DeleteFunc(failures, func(e error) bool {
 				var busy busyMount
 				return errors.As(e, &busy) && busy.target == target
 			})
@@ -77,10 +77,10 @@ func (s *stage) clean() error {
 	}
 	for _, take := range slices.Backward(s.undo) {
 		if err := take(); err != nil && !errors.Is(err, os.ErrNotExist) {
-			troubles = append(troubles, err)
+			failures = append(failures, err)
 		}
 	}
-	return errors.Join(troubles...)
+	return errors.Join(failures...)
 }
 
 // busyMount is a mount that something still runs from.
@@ -98,14 +98,14 @@ func unmount(target string) error {
 	return nil
 }
 
-// endAll kills the processes of the scenario, and looks again: a keeper may
+// endAll kills the processes of the scenario, and looks again: a guardian may
 // have started another one meanwhile.
-func (s *stage) endAll() error {
+func (s *session) endAll() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if err := s.crew.scan(); err != nil {
+		if err := s.tracker.scan(); err != nil {
 			return err
 		}
-		left := s.crew.living(s.name)
+		left := s.tracker.living(s.name)
 		if len(left) == 0 {
 			return nil
 		}
@@ -145,7 +145,7 @@ func (before litter) sweep() error {
 		if err != nil {
 			return err
 		}
-		if owner, ok := state.Sys().(*syscall.Stat_t); !ok || owner.Uid != role.Nobody {
+		if owner, ok := state.Sys().(*syscall.Stat_t); !ok || owner.Uid != programs.Nobody {
 			return nil
 		}
 		return os.RemoveAll(path)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -11,8 +10,8 @@ import (
 
 const pollInterval = 500 * time.Millisecond
 
-// docket is what was found about one scenario while it ran.
-type docket struct {
+// observation is what was found about one scenario while it ran.
+type observation struct {
 	*scenario
 	worst severity
 	rule  string
@@ -23,24 +22,24 @@ type docket struct {
 // judge looks at the findings again and again, and gives each to its scenario.
 type judge struct {
 	exporter *exporter
-	crew     *crew
+	tracker  *tracker
 
 	mutex   sync.Mutex
-	open    map[string]*docket // of scenarios that run
-	past    []*scenario        // that have ended: their findings are held for a while
-	before  map[string]bool    // ids of findings that the host had already
-	owned   map[string]bool    // ids that have belonged to a scenario: one that has ended has no pids
-	foreign map[string]finding // warnings and worse that belong to no scenario, by id
+	open    map[string]*observation // of scenarios that run
+	past    []*scenario             // that have ended: their findings are held for a while
+	before  map[string]bool         // ids of findings that the host had already
+	owned   map[string]bool         // ids that have belonged to a scenario: one that has ended has no pids
+	foreign map[string]finding      // warnings and worse that belong to no scenario, by id
 }
 
-func newJudge(ctx context.Context, watching *exporter, crew *crew) (*judge, error) {
+func newJudge(ctx context.Context, watching *exporter, processes *tracker) (*judge, error) {
 	found, err := watching.findings(ctx)
 	if err != nil {
 		return nil, err
 	}
 	j := &judge{
-		exporter: watching, crew: crew,
-		open: map[string]*docket{}, before: map[string]bool{}, owned: map[string]bool{}, foreign: map[string]finding{},
+		exporter: watching, tracker: processes,
+		open: map[string]*observation{}, before: map[string]bool{}, owned: map[string]bool{}, foreign: map[string]finding{},
 	}
 	for i := range found {
 		j.before[found[i].ID] = true
@@ -55,11 +54,11 @@ func (j *judge) watch(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-j.exporter.ended:
-			return fmt.Errorf("the exporter has ended: %s", j.exporter.command.ProcessState)
+		case <-j.exporter.Done():
+			return j.exporter.Ended()
 		case <-ticker.C:
 		}
-		if err := j.crew.scan(); err != nil {
+		if err := j.tracker.scan(); err != nil {
 			return err
 		}
 		found, err := j.exporter.findings(ctx)
@@ -70,11 +69,11 @@ func (j *judge) watch(ctx context.Context) error {
 	}
 }
 
-// begin opens the docket of a scenario.
+// begin opens the observation of a scenario.
 func (j *judge) begin(s *scenario) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	j.open[s.name] = &docket{scenario: s, first: map[severity]time.Time{}}
+	j.open[s.name] = &observation{scenario: s, first: map[severity]time.Time{}}
 }
 
 // end closes it.
@@ -85,8 +84,8 @@ func (j *judge) end(s *scenario) {
 	j.past = append(j.past, s)
 }
 
-// state is a copy of what a docket holds by now.
-func (j *judge) state(name string) docket {
+// state is a copy of what a observation holds by now.
+func (j *judge) state(name string) observation {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	d := *j.open[name]
@@ -132,7 +131,7 @@ func (j *judge) assign(found []finding, now time.Time) {
 }
 
 // note keeps the worst, and when it was first so bad.
-func (d *docket) note(f *finding, now time.Time) {
+func (d *observation) note(f *finding, now time.Time) {
 	if f.Severity.rank() > d.worst.rank() {
 		d.worst, d.rule, d.title = f.Severity, f.Rule, f.Title
 	}
@@ -143,7 +142,7 @@ func (d *docket) note(f *finding, now time.Time) {
 	}
 }
 
-// belongs tells whether a finding is about what the scenario does: about one of
+// belongs reports whether a finding is about what the scenario does: about one of
 // its processes, what one of them has started, or one of its files.
 func (j *judge) belongs(f *finding, s *scenario) bool {
 	switch {
@@ -154,7 +153,7 @@ func (j *judge) belongs(f *finding, s *scenario) bool {
 	case f.Persistence != nil:
 		return s.owns(f.Persistence.Path)
 	case f.Socket != nil:
-		owner, known := j.crew.owner(f.Socket.PID)
+		owner, known := j.tracker.owner(f.Socket.PID)
 		return known && owner == s.name
 	}
 	return slices.Contains(s.rules, f.Rule) || mentions(strings.Join(append(f.Evidence, f.Title), "\n"), s)
@@ -166,12 +165,12 @@ func (j *judge) anyPID(f *finding, name string) bool {
 		pids = append(pids, ancestor.PID)
 	}
 	return slices.ContainsFunc(pids, func(pid int) bool {
-		owner, known := j.crew.owner(pid)
+		owner, known := j.tracker.owner(pid)
 		return known && owner == name
 	})
 }
 
-// mentions tells whether a path of the scenario stands in the text: the path of
+// mentions reports whether a path of the scenario stands in the text: the path of
 // a file in a container has more in front of it.
 func mentions(text string, s *scenario) bool {
 	for _, path := range s.paths {

@@ -1,5 +1,5 @@
 // Lab is an attack lab for the exporter. It plays attacks of cryptojacking and
-// their benign twins on this host, with programs that only count, and says how
+// their benign counterparts on this host, with programs that only count, and says how
 // the exporter judged each: what it found, what it missed, what it got wrong,
 // and how long it took. It needs root, speaks only to the loopback network, and
 // leaves nothing behind.
@@ -12,12 +12,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 const (
@@ -26,12 +23,7 @@ const (
 	exitUsage = 2 // nothing was judged
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { programs.Main(run) }
 
 // settings are the parsed command line.
 type settings struct {
@@ -42,19 +34,16 @@ type settings struct {
 }
 
 func parse(arguments []string, stderr io.Writer) (settings, error) {
-	own, err := os.Executable()
+	flags, err := programs.NewFlags("lab", stderr)
 	if err != nil {
 		return settings{}, err
 	}
-	beside := func(name string) string { return filepath.Join(filepath.Dir(own), name) }
-	set := settings{log: beside("lab.log")}
-	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
-	flags.SetOutput(stderr)
+	set := settings{log: flags.Beside("lab.log")}
 	flags.BoolVar(&set.short, "short", false, "play a representative subset, in 3 minutes")
 	flags.BoolVar(&set.list, "list", false, "list the scenarios and play none")
 	flags.StringVar(&set.only, "only", "", "play those whose name contains `TEXT`")
-	flags.StringVar(&set.exporter, "exporter", beside("cryptojack_exporter"), "`PATH` of the exporter")
-	flags.StringVar(&set.burner, "burner", beside("burner"), "`PATH` of the burner")
+	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
+	flags.Program(&set.burner, "burner", "burner")
 	return set, flags.Parse(arguments)
 }
 
@@ -100,12 +89,12 @@ func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr i
 	if err != nil {
 		return false, err
 	}
-	shared := &parents{}
+	shared := &sharedDirectories{}
 	defer func() { err = errors.Join(err, before.sweep(), os.RemoveAll(home), shared.remove()) }()
 	if err := errors.Join(shared.make(installed), shared.make(home)); err != nil {
 		return false, err
 	}
-	if err := os.Chown(home, role.Nobody, role.Nobody); err != nil {
+	if err := os.Chown(home, programs.Nobody, programs.Nobody); err != nil {
 		return false, err
 	}
 	listening, err := openPools()
@@ -119,13 +108,13 @@ func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr i
 	}
 	defer func() { err = errors.Join(err, watching.stop()) }()
 
-	members := newCrew(fmt.Sprintf("%d-%d", os.Getpid(), time.Now().Unix()))
+	members := newTracker(fmt.Sprintf("%d-%d", os.Getpid(), time.Now().Unix()))
 	verdicts, err := newJudge(ctx, watching, members)
 	if err != nil {
 		return false, err
 	}
 	results, err := watched(ctx, verdicts, func(ctx context.Context) []result {
-		l := &lab{burner: set.burner, log: log, progress: stderr, crew: members, judge: verdicts, parents: shared}
+		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared}
 		return l.playAll(ctx, chosen)
 	})
 	if printed := printTable(stdout, results); printed != nil {
@@ -181,7 +170,7 @@ func check(set settings, chosen []scenario) error {
 	}
 	for _, path := range taken {
 		if _, err := os.Lstat(path); err == nil {
-			return fmt.Errorf("%s exists already. Is it the rest of a killed run, or is this host infected? Look, then remove it", path)
+			return programs.AlreadyThere(path)
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ const (
 	outcomePass   = "PASS"
 	outcomeMiss   = "MISS"        // an attack that was not found
 	outcomeWrong  = "WRONG"       // found, with another severity
-	outcomeFalse  = "FALSE ALARM" // a twin that somebody would be woken for
+	outcomeFalse  = "FALSE ALARM" // a benign counterpart that somebody would be woken for
 	outcomeBroken = "BROKEN"      // the lab could not play it
 	outcomeAbsent = "not here"    // a program of it is not installed
 )
@@ -25,22 +25,22 @@ type result struct {
 	title   string
 	seconds float64 // from the last essential action to the expected severity
 	cores   float64 // that it used while it was watched
-	trouble string
+	problem string
 }
 
 // decide compares what was found with what was expected.
-func decide(d docket, acted time.Time) result {
+func decide(d observation, acted time.Time) result {
 	r := result{scenario: d.scenario, verdict: d.worst, rule: d.rule, title: d.title, outcome: outcomePass}
 	switch {
-	case d.twin && d.worst.rank() > info.rank():
+	case d.benign && d.worst.rank() > info.rank():
 		r.outcome = outcomeFalse
-	case d.twin:
+	case d.benign:
 	case d.worst == nothing:
 		r.outcome = outcomeMiss
 	case d.worst != d.expect:
 		r.outcome = outcomeWrong
 	}
-	if at, seen := d.first[d.expect]; seen && !d.twin {
+	if at, seen := d.first[d.expect]; seen && !d.benign {
 		r.seconds = max(0, at.Sub(acted).Seconds())
 	}
 	return r
@@ -51,9 +51,9 @@ func (r result) failed() bool { return r.outcome != outcomePass && r.outcome != 
 // summary is what a run of the lab comes to.
 type summary struct {
 	attacks, detected int
-	twins, wrong      int
+	benign, wrong     int
 	absent, broken    int
-	quiet             []string             // twins that were to be busy and were not
+	quiet             []string             // benign counterparts that were to be busy and were not
 	times             map[evidence]measure // of critical findings
 }
 
@@ -78,7 +78,7 @@ func target(needs evidence) float64 {
 	}
 }
 
-// busyShare of its cores is what a twin must have used to have been judged.
+// busyShare of its cores is what a benign counterpart must have used to have been judged.
 const busyShare = 0.8
 
 func summarize(results []result) summary {
@@ -91,11 +91,11 @@ func summarize(results []result) summary {
 			continue
 		case r.outcome == outcomeBroken:
 			s.broken++
-		case r.twin && r.cores < busyShare*min(r.scenario.cores, 1):
+		case r.benign && r.cores < busyShare*min(r.scenario.cores, 1):
 			s.quiet = append(s.quiet, fmt.Sprintf("%s (%.2f cores)", r.name, r.cores))
 		}
-		if r.twin {
-			s.twins++
+		if r.benign {
+			s.benign++
 			if r.outcome == outcomeFalse {
 				s.wrong++
 			}

@@ -29,9 +29,9 @@ type lab struct {
 	burner   string
 	log      *os.File
 	progress io.Writer
-	crew     *crew
+	tracker  *tracker
 	judge    *judge
-	parents  *parents
+	shared   *sharedDirectories
 
 	mutex sync.Mutex // of progress
 }
@@ -107,13 +107,13 @@ func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
 			}
 			cold = append(cold, cooling{scenario: r.scenario, until: time.Now().Add(coolDown)})
 			l.say("%-11s %s %s: %s %s, %.1f s, %.2f cores %s; %d run, %d wait", r.outcome, r.kind(), r.name,
-				orDash(string(r.verdict)), r.rule, r.seconds, r.cores, r.trouble, len(running), len(pending))
+				orDash(string(r.verdict)), r.rule, r.seconds, r.cores, r.problem, len(running), len(pending))
 		case <-ticker.C:
 		}
 	}
 }
 
-// fits tells whether there are cores for one more scenario. One that asks for
+// fits reports whether there are cores for one more scenario. One that asks for
 // more than there are runs alone.
 func fits(s *scenario, running []*scenario) bool {
 	capacity := float64(runtime.NumCPU())
@@ -128,39 +128,39 @@ func fits(s *scenario, running []*scenario) bool {
 func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
 	for _, name := range s.programs {
 		if lookPath(name) == "" {
-			return result{scenario: s, outcome: outcomeAbsent, trouble: name + " is not installed"}
+			return result{scenario: s, outcome: outcomeAbsent, problem: name + " is not installed"}
 		}
 	}
 	if s.unless != "" {
 		if _, err := os.Lstat(s.unless); err == nil {
-			return result{scenario: s, outcome: outcomeAbsent, trouble: s.unless + " is the host's own"}
+			return result{scenario: s, outcome: outcomeAbsent, problem: s.unless + " is the host's own"}
 		}
 	}
-	stage := &stage{scenario: s, ctx: ctx, crew: l.crew, burner: l.burner, log: l.log, parents: l.parents}
+	played := &session{scenario: s, ctx: ctx, tracker: l.tracker, burner: l.burner, log: l.log, shared: l.shared}
 	l.judge.begin(s)
 	l.say("start       %s %s", s.kind(), s.name)
 	defer func() {
-		if trouble := recover(); trouble != nil {
-			r = result{scenario: s, outcome: outcomeBroken, trouble: fmt.Sprintf("panic: %v\n%s", trouble, debug.Stack())}
+		if problem := recover(); problem != nil {
+			r = result{scenario: s, outcome: outcomeBroken, problem: fmt.Sprintf("panic: %v\n%s", problem, debug.Stack())}
 		}
 		l.judge.end(s)
-		if err := stage.clean(); err != nil {
-			r.outcome, r.trouble = outcomeBroken, strings.TrimSpace(r.trouble+" cleanup: "+err.Error())
+		if err := played.clean(); err != nil {
+			r.outcome, r.problem = outcomeBroken, strings.TrimSpace(r.problem+" cleanup: "+err.Error())
 		}
 	}()
-	s.play(stage)
-	if stage.err == nil {
-		l.observe(stage)
+	s.play(played)
+	if played.err == nil {
+		l.observe(played)
 	}
-	return l.verdict(stage)
+	return l.verdict(played)
 }
 
 // observe returns when the verdict is clear or the time is up.
-func (l *lab) observe(s *stage) {
-	s.watched, s.used = time.Now(), l.crew.cpuSeconds(s.name)
+func (l *lab) observe(s *session) {
+	s.watched, s.used = time.Now(), l.tracker.cpuSeconds(s.name)
 	for deadline := s.acted.Add(s.span()); time.Now().Before(deadline) && !s.stopped(); s.wait(pollInterval / 2) {
 		s.fail(s.early())
-		if s.twin {
+		if s.benign {
 			continue
 		}
 		if at, seen := l.judge.state(s.name).first[s.expect]; seen && (s.expect == critical || time.Since(at) > settle) {
@@ -169,20 +169,20 @@ func (l *lab) observe(s *stage) {
 	}
 }
 
-func (l *lab) verdict(s *stage) result {
+func (l *lab) verdict(s *session) result {
 	r := decide(l.judge.state(s.name), s.acted)
 	if elapsed := time.Since(s.watched).Seconds(); !s.watched.IsZero() && elapsed > 0 {
-		r.cores = max(0, l.crew.cpuSeconds(s.name)-s.used) / elapsed
+		r.cores = max(0, l.tracker.cpuSeconds(s.name)-s.used) / elapsed
 	}
 	if s.err != nil {
-		r.trouble = s.err.Error()
+		r.problem = s.err.Error()
 		// What was found stays found: an alarm about a program that has ended
 		// is an alarm.
 		if r.outcome != outcomeFalse {
 			r.outcome = outcomeBroken
 		}
 		if errors.Is(s.err, context.Canceled) {
-			r.trouble = "interrupted"
+			r.problem = "interrupted"
 		}
 	}
 	return r

@@ -1,11 +1,12 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // severity of a finding; the empty one means none.
@@ -33,41 +34,41 @@ func (e evidence) String() string {
 	return [...]string{"no CPU history", "a minute of CPU history", "ten minutes of CPU history"}[e]
 }
 
-// scenario is one attack, or the benign twin of one.
+// scenario is one attack, or the benign counterpart of one.
 type scenario struct {
 	name      string
 	technique string // MITRE ATT&CK id
-	twin      bool
-	expect    severity // of an attack; a twin may have info and no more
+	benign    bool
+	expect    severity // of an attack; a benign counterpart may have info and no more
 	needs     evidence
 	cores     float64       // that it keeps busy
-	watch     time.Duration // how long a twin runs and an attack has to be found; 0 takes the usual
+	watch     time.Duration // how long a benign counterpart runs and an attack has to be found; 0 takes the usual
 	short     bool          // part of the representative subset
 	paths     []string      // all that it creates outside namespaces; nobody else may have it
 	claims    []string      // further things that no two scenarios may have at a time
 	programs  []string      // without which it cannot run
 	unless    string        // it is left out on a host that has this file
 	rules     []string      // findings without a subject that are its own
-	play      func(*stage)
+	play      func(*session)
 }
 
 func (s *scenario) kind() string {
-	if s.twin {
-		return "twin"
+	if s.benign {
+		return "benign"
 	}
 	return "attack"
 }
 
-// span is how long a twin runs, and an attack has to be found.
+// span is how long a benign counterpart runs, and an attack has to be found.
 func (s *scenario) span() time.Duration {
 	switch {
 	case s.watch > 0:
 		return s.watch
 	case s.needs == steady:
 		return 12 * time.Minute
-	case s.twin && s.cores > 0:
+	case s.benign && s.cores > 0:
 		return 80 * time.Second
-	case s.twin:
+	case s.benign:
 		return 20 * time.Second
 	case s.needs == history:
 		return 130 * time.Second
@@ -79,14 +80,14 @@ func (s *scenario) span() time.Duration {
 // lifetime is when its processes end by themselves: later than it needs them.
 func (s *scenario) lifetime() time.Duration { return s.span() + time.Minute }
 
-// owns tells whether a path is one of the scenario's, or lies below one.
+// owns reports whether a path is one of the scenario's, or lies below one.
 func (s *scenario) owns(path string) bool {
 	return slices.ContainsFunc(s.paths, func(own string) bool {
 		return path == own || strings.HasPrefix(path, own+"/")
 	})
 }
 
-// conflicts tells whether two scenarios must not run at the same time.
+// conflicts reports whether two scenarios must not run at the same time.
 func (s *scenario) conflicts(other *scenario) bool {
 	for _, path := range s.paths {
 		if other.owns(path) {
@@ -102,24 +103,29 @@ func (s *scenario) conflicts(other *scenario) bool {
 }
 
 // runs is the play of a scenario that is one burner.
-func runs(path string, part role.Role, argv ...string) func(*stage) {
-	return func(s *stage) {
+func runs(path string, work task.Task, argv ...string) func(*session) {
+	return func(s *session) {
 		s.place(path)
-		s.run(path, part, argv...)
+		s.run(path, work, argv...)
 	}
 }
 
 // starts is the play of a scenario that starts one program of the system.
-func starts(argv ...string) func(*stage) {
-	return func(s *stage) { s.launch(order{argv: argv}) }
+func starts(argv ...string) func(*session) {
+	return func(s *session) { s.launch(order{argv: argv}) }
+}
+
+// writes is the play of a scenario that is one file.
+func writes(path, content string, mode uint32) func(*session) {
+	return func(s *session) { s.write(path, content, os.FileMode(mode)) }
 }
 
 // allScenarios is everything the lab knows.
 func allScenarios() []scenario {
 	return slices.Concat(
 		placeAttacks(), disguiseAttacks(), indicatorAttacks(), miningAttacks(), survivalAttacks(),
-		scriptAttacks(), containerAttacks(), entryAttacks(), fileAttacks(),
-		buildTwins(), packageTwins(), batchTwins(), interpreterTwins(), serviceTwins(), nameTwins(), entryTwins(), fileTwins(),
+		scriptAttacks(), containerAttacks(), persistenceAttacks(), fileAttacks(),
+		benignBuilds(), benignPackages(), benignBatchWork(), benignInterpreters(), benignServices(), benignNames(), benignPersistence(), benignFiles(),
 	)
 }
 

@@ -15,7 +15,7 @@ func printTable(w io.Writer, results []result) error {
 	fmt.Fprintln(table, "SCENARIO\tATT&CK\tKIND\tEXPECTED\tVERDICT\tRULE\tSECONDS\tCORES\tOUTCOME")
 	for _, r := range results {
 		expected, seconds := string(r.expect), "-"
-		if r.twin {
+		if r.benign {
 			expected = "at most info"
 		} else if r.outcome == outcomePass {
 			seconds = fmt.Sprintf("%.1f", r.seconds)
@@ -28,8 +28,8 @@ func printTable(w io.Writer, results []result) error {
 	}
 	for _, r := range results {
 		switch {
-		case r.trouble != "":
-			fmt.Fprintf(w, "\n%s: %s\n", r.name, r.trouble)
+		case r.problem != "":
+			fmt.Fprintf(w, "\n%s: %s\n", r.name, r.problem)
 		case r.failed() && r.title != "":
 			fmt.Fprintf(w, "\n%s: found %q\n", r.name, r.title)
 		}
@@ -37,9 +37,9 @@ func printTable(w io.Writer, results []result) error {
 	return nil
 }
 
-// printSummary writes what it comes to, and tells whether that is good enough.
+// printSummary writes what it comes to, and reports whether that is good enough.
 func printSummary(w io.Writer, s summary, strangers []finding) bool {
-	fmt.Fprintf(w, "\nattacks detected: %d/%d\ntwins wrong: %d/%d\n", s.detected, s.attacks, s.wrong, s.twins)
+	fmt.Fprintf(w, "\nattacks detected: %d/%d\nbenign counterparts wrong: %d/%d\n", s.detected, s.attacks, s.wrong, s.benign)
 	fmt.Fprintf(w, "not here: %d, broken: %d\n", s.absent, s.broken)
 	good := s.detected == s.attacks && s.wrong == 0 && s.broken == 0
 	for _, needs := range []evidence{instant, history, steady} {
@@ -58,7 +58,7 @@ func printSummary(w io.Writer, s summary, strangers []finding) bool {
 		fmt.Fprintln(w)
 	}
 	if len(s.quiet) > 0 {
-		fmt.Fprintf(w, "twins that were to be busier, on a quieter machine they are: %s\n", strings.Join(s.quiet, ", "))
+		fmt.Fprintf(w, "benign counterparts that were to be busier, on a quieter machine they are: %s\n", strings.Join(s.quiet, ", "))
 	}
 	for i := range strangers {
 		fmt.Fprintf(w, "belongs to no scenario: %s %s: %s\n", strangers[i].Severity, strangers[i].Rule, strangers[i].Title)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // lifetime ends every program of an attack, whatever became of the bench.
@@ -17,7 +17,7 @@ const lifetime = 5 * time.Minute
 type attack struct {
 	files []string // copies of the burner
 	argv  []string // of the first file; nil means its path
-	role  role.Role
+	task  task.Task
 }
 
 // kind makes attacks of one kind.
@@ -28,27 +28,27 @@ type kind struct {
 
 // kinds are attacks that show what they are without CPU history.
 func kinds() []kind {
-	burning := role.Role{Threads: 1, Limit: lifetime}
+	burning := task.Task{Threads: 1, Limit: lifetime}
 	return []kind{
 		{"known name in `/tmp`", func(mark string) attack {
-			return attack{files: []string{"/tmp/kdevtmpfsi" + mark}, role: burning}
+			return attack{files: []string{"/tmp/kdevtmpfsi" + mark}, task: burning}
 		}},
-		{"random name in `/tmp`, brought back by its keeper in `/var/tmp`", func(mark string) attack {
-			crashing := role.Role{Threads: 1, Limit: 3 * time.Second}
-			keeper, burner := "/var/tmp/w"+mark, "/tmp/b"+mark
-			return attack{files: []string{keeper, burner}, role: role.Role{Keep: &role.Child{Path: burner, Role: crashing}, Limit: lifetime}}
+		{"random name in `/tmp`, brought back by its guardian in `/var/tmp`", func(mark string) attack {
+			crashing := task.Task{Threads: 1, Limit: 3 * time.Second}
+			guardian, burner := "/var/tmp/w"+mark, "/tmp/b"+mark
+			return attack{files: []string{guardian, burner}, task: task.Task{Restart: &task.Child{Path: burner, Task: crashing}, Limit: lifetime}}
 		}},
 		{"arguments of a miner, installed program", func(mark string) attack {
 			path := installed(mark)
-			return attack{files: []string{path}, argv: []string{path, "-o", "stratum+tcp://127.66.0.9:3333", "--donate-level", "1"}, role: burning}
+			return attack{files: []string{path}, argv: []string{path, "-o", "stratum+tcp://127.66.0.9:3333", "--donate-level", "1"}, task: burning}
 		}},
 		{"program in memory, called like a kernel thread", func(mark string) attack {
 			hidden := burning
 			hidden.Memfd, hidden.Comm = mark, "kworker/0:2"
-			return attack{files: []string{installed(mark)}, argv: []string{"[kworker/0:2]"}, role: hidden}
+			return attack{files: []string{installed(mark)}, argv: []string{"[kworker/0:2]"}, task: hidden}
 		}},
 		{"`kswapd0` in a hidden directory in `/var/tmp`", func(mark string) attack {
-			return attack{files: []string{"/var/tmp/.X" + mark + "-unix/kswapd0"}, argv: []string{"kswapd0"}, role: burning}
+			return attack{files: []string{"/var/tmp/.X" + mark + "-unix/kswapd0"}, argv: []string{"kswapd0"}, task: burning}
 		}},
 	}
 }

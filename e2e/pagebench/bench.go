@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // lookEvery is how often the exporter is asked for its findings: as exact as
@@ -76,7 +78,7 @@ func (b *bench) runAll(ctx context.Context) (outcomes []outcome, err error) {
 		if errors.As(err, &stranger) && spoilt < spoiltLimit {
 			spoilt++
 			fmt.Fprintf(b.progress, "run again in %s: %v\n", spoiltPause, err)
-			err = pause(ctx, spoiltPause)
+			err = programs.Pause(ctx, spoiltPause)
 			if err == nil {
 				continue
 			}
@@ -116,7 +118,7 @@ func (b *bench) runOne(ctx context.Context, k kind, directory string, log *os.Fi
 	if !b.short {
 		// A random phase of scrapes. That of evaluations, which keep to the wall
 		// clock, differs from it by the exporter's port.
-		if err := pause(ctx, rand.N(period)); err != nil {
+		if err := programs.Pause(ctx, rand.N(period)); err != nil {
 			return o, err
 		}
 	}
@@ -124,7 +126,7 @@ func (b *bench) runOne(ctx context.Context, k kind, directory string, log *os.Fi
 	if _, err := watching.critical(ctx, mark); err != nil {
 		return o, err
 	}
-	acting := &stage{}
+	acting := &attackRun{}
 	defer func() { err = errors.Join(err, acting.clean()) }()
 	a := k.make(mark)
 	if err := acting.place(b.burner, a.files); err != nil {
@@ -137,46 +139,41 @@ func (b *bench) runOne(ctx context.Context, k kind, directory string, log *os.Fi
 	return o, watching.follow(ctx, mark, &o)
 }
 
-// follow waits until the attack is paged for.
+// follow waits until the attack is paged for, and looks meanwhile when the
+// exporter has found it.
 func (s *stack) follow(ctx context.Context, mark string, o *outcome) error {
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
-	overdue := time.After(patience)
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-overdue:
-			return s.alive()
-		case p := <-s.hook.pages:
-			o.paged, o.alert, o.fired, o.received = true, p.alert, p.started, p.received
+	for overdue := time.Now().Add(patience); time.Now().Before(overdue); {
+		first, came := s.firstPage()
+		if came {
+			o.paged, o.alert, o.fired, o.received = true, first.alert, first.fired, first.received
+		}
+		if came || o.sensed.IsZero() {
 			found, err := s.critical(ctx, mark)
-			if err == nil && !found {
-				err = strangerError{p.alert}
+			switch {
+			case err != nil:
+				return err
+			case came && !found:
+				return strangerError{first.alert}
+			case came:
+				return nil
+			case found:
+				o.sensed = time.Now()
 			}
+		}
+		if err := programs.Pause(ctx, lookEvery); err != nil {
 			return err
-		case <-ticker.C:
-		}
-		if !o.sensed.IsZero() {
-			continue
-		}
-		found, err := s.critical(ctx, mark)
-		if err != nil {
-			return err
-		}
-		if found {
-			o.sensed = time.Now()
 		}
 	}
+	return s.alive()
 }
 
-// critical tells whether the exporter has a critical finding about the attack
+// critical reports whether the exporter has a critical finding about the attack
 // with the mark. One about anything else is an error.
 func (s *stack) critical(ctx context.Context, mark string) (bool, error) {
 	var answer struct {
 		Findings []json.RawMessage `json:"findings"`
 	}
-	if err := get(ctx, "http://"+s.exporter+"/api/v1/findings", &answer); err != nil {
+	if err := programs.Get(ctx, s.exporter+"/api/v1/findings", &answer); err != nil {
 		return false, err
 	}
 	found := false

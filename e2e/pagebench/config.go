@@ -12,22 +12,36 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// writeConfigs has the exporter write its assets into the directory, and makes
-// the configurations of Prometheus and Alertmanager of them.
-func writeConfigs(ctx context.Context, set settings, directory string, target, alertmanager, hookURL string) error {
-	output, err := exec.CommandContext(ctx, set.exporter, "assets", directory).CombinedOutput()
+// writeAssets has the exporter write its rules and examples into the directory.
+func writeAssets(ctx context.Context, exporter, directory string) error {
+	output, err := exec.CommandContext(ctx, exporter, "assets", directory).CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("%s assets: %w: %s", set.exporter, err, output)
+		return fmt.Errorf("%s assets: %w: %s", exporter, err, output)
 	}
+	return nil
+}
+
+// configureAlertmanager makes a configuration of the shipped example that sends
+// everything to the pager, and returns its path.
+func configureAlertmanager(directory, pagerURL string) (string, error) {
 	shipped, err := os.ReadFile(filepath.Join(directory, "alerts", "alertmanager.yml"))
 	if err != nil {
-		return err
+		return "", err
 	}
-	routed, err := withReceivers(shipped, hookURL)
+	routed, err := withReceivers(shipped, pagerURL)
 	if err != nil {
-		return fmt.Errorf("alertmanager.yml: %w", err)
+		return "", fmt.Errorf("alertmanager.yml: %w", err)
 	}
-	prometheus := fmt.Sprintf(`
+	// Beside the shipped one, so that the templates are found.
+	path := filepath.Join(directory, "alerts", "pagebench.yml")
+	return path, os.WriteFile(path, routed, 0o600)
+}
+
+// configurePrometheus makes a configuration with the shipped rules, and returns
+// its path.
+func configurePrometheus(directory, exporter, alertmanager string) (string, error) {
+	path := filepath.Join(directory, "prometheus.yml")
+	return path, os.WriteFile(path, fmt.Appendf(nil, `
 global: {scrape_interval: %[1]s, evaluation_interval: %[1]s}
 rule_files: [alerts/*.rules.yml]
 scrape_configs:
@@ -36,17 +50,12 @@ scrape_configs:
 alerting:
   alertmanagers:
     - static_configs: [{targets: [%[3]q]}]
-`, period, target, alertmanager)
-	return errors.Join(
-		os.WriteFile(filepath.Join(directory, "prometheus.yml"), []byte(prometheus), 0o600),
-		// Beside the shipped one, so that the templates are found.
-		os.WriteFile(filepath.Join(directory, "alerts", "pagebench.yml"), routed, 0o600),
-	)
+`, period, exporter, alertmanager), 0o600)
 }
 
 // withReceivers sends what the receivers of a configuration would send to the
-// hook instead. Routes, times and inhibition stay.
-func withReceivers(config []byte, hookURL string) ([]byte, error) {
+// pager instead. Routes, times and inhibition stay.
+func withReceivers(config []byte, pagerURL string) ([]byte, error) {
 	var whole map[string]any
 	if err := yaml.Unmarshal(config, &whole); err != nil {
 		return nil, err
@@ -63,7 +72,7 @@ func withReceivers(config []byte, hookURL string) ([]byte, error) {
 		replacement := map[string]any{"name": receiver["name"]}
 		for key := range receiver {
 			if strings.HasSuffix(key, "_configs") {
-				replacement["webhook_configs"] = []any{map[string]any{"url": hookURL}}
+				replacement["webhook_configs"] = []any{map[string]any{"url": pagerURL}}
 			}
 		}
 		receivers[i] = replacement

@@ -12,10 +12,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 const (
@@ -30,12 +29,7 @@ const (
 	patience = 2 * time.Minute // how long a run waits for the page
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
-}
+func main() { programs.Main(run) }
 
 // settings are the parsed command line.
 type settings struct {
@@ -46,19 +40,16 @@ type settings struct {
 }
 
 func parse(arguments []string, stderr io.Writer) (settings, error) {
-	own, err := os.Executable()
+	flags, err := programs.NewFlags("pagebench", stderr)
 	if err != nil {
 		return settings{}, err
 	}
-	beside := func(name string) string { return filepath.Join(filepath.Dir(own), name) }
 	set := settings{}
-	flags := flag.NewFlagSet("pagebench", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	flags.IntVar(&set.runs, "runs", allRuns, "`NUMBER` of attacks, one after the other: about a minute each")
 	flags.BoolVar(&set.short, "short", false, fmt.Sprintf("%d attacks, at once instead of at a random moment, and no judgement of the time", fewRuns))
-	flags.StringVar(&set.exporter, "exporter", beside("cryptojack_exporter"), "`PATH` of the exporter")
-	flags.StringVar(&set.prometheus, "prometheus", beside("prometheus"), "`PATH` of Prometheus")
-	flags.StringVar(&set.burner, "burner", beside("burner"), "`PATH` of the lab's burner")
+	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
+	flags.Program(&set.prometheus, "prometheus", "prometheus")
+	flags.Program(&set.burner, "burner", "burner")
 	flags.StringVar(&set.alertmanager, "alertmanager", "prometheus-alertmanager", "`PROGRAM` of Alertmanager, Debian's by default")
 	if err := flags.Parse(arguments); err != nil {
 		return set, err

@@ -4,36 +4,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/webhook"
 )
 
-// startLimit is how long each part may take to be ready on a busy machine.
-const startLimit = time.Minute
-
-// program is a part of the stack that runs.
-type program struct {
-	command *exec.Cmd
-	ended   chan struct{}
-}
+// scrapeLimit is how long the first scrape may take to come: four periods.
+const scrapeLimit = 4 * period
 
 // stack is a fresh exporter, Prometheus and Alertmanager, and the pager.
 type stack struct {
-	log                  *os.File
-	hook                 *hook
-	programs             []*program
-	exporter, prometheus string // addresses
+	log      *os.File
+	pager    *webhook.Receiver[webhook.Notification]
+	servers  []*programs.Server
+	exporter string // URL
 }
 
-// startStack starts everything and waits until the exporter was scraped. Each
-// run has its own: Alertmanager does not tell again of what is firing already.
+// startStack starts everything and waits until the exporter was scraped. Each run
+// has its own: Alertmanager does not send again what fires already.
 func startStack(ctx context.Context, set settings, directory string, log *os.File) (_ *stack, err error) {
 	s := &stack{log: log}
 	defer func() {
@@ -41,98 +33,90 @@ func startStack(ctx context.Context, set settings, directory string, log *os.Fil
 			err = errors.Join(err, s.stop())
 		}
 	}()
-	if s.hook, err = startHook(); err != nil {
+	if s.pager, err = webhook.Start[webhook.Notification](); err != nil {
 		return nil, err
 	}
-	addresses, err := freeAddresses(3)
+	if err := writeAssets(ctx, set.exporter, directory); err != nil {
+		return nil, err
+	}
+	exporter, err := s.start(ctx, exec.Command(set.exporter))
 	if err != nil {
 		return nil, err
 	}
-	s.exporter, s.prometheus = addresses[0], addresses[1]
-	alertmanager := addresses[2]
-	if err := writeConfigs(ctx, set, directory, s.exporter, alertmanager, s.hook.url); err != nil {
+	s.exporter = exporter.URL
+	config, err := configureAlertmanager(directory, s.pager.URL)
+	if err != nil {
 		return nil, err
 	}
-	for _, argv := range [][]string{
-		{set.exporter, "--web.listen-address=" + s.exporter},
-		{
-			set.alertmanager, "--config.file=" + filepath.Join(directory, "alerts", "pagebench.yml"), "--storage.path=" + filepath.Join(directory, "alertmanager"),
-			"--web.listen-address=" + alertmanager, "--cluster.listen-address=",
-		},
-		{
-			set.prometheus, "--config.file=" + filepath.Join(directory, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(directory, "prometheus"),
-			"--web.listen-address=" + s.prometheus,
-		},
-	} {
-		if err := s.start(argv); err != nil {
-			return nil, err
-		}
+	alertmanager, err := s.start(ctx, programs.Alertmanager(set.alertmanager, config))
+	if err != nil {
+		return nil, err
 	}
-	for _, address := range addresses {
-		if err := s.eventually(ctx, address+" is ready", func() error { return get(ctx, "http://"+address+"/-/ready", nil) }); err != nil {
-			return nil, err
-		}
+	if config, err = configurePrometheus(directory, exporter.Address, alertmanager.Address); err != nil {
+		return nil, err
 	}
-	return s, s.eventually(ctx, "Prometheus scrapes the exporter", func() error { return s.scraped(ctx) })
+	prometheus, err := s.start(ctx, programs.Prometheus(set.prometheus, config))
+	if err != nil {
+		return nil, err
+	}
+	return s, programs.Eventually(ctx, scrapeLimit, "Prometheus scrapes the exporter", func() error {
+		return scraped(ctx, prometheus.URL)
+	})
 }
 
-func (s *stack) start(argv []string) error {
-	command := exec.Command(argv[0], argv[1:]...)
+func (s *stack) start(ctx context.Context, command *exec.Cmd) (*programs.Server, error) {
 	command.Stdout, command.Stderr = s.log, s.log
-	// A group of its own, so that Ctrl-C reaches the bench alone, which takes
-	// things back in order.
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := command.Start(); err != nil {
-		return fmt.Errorf("%w: `make e2e-tools test-tools` installs what it needs", err)
+	server, err := programs.StartServer(ctx, command, "/-/ready")
+	if err == nil {
+		s.servers = append(s.servers, server)
 	}
-	p := &program{command: command, ended: make(chan struct{})}
-	s.programs = append(s.programs, p)
-	go func() {
-		_ = command.Wait() // whoever looks at ended reports it
-		close(p.ended)
-	}()
-	return nil
-}
-
-// eventually calls check until it returns nil.
-func (s *stack) eventually(ctx context.Context, what string, check func() error) error {
-	for deadline := time.Now().Add(startLimit); ; {
-		err := check()
-		if err == nil {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: not within %s: %w; see %s", what, startLimit, err, s.log.Name())
-		}
-		if err := s.alive(); err != nil {
-			return err
-		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
-			return err
-		}
-	}
+	return server, err
 }
 
 // alive returns an error if a part has ended.
 func (s *stack) alive() error {
-	for _, p := range s.programs {
-		select {
-		case <-p.ended:
-			return fmt.Errorf("%s has ended: %s; see %s", p.command.Path, p.command.ProcessState, s.log.Name())
-		default:
+	for _, server := range s.servers {
+		if err := server.Ended(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// page is a critical alert that reached the pager.
+type page struct {
+	alert    string // its name
+	fired    time.Time
+	received time.Time
+}
+
+// firstPage returns the first page that came. Of the critical alerts of one message
+// the one counts that fired first.
+func (s *stack) firstPage() (first page, came bool) {
+	for _, message := range s.pager.Messages() {
+		for _, a := range message.Body.Alerts {
+			if a.Status != "firing" || a.Labels["severity"] != "critical" {
+				continue
+			}
+			if !came || a.StartsAt.Before(first.fired) {
+				first, came = page{a.Labels["alertname"], a.StartsAt, message.At}, true
+			}
+		}
+		if came {
+			break
+		}
+	}
+	return first, came
+}
+
 // scraped returns an error unless Prometheus has scraped the exporter.
-func (s *stack) scraped(ctx context.Context) error {
+func scraped(ctx context.Context, prometheus string) error {
 	var answer struct {
 		Data struct {
 			Result []json.RawMessage `json:"result"`
 		} `json:"data"`
 	}
-	if err := get(ctx, "http://"+s.prometheus+"/api/v1/query?query=cryptojack_cpus", &answer); err != nil {
+	if err := programs.Get(ctx, prometheus+"/api/v1/query?query=cryptojack_cpus", &answer); err != nil {
 		return err
 	}
 	if len(answer.Data.Result) == 0 {
@@ -143,75 +127,12 @@ func (s *stack) scraped(ctx context.Context) error {
 
 // stop ends everything, politely first.
 func (s *stack) stop() error {
-	var troubles []error
-	for _, p := range slices.Backward(s.programs) {
-		troubles = append(troubles, p.stop())
+	var failures []error
+	for _, server := range slices.Backward(s.servers) {
+		failures = append(failures, server.Stop())
 	}
-	if s.hook != nil {
-		troubles = append(troubles, s.hook.server.Close())
+	if s.pager != nil {
+		failures = append(failures, s.pager.Close())
 	}
-	return errors.Join(troubles...)
-}
-
-func (p *program) stop() error {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if err := p.command.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-		select {
-		case <-p.ended:
-			return nil
-		case <-time.After(10 * time.Second):
-		}
-	}
-	return fmt.Errorf("%s (pid %d) does not end", p.command.Path, p.command.Process.Pid)
-}
-
-// get asks and decodes the answer, unless into is nil.
-func get(ctx context.Context, url string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", url, response.Status)
-	}
-	if into == nil {
-		return nil
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("GET %s: %w", url, err)
-	}
-	return nil
-}
-
-// freeAddresses are loopback addresses that nothing listens on at this moment.
-func freeAddresses(count int) ([]string, error) {
-	var addresses []string
-	for range count {
-		listener, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = listener.Close() }() // all together, so that they differ
-		addresses = append(addresses, listener.Addr().String())
-	}
-	return addresses, nil
-}
-
-// pause lets time pass.
-func pause(ctx context.Context, length time.Duration) error {
-	select {
-	case <-time.After(length):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return errors.Join(failures...)
 }

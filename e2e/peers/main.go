@@ -4,10 +4,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +18,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 const (
@@ -49,14 +51,24 @@ func main() {
 		burn(length)
 		return
 	}
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: peers CRYPTOJACK_EXPORTER")
-		os.Exit(2)
+	programs.Main(run)
+}
+
+func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+	flags, err := programs.NewFlags("peers", stderr)
+	if err == nil {
+		var path string
+		flags.Program(&path, "exporter", "cryptojack_exporter")
+		if flags.Parse(arguments) != nil {
+			return 2 // the flag set has said why
+		}
+		err = compare(ctx, path, stdout, stderr)
 	}
-	if err := compare(os.Args[1], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "peers:", err)
-		os.Exit(1)
+	if err != nil {
+		fmt.Fprintln(stderr, "peers:", err)
+		return 1
 	}
+	return 0
 }
 
 // burn uses so much CPU time, as getrusage(2) counts it.
@@ -80,7 +92,7 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func compare(path string, out io.Writer) error {
+func compare(ctx context.Context, path string, stdout, stderr io.Writer) (err error) {
 	config, err := os.CreateTemp("", "peers-*.yml")
 	if err != nil {
 		return err
@@ -89,22 +101,33 @@ func compare(path string, out io.Writer) error {
 	if _, err := config.WriteString(peerConfig); err != nil {
 		return err
 	}
-	own, other := freeAddress(), freeAddress()
-	stopOwn, err := start(path, "--web.listen-address="+own, "--log.level=error")
-	if err != nil {
+	var exporters []exporter
+	for _, e := range []struct {
+		exporter
+		command *exec.Cmd
+		ready   string // path
+	}{
+		{
+			exporter{name: "cryptojack_exporter", metric: "cryptojack_process_cpu_seconds_total", label: "process"},
+			exec.Command(path, "--log.level=error"), "/-/ready",
+		},
+		{
+			exporter{name: "process-exporter", metric: "namedprocess_namegroup_cpu_seconds_total", label: "groupname"},
+			exec.Command("prometheus-process-exporter", "-config.path="+config.Name()), "/metrics",
+		},
+	} {
+		e.command.Stderr = stderr
+		server, err := programs.StartServer(ctx, e.command, e.ready)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		e.url = server.URL + "/metrics"
+		exporters = append(exporters, e.exporter)
+	}
+	if err := programs.Pause(ctx, scrapePeriod); err != nil {
 		return err
 	}
-	defer stopOwn()
-	stopOther, err := start("prometheus-process-exporter", "-web.listen-address="+other, "-config.path="+config.Name())
-	if err != nil {
-		return err
-	}
-	defer stopOther()
-	exporters := []exporter{
-		{"cryptojack_exporter", "http://" + own + "/metrics", "cryptojack_process_cpu_seconds_total", "process"},
-		{"process-exporter", "http://" + other + "/metrics", "namedprocess_namegroup_cpu_seconds_total", "groupname"},
-	}
-	time.Sleep(scrapePeriod)
 
 	used := map[string]float64{}
 	finished := make(chan error, 1)
@@ -126,20 +149,18 @@ func compare(path string, out io.Writer) error {
 			}
 		}
 	}
-	time.Sleep(scrapePeriod)
-	return table(out, exporters, used)
+	if err := programs.Pause(ctx, scrapePeriod); err != nil {
+		return err
+	}
+	return table(stdout, exporters, used)
 }
 
 // runAll runs the loads, each program some times before it is counted, so that
 // it is known. It returns the CPU time of each by wait(2).
 func runAll(used map[string]float64) error {
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		return err
-	}
 	for _, l := range loads() {
 		program := filepath.Join(directory, l.name())
-		if err := os.WriteFile(program, append(self, l.name()...), 0o755); err != nil {
+		if err := programs.Copy("/proc/self/exe", program, l.name()); err != nil {
 			return err
 		}
 		defer func() { _ = os.Remove(program) }()
@@ -205,30 +226,4 @@ func (e exporter) scrape() (map[string]float64, error) {
 
 func value(metric *dto.Metric) float64 {
 	return metric.GetCounter().GetValue() + metric.GetUntyped().GetValue()
-}
-
-// start runs a program until the returned function is called.
-func start(path string, arguments ...string) (stop func(), err error) {
-	command := exec.Command(path, arguments...)
-	command.Stdout, command.Stderr = io.Discard, os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := command.Start(); err != nil {
-		if errors.Is(err, exec.ErrNotFound) {
-			return nil, fmt.Errorf("%w: apt-get install %s", err, path)
-		}
-		return nil, err
-	}
-	return func() {
-		_ = command.Process.Signal(syscall.SIGTERM) // it may have ended
-		_ = command.Wait()
-	}, nil
-}
-
-func freeAddress() string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "127.0.0.1:0"
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }

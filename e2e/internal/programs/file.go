@@ -18,6 +18,7 @@ func Copy(from, to, mark string) error {
 }
 
 // WriteNew writes a file that must not exist, with this mode whatever the umask.
+// After an error there is none that it has made.
 func WriteNew(path string, content []byte, mode os.FileMode) error {
 	// A program that is started meanwhile would inherit the open file for a moment,
 	// and what is open for writing cannot be run (ETXTBSY of execve(2)).
@@ -31,7 +32,10 @@ func WriteNew(path string, content []byte, mode os.FileMode) error {
 		return err
 	}
 	_, err = file.Write(content)
-	return errors.Join(err, file.Chmod(mode), file.Close())
+	if err = errors.Join(err, file.Chmod(mode), file.Close()); err != nil {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // AlreadyThere is the error about a file that the tests would have made.

@@ -38,8 +38,11 @@ func NewFlags(name string, stderr io.Writer) (*Flags, error) {
 	return flags, nil
 }
 
+// Beside is a path in the directory of this program.
+func (f *Flags) Beside(name string) string { return filepath.Join(f.directory, name) }
+
 // Program defines a flag for the path of a program. Unless it is given the program
 // lies in the directory of this one, under its usual name.
 func (f *Flags) Program(path *string, flagName, usualName string) {
-	f.StringVar(path, flagName, filepath.Join(f.directory, usualName), "`PATH` of the program "+usualName)
+	f.StringVar(path, flagName, f.Beside(usualName), "`PATH` of the program "+usualName)
 }

@@ -103,12 +103,9 @@ func (p *Program) Stop() error {
 // process group, and waits until all of it is gone.
 func (p *Program) KillGroup() error {
 	return Eventually(context.Background(), stopLimit, fmt.Sprintf("process group %d ends", p.PID), func() error {
-		switch err := syscall.Kill(-p.PID, syscall.SIGKILL); {
-		case errors.Is(err, syscall.ESRCH):
+		if errors.Is(syscall.Kill(-p.PID, syscall.SIGKILL), syscall.ESRCH) {
 			<-p.done
 			return nil
-		case err != nil:
-			return err
 		}
 		return errors.New("some of it is left")
 	})

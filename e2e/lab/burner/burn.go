@@ -21,7 +21,7 @@ func burn(threads int, duty float64, deadline time.Time) {
 	if duty <= 0 || duty > 1 {
 		duty = 1
 	}
-	runtime.GOMAXPROCS(threads + 1) // one more, for the keeper and the network
+	runtime.GOMAXPROCS(threads + 1) // one more, for what restarts the child, and the network
 	var all sync.WaitGroup
 	for range threads {
 		all.Add(1)

@@ -10,30 +10,30 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
-// restartDelay is how long a keeper waits before it starts its child again.
+// restartDelay is the pause before a child is started again.
 const restartDelay = time.Second
 
-// environmentOf is this process's environment with another role. The marker
+// environmentOf is this process's environment with another task. The marker
 // stays, so that the lab finds every descendant.
-func environmentOf(part role.Role) ([]string, error) {
-	encoded, err := part.Encode()
+func environmentOf(work task.Task) ([]string, error) {
+	encoded, err := work.Encode()
 	if err != nil {
 		return nil, err
 	}
 	var environment []string
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, role.Variable+"=") {
+		if !strings.HasPrefix(variable, task.Variable+"=") {
 			environment = append(environment, variable)
 		}
 	}
 	return append(environment, encoded), nil
 }
 
-func command(child role.Child) (*exec.Cmd, error) {
-	environment, err := environmentOf(child.Role)
+func command(child task.Child) (*exec.Cmd, error) {
+	environment, err := environmentOf(child.Task)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func command(child role.Child) (*exec.Cmd, error) {
 	return &exec.Cmd{Path: child.Path, Args: argv, Env: environment, SysProcAttr: &syscall.SysProcAttr{}}, nil
 }
 
-func start(child role.Child) error {
+func start(child task.Child) error {
 	started, err := command(child)
 	if err != nil {
 		return err
@@ -56,10 +56,10 @@ func start(child role.Child) error {
 	return nil
 }
 
-// keep starts the child again and again. It ends with its process.
-func keep(child role.Child, grow bool) {
+// restart starts the child again and again. It ends with its process.
+func restart(child task.Child, mutate bool) {
 	for ; ; time.Sleep(restartDelay) {
-		if grow {
+		if mutate {
 			if err := appendRandom(child.Path); err != nil {
 				fmt.Fprintln(os.Stderr, "burner:", err)
 			}
@@ -91,13 +91,13 @@ func appendRandom(path string) error {
 
 // detach starts this program again in a session of its own and ends, so that
 // what goes on belongs to init.
-func detach(part role.Role) error {
+func detach(work task.Task) error {
 	own, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	part.Detach--
-	next, err := command(role.Child{Path: own, Argv: os.Args, Role: part})
+	work.Detach--
+	next, err := command(task.Child{Path: own, Argv: os.Args, Task: work})
 	if err != nil {
 		return err
 	}
@@ -105,9 +105,9 @@ func detach(part role.Role) error {
 	return next.Start()
 }
 
-// box sets up the inside of a container: mounts that nobody outside sees, and a
+// runContainer sets up the inside of a container: mounts that nobody outside sees, and a
 // /tmp of its own. The lab has already made the namespaces.
-func box(plan role.Box, deadline time.Time) error {
+func runContainer(plan task.Container, deadline time.Time) error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
@@ -125,11 +125,11 @@ func box(plan role.Box, deadline time.Time) error {
 		return err
 	}
 	if plan.Run != nil {
-		inside, err := command(role.Child{Path: plan.Copy, Role: *plan.Run})
+		inside, err := command(task.Child{Path: plan.Copy, Task: *plan.Run})
 		if err != nil {
 			return err
 		}
-		inside.SysProcAttr.Credential = &syscall.Credential{Uid: role.Nobody, Gid: role.Nobody}
+		inside.SysProcAttr.Credential = &syscall.Credential{Uid: plan.User, Gid: plan.User}
 		if err := inside.Start(); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // zeroArguments overwrites the arguments where the kernel reads them: Go's
@@ -22,21 +22,21 @@ func zeroArguments() {
 }
 
 // runFromMemory goes on as a copy of this program that is no file.
-func runFromMemory(part role.Role) error {
+func runFromMemory(work task.Task) error {
 	content, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		return err
 	}
-	descriptor, err := memfdCreate(part.Memfd)
+	descriptor, err := memfdCreate(work.Memfd)
 	if err != nil {
 		return err
 	}
-	file := os.NewFile(descriptor, part.Memfd)
+	file := os.NewFile(descriptor, work.Memfd)
 	if _, err := file.Write(content); err != nil {
 		return err
 	}
-	part.Memfd = ""
-	environment, err := environmentOf(part)
+	work.Memfd = ""
+	environment, err := environmentOf(work)
 	if err != nil {
 		return err
 	}

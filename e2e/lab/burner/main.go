@@ -1,6 +1,6 @@
 // Burner is the harmless program that plays every part in the attack lab. It
 // has no miner in it: it counts in a loop, sleeps, and ends by itself. What it
-// does is told by package role.
+// does is described by package task.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // defaultLimit ends a burner whatever became of the lab.
@@ -23,46 +23,46 @@ func main() {
 }
 
 func play() error {
-	part, err := role.Decode()
+	work, err := task.Decode()
 	if err != nil {
 		return err
 	}
-	if part.Limit <= 0 {
-		part.Limit = defaultLimit
+	if work.Limit <= 0 {
+		work.Limit = defaultLimit
 	}
-	deadline := time.Now().Add(part.Limit)
+	deadline := time.Now().Add(work.Limit)
 	switch {
-	case part.Memfd != "":
-		return runFromMemory(part)
-	case part.Detach > 0:
-		return detach(part)
-	case part.Box != nil:
-		return box(*part.Box, deadline)
+	case work.Memfd != "":
+		return runFromMemory(work)
+	case work.Detach > 0:
+		return detach(work)
+	case work.Container != nil:
+		return runContainer(*work.Container, deadline)
 	}
-	if err := disguise(part); err != nil {
+	if err := disguise(work); err != nil {
 		return err
 	}
-	if err := takeMemory(part.Memory, part.Threads); err != nil {
+	if err := takeMemory(work.Memory, work.Threads); err != nil {
 		return err
 	}
-	if err := network(part); err != nil {
+	if err := network(work); err != nil {
 		return err
 	}
-	for _, child := range part.Start {
+	for _, child := range work.Start {
 		if err := start(child); err != nil {
 			return err
 		}
 	}
-	if part.Keep != nil {
-		go keep(*part.Keep, part.Grow)
+	if work.Restart != nil {
+		go restart(*work.Restart, work.Mutate)
 	}
-	burn(part.Threads, part.Duty, deadline)
+	burn(work.Threads, work.Duty, deadline)
 	return nil
 }
 
 // disguise changes what others see of this process.
-func disguise(part role.Role) error {
-	if part.Delete {
+func disguise(work task.Task) error {
+	if work.Delete {
 		own, err := os.Executable()
 		if err != nil {
 			return err
@@ -71,29 +71,29 @@ func disguise(part role.Role) error {
 			return err
 		}
 	}
-	if part.Comm != "" {
+	if work.Comm != "" {
 		// Of the whole process, whichever thread writes it.
-		if err := os.WriteFile("/proc/self/comm", []byte(part.Comm), 0); err != nil {
+		if err := os.WriteFile("/proc/self/comm", []byte(work.Comm), 0); err != nil {
 			return err
 		}
 	}
-	if part.ZeroArgv {
+	if work.ZeroArgv {
 		zeroArguments()
 	}
 	return nil
 }
 
-// network opens what the role asks for, and leaves it open.
-func network(part role.Role) error {
-	if part.Listen != "" {
-		listener, err := net.Listen("tcp4", part.Listen)
+// network opens what the task asks for, and leaves it open.
+func network(work task.Task) error {
+	if work.Listen != "" {
+		listener, err := net.Listen("tcp4", work.Listen)
 		if err != nil {
 			return err
 		}
 		go acceptAll(listener)
 	}
-	if part.Connect != "" {
-		connection, err := net.DialTimeout("tcp4", part.Connect, 5*time.Second)
+	if work.Connect != "" {
+		connection, err := net.DialTimeout("tcp4", work.Connect, 5*time.Second)
 		if err != nil {
 			return err
 		}

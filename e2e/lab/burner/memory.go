@@ -5,7 +5,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 const (
@@ -16,17 +16,17 @@ const (
 )
 
 // takeMemory maps what RandomX would map.
-func takeMemory(shape role.Memory, threads int) error {
+func takeMemory(shape task.Memory, threads int) error {
 	readWrite := syscall.PROT_READ | syscall.PROT_WRITE
 	all := readWrite | syscall.PROT_EXEC
 	switch shape {
-	case role.Fast:
+	case task.Fast:
 		return reserve(datasetBytes, readWrite)
-	case role.FastExec:
+	case task.FastExec:
 		return reserve(datasetBytes, all)
-	case role.Large:
+	case task.Large:
 		return reserve(largeBytes, readWrite)
-	case role.Light:
+	case task.Light:
 		if err := reserve(cacheBytes, all); err != nil {
 			return err
 		}

@@ -1,11 +1,11 @@
 package main
 
-// entryTwins are entries of what starts programs by itself, as healthy hosts
+// benignPersistence are entries of what starts programs by itself, as healthy hosts
 // have them. No day meets their schedule here either.
-func entryTwins() []scenario {
+func benignPersistence() []scenario {
 	harmless := func(name, technique string, short bool, path, content string) scenario {
 		s := entry(name, technique, short, path, content, 0o644)
-		s.twin, s.expect = true, nothing
+		s.benign, s.expect = true, nothing
 		return s
 	}
 	return []scenario{

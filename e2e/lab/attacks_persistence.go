@@ -9,10 +9,10 @@ const (
 	persistenceSpan = 100 * time.Second
 )
 
-// entryAttacks are entries of what starts programs by itself. Each is harmless
+// persistenceAttacks are entries of what starts programs by itself. Each is harmless
 // to a host that really reads it: its day does not come, or its condition is
 // false. An entry alone is a warning.
-func entryAttacks() []scenario {
+func persistenceAttacks() []scenario {
 	local := entry("rc.local runs from a temporary directory", "T1037.004", false, "/etc/rc.local",
 		"#!/bin/sh\nif false; then\n\t/var/tmp/.labrc95/start &\nfi\n", 0o755)
 	local.unless = "/etc/rc.local"

@@ -1,14 +1,14 @@
 package main
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 
-// nameTwins have names and arguments that only look odd.
-func nameTwins() []scenario {
+// benignNames have names and arguments that only look odd.
+func benignNames() []scenario {
 	idle := func(name, file string, short bool, argv ...string) scenario {
 		path := installed + "/names/" + file
 		return scenario{
-			name: name, technique: "T1036.005", twin: true, short: short,
-			paths: []string{path}, play: runs(path, role.Role{}, argv...),
+			name: name, technique: "T1036.005", benign: true, short: short,
+			paths: []string{path}, play: runs(path, task.Task{}, argv...),
 		}
 	}
 	return []scenario{
@@ -23,21 +23,21 @@ func nameTwins() []scenario {
 		idle("program called ksmtuned", "ksmtuned", false),
 		idle("program called kworker-metrics", "kworker-metrics", false),
 		{
-			name: "title of an nginx worker, busy", technique: "T1036.011", twin: true, cores: 1,
+			name: "title of an nginx worker, busy", technique: "T1036.011", benign: true, cores: 1,
 			paths: []string{installed + "/nginx-busy"}, play: runs(installed+"/nginx-busy", burning(), "nginx: worker process"),
 		},
 		{
-			name: "grep for a pool's address", technique: "T1496.001", twin: true, short: true, programs: []string{"grep", "cat"},
+			name: "grep for a pool's address", technique: "T1496.001", benign: true, short: true, programs: []string{"grep", "cat"},
 			paths: []string{home + "/pools.txt"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.write(home+"/pools.txt", "stratum+tcp://"+otherPool+"\n--donate-level 1\n", 0o644)
 				s.launch(order{argv: []string{"sh", "-c", "while :; do sleep 1; cat " + home + "/pools.txt; done | grep --line-buffered stratum+tcp:// >/dev/null"}})
 			},
 		},
 		{
-			name: "grep in the sources of xmrig", technique: "T1496.001", twin: true, programs: []string{"grep"},
+			name: "grep in the sources of xmrig", technique: "T1496.001", benign: true, programs: []string{"grep"},
 			paths: []string{home + "/src"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.write(home+"/src/xmrig/config.json", `{"pools": [], "donate-level": 1}`+"\n", 0o644)
 				s.launch(order{argv: []string{"sh", "-c", "while :; do grep -r donate-level " + home + "/src/xmrig >/dev/null; sleep 0.1; done"}})
 			},

@@ -1,12 +1,12 @@
 package main
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 
-// batchTwins are what keeps a healthy machine busy.
-func batchTwins() []scenario {
+// benignBatchWork are what keeps a healthy machine busy.
+func benignBatchWork() []scenario {
 	shell := func(name, line string, programs ...string) scenario {
 		return scenario{
-			name: name, technique: "T1496.001", twin: true, cores: 1, programs: programs,
+			name: name, technique: "T1496.001", benign: true, cores: 1, programs: programs,
 			play: starts("sh", "-c", line),
 		}
 	}
@@ -21,25 +21,25 @@ func batchTwins() []scenario {
 		shell("ffmpeg", "while :; do ffmpeg -v quiet -threads 1 -f lavfi -i testsrc=d=20:s=1280x720 -f null -; done", "ffmpeg"),
 		shell("storm of short processes", "while :; do /bin/true; /bin/echo x >/dev/null; done", "true"),
 		{
-			name: "training on all cores alike", technique: "T1496.001", twin: true, cores: 2,
-			paths: []string{installed + "/trainer"}, play: runs(installed+"/trainer", role.Role{Threads: 2}),
+			name: "training on all cores alike", technique: "T1496.001", benign: true, cores: 2,
+			paths: []string{installed + "/trainer"}, play: runs(installed+"/trainer", task.Task{Threads: 2}),
 		},
 		{
-			name: "training with 2,000 MiB of memory", technique: "T1496.001", twin: true, cores: 1,
+			name: "training with 2,000 MiB of memory", technique: "T1496.001", benign: true, cores: 1,
 			paths: []string{installed + "/trainer-large"},
-			play:  runs(installed+"/trainer-large", role.Role{Threads: 1, Memory: role.Large}),
+			play:  runs(installed+"/trainer-large", task.Task{Threads: 1, Memory: task.Large}),
 		},
 		{
-			name: "program in ~/.cargo/bin burns", technique: "T1564.001", twin: true, cores: 1,
+			name: "program in ~/.cargo/bin burns", technique: "T1564.001", benign: true, cores: 1,
 			paths: []string{home + "/.cargo"}, play: runs(home+"/.cargo/bin/ripper", burning()),
 		},
 		{
-			name: "program in ~/.local/bin, idle", technique: "T1564.001", twin: true, short: true,
-			paths: []string{home + "/.local"}, play: runs(home+"/.local/bin/agent", role.Role{}),
+			name: "program in ~/.local/bin, idle", technique: "T1564.001", benign: true, short: true,
+			paths: []string{home + "/.local"}, play: runs(home+"/.local/bin/agent", task.Task{}),
 		},
 		{
-			name: "throttled service for ten minutes", technique: "T1496.001", twin: true, needs: steady, cores: 0.25,
-			paths: []string{installed + "/scrubber"}, play: runs(installed+"/scrubber", role.Role{Threads: 1, Duty: 0.25}),
+			name: "throttled service for ten minutes", technique: "T1496.001", benign: true, needs: steady, cores: 0.25,
+			paths: []string{installed + "/scrubber"}, play: runs(installed+"/scrubber", task.Task{Threads: 1, Duty: 0.25}),
 		},
 	}
 }

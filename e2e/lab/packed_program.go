@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 )
 
-// pack makes a 64-bit ELF program look packed: UPX leaves no section headers
+// packed makes a 64-bit ELF program look packed: UPX leaves no section headers
 // and puts its mark right behind the program headers. Go's linker has the
 // section headers there, which nothing needs to run the program.
-func pack(content []byte) []byte {
+func packed(content []byte) []byte {
 	const (
 		programHeaderSize  = 56
 		programHeaderCount = 56 // where these stand in the header

@@ -1,29 +1,29 @@
 package main
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 
-// packageTwins are package managers and programs that unpack themselves.
-func packageTwins() []scenario {
+// benignPackages are package managers and programs that unpack themselves.
+func benignPackages() []scenario {
 	return []scenario{
 		{
-			name: "npm install builds in /tmp", technique: "T1195.001", twin: true, cores: 1,
+			name: "npm install builds in /tmp", technique: "T1195.001", benign: true, cores: 1,
 			paths: []string{"/tmp/cryptojack-lab-npm"}, programs: []string{"npm", "node"}, claims: []string{"node"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				directory := "/tmp/cryptojack-lab-npm"
 				s.place(directory + "/build/probe")
 				s.write(directory+"/package.json",
 					`{"name": "busy", "version": "1.0.0", "private": true, "scripts": {"install": "./build/probe"}}`, 0o644)
 				s.launch(order{
 					argv: []string{"npm", "install", "--offline", "--no-audit", "--no-fund"}, directory: directory,
-					environment: []string{s.role(burning()), "npm_config_update_notifier=false"},
+					environment: []string{s.assign(burning()), "npm_config_update_notifier=false"},
 				})
-				s.settleBuild("probe")
+				s.waitForBuild("probe")
 			},
 		},
 		{
-			name: "pip builds a package in /tmp", technique: "T1195.001", twin: true, cores: 1,
+			name: "pip builds a package in /tmp", technique: "T1195.001", benign: true, cores: 1,
 			paths: []string{home + "/pip"}, programs: []string{"python3", "pip3", "tar"}, claims: []string{"python3"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				directory := home + "/pip"
 				s.write(directory+"/package/setup.py", "import time\nend = time.time() + 200\nwhile time.time() < end:\n    pass\n", 0o644)
 				// What comes as an archive is unpacked and built in /tmp.
@@ -34,22 +34,22 @@ func packageTwins() []scenario {
 			},
 		},
 		{
-			name: "AppImage runs from its mount in /tmp", technique: "T1564.001", twin: true, cores: 1,
+			name: "AppImage runs from its mount in /tmp", technique: "T1564.001", benign: true, cores: 1,
 			paths: []string{home + "/Applications", "/tmp/.mount_labA1b2"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				image := home + "/Applications/tool.AppImage"
 				s.place(image)
 				s.mountTemp("/tmp/.mount_labA1b2")
 				s.place("/tmp/.mount_labA1b2/AppRun")
-				part := burning()
-				part.Limit = s.lifetime()
-				s.run(image, role.Role{Start: []role.Child{{Path: "/tmp/.mount_labA1b2/AppRun", Role: part}}})
+				work := burning()
+				work.Limit = s.lifetime()
+				s.run(image, task.Task{Start: []task.Child{{Path: "/tmp/.mount_labA1b2/AppRun", Task: work}}})
 			},
 		},
 		{
-			name: "upgraded program goes on", technique: "T1070.004", twin: true, cores: 1,
+			name: "upgraded program goes on", technique: "T1070.004", benign: true, cores: 1,
 			paths: []string{installed + "/daemon"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				path := installed + "/daemon"
 				s.place(path)
 				s.run(path, burning())
@@ -59,21 +59,21 @@ func packageTwins() []scenario {
 			},
 		},
 		{
-			name: "container runtime's copy in memory, idle", technique: "T1620", twin: true,
+			name: "container runtime's copy in memory, idle", technique: "T1620", benign: true,
 			paths: []string{installed + "/runc"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				path := installed + "/runc"
 				s.place(path)
-				s.run(path, role.Role{Start: []role.Child{{
+				s.run(path, task.Task{Start: []task.Child{{
 					Path: path, Argv: []string{"runc", "init"},
-					Role: role.Role{Memfd: "runc_cloned:/proc/self/exe", Limit: s.lifetime()},
+					Task: task.Task{Memfd: "runc_cloned:/proc/self/exe", Limit: s.lifetime()},
 				}}}, "runc", "run", "box")
 			},
 		},
 		{
-			name: "buildah lists images", technique: "T1620", twin: true, programs: []string{"buildah"},
+			name: "buildah lists images", technique: "T1620", benign: true, programs: []string{"buildah"},
 			paths: []string{home + "/buildah"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.directory(home + "/buildah")
 				s.launch(order{
 					argv: []string{"sh", "-c", "while :; do buildah --storage-driver vfs --root " + home + "/buildah/root --runroot " + home + "/buildah/run images; done"},

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/role"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
 // identity is a process: pids are used again.
@@ -27,9 +27,9 @@ type member struct {
 	root     bool   // started by the lab itself
 }
 
-// crew knows every process of the lab, also those that have ended: by the marker
+// tracker knows every process of the lab, also those that have ended: by the marker
 // in their environment, or because their parent belongs to it.
-type crew struct {
+type tracker struct {
 	run string // id of this run of the lab
 
 	mutex   sync.Mutex
@@ -37,12 +37,12 @@ type crew struct {
 	newest  map[int]identity // by pid
 }
 
-func newCrew(run string) *crew {
-	return &crew{run: run, members: map[identity]*member{}, newest: map[int]identity{}}
+func newTracker(run string) *tracker {
+	return &tracker{run: run, members: map[identity]*member{}, newest: map[int]identity{}}
 }
 
 // marker is what every process of a scenario has in its environment.
-func (c *crew) marker(scenario string) string { return role.Marker + "=" + c.run + "/" + scenario }
+func (t *tracker) marker(scenario string) string { return task.Marker + "=" + t.run + "/" + scenario }
 
 // stat is a line of /proc/PID/stat.
 type stat struct {
@@ -80,14 +80,14 @@ func readStat(pid int) (stat, error) {
 
 // scan looks for new processes of the lab. A process that cannot be read has
 // ended, or is hidden by a mount and known already.
-func (c *crew) scan() error {
+func (t *tracker) scan() error {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return err
 	}
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	for _, m := range c.members {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	for _, m := range t.members {
 		m.alive = false
 	}
 	var strangers []stat
@@ -100,71 +100,71 @@ func (c *crew) scan() error {
 		if err != nil {
 			continue
 		}
-		if m := c.members[now.identity]; m != nil {
+		if m := t.members[now.identity]; m != nil {
 			m.ticks, m.reaped, m.alive = now.ticks, now.reaped, !now.zombie
 			continue
 		}
-		if scenario, ok := c.marked(pid); ok {
-			c.add(now, &member{scenario: scenario})
+		if scenario, ok := t.marked(pid); ok {
+			t.add(now, &member{scenario: scenario})
 			continue
 		}
 		strangers = append(strangers, now)
 	}
-	c.inherit(strangers)
+	t.inherit(strangers)
 	return nil
 }
 
 // inherit takes in descendants that have lost the marker, as those of su(1).
-func (c *crew) inherit(strangers []stat) {
+func (t *tracker) inherit(strangers []stat) {
 	for again := true; again; {
 		again = false
 		for _, now := range strangers {
-			parent := c.members[c.newest[now.parent]]
-			if c.members[now.identity] == nil && parent != nil && parent.alive && !parent.adopted {
-				c.add(now, &member{scenario: parent.scenario})
+			parent := t.members[t.newest[now.parent]]
+			if t.members[now.identity] == nil && parent != nil && parent.alive && !parent.adopted {
+				t.add(now, &member{scenario: parent.scenario})
 				again = true
 			}
 		}
 	}
 }
 
-func (c *crew) marked(pid int) (string, bool) {
+func (t *tracker) marked(pid int) (string, bool) {
 	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
 		return "", false
 	}
 	for variable := range bytes.SplitSeq(environment, []byte{0}) {
-		if scenario, ok := strings.CutPrefix(string(variable), c.marker("")); ok {
+		if scenario, ok := strings.CutPrefix(string(variable), t.marker("")); ok {
 			return scenario, true
 		}
 	}
 	return "", false
 }
 
-func (c *crew) add(now stat, m *member) {
+func (t *tracker) add(now stat, m *member) {
 	m.ticks, m.reaped, m.alive = now.ticks, now.reaped, !now.zombie
-	c.members[now.identity] = m
-	c.newest[now.pid] = now.identity
+	t.members[now.identity] = m
+	t.newest[now.pid] = now.identity
 }
 
 // enlist takes in a process that the lab has just started, or, adopted, one of
 // the host that a scenario looks at.
-func (c *crew) enlist(scenario string, pid int, adopted bool) error {
+func (t *tracker) enlist(scenario string, pid int, adopted bool) error {
 	now, err := readStat(pid)
 	if err != nil {
 		return err
 	}
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.add(now, &member{scenario: scenario, adopted: adopted, root: !adopted})
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.add(now, &member{scenario: scenario, adopted: adopted, root: !adopted})
 	return nil
 }
 
 // owner is the scenario that a pid belongs to, or belonged to.
-func (c *crew) owner(pid int) (string, bool) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	m := c.members[c.newest[pid]]
+func (t *tracker) owner(pid int) (string, bool) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	m := t.members[t.newest[pid]]
 	if m == nil {
 		return "", false
 	}
@@ -172,11 +172,11 @@ func (c *crew) owner(pid int) (string, bool) {
 }
 
 // living are the processes that the scenario has started and that are there.
-func (c *crew) living(scenario string) []identity {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
+func (t *tracker) living(scenario string) []identity {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
 	var found []identity
-	for id, m := range c.members {
+	for id, m := range t.members {
 		if m.scenario == scenario && !m.adopted {
 			if now, err := readStat(id.pid); err == nil && now.identity == id && !now.zombie {
 				found = append(found, id)
@@ -188,12 +188,12 @@ func (c *crew) living(scenario string) []identity {
 
 // cpuSeconds is what the scenario used so far. Children that lived between two
 // scans are in the account of the process that waited for them.
-func (c *crew) cpuSeconds(scenario string) float64 {
+func (t *tracker) cpuSeconds(scenario string) float64 {
 	const ticksPerSecond = 100 // USER_HZ, the same on every Linux
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
 	var each, roots uint64
-	for _, m := range c.members {
+	for _, m := range t.members {
 		if m.scenario != scenario {
 			continue
 		}

@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// parents are directories that several scenarios put files into and that the
+// sharedDirectories are those that several scenarios put files into and that the
 // host did not have, such as /etc/cron.d in a small image.
-type parents struct {
+type sharedDirectories struct {
 	mutex sync.Mutex
 	made  []string
 }
 
 // make makes a directory and those above it.
-func (p *parents) make(path string) error {
+func (p *sharedDirectories) make(path string) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	var missing []string
@@ -39,15 +39,15 @@ func (p *parents) make(path string) error {
 	return nil
 }
 
-// remove takes them back. One with other files in it by now stays, and is told.
-func (p *parents) remove() error {
+// remove takes them back. One with other files in it by now stays, and is an error.
+func (p *sharedDirectories) remove() error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	var troubles []error
+	var failures []error
 	for _, directory := range slices.Backward(p.made) {
 		if err := os.Remove(directory); err != nil && !errors.Is(err, os.ErrNotExist) {
-			troubles = append(troubles, err)
+			failures = append(failures, err)
 		}
 	}
-	return errors.Join(troubles...)
+	return errors.Join(failures...)
 }

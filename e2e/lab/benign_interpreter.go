@@ -1,10 +1,10 @@
 package main
 
-// interpreterTwins are interpreters, virtual machines and browsers at work.
-func interpreterTwins() []scenario {
+// benignInterpreters are interpreters, virtual machines and browsers at work.
+func benignInterpreters() []scenario {
 	one := func(name, program string, short bool, arguments ...string) scenario {
 		return scenario{
-			name: name, technique: "T1059", twin: true, cores: 1, short: short,
+			name: name, technique: "T1059", benign: true, cores: 1, short: short,
 			programs: []string{program}, claims: []string{program},
 			play: starts(append([]string{program}, arguments...)...),
 		}
@@ -16,9 +16,9 @@ func interpreterTwins() []scenario {
 		one("perl -e burns", "perl", false, "-e", "1 while 1"),
 		one("node -e burns", "node", false, "-e", "for (;;) {}"),
 		{
-			name: "busy notebook beside its server", technique: "T1059", twin: true, cores: 1,
+			name: "busy notebook beside its server", technique: "T1059", benign: true, cores: 1,
 			paths: []string{home + "/notebook"}, programs: []string{"python3"}, claims: []string{"python3"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				directory := home + "/notebook"
 				s.write(directory+"/kernel.py", "while True:\n    pass\n", 0o644)
 				s.launch(order{argv: []string{"python3", "-m", "http.server", "--bind", "127.0.0.1", "18888"}, directory: directory})
@@ -26,16 +26,16 @@ func interpreterTwins() []scenario {
 			},
 		},
 		{
-			name: "busy perl with a library of the system preloaded", technique: "T1574.006", twin: true, cores: 1,
+			name: "busy perl with a library of the system preloaded", technique: "T1574.006", benign: true, cores: 1,
 			programs: []string{"perl"}, claims: []string{"perl"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				s.launch(order{argv: []string{"perl", "-e", "1 while 1"}, environment: []string{"LD_PRELOAD=" + systemLibrary()}})
 			},
 		},
 		{
-			name: "java with a code cache of 256 MiB and a library in /tmp", technique: "T1059", twin: true, cores: 1,
+			name: "java with a code cache of 256 MiB and a library in /tmp", technique: "T1059", benign: true, cores: 1,
 			paths: []string{home + "/java", "/tmp/cryptojack-lab-native7.so"}, programs: []string{"javac", "java"}, claims: []string{"java"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				directory := home + "/java"
 				s.write(directory+"/Busy.java", "public class Busy {\n  public static void main(String[] a) throws Exception {\n"+
 					"    System.load(a[0]);\n    long x = 1;\n    for (;;) { x = x * 31 + 7; if (x == 0) System.out.println(x); }\n  }\n}\n", 0o644)
@@ -45,9 +45,9 @@ func interpreterTwins() []scenario {
 			},
 		},
 		{
-			name: "chromium renders without a window", technique: "T1059", twin: true, cores: 1, watch: 75e9,
+			name: "chromium renders without a window", technique: "T1059", benign: true, cores: 1, watch: 75e9,
 			paths: []string{home + "/chromium"}, programs: []string{"chromium"}, claims: []string{"chromium"},
-			play: func(s *stage) {
+			play: func(s *session) {
 				directory := home + "/chromium"
 				s.write(directory+"/busy.html", "<script>setInterval(() => { const e = Date.now() + 950; while (Date.now() < e); }, 1)</script>", 0o644)
 				s.launch(order{argv: []string{
