@@ -29,11 +29,6 @@ const (
 	formatJSON = "json"
 )
 
-// collectorNames lists what --collector.NAME and --no-collector.NAME switch.
-func collectorNames() []string {
-	return []string{"process", "respawn", "files", "sockets", "services", "persistence", "findings"}
-}
-
 // options are the parsed command line.
 type options struct {
 	command    string
@@ -73,15 +68,15 @@ type options struct {
 // --help and --version, and after a mistake.
 func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, done bool) {
 	o = &options{collectors: map[string]*bool{}}
-	app := kingpin.New(programName, "Finds cryptojacking on this host: what mines, who restarts it, and by which door it came in.")
+	app := kingpin.New(programName, "Finds cryptojacking on this host: what mines, who restarts it, and which exposed service let it in.")
 	app.UsageWriter(stdout).ErrorWriter(stderr)
 	app.Version(version.Print(programName))
 	app.VersionFlag.Short('V')
 	app.HelpFlag.Short('h')
 	app.Terminate(func(status int) { code, done = status, true })
 
-	for _, name := range collectorNames() {
-		o.collectors[name] = app.Flag("collector."+name, "Collect "+name+".").Default("true").Bool()
+	for _, c := range switchables() {
+		o.collectors[c.name] = app.Flag("collector."+c.name, c.help).Default("true").Bool()
 	}
 	o.web = kingpinflag.AddFlags(app, ":10042")
 	app.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&o.telemetryPath)

@@ -18,9 +18,7 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/exporter-toolkit/web"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/collector"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 )
 
@@ -108,28 +106,4 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *
 		level.Warn(logger).Log("msg", "a sensor is held up by a read that does not come back, and is left behind")
 	}
 	return code
-}
-
-// newCollectors lists the collectors that are switched on.
-func newCollectors(o *options, s *sensors, m *monitor.Monitor, logger log.Logger) *collector.Set {
-	labels := &collector.Labels{}
-	available := map[string]collector.Collector{
-		"process":     collector.NewProcess(s.processes.Snapshot, labels),
-		"respawn":     collector.NewRespawn(s.processes.Snapshot, labels),
-		"files":       collector.NewFiles(s.files.Snapshot, labels),
-		"sockets":     collector.NewSockets(s.sockets.Snapshot, labels),
-		"services":    collector.NewServices(m.Findings, s.sockets.Snapshot, s.services.Snapshot),
-		"persistence": collector.NewPersistence(s.persistence.Snapshot, labels),
-		"findings":    collector.NewFindings(m.Findings, detect.RuleNames(), labels),
-	}
-	enabled := []collector.Collector{collector.NewSensors(collector.Sources{
-		Meta: m.Meta, Panics: m.Panics, Processes: s.processes.Snapshot, Files: s.files.Snapshot, Sockets: s.sockets.Snapshot,
-		Persistence: s.persistence.Snapshot, Findings: m.Findings,
-	}, labels)}
-	for _, name := range collectorNames() {
-		if *o.collectors[name] {
-			enabled = append(enabled, available[name])
-		}
-	}
-	return collector.New(logger, enabled...)
 }
