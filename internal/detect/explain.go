@@ -30,19 +30,11 @@ type Answer struct {
 // Explain considers one process as Evaluate does and tells all of it. ok is false
 // if the process is not in the snapshot.
 func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid int) (explanation Explanation, ok bool) {
-	if s.Processes == nil {
+	p, ok := s.Processes.Process(pid)
+	if !ok {
 		return Explanation{}, false
 	}
 	e := newEvaluation(s, policy, exposures)
-	var p *model.Process
-	for i := range s.Processes.Processes {
-		if s.Processes.Processes[i].PID == pid {
-			p = &s.Processes.Processes[i]
-		}
-	}
-	if p == nil {
-		return Explanation{}, false
-	}
 	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p)}
 	explanation.Process.Ancestors = e.lineage.ancestors(p)
 	if p.Origin != model.OriginKernel {

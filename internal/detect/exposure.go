@@ -223,13 +223,9 @@ func (e *exposer) waits(socket *model.Socket) bool {
 
 // locate says whose door it is.
 func (e *exposer) locate(out *model.Exposure) {
-	s := e.snapshot.Processes
-	if s == nil {
-		return
-	}
-	at, found := slices.BinarySearchFunc(s.Processes, out.Socket.OwnedByExporter.PID, func(p model.Process, pid int) int { return p.PID - pid })
-	if found && s.Processes[at].Identity == out.Socket.OwnedByExporter {
-		out.ContainerID, out.Unit = s.Processes[at].ContainerID, s.Processes[at].Unit
+	owner, found := e.snapshot.Processes.Process(out.Socket.OwnedByExporter.PID)
+	if found && owner.Identity == out.Socket.OwnedByExporter {
+		out.ContainerID, out.Unit = owner.ContainerID, owner.Unit
 	}
 }
 

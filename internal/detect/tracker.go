@@ -56,7 +56,7 @@ func NewTracker(hold time.Duration) *Tracker {
 // finding's rule stays the one that it was raised by, and its severity falls
 // only when the evidence for it is older than the hold: alerts must not flap.
 func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findings {
-	byPID, running := index(s.Processes), runningFiles(s.Files)
+	running := runningFiles(s.Files)
 	for _, finding := range found {
 		kept, ok := t.active[finding.ID]
 		if finding.Exemption != "" && (!ok || kept.finding.Exemption != finding.Exemption) {
@@ -71,7 +71,7 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 		}
 		kept.finding = finding
 		if finding.Suspect != nil {
-			kept.account(byPID)
+			kept.account(s.Processes)
 		}
 	}
 	active := make([]model.Finding, 0, len(t.active))
@@ -145,15 +145,15 @@ func (k *tracked) publish(now time.Time) model.Finding {
 }
 
 // account adds up what the instances used. An instance counts from its birth.
-func (k *tracked) account(byPID map[int]*model.Process) {
+func (k *tracked) account(processes *model.ProcessSnapshot) {
 	suspect := k.finding.Suspect
 	for identity := range k.used {
-		if p := byPID[identity.PID]; p == nil || p.Identity != identity {
+		if p, found := processes.Process(identity.PID); !found || p.Identity != identity {
 			delete(k.used, identity)
 		}
 	}
 	for _, pid := range suspect.PIDs {
-		if p := byPID[pid]; p != nil {
+		if p, found := processes.Process(pid); found {
 			k.seconds += max(0, p.CPUSeconds-k.used[p.Identity])
 			k.used[p.Identity] = max(p.CPUSeconds, k.used[p.Identity])
 		}
@@ -162,17 +162,6 @@ func (k *tracked) account(byPID map[int]*model.Process) {
 		k.respawns += k.last // the history was forgotten and begins anew
 	}
 	k.last = suspect.Respawns
-}
-
-func index(s *model.ProcessSnapshot) map[int]*model.Process {
-	if s == nil {
-		return nil
-	}
-	byPID := make(map[int]*model.Process, len(s.Processes))
-	for i := range s.Processes {
-		byPID[s.Processes[i].PID] = &s.Processes[i]
-	}
-	return byPID
 }
 
 // runningFiles are the findings that are over because the file runs: it is a

@@ -177,8 +177,8 @@ func (p *planner) stillRuns(g *model.Guardian) bool {
 	if p.report.Snapshot.Processes == nil {
 		return true
 	}
-	now := p.report.process(g.PID)
-	return now != nil && now.Exe == g.Exe && (g.Exe != "" || now.Comm == g.Comm)
+	now, found := p.report.Snapshot.Processes.Process(g.PID)
+	return found && now.Exe == g.Exe && (g.Exe != "" || now.Comm == g.Comm)
 }
 
 // living returns the pids of a suspect that no step has stopped yet.
@@ -207,7 +207,8 @@ func (p *planner) removePrograms(suspects []*model.Suspect) []string {
 	for _, suspect := range suspects {
 		commands = appendNew(commands, p.removeProgram(&suspect.Process)...)
 		for _, pid := range suspect.PIDs { // the same content may run under other names
-			if process := p.report.process(pid); process != nil && pid != suspect.Process.PID && process.SHA256 == suspect.Process.SHA256 {
+			process, found := p.report.Snapshot.Processes.Process(pid)
+			if found && pid != suspect.Process.PID && process.SHA256 == suspect.Process.SHA256 {
 				commands = appendNew(commands, p.removeProgram(process)...)
 			}
 		}

@@ -263,24 +263,11 @@ func (r *Report) pick(wanted func(*model.Finding) bool) []*model.Finding {
 	return list
 }
 
-// process looks a pid up; nil if it was not in the last sample.
-func (r *Report) process(pid int) *model.Process {
-	s := r.Snapshot.Processes
-	if s == nil {
-		return nil
-	}
-	i := sort.Search(len(s.Processes), func(i int) bool { return s.Processes[i].PID >= pid })
-	if i == len(s.Processes) || s.Processes[i].PID != pid {
-		return nil
-	}
-	return &s.Processes[i]
-}
-
 // cores is the CPU use of all instances of a suspect.
 func (r *Report) cores(suspect *model.Suspect) float64 {
 	sum, found := 0.0, false
 	for _, pid := range suspect.PIDs {
-		if p := r.process(pid); p != nil && p.Suspect() == suspect.ID {
+		if p, running := r.Snapshot.Processes.Process(pid); running && p.Suspect() == suspect.ID {
 			sum += p.Cores
 			found = true
 		}
