@@ -14,18 +14,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ErrNoData says that a sensor has not finished its first sample. The collector
-// counts as failed until then, but nothing is logged.
+// ErrNoData is what Update returns while a sensor that it needs has published no
+// snapshot: cryptojack_scrape_collector_success is 0 then, and nothing is logged.
 var ErrNoData = errors.New("the sensor has not finished its first sample")
 
-// Collector is one subsystem. Update sends the same metric never twice.
+// Collector exports the snapshots of one subsystem. Each has the functions that
+// return the newest snapshot passed in; these return nil before the sensor's first
+// sample, and what they return is never written to.
 type Collector interface {
+	// Name is the collector's name in flags, logs and the label collector.
 	Name() string
+	// Update sends every metric of the subsystem, none of them twice. It returns
+	// ErrNoData, and has sent nothing, while a snapshot that it cannot do without is nil.
 	Update(ch chan<- prometheus.Metric) error
 }
 
-// Set is a prometheus.Collector that runs collectors one after the other and
-// tells how each fared.
+// Set is a prometheus.Collector that runs collectors one after the other. For each it
+// exports whether it succeeded and how long it took; one that fails or panics does
+// not keep the others from being exported. Safe for concurrent scrapes.
 type Set struct {
 	collectors []Collector
 	logger     log.Logger
@@ -36,7 +42,8 @@ type Set struct {
 	failing map[string]string // collector -> the error that was logged
 }
 
-// New returns a set of collectors.
+// New returns a set of collectors, which run in the order given. A collector's error
+// is logged when it appears and when it has gone, not at every scrape.
 func New(logger log.Logger, collectors ...Collector) *Set {
 	return &Set{
 		collectors: collectors,
@@ -49,7 +56,8 @@ func New(logger log.Logger, collectors ...Collector) *Set {
 	}
 }
 
-// Describe implements prometheus.Collector.
+// Describe implements prometheus.Collector. Only the metrics of the set itself are
+// described: the others are checked when they are gathered.
 func (s *Set) Describe(ch chan<- *prometheus.Desc) {
 	ch <- s.success
 	ch <- s.duration
@@ -81,7 +89,7 @@ func update(c Collector, ch chan<- prometheus.Metric) (err error) {
 	return c.Update(ch)
 }
 
-// report logs an error when it appears and when it is over.
+// report logs an error when it appears and when it has gone.
 func (s *Set) report(name string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -164,6 +164,22 @@ func TestBeforeTheFirstSample(t *testing.T) {
 	}
 }
 
+// TestServicesThatAreNotAsked: with probes off there is no snapshot of services, and
+// the exposed services are exported all the same.
+func TestServicesThatAreNotAsked(t *testing.T) {
+	t.Parallel()
+	host := infected()
+	host.services = nil
+	count, err := testutil.GatherAndCount(gather(t, host.set()), "cryptojack_flink_log_events_total")
+	if err != nil || count != 0 {
+		t.Errorf("%d series of Flink's logs, which nobody read: %v", count, err)
+	}
+	count, err = testutil.GatherAndCount(gather(t, host.set()), "cryptojack_exposed_services")
+	if err != nil || count != 3 { // docker and flink with auth unknown at 0, and the one that lets anybody in
+		t.Errorf("%d series of exposed services, %v, want 3", count, err)
+	}
+}
+
 // broken panics.
 type broken struct{}
 

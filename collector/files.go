@@ -16,7 +16,9 @@ type files struct {
 	count, info, modified, truncated *prometheus.Desc
 }
 
-// NewFiles tells what lies in the watched directories.
+// NewFiles exports the suspicious files of the last scan: their number for each
+// watched directory and reason, 0 too, and at most 32 by path, the strongest reasons
+// first. Without a snapshot Update returns ErrNoData.
 func NewFiles(snapshot func() *model.FileSnapshot, labels *Labels) Collector {
 	return &files{
 		snapshot: snapshot, labels: labels,

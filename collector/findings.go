@@ -12,11 +12,14 @@ type findings struct {
 	suspects *suspects
 
 	active, raised, count *prometheus.Desc
-	pools, spared         *prometheus.Desc
+	pools, exempted       *prometheus.Desc
 }
 
-// NewFindings tells what was found. rules are all rule names, so that each
-// exists at 0 from the first scrape.
+// NewFindings exports what detection found: findings by rule and severity, suspects by
+// severity, connections to pools, exemptions, and the details of at most 32 suspects.
+// rules are the names of all rules, so that each exists at 0 from the first scrape; a
+// finding of another rule is not exported. Until detection has run once Update
+// returns ErrNoData.
 func NewFindings(snapshot func() *model.Findings, rules []string, labels *Labels) Collector {
 	return &findings{
 		snapshot: snapshot, rules: rules, suspects: newSuspects(labels),
@@ -28,7 +31,7 @@ func NewFindings(snapshot func() *model.Findings, rules []string, labels *Labels
 			"Programs under suspicion, by the verdict about each. info is what looks odd but is expected, or only busy.", []string{"severity"}, nil),
 		pools: prometheus.NewDesc("cryptojack_pool_connections",
 			"Programs that are connected to a mining pool: by host (on the list of the configuration), by port, or by behaviour (stratum: the only, lasting connection of a program that computes). Only programs that burn CPU or run from suspicious places are asked.", []string{"match"}, nil),
-		spared: prometheus.NewDesc("cryptojack_exemptions_total",
+		exempted: prometheus.NewDesc("cryptojack_exemptions_total",
 			"Findings that were lowered to a note, since the exporter started, by the reason.", []string{"exemption"}, nil),
 	}
 }
@@ -63,7 +66,7 @@ func (c *findings) Update(ch chan<- prometheus.Metric) error {
 		send.gauge(c.pools, float64(s.Pools[match]), string(match))
 	}
 	for _, exemption := range model.Exemptions() {
-		send.counter(c.spared, float64(s.Exempted[exemption]), string(exemption))
+		send.counter(c.exempted, float64(s.Exempted[exemption]), string(exemption))
 	}
 	c.suspects.update(send, s.Active)
 	return nil

@@ -8,13 +8,14 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
-// Labels makes label values of what somebody else chose, and counts how many of
-// them it had to change.
+// Labels makes label values of text that somebody else chose (names, paths, users),
+// and counts those that it had to change for cryptojack_labels_sanitized_total. One
+// is shared by all collectors. The zero value is ready; safe for concurrent use.
 type Labels struct {
 	changed atomic.Uint64
 }
 
-// label returns s as valid UTF-8 on one line, in at most 128 bytes.
+// label returns s as text.Label makes it: valid UTF-8 on one line, in at most 128 bytes.
 func (l *Labels) label(s string) string {
 	safe := text.Label(s)
 	if safe != s {
@@ -34,7 +35,7 @@ func newSender(ch chan<- prometheus.Metric) *sender {
 	return &sender{ch: ch, sent: map[string]bool{}}
 }
 
-// unique tells whether a key is new.
+// unique reports whether a key was not seen before, and remembers it.
 func (s *sender) unique(key string) bool {
 	if s.sent[key] {
 		return false

@@ -13,7 +13,9 @@ type persistence struct {
 	entries, changes, info *prometheus.Desc
 }
 
-// NewPersistence tells what starts programs by itself.
+// NewPersistence exports what starts programs by itself (crontabs, units, start-up
+// files): the entries of each kind and their changes, 0 too, and at most 32 suspicious
+// ones by path. Without a snapshot Update returns ErrNoData.
 func NewPersistence(snapshot func() *model.PersistenceSnapshot, labels *Labels) Collector {
 	return &persistence{
 		snapshot: snapshot, labels: labels,

@@ -19,7 +19,9 @@ type process struct {
 	groupCPU, groupInstances, groupStarts, topPID *prometheus.Desc
 }
 
-// NewProcess tells CPU use, processes and starts by origin and by group.
+// NewProcess exports the CPU accounts of the process sensor: of the whole host, by
+// origin and isolation (always all pairs), and by process group (at most 64 and one
+// `other` per origin, bounded by the sensor). Without a snapshot Update returns ErrNoData.
 func NewProcess(snapshot func() *model.ProcessSnapshot, labels *Labels) Collector {
 	origin := []string{"origin", "isolation"}
 	return &process{

@@ -13,7 +13,8 @@ type respawn struct {
 	origin, group *prometheus.Desc
 }
 
-// NewRespawn tells how often programs came back.
+// NewRespawn exports how often programs came back, by origin and isolation (always all
+// pairs) and by process group. Without a snapshot Update returns ErrNoData.
 func NewRespawn(snapshot func() *model.ProcessSnapshot, labels *Labels) Collector {
 	return &respawn{
 		snapshot: snapshot, labels: labels,

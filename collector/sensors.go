@@ -8,7 +8,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// Sources of the sensors' collector, besides their snapshots.
+// Sources are the snapshots that NewSensors reads. None of the functions may be nil;
+// each returns nil before the first sample, and for ever if its sensor is off.
 type Sources struct {
 	Meta      func() map[string]model.Meta // by sensor, of those that have sampled
 	Panics    func() map[string]uint64     // contained, by component; every component is there
@@ -30,8 +31,10 @@ type sensors struct {
 	slots, refused, sanitized, panics      *prometheus.Desc
 }
 
-// NewSensors tells what the exporter sees, and what it does not: blindness is a
-// metric.
+// NewSensors exports what the exporter can see and what it cannot: the share of things
+// that could be read, read errors, event sources, the age of samples and how full the
+// bounded tables are. A sensor without a snapshot is left out; while no sensor has
+// sampled Update returns ErrNoData.
 func NewSensors(sources Sources, labels *Labels) Collector {
 	return &sensors{
 		sources: sources, labels: labels,
@@ -97,7 +100,8 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	return nil
 }
 
-// events tells what feeds the process table. Without its sensor nothing does.
+// events exports which sources feed the process table: none while its sensor has no
+// snapshot.
 func (c *sensors) events(send *sender) {
 	s := c.sources.Processes()
 	for _, source := range model.Sources() {
@@ -112,7 +116,7 @@ func (c *sensors) events(send *sender) {
 	}
 }
 
-// tables tells how full the bounded tables are.
+// tables exports how full the bounded tables are.
 func (c *sensors) tables(send *sender) {
 	tables := map[string]model.Slots{}
 	if s := c.sources.Processes(); s != nil {

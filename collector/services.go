@@ -14,8 +14,11 @@ type services struct {
 	exposed, events *prometheus.Desc
 }
 
-// NewServices tells which services that miners enter by can be reached, and what
-// Flink's log says of submissions.
+// NewServices exports the number of exposed services by app, scope and answer, and the
+// events of Flink's logs. It needs the snapshots of the sockets and of the findings:
+// while one of them is nil Update returns ErrNoData. While answers returns nil (the
+// services have not been asked yet, or never are) the events of logs are left out,
+// and apps exist at 0 with auth unknown only.
 func NewServices(findings func() *model.Findings, sockets func() *model.SocketSnapshot, answers func() *model.ServiceSnapshot) Collector {
 	return &services{
 		findings: findings, sockets: sockets, answers: answers,

@@ -21,7 +21,9 @@ type sockets struct {
 	count, info *prometheus.Desc
 }
 
-// NewSockets tells who listens.
+// NewSockets exports the listening sockets of all network namespaces: their number for
+// each protocol and scope, 0 too, and at most 128 by address, services that
+// others reach first. Without a snapshot Update returns ErrNoData.
 func NewSockets(snapshot func() *model.SocketSnapshot, labels *Labels) Collector {
 	return &sockets{
 		snapshot: snapshot, labels: labels,

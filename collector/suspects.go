@@ -37,7 +37,8 @@ func newSuspects(labels *Labels) *suspects {
 	}
 }
 
-// update sends the suspects among findings, which are sorted worst first.
+// update sends the suspects among findings, which are sorted worst first: at most
+// detailLimit, and none that is only noted (info).
 func (c *suspects) update(send *sender, active []model.Finding) {
 	sent := 0
 	for i := range active {
