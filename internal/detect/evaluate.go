@@ -70,7 +70,7 @@ func title(suspect *model.Suspect, severity model.Severity) string {
 		return who + " is a miner or belongs to one"
 	case severity == model.Warning:
 		return who + " " + meaning(suspect.Signals[0].Rule)
-	case isLoad(suspect.Signals[0].Rule):
+	case suspect.Signals[0].Family == model.FamilyLoad:
 		return who + " keeps the CPU busy; nothing else speaks for a miner"
 	default:
 		return who + " looks suspicious but is expected"
@@ -81,7 +81,7 @@ func onlyKeeps(suspect *model.Suspect) bool {
 	keeps := false
 	for _, signal := range suspect.Signals {
 		keeps = keeps || signal.Rule == RuleGuardian
-		if signal.Family == model.FamilyMining {
+		if signal.Family == model.FamilyMining || signal.Family == model.FamilyLoad {
 			return false
 		}
 	}

@@ -134,7 +134,7 @@ func (c *candidate) complete(e *evaluation) {
 	c.suspect.Entry = l.entry(first)
 	c.exempted, c.exemption = l.exempt(first)
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
-	if !c.has(model.FamilyIndicator) && !c.has(model.FamilyPlace) && !c.has(model.FamilyDisguise) && !c.mines() {
+	if !c.has(model.FamilyIndicator) && !c.has(model.FamilyPlace) && !c.has(model.FamilyDisguise) && !c.has(model.FamilyMining) {
 		return // a busy program of the system has a parent, not a keeper
 	}
 	c.suspect.Guardian = l.guardian(first)
@@ -197,23 +197,6 @@ func (c *candidate) has(family model.Family) bool {
 	return false
 }
 
-// mines tells whether something speaks for mining besides the load.
-func (c *candidate) mines() bool {
-	for _, signal := range c.suspect.Signals {
-		if signal.Family == model.FamilyMining && !signal.Weak && !isLoad(signal.Rule) {
-			return true
-		}
-	}
-	return false
-}
-
-// isLoad tells the signals that any computation shows. They are a kind of
-// evidence of their own.
-func isLoad(rule string) bool { return rule == RuleSustainedCPU || rule == RuleThrottledCPU }
-
-// load is the kind of evidence that isLoad tells.
-const load = model.Family("load")
-
 // judge applies the rule of two: an indicator, or two independent kinds of
 // evidence, page; one warns; a busy CPU alone is only noted. What is expected is
 // only noted too; only the user's own allow list lowers an indicator, or what
@@ -229,20 +212,16 @@ func (c *candidate) judge() {
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
 	kinds, hides := map[model.Family]bool{}, false
 	for _, signal := range c.suspect.Signals {
-		switch {
-		case signal.Weak:
+		if signal.Weak {
 			continue
-		case isLoad(signal.Rule):
-			kinds[load] = true
-		default:
-			kinds[signal.Family] = true
 		}
+		kinds[signal.Family] = true
 		hides = hides || signal.Rule == RuleHiddenByMount || signal.Rule == RuleKernelThreadName || signal.Rule == RuleForgedArguments
 	}
 	switch {
 	case kinds[model.FamilyIndicator], len(kinds) >= 2:
 		c.severity = model.Critical
-	case kinds[load]:
+	case kinds[model.FamilyLoad]:
 		c.severity = model.Info
 	default:
 		c.severity = model.Warning

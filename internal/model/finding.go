@@ -22,6 +22,7 @@ type Family string
 const (
 	FamilyIndicator Family = "indicator"
 	FamilyMining    Family = "mining"
+	FamilyLoad      Family = "load" // a busy CPU, which any computation shows
 	FamilyPlace     Family = "place"
 	FamilyDisguise  Family = "disguise"
 	FamilySurvival  Family = "survival"

@@ -96,7 +96,7 @@ func incident() Report {
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
 				Signals: []model.Signal{
 					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its keeper."},
-					{Rule: detect.RuleSustainedCPU, Family: model.FamilyMining, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
+					{Rule: detect.RuleSustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
 					{Rule: detect.RuleRespawn, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
 				},
 				Guardian: &model.Guardian{Relation: model.RelationParent, PID: 812, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Starts: 7},

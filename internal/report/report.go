@@ -283,7 +283,8 @@ func onlyKeeps(suspect *model.Suspect) bool {
 	keeps := false
 	for _, signal := range suspect.Signals {
 		keeps = keeps || signal.Rule == detect.RuleGuardian
-		if signal.Family == model.FamilyMining && !signal.Weak {
+		computes := signal.Family == model.FamilyMining || signal.Family == model.FamilyLoad
+		if computes && !signal.Weak {
 			return false
 		}
 	}
