@@ -118,7 +118,7 @@ func TestEveryAlertIsComplete(t *testing.T) {
 }
 
 // Every alert has a test in which it is not firing yet, fires with the whole
-// text, and is over again; and one of a benign twin.
+// text, and ends again; and one of its benign counterpart.
 func TestEveryAlertIsTested(t *testing.T) {
 	t.Parallel()
 	alerts, _ := rules(t)
@@ -152,7 +152,7 @@ func TestEveryAlertIsTested(t *testing.T) {
 		}
 		silent := tests[alert.Alert+" stays silent"].Alerts
 		if len(silent) == 0 {
-			t.Errorf("%s has no benign twin", alert.Alert)
+			t.Errorf("%s has no benign counterpart", alert.Alert)
 		}
 		for _, step := range silent {
 			if step.Alert != alert.Alert || len(step.Exp) != 0 {

@@ -23,7 +23,7 @@ func fleet() dashboard {
 		graph("CPU by origin", "Cores that all hosts use, by the place that the executables lie in. Orange (temp, memfd, deleted, web) that lasts: programs from where none belong; find their hosts in the first table. Grey: programs that cannot be read.", 12,
 			lines(by("sum", "origin", rate("origin_cpu_seconds_total")), "{{origin}}")).stacked().paint(paintOrigins()...),
 		respawnHeat(),
-		graph("CPU of suspects by host", "Cores that suspects use, the ten hosts that lose most. Red is all of it: open the host, stop the keeper first.", 12,
+		graph("CPU of suspects by host", "Cores that suspects use, the ten hosts that lose most. Red is all of it: open the host, stop the guardian first.", 12,
 			lines("topk(10, "+by("sum", "job, instance", rate("suspect_cpu_seconds_total"))+")", "{{instance}}")).stacked().set("color", fixed(critical)),
 	)
 	return build("cryptojack-fleet", "Cryptojack / Fleet", "Which hosts are mined, open or blind?", nil, notes, panels...)
@@ -35,15 +35,15 @@ func blindHosts() string {
 
 func fleetNumbers() []panel {
 	return []panel{
-		number("Hosts", "Hosts whose exporter answers now. Grey: none does, so nothing here tells anything; look at Prometheus' targets.", 3,
+		number("Hosts", "Hosts whose exporter answers now. Grey: none does, so nothing here can be trusted; look at Prometheus' targets.", 3,
 			blueFrom(1), "count("+by("group", "job, instance", metric("exporter_build_info"))+")"),
-		number("Mined now", "Hosts on which a miner was found. Red: open the host in the table, stop the keeper first. Grey: no data.", 4,
+		number("Mined now", "Hosts on which a miner was found. Red: open the host in the table, stop the guardian first. Grey: no data.", 4,
 			redFrom(1), countHosts(metric("suspects", `severity="critical"`), "> bool 0")),
 		number("Suspicious", "Hosts with a program that shows one sign of a miner. Orange: look at it within the day. Grey: no data.", 3,
 			orangeFrom(1), countHosts(metric("suspects", `severity="warning"`), "> bool 0")),
 		number("Open to anybody", "Hosts with a service that lets anybody in and gives him programs to run. Red: close it now, miners find it within hours. Grey: no data.", 4,
 			redFrom(1), countHosts(metric("findings", `rule="exposed_service"`, `severity="critical"`), "> bool 0")),
-		number("Exposed", "Hosts with a service that miners enter by, that others reach, and that asks for no password or does not tell. Orange: bind it to 127.0.0.1 or let it ask for a password. Grey: no data.", 3,
+		number("Exposed", "Hosts with a service that miners enter by, that others reach, and that asks for no password, or did not answer when asked. Orange: bind it to 127.0.0.1 or let it ask for a password. Grey: no data.", 3,
 			orangeFrom(1), countHosts(metric("findings", `rule="exposed_service"`, `severity="warning"`), "> bool 0")),
 		number("Blind", "Hosts whose exporter reads less than 80 % of processes or directories: a miner may run there unseen. Grey: give the exporter its capabilities, see the README on permissions.", 3,
 			greyFrom(1), blindHosts()),
@@ -59,17 +59,17 @@ func hostTable() panel {
 	open := func(severity string) string {
 		return by("sum", key, metric("findings", `rule="exposed_service"`, `severity="`+severity+`"`)) + " > 0"
 	}
-	return table("Hosts that need somebody", "Hosts that are mined, open or blind; the rest is left out. Red: a miner, or a door for everybody. Orange: look within the day. Grey: cannot be judged. Open the host for what to do.", 12, 9,
+	return table("Hosts that need somebody", "Hosts that are mined, open or blind; the rest is left out. Red: a miner, or a service that lets everybody in. Orange: look within the day. Grey: cannot be judged. Open the host for what to do.", 12, 9,
 		[]column{
 			col("instance", "Host", 0, toHost()),
 			col("Value #A", "Verdict", 110, mapped(verdicts()), scale(verdictThresholds()), byScale(), background()),
 			col("Value #B", "Suspects", 85),
 			col("Value #C", "Cores", 75, decimals(1)),
-			col("Value #D", "Open doors", 100, scale(redFrom(1)), byScale(), background()),
+			col("Value #D", "Open services", 100, scale(redFrom(1)), byScale(), background()),
 			col("Value #E", "Exposed", 85, scale(orangeFrom(1)), byScale(), background()),
 			col("Value #F", "Visible", 80, unit("percentunit"), decimals(0), scale(visible()), byScale(), background()),
 		},
-		// Quiet hosts with a door too: Grafana 9 calls the value of the only
+		// Quiet hosts with an open service too: Grafana 9 calls the value of the only
 		// query with an answer by another name.
 		cells(verdict(key)+" > 0 or "+verdict(key)+" and on (job, instance) "+metric("findings", `rule="exposed_service"`, `severity=~"critical|warning"`)+" > 0"),
 		cells(by("sum", key, metric("suspects", `severity=~"critical|warning"`))+" > 0"),
@@ -83,7 +83,7 @@ func hostTable() panel {
 // whatever it is called there.
 func suspectTable() panel {
 	key := "suspect"
-	return table("Programs under suspicion", "One line for each program, known by its content under any name. The more hosts, the more it is one campaign. Red: a miner; open it for its keeper, its door and the steps. Orange: one sign of a miner.", 12, 9,
+	return table("Programs under suspicion", "One line for each program, known by its content under any name. The more hosts, the more it is one campaign. Red: a miner; open it for its guardian, its entry and the steps. Orange: one sign of a miner.", 12, 9,
 		[]column{
 			col("suspect", "Program", 120, toSuspect()),
 			col("Value #A", "Verdict", 100, mapped(verdicts()), scale(verdictThresholds()), byScale(), background()),
@@ -91,8 +91,8 @@ func suspectTable() panel {
 			col("Value #B", "Hosts", 65),
 			col("Value #D", "Cores", 70, decimals(1)),
 			col("Value #E", "Respawns", 85, decimals(0)),
-			col("keeper", "Keeper", 0),
-			col("app", "Door", 80),
+			col("guardian", "Guardian", 0),
+			col("app", "Entry", 80),
 			col("Value #H", "First seen", 120, unit("dateTimeFromNow")),
 		},
 		cells(by("max", key, metric("suspect_info", `severity="critical"`)+" * 3 or "+metric("suspect_info", `severity="warning"`)+" * 2")),
@@ -100,7 +100,7 @@ func suspectTable() panel {
 		cells(one(key, by("count", "suspect, comm", metric("suspect_info")))),
 		cells(by("sum", key, rate("suspect_cpu_seconds_total"))),
 		cells(by("sum", key, total("suspect_respawns_total"))),
-		cells(one(key, by("count", "suspect, keeper", relabel(metric("suspect_guardian_info"), "keeper", "exe", "(.*)")))),
+		cells(one(key, by("count", "suspect, guardian", relabel(metric("suspect_guardian_info"), "guardian", "exe", "(.*)")))),
 		cells(one(key, by("count", "suspect, app", metric("suspect_entry_info")))),
 		cells(by("min", key, metric("suspect_first_seen_timestamp_seconds"))+" * 1000"),
 	).sorted("Hosts")
@@ -109,7 +109,7 @@ func suspectTable() panel {
 // respawnHeat has only hosts where something came back: a row of each of
 // thousands says nothing.
 func respawnHeat() panel {
-	p := states("Respawns by host", "Programs from where none belong (temp, memfd, deleted, web) that came back after they ended, in each step, the twenty hosts with most. Orange: it came back. Red: three times or more, something restarts it; find the keeper on the host. Blank: nothing came back, or no data.", 12,
+	p := states("Respawns by host", "Programs from where none belong (temp, memfd, deleted, web) that came back after they ended, in each step, the twenty hosts with most. Orange: it came back. Red: three times or more, something restarts it; find the guardian on the host. Blank: nothing came back, or no data.", 12,
 		lines("round(topk(20, "+by("sum", "job, instance", increase("origin_respawns_total", foul))+")) > 0", "{{instance}}")).inSteps(thresholds(step{1, warning}, step{3, critical}))
 	p.Type, p.MaxDataPoints = "status-history", 60
 	delete(p.Options, "mergeValues")

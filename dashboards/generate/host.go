@@ -13,7 +13,7 @@ func oneHost() dashboard {
 	panels = append(panels, row("Who restarts it?"))
 	panels = append(panels, hostRespawns()...)
 	panels = append(panels, row("How did it get in?"))
-	panels = append(panels, hostDoors()...)
+	panels = append(panels, hostExposed()...)
 	panels = append(panels, row("What did it leave?"))
 	panels = append(panels, hostTraces()...)
 	panels = append(panels, row("Can the answer be trusted?"))
@@ -30,11 +30,11 @@ func hostNumbers() []panel {
 		number("CPU of suspects", "Cores that suspects use. Red from half a core: whoever is suspected and burns is mining. Orange: little, it may hold back. Grey: no data.", 3,
 			thresholds(step{0, fine}, step{0.05, warning}, step{0.5, critical}),
 			"sum("+rate("suspect_cpu_seconds_total")+") or 0 * sum("+metric("suspects")+")").set("decimals", 1),
-		number("Respawns", "Programs from where none belong (temp, memfd, deleted, web) that came back in the shown time. Red from 3: something restarts them, find the keeper below. Orange: once may be a restart by hand. Grey: no data.", 3,
+		number("Respawns", "Programs from where none belong (temp, memfd, deleted, web) that came back in the shown time. Red from 3: something restarts them, find the guardian below. Orange: once may be a restart by hand. Grey: no data.", 3,
 			orangeRedFrom(1, 3), "round(sum("+total("origin_respawns_total", foul)+"))"),
-		number("Open to anybody", "Services that let anybody in who reaches them and give him programs to run. Red: close them now, see the doors below. Grey: no data.", 3,
+		number("Open to anybody", "Services that let anybody in who reaches them and give him programs to run. Red: close them now, see the exposed services below. Grey: no data.", 3,
 			redFrom(1), "sum("+metric("findings", `rule="exposed_service"`, `severity="critical"`)+")"),
-		number("Exposed", "Services that miners enter by, that others reach, and that ask for no password or do not tell. Orange: bind them to 127.0.0.1 or let them ask for a password. Grey: no data.", 3,
+		number("Exposed", "Services that miners enter by, that others reach, and that ask for no password, or did not answer when asked. Orange: bind them to 127.0.0.1 or let them ask for a password. Grey: no data.", 3,
 			orangeFrom(1), "sum("+metric("findings", `rule="exposed_service"`, `severity="warning"`)+")"),
 		number("Programs in temp", "Programs in the watched directories: those that run, that hide, that bear a miner's name, and other ELF files. Orange: see the table of files. Grey: no data.", 3,
 			orangeFrom(1), "sum("+metric("suspicious_files", `reason=~"running|known_miner|hidden|elf"`)+")"),
@@ -44,11 +44,11 @@ func hostNumbers() []panel {
 }
 
 func hostSuspects() panel {
-	return suspectDetails("Suspects", "One line for each program under suspicion, known by its content: it keeps its line when it is restarted or renamed. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the keeper first, then the process, then remove the files and close the door; a click on the program shows the steps.",
+	return suspectDetails("Suspects", "One line for each program under suspicion, known by its content: it keeps its line when it is restarted or renamed. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the guardian (what restarts it) first, then the process, then remove the files and close the entry (the service that it came in by); a click on the program shows the steps.",
 		[]column{col("suspect", "Program", 115, toSuspect()), col("instance", "Host", 0)})
 }
 
-// suspectDetails tells of each suspect on each host what a person needs to act.
+// suspectDetails shows of each suspect on each host what a person needs to act.
 func suspectDetails(title, description string, first []column, matchers ...string) panel {
 	key := "job, instance, suspect"
 	about := func(name string) string { return metric("suspect_"+name, matchers...) }
@@ -60,11 +60,11 @@ func suspectDetails(title, description string, first []column, matchers ...strin
 			col("user", "User", 80),
 			col("Value #C", "Cores", 70, decimals(2)),
 			col("Value #D", "Respawns", 90, decimals(0)),
-			col("keeper", "Kept alive by", 0),
-			col("Value #F", "Keeper's pid", 100, unit("none")),
+			col("guardian", "Guardian", 0),
+			col("Value #F", "Guardian's pid", 100, unit("none")),
 			col("relation", "Relation", 85),
-			col("app", "Door", 75),
-			col("process", "Door's program", 0),
+			col("app", "Entry", 75),
+			col("process", "Entry's program", 0),
 			col("port", "Port", 65, unit("none")),
 			col("rule", "Strongest sign", 0),
 			col("unit", "Unit", 0),
@@ -75,7 +75,7 @@ func suspectDetails(title, description string, first []column, matchers ...strin
 		cells(by("max", key, about("pid"))),
 		cells(by("sum", key, rate("suspect_cpu_seconds_total", matchers...))),
 		cells(by("sum", key, total("suspect_respawns_total", matchers...))),
-		cells(one(key, by("max", key+", keeper, relation", relabel(about("guardian_info"), "keeper", "exe", "(.*)")))),
+		cells(one(key, by("max", key+", guardian, relation", relabel(about("guardian_info"), "guardian", "exe", "(.*)")))),
 		cells(by("max", key, about("guardian_pid"))),
 		cells(one(key, by("max", key+", app, process, port", about("entry_info")))),
 		cells(by("min", key, about("first_seen_timestamp_seconds"))+" * 1000"),
@@ -96,7 +96,7 @@ func unsuspected() string {
 
 func hostCPU() []panel {
 	return []panel{
-		graph("CPU by process", "Cores that programs use: suspects in red, the ten largest others from blue to purple; the grey line is what the machine has. Red that fills it: stop the keeper first. What is large and not red is work that nothing speaks against.", everyRow,
+		graph("CPU by process", "Cores that programs use: suspects in red, the ten largest others from blue to purple; the grey line is what the machine has. Red that fills it: stop the guardian first. What is large and not red is work without any evidence against it.", everyRow,
 			lines(by("sum", "comm, suspect", named(rate("suspect_cpu_seconds_total"), "comm")), "suspect: {{comm}} ({{suspect}})"),
 			lines("topk(10, "+by("sum", "process, origin, user", unsuspected())+")", "{{process}} {{origin}} {{user}}"),
 			lines("sum("+metric("cpus")+")", "cores of the machine")).stacked().high(9).
@@ -115,18 +115,18 @@ func hostRespawns() []panel {
 	return []panel{
 		states("Verdict over time", "The worst verdict about each host. Red: a miner ran then. Orange: a program with one sign. Grey: it could not be judged. Blank: no data, the exporter did not answer.", 12,
 			lines(by("max", "instance", verdict("job, instance")), "{{instance}}")).inWords(verdicts()),
-		states("Respawns of suspects", "How often each suspect came back in each step. Blue: it did not. Orange: it came back. Red: three times or more; find what restarts it, in the table of suspects under Kept alive by, and stop that first.", 12,
+		states("Respawns of suspects", "How often each suspect came back in each step. Blue: it did not. Orange: it came back. Red: three times or more; find what restarts it, in the table of suspects under Guardian, and stop that first.", 12,
 			lines("round("+by("sum", "comm, suspect", named(increase("suspect_respawns_total"), "comm"))+")", "{{comm}} ({{suspect}})")).inSteps(comeBack()),
-		graph("What else comes back", "Programs that started again soon after they ended, of any origin. Regular bars of a group from temp: a keeper restarts it. Of system: shells and cron jobs, as a rule harmless.", 12,
+		graph("What else comes back", "Programs that started again soon after they ended, of any origin. Regular bars of a group from temp: a guardian restarts it. Of system: shells and cron jobs, usually harmless.", 12,
 			lines(by("sum", "process, origin", increase("process_respawns_total"))+" > 0", "{{process}} ({{origin}})")).bars(),
 		graph("Starts by origin", "Programs that start each second. A wave from temp (orange) is a dropper or a build; a wave from system is a shell script.", 12,
 			lines(by("sum", "origin", rate("origin_starts_total"))+" > 0", "{{origin}}")).paint(paintOrigins()...),
 	}
 }
 
-func hostDoors() []panel {
+func hostExposed() []panel {
 	return []panel{
-		table("Exposed services", "Services that miners enter by and that others may reach, by what they said when asked. Red: none, anybody is let in; close it now. Orange: it was not asked, or did not tell. Blue: it asks who one is. A firewall is not looked at.", 8, 8,
+		table("Exposed services", "Services that miners enter by and that others may reach, by what they answered when asked. Red: none, anybody is let in; close it now. Orange: it was not asked, or did not answer. Blue: it asks for a password. A firewall is not looked at.", 8, 8,
 			[]column{
 				col("instance", "Host", 0), col("app", "Service", 0),
 				col("scope", "Reaches", 85, mapped(scopes()), background()),
@@ -134,7 +134,7 @@ func hostDoors() []panel {
 				col("Value", "Sockets", 75),
 			},
 			cells(by("sum", "job, instance, app, scope, auth", metric("exposed_services"))+" > 0")),
-		table("Listening sockets", "What listens, and how far it reaches; services that miners enter by are named. One with a name that reaches further than loopback is a door: bind it to 127.0.0.1 or let it ask for a password.", 16, 8,
+		table("Listening sockets", "What listens, and how far it reaches; services that miners enter by are named. One with a name that reaches further than loopback is exposed: bind it to 127.0.0.1 or let it ask for a password.", 16, 8,
 			[]column{
 				col("instance", "Host", 0), col("app", "Service", 90), col("scope", "Reaches", 85),
 				col("address", "Address", 0), col("port", "Port", 75, unit("none")), col("protocol", "Protocol", 80), col("process", "Program", 0),
@@ -142,10 +142,10 @@ func hostDoors() []panel {
 			cells(by("max", "job, instance, protocol, address, port, scope, app, process", metric("listening_socket_info")))).sorted("Service"),
 		graph("Sockets by scope", "Listening sockets by how far they reach. A step of any or public: something new can be reached from outside; find it in the table above.", 8,
 			lines(by("sum", "scope", metric("listening_sockets")), "{{scope}}")).paint(paintNeutral("loopback", "any", "private", "public")...),
-		graph("Doors over time", "Exposed services by their answer. Red: anybody is let in. Orange: not known. When red began before the suspect was first seen, that is the way in.", 8,
+		graph("Exposed services over time", "Exposed services by their answer. Red: anybody is let in. Orange: not known. When red began before the suspect was first seen, that is the way in.", 8,
 			lines(by("sum", "app, scope, auth", metric("exposed_services"))+" > 0", "{{app}} ({{scope}}, password {{auth}})")).
 			paint(paint("password none", critical), paint("password unknown", warning), paint("password required", info)),
-		graph("Submissions to Flink", "Jars that were uploaded to and run by Flink, and requests that failed, as its log tells. Orange, a run that nobody on your side started, is the way in: look at the suspects, then close the door.", 8,
+		graph("Submissions to Flink", "Jars that were uploaded to and run by Flink, and requests that failed, as its log says. Orange, a run that nobody on your side started, is the way in: look at the suspects, then close Flink's port.", 8,
 			lines(by("sum", "event", increase("flink_log_events_total")), "{{event}}")).bars().
 			paint(paint("^jar_run", warning), paint("^jar_upload", "purple"), paint("^rest_exception", info)),
 	}

@@ -79,7 +79,7 @@ func severities() object {
 	return words(word{"critical", "critical", critical}, word{"warning", "warning", warning}, word{"info", "info", info})
 }
 
-// scopes tell how bad an exposed service is.
+// scopes colour an exposed service by how far it reaches.
 func scopes() object {
 	return words(word{"public", "public", warning}, word{"any", "any", warning}, word{"private", "private", info})
 }

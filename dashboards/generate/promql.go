@@ -36,11 +36,11 @@ func by(aggregation, labels, expr string) string {
 	return aggregation + " by (" + labels + ") (" + expr + ")"
 }
 
-// one keeps one series of each group. A suspect may have several keepers or,
+// one keeps one series of each group. A suspect may have several guardians or,
 // for a moment, two verdicts: without it tables get two lines, and joins fail.
 func one(group, expr string) string { return "topk by (" + group + ") (1, " + expr + ")" }
 
-// verdict of each group: 3 a miner, 2 suspicious, 1 too blind to tell, 0 quiet.
+// verdict of each group: 3 a miner, 2 suspicious, 1 too blind to judge, 0 quiet.
 // It is absent where nobody judges.
 func verdict(labels string) string {
 	return by("max", labels, `(`+metric("suspects", `severity="critical"`)+` > bool 0) * 3`+

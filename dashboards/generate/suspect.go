@@ -12,12 +12,12 @@ func suspect() dashboard {
 	note := alerts("Critical alerts", critical, firing("critical", hosts)+" and on (job, instance) "+metric("suspect_info", this), "{{instance}}")
 	panels := []panel{row("What is it?")}
 	panels = append(panels, suspectNumbers()...)
-	panels = append(panels, suspectDetails("Where it runs, who keeps it alive, by which door it came", "One line for each host that has this program. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop Keeper's pid before pid, or it comes back; close the door before the machine is used again.",
+	panels = append(panels, suspectDetails("Where it runs, what restarts it, how it got in", "One line for each host that has this program. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the guardian's pid before pid, or it comes back; close the entry before the machine is used again.",
 		[]column{col("instance", "Host", 0, toHost()), col("comm", "Name", 110)}, this))
 	panels = append(panels, row("What now?"), steps(), companions(), row("How did it live?"))
 	panels = append(panels, suspectLife()...)
 	panels = append(panels, row("Where else is it?"),
-		table("Files with the same content", "Files in the watched directories whose SHA-256 begins with the program's id, under whatever name. Orange: a program where none belongs. Remove them after its keeper was stopped; a file on a host that no line above names has not run yet.", 12, 8,
+		table("Files with the same content", "Files in the watched directories whose SHA-256 begins with the program's id, under whatever name. Orange: a program where none belongs. Remove them after its guardian was stopped; a file on a host that no line above names has not run yet.", 12, 8,
 			[]column{
 				col("instance", "Host", 0, toHost()), col("path", "Path", 0), col("user", "User", 90),
 				col("reason", "Reason", 110, mapped(fileReasons()), background()),
@@ -25,7 +25,7 @@ func suspect() dashboard {
 			},
 			cells(by("max", "job, instance, path, user, reason", metric("suspicious_file_info", thisFile))),
 			cells("("+by("max", "job, instance, path", metric("suspicious_file_modified_timestamp_seconds"))+" and on (job, instance, path) "+metric("suspicious_file_info", thisFile)+") * 1000")),
-		states("Hosts that have it", "When each host had it, by the verdict there. Red: a miner. Orange: one sign of it. The host that begins is where it came in: look at its doors first.", 12,
+		states("Hosts that have it", "When each host had it, by the verdict there. Red: a miner. Orange: one sign of it. The host that begins is where it came in: look at its exposed services first.", 12,
 			lines(by("max", "instance", verdictHere()), "{{instance}}")).high(8).inWords(wordsOfThis()),
 	)
 	return build("cryptojack-suspect", "Cryptojack / Suspect", "What is this program, where else is it, what now?", []object{choose}, []object{note}, panels...)
@@ -46,7 +46,7 @@ func suspectNumbers() []panel {
 	return []panel{
 		number("Verdict", "The worst verdict on any host. Red: a miner, go through the steps below now. Orange: one sign of a miner; find out who owns it, within the day. Grey: it is not known to any of the chosen hosts at this time; choose a longer time to see when it was.", 4,
 			verdictOfThis(), "max("+verdictHere()+")").set("mappings", []object{wordsOfThis(), noData()}),
-		number("Hosts", "Hosts that have it now. Red from 2: one campaign, or one image; search the fleet for the same door. Orange: one. Grey: none.", 3,
+		number("Hosts", "Hosts that have it now. Red from 2: one campaign, or one image; search the fleet for the same entry. Orange: one. Grey: none.", 3,
 			thresholds(step{1, warning}, step{2, critical}), "count("+by("group", "job, instance", metric("suspect_info", this))+")"),
 		number("Cores", "Cores that it uses now on all hosts. Red from half a core: it computes. Orange: it is there and waits, or holds back. Grey: no data.", 3,
 			thresholds(step{0, warning}, step{0.5, critical}), "sum("+rate("suspect_cpu_seconds_total", this)+")").set("decimals", 2),
@@ -65,11 +65,11 @@ func suspectNumbers() []panel {
 func steps() panel {
 	return text("What to do, in this order", "The steps for every host in the table above. `cryptojack_exporter scan` on the host prints them with its pids and paths.", 12, 10,
 		"Look once more: `cryptojack_exporter scan` on the host. `scan --explain=PID` says why it is suspected. If it is yours, allow it in the configuration, by its path and user.",
-		"Keep the evidence, before anything is stopped: `cp /proc/PID/exe ./evidence-$suspect`, also of the keeper.",
-		"Stop what starts it again, **Keeper's pid**, first: `kill -9`. Where Relation is cron or unit: remove the line or the unit.",
-		"Stop the program, **pid**: `kill -9`. If it comes back, there is another keeper: the table beside.",
+		"Keep the evidence, before anything is stopped: `cp /proc/PID/exe ./evidence-$suspect`, also of the guardian.",
+		"Stop what starts it again, **Guardian's pid**, first: `kill -9`. Where Relation is cron or unit: remove the line or the unit.",
+		"Stop the program, **pid**: `kill -9`. If it comes back, there is another guardian: see the table beside.",
 		"Remove its files, and those with the same content, below.",
-		"Close the door that it came in by: bind the service to 127.0.0.1, or let it ask for a password.",
+		"Close the service that it came in by: bind it to 127.0.0.1, or let it ask for a password.",
 		"Change the keys and passwords that were on the host; whoever could start a miner could read them.",
 		"See whether it stays quiet: the respawns below, and [the runbook](https://github.com/cryptojack-exporter/cryptojack_exporter/blob/main/alerts/runbooks/CryptojackMinerFound.md).",
 	)
@@ -77,7 +77,7 @@ func steps() panel {
 
 // companions are the other suspects of the hosts that have this one.
 func companions() panel {
-	return table("Other suspects on the same hosts", "What is suspected besides, where this program is: its keeper as a rule is among them, and comes first in the steps. Red: a miner or part of one. Orange: one sign of it.", 12, 10,
+	return table("Other suspects on the same hosts", "What is suspected besides, where this program is: its guardian is usually among them, and comes first in the steps. Red: a miner or part of one. Orange: one sign of it.", 12, 10,
 		[]column{
 			col("suspect", "Program", 115, toSuspect()), col("instance", "Host", 0, toHost()),
 			col("severity", "Verdict", 85, mapped(severities()), background()),
@@ -92,7 +92,7 @@ func suspectLife() []panel {
 			lines(by("sum", "job, instance", rate("suspect_cpu_seconds_total", this)), "{{instance}}")).stacked().set("color", fixed(critical)),
 		states("Lives", "Each block is one life, by its pid: a new pid is a new start. Red while it runs, blank when it does not. Many short ones: something restarts it.", 6,
 			lines(by("max", "instance", metric("suspect_pid", this)), "{{instance}}")).high(8).set("color", fixed(critical)).custom("lineWidth", 1),
-		graph("Respawns by host", "How often it came back in each step. Red, in regular bars: a keeper or a timer restarts it; stop that first.", 6,
+		graph("Respawns by host", "How often it came back in each step. Red, in regular bars: a guardian or a timer restarts it; stop that first.", 6,
 			lines(by("sum", "job, instance", increase("suspect_respawns_total", this)), "{{instance}}")).bars().set("color", fixed(critical)),
 	}
 }

@@ -4,7 +4,7 @@ package main
 // whom it speaks to.
 func hostTraces() []panel {
 	return []panel{
-		table("Suspicious files", "Programs and scripts in the watched directories. Orange: it runs, hides, bears a miner's name or is a program, where none belongs; if a suspect runs it, that is told above. Blue: a script. Find out who put it there (user, time), stop what made it, then remove it.", 14, 8,
+		table("Suspicious files", "Programs and scripts in the watched directories. Orange: it runs, hides, bears a miner's name or is a program, where none belongs; if a suspect runs it, it is in the table of suspects. Blue: a script. Find out who put it there (user, time), stop what made it, then remove it.", 14, 8,
 			[]column{
 				col("instance", "Host", 0), col("path", "Path", 0),
 				col("reason", "Reason", 110, mapped(fileReasons()), background()),
