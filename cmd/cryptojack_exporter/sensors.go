@@ -137,8 +137,7 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 		Directories: func() []string { return current().Directories },
 		KnownMiner:  detect.KnownMinerName(),
 		KnownHash:   func(sha256 string) bool { return current().Policy.Hashes[sha256] },
-		Running:     running(s.processes),
-		Containers:  containers(s.processes),
+		Processes:   s.processes.Snapshot,
 	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.files, Wake: wake})
 	s.followers = append(s.followers, monitor.Follower{
@@ -149,7 +148,9 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, logger log.Logger) {
 	s.sockets = sockets.New(sockets.Options{
 		Proc: o.procfs, Root: o.rootfs, Catalogue: services, OwnPID: os.Getpid(), Kernel: sockets.Netlink(o.rootfs),
-		Watched: connected(s.processes), Namespaces: networks(s.processes), Interval: o.socketsInterval, Logger: logger,
+		Watched:    func() []model.Identity { return s.processes.Snapshot().Inspected() },
+		Namespaces: func() []model.NetNamespace { return s.processes.Snapshot().NetNamespaces() },
+		Interval:   o.socketsInterval, Logger: logger,
 		PeerPorts: func() []model.SocketKey {
 			if s.services == nil {
 				return nil

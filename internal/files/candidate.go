@@ -37,7 +37,7 @@ func (p *place) path() string {
 func (w *walk) look(at *place, directory int, name string, stat *unix.Stat_t) {
 	options := &w.sensor.options
 	key, mode := hostfs.ContentKeyOf(stat), stat.Mode&0o7777
-	running := options.Running(model.FileID{Dev: stat.Dev, Inode: stat.Ino})
+	running := w.sensor.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}]
 	kind := kindOther
 	if stat.Size >= shortest {
 		kind = w.classify(at, directory, name, key)

@@ -21,12 +21,6 @@ const (
 	maxStuck         = 16 // opens that did not come back
 )
 
-// Container is a mount namespace other than the host's.
-type Container struct {
-	Name string // id of the container, or the name of the namespace
-	PIDs []int  // some processes in it; one that can be read is enough
-}
-
 // openContainers opens the watched directories as the processes in other mount
 // namespaces see them, through /proc/PID/root (proc_pid_root(5)). seen are the
 // directories that are looked at already: a container may share them.
@@ -34,8 +28,7 @@ type Container struct {
 // Whoever may make a mount namespace may also put a file system of his own there
 // that never answers, so all is opened under a deadline, and what is no local
 // file system is not looked at.
-func (s *Sensor) openContainers(names []string, seen map[model.FileID]bool) []*watched {
-	containers := s.options.Containers()
+func (s *Sensor) openContainers(containers []model.MountNamespace, names []string, seen map[model.FileID]bool) []*watched {
 	if more := len(containers) - maxContainers; more > 0 {
 		s.troubles.manyContainers(more)
 		containers = containers[:maxContainers]
@@ -59,7 +52,7 @@ func (s *Sensor) openContainers(names []string, seen map[model.FileID]bool) []*w
 }
 
 // openInContainer returns nil if the container has ended or has no such directory.
-func (s *Sensor) openInContainer(container Container, name string) *watched {
+func (s *Sensor) openInContainer(container model.MountNamespace, name string) *watched {
 	var failure error
 	for _, pid := range container.PIDs {
 		fd, err := s.openInTime(pid, name)

@@ -26,8 +26,13 @@ func TestContainers(t *testing.T) {
 	f.write("/tmp/tool", elfFile(executable, "2"), 0o755)
 	options := f.options
 	options.Proc = proc
-	options.Containers = func() []Container {
-		return []Container{{"0123456789ab", []int{69, 70}}, {"mnt:[1]", []int{71}}, {"mnt:[2]", []int{72}}}
+	options.Processes = func() *model.ProcessSnapshot {
+		process := func(pid int, namespace, container string) model.Process {
+			return model.Process{Identity: model.Identity{PID: pid}, MountNS: namespace, ContainerID: container}
+		}
+		return &model.ProcessSnapshot{Processes: []model.Process{
+			process(69, "mnt:[0]", "0123456789ab"), process(70, "mnt:[0]", "0123456789ab"), process(71, "mnt:[1]", ""), process(72, "mnt:[2]", ""),
+		}}
 	}
 	s := New(options)
 	f.must(s.Sample(t.Context(), time.Unix(1, 0)))

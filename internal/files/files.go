@@ -29,6 +29,7 @@ type Sensor struct {
 	pace     pace
 	guard    *hostfs.Guard // of what containers are asked
 
+	running   map[model.FileID]bool // as of this sample
 	published atomic.Pointer[model.FileSnapshot]
 	watchable atomic.Pointer[[]string] // directories of the last scan, as inotify reaches them
 	watching  atomic.Bool
@@ -75,6 +76,8 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	began := time.Now()
 	s.pace.begin()
 	defer s.pace.end(began)
+	processes := s.options.Processes()
+	s.running = processes.RunningFiles()
 	watched, err := s.open(s.options.Directories())
 	if err != nil {
 		return err
@@ -97,7 +100,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 			snapshot.Counts[model.FileCount{Directory: directory.name, Reason: reason}] = 0
 		}
 	}
-	watched = append(watched, s.openContainers(snapshot.Directories, roots)...)
+	watched = append(watched, s.openContainers(processes.MountNamespaces(), snapshot.Directories, roots)...)
 	var inContainers time.Time // when the time for all of them is over
 	for _, directory := range watched {
 		w := newWalk(s, directory, roots)

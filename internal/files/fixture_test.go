@@ -73,9 +73,15 @@ func newFixture(t testing.TB, limits Limits, directories ...string) *fixture {
 		Root: f.root, Directories: func() []string { return directories },
 		KnownMiner: func(name string) bool { return name == "kdevtmpfsi" || name == "libsystem.so" },
 		KnownHash:  func(sum string) bool { return f.hashes[sum] },
-		Running:    func(id model.FileID) bool { return f.running[id] },
-		UserName:   func(uid uint32) string { return fmt.Sprint("user", uid) },
-		Limits:     limits,
+		Processes: func() *model.ProcessSnapshot {
+			var processes model.ProcessSnapshot
+			for id := range f.running {
+				processes.Processes = append(processes.Processes, model.Process{ExeFile: id})
+			}
+			return &processes
+		},
+		UserName: func(uid uint32) string { return fmt.Sprint("user", uid) },
+		Limits:   limits,
 	}
 	f.sensor = New(f.options)
 	return f

@@ -18,13 +18,14 @@ func DefaultDirectories() []string { return []string{"/tmp", "/var/tmp", "/dev/s
 
 // Options are what the sensor needs. A function that is nil knows nothing.
 type Options struct {
-	Root        string                       // --path.rootfs; "" is "/"
-	Proc        string                       // --path.procfs; "" is "/proc"
-	Containers  func() []Container           // other mount namespaces, in which the same directories are looked at
-	Directories func() []string              // absolute paths without Root; asked at each scan; nil: DefaultDirectories
-	KnownMiner  func(baseName string) bool   // is it the name of a known miner?
-	KnownHash   func(sha256 string) bool     // is it the content of one? 64 hex, as in model.File
-	Running     func(file model.FileID) bool // does a process run this file now?
+	Root string // --path.rootfs; "" is "/"
+	Proc string // --path.procfs; "" is "/proc"
+	// Processes is the last process sample, or nil: it tells which files run, and which
+	// mount namespaces there are, in which the same directories are looked at.
+	Processes   func() *model.ProcessSnapshot
+	Directories func() []string            // absolute paths without Root; asked at each scan; nil: DefaultDirectories
+	KnownMiner  func(baseName string) bool // is it the name of a known miner?
+	KnownHash   func(sha256 string) bool   // is it the content of one? 64 hex, as in model.File
 	UserName    func(uid uint32) string
 	Interval    time.Duration // between full scans, published with each
 	Logger      log.Logger
@@ -62,8 +63,8 @@ func (o Options) withDefaults() Options {
 	if o.Proc == "" {
 		o.Proc = "/proc"
 	}
-	if o.Containers == nil {
-		o.Containers = func() []Container { return nil }
+	if o.Processes == nil {
+		o.Processes = func() *model.ProcessSnapshot { return nil }
 	}
 	if o.Directories == nil {
 		o.Directories = DefaultDirectories
@@ -73,9 +74,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.KnownHash == nil {
 		o.KnownHash = func(string) bool { return false }
-	}
-	if o.Running == nil {
-		o.Running = func(model.FileID) bool { return false }
 	}
 	if o.UserName == nil {
 		o.UserName = func(uint32) string { return "" }
