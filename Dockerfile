@@ -34,7 +34,7 @@ LABEL org.opencontainers.image.title="cryptojack_exporter" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=builder /cryptojack_exporter /bin/cryptojack_exporter
 COPY LICENSE /LICENSE
-# Root, with all capabilities dropped but two: /proc/PID/exe and /proc/PID/fd of
+# Root, with all capabilities dropped but three: /proc/PID/exe and /proc/PID/fd of
 # other users' processes are closed to anybody else, and a container runtime
 # gives added capabilities to root only. As another user (--user=65534) it runs
 # and cryptojack_visibility_ratio tells what it cannot see.

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/expfmt"
 	commonmodel "github.com/prometheus/common/model"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 )
 
 // described is what is said of a metric: its type and its labels, sorted.
@@ -49,6 +51,44 @@ func TestReadmeListsEveryMetric(t *testing.T) {
 				t.Errorf("%s has the label %q, which scrapers set on targets", name, label)
 			}
 		}
+	}
+}
+
+// TestReadmeListsEveryRule compares the README's table of rules with the rules, by
+// their kind of evidence, and its table of kinds with those that the rules have.
+func TestReadmeListsEveryRule(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, kinds := map[string]string{}, map[string]bool{}
+	for _, rule := range detect.Rules() {
+		want[rule.Name] = string(rule.Family)
+		if rule.Family == "" {
+			want[rule.Name] = "-" // it is not about a program
+			continue
+		}
+		kinds[string(rule.Family)] = true
+	}
+	got := map[string]string{}
+	row := regexp.MustCompile("(?m)^\\| (`[^|]*`) \\| ([a-z-]+) \\| T[0-9]")
+	for _, match := range row.FindAllStringSubmatch(string(readme), -1) {
+		for name := range strings.SplitSeq(match[1], ", ") {
+			got[strings.Trim(name, "`")] = match[2]
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the README's table of rules is not what is judged by (-rules +README):\n%s", diff)
+	}
+	_, section, _ := strings.Cut(string(readme), "| kind | what counts |")
+	section, _, _ = strings.Cut(section, "\n\n")
+	listed := map[string]bool{}
+	for _, match := range regexp.MustCompile(`(?m)^\| ([a-z]+) \|`).FindAllStringSubmatch(section, -1) {
+		listed[match[1]] = true
+	}
+	if diff := cmp.Diff(kinds, listed); diff != "" {
+		t.Errorf("the README's kinds of evidence are not those of the rules (-rules +README):\n%s", diff)
 	}
 }
 
