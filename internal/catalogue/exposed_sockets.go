@@ -41,10 +41,10 @@ func NewExposedSockets(s *model.SocketSnapshot, catalogue *Catalogue) *ExposedSo
 			d.ipv4[place{socket.NetNS, socket.Port}] = true
 		}
 		if service, ok := catalogue.Service(socket.App); ok && socket.Confidence == model.ConfidenceEvidence {
-			known := d.usual[socket.OwnedByExporter]
+			known := d.usual[socket.Owner]
 			known.known = known.known || slices.Contains(service.Ports, socket.Port) || slices.Contains(service.AskedPorts, socket.Port)
 			known.asked = known.asked || slices.Contains(service.askedPorts(), socket.Port)
-			d.usual[socket.OwnedByExporter] = known
+			d.usual[socket.Owner] = known
 		}
 	}
 	return d
@@ -54,11 +54,11 @@ func NewExposedSockets(s *model.SocketSnapshot, catalogue *Catalogue) *ExposedSo
 // own parts speak to as well: those are none, where it also listens at its usual
 // one.
 func (d *ExposedSockets) Contains(socket *model.Socket) bool {
-	if socket.Protocol != model.TCP || socket.Scope == model.ScopeLoopback || socket.Own || socket.InternalComponent {
+	if socket.Protocol != model.TCP || socket.Scope == model.ScopeLoopback || socket.OwnedByExporter || socket.InternalComponent {
 		return false
 	}
 	service, ok := d.catalogue.Service(socket.App)
-	return !ok || socket.Confidence != model.ConfidenceEvidence || !d.usual[socket.OwnedByExporter].known ||
+	return !ok || socket.Confidence != model.ConfidenceEvidence || !d.usual[socket.Owner].known ||
 		slices.Contains(service.Ports, socket.Port) || slices.Contains(service.AskedPorts, socket.Port)
 }
 
@@ -127,7 +127,7 @@ func (d *ExposedSockets) candidates(socket *model.Socket) []Candidate {
 // them was set up to use another.
 func (d *ExposedSockets) answers(socket *model.Socket, service *Service) bool {
 	return socket.Confidence != model.ConfidenceEvidence || slices.Contains(service.askedPorts(), socket.Port) ||
-		!d.usual[socket.OwnedByExporter].asked && !slices.Contains(service.Ports, socket.Port)
+		!d.usual[socket.Owner].asked && !slices.Contains(service.Ports, socket.Port)
 }
 
 // Asked lists the apps that there is a question for.

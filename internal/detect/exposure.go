@@ -78,14 +78,14 @@ func (e *exposer) gather() {
 		}
 		e.doors[key].sockets = append(e.doors[key].sockets, socket)
 		if e.snapshot.Services != nil && e.snapshot.Services.Answers[socket.Key()].App != "" {
-			e.answering[socket.OwnedByExporter] = true
+			e.answering[socket.Owner] = true
 		}
 	}
 }
 
 func keyOf(socket *model.Socket) doorKey {
-	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.OwnedByExporter}
-	if socket.OwnedByExporter == (model.Identity{}) {
+	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
+	if socket.Owner == (model.Identity{}) {
 		key.inode = socket.Inode
 	}
 	return key
@@ -160,7 +160,7 @@ func (e *exposer) judge(d *door) (model.Exposure, bool) {
 	if service, ok := e.catalogue.Service(out.App); ok {
 		out.RunsCode, out.Common = service.RunsCode, service.Usual
 	}
-	out.Log = e.logOf(widest.OwnedByExporter)
+	out.Log = e.logOf(widest.Owner)
 	return out, true
 }
 
@@ -195,7 +195,7 @@ func (e *exposer) hear(d *door, out *model.Exposure) bool {
 		out.App, out.Confidence = out.Answer.App, model.ConfidenceAnswer
 	}
 	other := out.Answer.OtherApp && out.Answer.App == "" && out.Auth == model.AuthUnknown
-	return !other || out.Confidence == model.ConfidenceEvidence && !e.answering[out.Socket.OwnedByExporter]
+	return !other || out.Confidence == model.ConfidenceEvidence && !e.answering[out.Socket.Owner]
 }
 
 // weight orders answers by how much they tell.
@@ -223,8 +223,8 @@ func (e *exposer) waits(socket *model.Socket) bool {
 
 // locate says whose door it is.
 func (e *exposer) locate(out *model.Exposure) {
-	owner, found := e.snapshot.Processes.Process(out.Socket.OwnedByExporter.PID)
-	if found && owner.Identity == out.Socket.OwnedByExporter {
+	owner, found := e.snapshot.Processes.Process(out.Socket.Owner.PID)
+	if found && owner.Identity == out.Socket.Owner {
 		out.ContainerID, out.Unit = owner.ContainerID, owner.Unit
 	}
 }

@@ -77,7 +77,7 @@ func (d doors) door(t *testing.T) model.Finding {
 func tcp(address string, port uint16, change func(*model.Socket)) model.Socket {
 	socket := model.Socket{
 		Protocol: model.TCP, Address: address, Port: port, Scope: model.ScopeOf(netip.MustParseAddr(address)),
-		OwnedByExporter: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence,
+		Owner: process(100, nil).Identity, OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence,
 	}
 	if change != nil {
 		change(&socket)
@@ -86,7 +86,7 @@ func tcp(address string, port uint16, change func(*model.Socket)) model.Socket {
 }
 
 func inContainer(socket *model.Socket) {
-	socket.NetNS, socket.OwnedByExporter = "4026532000", process(500, nil).Identity
+	socket.NetNS, socket.Owner = "4026532000", process(500, nil).Identity
 }
 
 func byPort(socket *model.Socket) { socket.Confidence = model.ConfidencePort }
@@ -117,7 +117,7 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *model.Socket) { s.InternalComponent = true })), "", ""},
 		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
 		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.NetNS = "4026532001" })), "", ""},
-		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.Own = true })), "", ""},
+		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.OwnedByExporter = true })), "", ""},
 		{"by its port and its answer", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, open), model.Critical, "answered as flink does"},
 		{"by its port alone", newDoors(tcp("0.0.0.0", 8081, byPort)), model.Info, "weak evidence"},
 		{"Nexus on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, other), "", ""},
@@ -163,12 +163,12 @@ func TestReach(t *testing.T) {
 // TestOneDoorForManySockets: both families, and several addresses, are one door.
 func TestOneDoorForManySockets(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.OwnedByExporter.PID = 7 }))
+	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.Owner.PID = 7 }))
 	found := d.exposures(t)
 	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != model.ScopeAny {
 		t.Errorf("%+v", found)
 	}
-	unknown := func(s *model.Socket) { s.OwnedByExporter = model.Identity{} }
+	unknown := func(s *model.Socket) { s.Owner = model.Identity{} }
 	if found := newDoors(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
 		t.Errorf("sockets of unknown owners: %+v", found)
 	}
@@ -190,11 +190,11 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	open := model.Answer{App: "flink", Auth: model.AuthNone}
 	proxy := tcp("0.0.0.0", 18081, func(s *model.Socket) {
-		s.OwnedByExporter, s.OwnerExe, s.App, s.Confidence = process(600, nil).Identity, "/usr/bin/docker-proxy", "", ""
+		s.Owner, s.OwnerExe, s.App, s.Confidence = process(600, nil).Identity, "/usr/bin/docker-proxy", "", ""
 	})
 	publication := model.PortForward{
 		Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:18081"), Target: netip.MustParseAddrPort("172.17.0.2:8081"),
-		Via: model.ForwarderDockerProxy, Owner: proxy.OwnedByExporter,
+		Via: model.ForwarderDockerProxy, Owner: proxy.Owner,
 	}
 	d := newDoors(proxy, tcp("0.0.0.0", 8081, inContainer)).answered(1, open)
 	d.Sockets.PortForwards = []model.PortForward{publication}
@@ -293,7 +293,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	sockets := s.Sockets.Sockets
 	jobManager := process(110, nil)
 	sockets[1].App, sockets[1].Confidence, sockets[1].InternalComponent = "flink", model.ConfidenceEvidence, true
-	sockets[2].OwnedByExporter = jobManager.Identity
+	sockets[2].Owner = jobManager.Identity
 	for i := range sockets {
 		sockets[i].Inode = uint64(i + 1)
 	}
@@ -313,7 +313,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	second := sockets[2] // another JobManager: which of the two it was is not known
-	second.Port, second.OwnedByExporter.PID, second.Inode = 8082, 120, 9
+	second.Port, second.Owner.PID, second.Inode = 8082, 120, 9
 	s.Sockets.Sockets = append(s.Sockets.Sockets, second)
 	s.Services.Answers[second.Key()] = s.Services.Answers[sockets[2].Key()]
 	for range 20 {
@@ -332,7 +332,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 func BenchmarkExposures(b *testing.B) {
 	var sockets []model.Socket
 	for i := range 10_000 {
-		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *model.Socket) { s.OwnedByExporter.PID = i }))
+		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *model.Socket) { s.Owner.PID = i }))
 	}
 	d := newDoors(sockets...)
 	catalogue, err := catalogue.New()

@@ -66,8 +66,8 @@ func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *l
 	for _, sockets := range [][]model.Socket{s.Sockets.Sockets, s.Sockets.RecentlyClosed} {
 		for i := range sockets {
 			socket := &sockets[i]
-			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.OwnedByExporter.PID > 1 {
-				l.listeners[socket.OwnedByExporter] = append(l.listeners[socket.OwnedByExporter], socket)
+			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.Owner.PID > 1 {
+				l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
 			}
 		}
 	}

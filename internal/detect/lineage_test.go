@@ -29,9 +29,9 @@ func incident() *model.Snapshot {
 		Starters: []model.Starter{{Ancestor: model.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
 	}
 	s.Sockets = &model.SocketSnapshot{Sockets: []model.Socket{
-		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6123, Scope: model.ScopeLoopback, OwnedByExporter: flink.Identity},
-		{Protocol: model.TCP, Address: "0.0.0.0", Port: 40001, Scope: model.ScopeAny, OwnedByExporter: flink.Identity},
-		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, OwnedByExporter: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
+		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6123, Scope: model.ScopeLoopback, Owner: flink.Identity},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 40001, Scope: model.ScopeAny, Owner: flink.Identity},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: flink.Identity, OwnerExe: flink.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
 	}}
 	return s
 }

@@ -52,7 +52,7 @@ func TestAgentAboveTheDoorIsNoKeeper(t *testing.T) {
 	})
 	s := snapshotOf(agent, service, miner)
 	s.Sockets = &model.SocketSnapshot{Sockets: []model.Socket{{
-		Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, OwnedByExporter: service.Identity,
+		Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: service.Identity,
 		OwnerExe: service.Exe, App: "flink", Confidence: model.ConfidenceEvidence,
 	}}}
 	if severity, _ := severityOf(t, s, 20); severity != model.Info {

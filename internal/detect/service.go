@@ -99,8 +99,8 @@ func nameOf(e *model.Exposure) string {
 func listens(e *model.Exposure) string {
 	socket := &e.Socket
 	owner := "An unknown process"
-	if socket.OwnedByExporter.PID != 0 {
-		owner = fmt.Sprintf("%s (pid %d%s)", quote(path.Base(socket.OwnerExe)), socket.OwnedByExporter.PID, where(e))
+	if socket.Owner.PID != 0 {
+		owner = fmt.Sprintf("%s (pid %d%s)", quote(path.Base(socket.OwnerExe)), socket.Owner.PID, where(e))
 	}
 	sentence := fmt.Sprintf("%s listens on %s (%s)", owner, strings.Join(e.Endpoints[:min(len(e.Endpoints), maxReach)], " and "), reach(e))
 	switch e.Confidence {

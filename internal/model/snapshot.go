@@ -164,20 +164,20 @@ type Socket struct {
 	Port              uint16
 	Scope             Scope
 	Inode             uint64
-	OwnedByExporter   Identity   // zero if unknown
+	Owner             Identity   // zero if unknown
 	OwnerComm         string     // raw bytes
 	OwnerExe          string     // raw bytes
 	App               string     // of the catalogue, or ""
 	Confidence        Confidence // "" without App
 	DualStack         bool       // of IPv6, and takes IPv4 too; false if that is not known
-	Own               bool       // the exporter's own
+	OwnedByExporter   bool       // the exporter's own
 	InternalComponent bool       // of a process that belongs to App and is no door of its own
 	LogFile           string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
 }
 
 // Exposed tells whether the socket is a catalogued service that other machines
 // may reach. A host firewall is not looked at.
-func (s *Socket) Exposed() bool { return s.App != "" && s.Scope != ScopeLoopback && !s.Own }
+func (s *Socket) Exposed() bool { return s.App != "" && s.Scope != ScopeLoopback && !s.OwnedByExporter }
 
 // ExposedKey is the label set of an exposed service.
 type ExposedKey struct {

@@ -85,7 +85,7 @@ func newJSONExposed(e *model.Exposure) jsonExposed {
 	out := jsonExposed{
 		Protocol: string(socket.Protocol), Address: text.Escape(socket.Address), Port: socket.Port, Endpoints: escapeAll(e.Endpoints),
 		Scope: string(e.Scope), App: text.Escape(e.App), Confidence: string(e.Confidence),
-		PID: socket.OwnedByExporter.PID, Process: text.Escape(socketOwner(socket)), Unit: text.Escape(e.Unit), Container: text.Escape(e.ContainerID),
+		PID: socket.Owner.PID, Process: text.Escape(socketOwner(socket)), Unit: text.Escape(e.Unit), Container: text.Escape(e.ContainerID),
 		Netns: socket.NetNS, Published: string(e.Forwarded), Auth: string(e.Auth), RunsCode: e.RunsCode,
 	}
 	if e.Answer != nil {

@@ -72,7 +72,7 @@ func incident() Report {
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
 	door := &model.Exposure{
 		App: "flink", Confidence: model.ConfidenceEvidence, Scope: model.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
-		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, OwnedByExporter: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
+		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
 		Auth:   model.AuthNone, RunsCode: true, Answer: &model.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: model.AuthNone, Version: "1.20.5"},
 		Log: &model.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []model.FlinkEntry{
 			{Event: model.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,

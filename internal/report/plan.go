@@ -273,7 +273,7 @@ func (p *planner) closeEntry(e *model.Entry) {
 	var remedy []string
 	where := endpoint(e.Address, e.Port)
 	for _, finding := range p.report.pick(func(f *model.Finding) bool { return f.Exposure != nil }) {
-		if exposure := finding.Exposure; exposure.Socket.OwnedByExporter.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
+		if exposure := finding.Exposure; exposure.Socket.Owner.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
 			where, remedy = exposure.Endpoints[0], finding.Remedy
 		}
 	}

@@ -218,8 +218,8 @@ func targets(sockets *model.SocketSnapshot) []flinklog.Target {
 	var list []flinklog.Target
 	for i := range sockets.Sockets {
 		socket := &sockets.Sockets[i]
-		target := flinklog.Target{Owner: socket.OwnedByExporter, Path: socket.LogFile}
-		if socket.LogFile != "" && socket.OwnedByExporter.PID > 0 && !slices.Contains(list, target) {
+		target := flinklog.Target{Owner: socket.Owner, Path: socket.LogFile}
+		if socket.LogFile != "" && socket.Owner.PID > 0 && !slices.Contains(list, target) {
 			list = append(list, target)
 		}
 	}

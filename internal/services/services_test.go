@@ -64,7 +64,7 @@ func (l *lab) sample(t *testing.T, after time.Duration) *model.ServiceSnapshot {
 func listening(address string, port uint16, app string, confidence model.Confidence) model.Socket {
 	return model.Socket{
 		Protocol: model.TCP, Address: address, Port: port, Scope: model.ScopeOf(netip.MustParseAddr(address)),
-		App: app, Confidence: confidence, Inode: uint64(port), OwnedByExporter: model.Identity{PID: 100, StartTime: uint64(port)},
+		App: app, Confidence: confidence, Inode: uint64(port), Owner: model.Identity{PID: 100, StartTime: uint64(port)},
 	}
 }
 
@@ -101,7 +101,7 @@ func TestAskedOnceInTenMinutes(t *testing.T) {
 func TestWhoIsNotAsked(t *testing.T) {
 	t.Parallel()
 	own := listening("0.0.0.0", 8081, "flink", model.ConfidencePort)
-	own.Own = true
+	own.OwnedByExporter = true
 	udp := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
 	udp.Protocol = model.UDP
 	elsewhere := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
@@ -111,7 +111,7 @@ func TestWhoIsNotAsked(t *testing.T) {
 	part := listening("0.0.0.0", 41000, "flink", model.ConfidenceEvidence)
 	part.InternalComponent = true
 	side := listening("0.0.0.0", 41001, "flink", model.ConfidenceEvidence)
-	side.OwnedByExporter.StartTime = 8081 // who listens on 8081, on loopback
+	side.Owner.StartTime = 8081 // who listens on 8081, on loopback
 	l := newLab(t, own, udp, elsewhere, proxy,
 		listening("10.9.9.9", 8081, "flink", model.ConfidenceEvidence), // an address that the host has not
 		listening("0.0.0.0", 50505, "", ""),
@@ -215,7 +215,7 @@ func TestFlinkLog(t *testing.T) {
 	t.Parallel()
 	rest := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
 	blob := listening("0.0.0.0", 40001, "flink", model.ConfidenceEvidence)
-	rest.LogFile, blob.LogFile, blob.OwnedByExporter = "/opt/flink.log", "/opt/flink.log", rest.OwnedByExporter
+	rest.LogFile, blob.LogFile, blob.Owner = "/opt/flink.log", "/opt/flink.log", rest.Owner
 	l := newLab(t, rest, blob)
 	l.options.Ask = func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
 		return model.Answer{OtherApp: target.Port() != 8081, Auth: model.AuthUnknown}

@@ -137,7 +137,7 @@ func TestLiveNamespace(t *testing.T) {
 	for _, socket := range snapshot.Sockets {
 		if socket.NetNS == id {
 			found++
-			if socket.Port != port || socket.OwnedByExporter.PID != pid || socket.Scope != model.ScopeAny {
+			if socket.Port != port || socket.Owner.PID != pid || socket.Scope != model.ScopeAny {
 				t.Errorf("%+v", socket)
 			}
 		}

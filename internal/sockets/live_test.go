@@ -68,7 +68,7 @@ func TestLive(t *testing.T) {
 		got := map[place]model.Scope{}
 		for _, socket := range s.Snapshot().Sockets {
 			key := place{socket.Protocol, socket.Address, socket.Port}
-			if _, mine := want[key]; mine && socket.Own && socket.OwnedByExporter.PID == os.Getpid() && socket.OwnerExe != "" && socket.OwnerComm != "" {
+			if _, mine := want[key]; mine && socket.OwnedByExporter && socket.Owner.PID == os.Getpid() && socket.OwnerExe != "" && socket.OwnerComm != "" {
 				got[key] = socket.Scope
 			}
 			if socket.Protocol == model.UDP && socket.Address == "127.0.0.1" && socket.Port == connected {

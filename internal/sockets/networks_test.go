@@ -69,7 +69,7 @@ func TestNamespaces(t *testing.T) {
 	if diff := cmp.Diff([]string{":22", "7:8081", "8:8081"}, doors(snapshot)); diff != "" {
 		t.Error(diff)
 	}
-	if flink := snapshot.Sockets[1]; flink.OwnedByExporter.PID != 50 || flink.App != "flink" || flink.LogFile != "/opt/flink/log/x.log" {
+	if flink := snapshot.Sockets[1]; flink.Owner.PID != 50 || flink.App != "flink" || flink.LogFile != "/opt/flink/log/x.log" {
 		t.Errorf("%+v", flink)
 	}
 	if other := snapshot.Sockets[2]; other.LogFile != "" || other.Confidence != model.ConfidencePort {

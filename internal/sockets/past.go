@@ -19,13 +19,13 @@ func remember(past, last, now []model.Socket) []model.Socket {
 	known := map[door]bool{}
 	for _, sockets := range [][]model.Socket{past, now} {
 		for i := range sockets {
-			known[door{sockets[i].OwnedByExporter, sockets[i].Port}] = true
+			known[door{sockets[i].Owner, sockets[i].Port}] = true
 		}
 	}
 	past = slices.Clone(past)
 	for i := range last {
 		socket := last[i]
-		if closed := (door{socket.OwnedByExporter, socket.Port}); socket.Protocol == model.TCP && socket.Scope != model.ScopeLoopback && socket.OwnedByExporter.PID > 1 && !known[closed] {
+		if closed := (door{socket.Owner, socket.Port}); socket.Protocol == model.TCP && socket.Scope != model.ScopeLoopback && socket.Owner.PID > 1 && !known[closed] {
 			known[closed] = true
 			past = append(past, socket)
 		}

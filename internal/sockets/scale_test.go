@@ -35,7 +35,7 @@ func TestCrowd(t *testing.T) {
 	if err := s.Sample(t.Context(), now); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Snapshot().Sockets; len(got) != 1 || got[0].OwnedByExporter.PID != 50 || got[0].App != "flink" {
+	if got := s.Snapshot().Sockets; len(got) != 1 || got[0].Owner.PID != 50 || got[0].App != "flink" {
 		t.Errorf("%+v", got)
 	}
 	// /proc/1 has tables here but no stat: it counts as vanished.

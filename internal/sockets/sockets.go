@@ -117,8 +117,8 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		var exe string
 		var told arguments
 		if owner := found[socket.Inode].owner; owner != nil {
-			socket.OwnedByExporter, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
-			socket.Own = owner.identity.PID == s.options.OwnPID
+			socket.Owner, socket.OwnerComm, socket.OwnerExe = owner.identity, owner.comm, owner.exe
+			socket.OwnedByExporter = owner.identity.PID == s.options.OwnPID
 			exe, told = owner.exe, owner.arguments
 		}
 		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, exe, told.evidence)

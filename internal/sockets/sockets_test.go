@@ -32,10 +32,10 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []model.Socket{
-		{Protocol: model.TCP, Address: "192.168.1.1", Port: 22, Scope: model.ScopePrivate, Inode: 13, OwnedByExporter: model.Identity{PID: 51, StartTime: 50}, OwnerComm: "p51", OwnerExe: "/usr/sbin/sshd", App: "ssh", Confidence: model.ConfidenceEvidence},
+		{Protocol: model.TCP, Address: "192.168.1.1", Port: 22, Scope: model.ScopePrivate, Inode: 13, Owner: model.Identity{PID: 51, StartTime: 50}, OwnerComm: "p51", OwnerExe: "/usr/sbin/sshd", App: "ssh", Confidence: model.ConfidenceEvidence},
 		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6379, Scope: model.ScopeLoopback, Inode: 12, App: "redis", Confidence: model.ConfidencePort},
-		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Inode: 11, OwnedByExporter: model.Identity{PID: 50, StartTime: 100}, OwnerComm: "p50", OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence},
-		{Protocol: model.TCP, Address: "::", Port: 9200, Scope: model.ScopeAny, Inode: 15, OwnedByExporter: model.Identity{PID: 60, StartTime: 10}, OwnerComm: "p60", OwnerExe: "/usr/bin/own", App: "elasticsearch", Confidence: model.ConfidencePort, Own: true},
+		{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Inode: 11, Owner: model.Identity{PID: 50, StartTime: 100}, OwnerComm: "p50", OwnerExe: "/usr/bin/java", App: "flink", Confidence: model.ConfidenceEvidence},
+		{Protocol: model.TCP, Address: "::", Port: 9200, Scope: model.ScopeAny, Inode: 15, Owner: model.Identity{PID: 60, StartTime: 10}, OwnerComm: "p60", OwnerExe: "/usr/bin/own", App: "elasticsearch", Confidence: model.ConfidencePort, OwnedByExporter: true},
 		{Protocol: model.UDP, Address: "8.8.8.8", Port: 53, Scope: model.ScopePublic, Inode: 16},
 	}
 	snapshot := s.Snapshot()
@@ -54,7 +54,7 @@ func TestSample(t *testing.T) {
 	if err := s.Sample(t.Context(), time.Unix(6, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Snapshot().Sockets[2]; got.OwnedByExporter.PID != 0 || got.Confidence != model.ConfidencePort {
+	if got := s.Snapshot().Sockets[2]; got.Owner.PID != 0 || got.Confidence != model.ConfidencePort {
 		t.Errorf("a reused pid is still the owner: %+v", got)
 	}
 }
