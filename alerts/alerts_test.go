@@ -2,10 +2,12 @@
 package alerts_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -218,6 +220,32 @@ func TestEveryRecordIsUsed(t *testing.T) {
 		if !used {
 			t.Errorf("no alert uses %s", record.Record)
 		}
+	}
+}
+
+// The README's table has a row for each alert and severity, and the number is right.
+func TestReadmeListsEveryAlert(t *testing.T) {
+	t.Parallel()
+	alerts, _ := rules(t)
+	readme := read(t, "../README.md")
+	want, names := map[string]bool{}, map[string]bool{}
+	for _, alert := range alerts {
+		want[alert.Alert+" "+alert.Labels["severity"]] = true
+		names[alert.Alert] = true
+	}
+	got := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (Cryptojack[^|]*) \| ([^|]*) \|`).FindAllStringSubmatch(readme, -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			for severity := range strings.SplitSeq(row[2], ", then ") {
+				got[name+" "+severity] = true
+			}
+		}
+	}
+	if !maps.Equal(want, got) {
+		t.Errorf("alerts and severities in the README: %v\nin the rules: %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+	if number := strconv.Itoa(len(names)) + " alerts,"; !strings.Contains(readme, number) {
+		t.Errorf("the README does not speak of %q", number)
 	}
 }
 
