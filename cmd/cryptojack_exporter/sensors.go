@@ -77,7 +77,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	}
 	if on("persistence") {
 		s.persistence = persistence.New(persistence.Options{
-			Root: o.rootfs, KnownMiner: detect.KnownMinerName(), Interval: o.persistenceInterval, Logger: logger,
+			Root: o.rootfs, Users: names, KnownMiner: detect.KnownMinerName(), Interval: o.persistenceInterval, Logger: logger,
 		})
 		s.tasks = append(s.tasks, monitor.Task{Sensor: s.persistence})
 	}
@@ -87,7 +87,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	return s, nil
 }
 
-func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Names, wakeFiles chan<- struct{}, logger log.Logger) error {
+func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
 	var err error
 	s.processes, err = processes.New(processes.Options{
 		Proc: o.procfs, Root: o.rootfs, Bare: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
@@ -131,7 +131,7 @@ func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Names, w
 	return nil
 }
 
-func (s *sensors) addFiles(o *options, current func() *config.Config, names *passwd.Names, wake chan struct{}, logger log.Logger) {
+func (s *sensors) addFiles(o *options, current func() *config.Config, names *passwd.Users, wake chan struct{}, logger log.Logger) {
 	s.files = files.New(files.Options{
 		Root: o.rootfs, Proc: o.procfs, Interval: o.filesInterval, Logger: logger, UserName: names.Name,
 		Directories: func() []string { return current().Directories },

@@ -211,6 +211,24 @@ func TestAllowListLowersEvenAnIndicator(t *testing.T) {
 	}
 }
 
+// TestAllowedUserIsOfTheHost gives a container's process the name of a user of the
+// host, and its number.
+func TestAllowedUserIsOfTheHost(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"alice", "1000"} {
+		p := process(10, func(p *model.Process) {
+			p.Exe, p.Comm, p.Origin, p.User, p.Isolation = "/opt/mine/xmrig", "xmrig", model.OriginLocal, user, model.IsolationContainer
+		})
+		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Critical {
+			t.Errorf("user %s of a container: %s", user, got.Severity)
+		}
+		p.Isolation = model.IsolationHost
+		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Info {
+			t.Errorf("user %s of the host: %s", user, got.Severity)
+		}
+	}
+}
+
 func TestOwnProcessIsNoSuspect(t *testing.T) {
 	t.Parallel()
 	if findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/cryptojack_exporter"), busy))), Policy{OwnPID: 10}); len(findings) != 0 {

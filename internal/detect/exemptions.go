@@ -20,7 +20,7 @@ const (
 type Allow struct {
 	Path   string // glob of path.Match over the executable's path
 	SHA256 string // 64 hex
-	User   string
+	User   string // of the host: a container's user of the same name or number is another
 	Unit   string
 }
 
@@ -43,8 +43,10 @@ func (a Allow) Matches(p *model.Process) bool {
 			return false
 		}
 	}
+	if a.User != "" && (a.User != p.User || p.Isolation == model.IsolationContainer) {
+		return false
+	}
 	return (a.SHA256 == "" || strings.EqualFold(a.SHA256, p.SHA256)) &&
-		(a.User == "" || a.User == p.User) &&
 		(a.Unit == "" || a.Unit == p.Unit)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
 // candidate is a suspicious file on its way to the snapshot. Its path is put
@@ -109,10 +110,19 @@ func (s *Sensor) details(found []*candidate) []model.File {
 	for _, c := range found {
 		files = append(files, model.File{
 			Path: path.Join(c.place.path(), c.name), Directory: c.place.watched.name, Reason: c.reason,
-			Container: c.place.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.options.UserName(c.uid), SHA256: c.sha256,
+			Container: c.place.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c), SHA256: c.sha256,
 			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
 			ID: model.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
 		})
 	}
 	return files
+}
+
+// userOf names the owner of a file. A container's users are not in the host's
+// passwd(5): they stay numbers.
+func (s *Sensor) userOf(c *candidate) string {
+	if c.place.watched.container != "" {
+		return passwd.Number(c.uid)
+	}
+	return s.options.UserName(c.uid)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
 // TestContainers looks into the same directories of other mount namespaces: one
@@ -26,6 +27,7 @@ func TestContainers(t *testing.T) {
 	f.write("/tmp/tool", elfFile(executable, "2"), 0o755)
 	options := f.options
 	options.Proc = proc
+	options.UserName = func(uid uint32) string { return "user " + passwd.Number(uid) }
 	options.Processes = func() *model.ProcessSnapshot {
 		process := func(pid int, namespace, container string) model.Process {
 			return model.Process{Identity: model.Identity{PID: pid}, MountNS: namespace, ContainerID: container}
@@ -41,6 +43,12 @@ func TestContainers(t *testing.T) {
 	containers := map[string]string{}
 	for _, file := range snapshot.Files {
 		containers[file.Path] = file.Container
+		if name := "user " + passwd.Number(uint32(os.Getuid())); file.Container == "" && file.User != name {
+			t.Errorf("%s of the host belongs to %q", file.Path, file.User)
+		}
+		if file.Container != "" && file.User != passwd.Number(uint32(os.Getuid())) {
+			t.Errorf("%s of a container belongs to %q, a name of the host", file.Path, file.User)
+		}
 	}
 	if len(containers) != 2 || containers["/tmp/.x/kdevtmpfsi"] != "0123456789ab" || containers["/tmp/tool"] != "" {
 		t.Errorf("%v", containers)

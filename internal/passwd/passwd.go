@@ -1,91 +1,152 @@
-// Package passwd turns numeric user ids into names with the passwd(5) file of
-// the host that is looked at, which need not be the exporter's own.
+// Package passwd reads the users of the host that is looked at from its passwd(5)
+// file. The host need not be the exporter's own, and the users of a container are
+// in another file, so that a container's uid must never be looked up here.
 package passwd
 
 import (
-	"bufio"
-	"bytes"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
-// passwdLimit bounds what is read of a passwd file, in bytes.
-const passwdLimit = 16 << 20
+const (
+	maxBytes = 16 << 20 // read of the file
+	maxUsers = 1 << 18  // kept of it
+)
 
-// Names maps user ids to names. It is safe for use by several goroutines.
-type Names struct {
-	path string
-
-	mu       sync.RWMutex
-	modified time.Time
-	size     int64
-	names    map[uint32]string
+// User is one line of passwd(5).
+type User struct {
+	Name  string
+	UID   uint32
+	Home  string // as it is written; "" if the line has none
+	Shell string
 }
 
-// New returns the names of the host whose root directory is root.
-func New(root string) *Names {
-	return &Names{path: filepath.Join(root, "etc/passwd")}
+// Users are those of one host, as the file was when it was last read. Its methods
+// may be called by several goroutines.
+type Users struct {
+	root  string
+	table atomic.Pointer[Table]
 }
 
-// Refresh reads the file again if it changed. A file that cannot be read leaves
-// the names as they were.
-func (n *Names) Refresh() error {
-	info, err := os.Stat(n.path)
-	if err != nil {
-		return fmt.Errorf("user names stay numbers: %w", err)
+// Table is what the file held at one time. It never changes.
+type Table struct {
+	Users []User // in the order of the file
+
+	names map[uint32]string
+	key   hostfs.ContentKey
+	err   error // why it is not the whole file
+}
+
+// New returns the users of the host whose root directory is root. Nobody is known
+// before the first Refresh.
+func New(root string) *Users { return &Users{root: root} }
+
+// Refresh reads the file again if it changed; if not, it costs a few system calls.
+// What was known stays while the file cannot be read. The error of a file that is
+// longer than is read wraps hostfs.ErrLimit: its first part is known.
+func (u *Users) Refresh() error {
+	if err := u.refresh(); err != nil {
+		return fmt.Errorf("read the users of /etc/passwd: %w", err)
 	}
-	n.mu.RLock()
-	fresh := n.names != nil && info.ModTime().Equal(n.modified) && info.Size() == n.size
-	n.mu.RUnlock()
-	if fresh {
-		return nil
-	}
-	if !info.Mode().IsRegular() || info.Size() > passwdLimit {
-		return fmt.Errorf("user names stay numbers: %s is not a regular file of at most %d bytes", n.path, passwdLimit)
-	}
-	content, err := os.ReadFile(n.path)
-	if err != nil {
-		return fmt.Errorf("user names stay numbers: %w", err)
-	}
-	names := parse(content)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.names, n.modified, n.size = names, info.ModTime(), info.Size()
 	return nil
 }
 
-// Name returns the user's name, or the number where it has none.
-func (n *Names) Name(uid uint32) string {
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	if name, ok := n.names[uid]; ok {
-		return name
+func (u *Users) refresh() error {
+	root, err := hostfs.OpenRoot(u.root)
+	if err != nil {
+		return err
 	}
-	return strconv.FormatUint(uint64(uid), 10)
+	defer root.Close()
+	file, err := root.Regular("etc/passwd")
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return err
+	}
+	key := hostfs.ContentKeyOf(&stat)
+	known := u.table.Load()
+	if known == nil || known.key != key {
+		content, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
+		if err != nil {
+			return err
+		}
+		known = parse(string(content))
+		known.key = key
+		u.table.Store(known)
+	}
+	return known.err
 }
 
-// parse keeps the first name of each id, as getpwuid(3) does.
-func parse(content []byte) map[uint32]string {
-	names := map[uint32]string{}
-	lines := bufio.NewScanner(bytes.NewReader(content))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		fields := strings.Split(lines.Text(), ":")
-		if len(fields) < 3 || fields[0] == "" {
-			continue
+// Table returns what the file held when it was last read, or nil before that.
+func (u *Users) Table() *Table { return u.table.Load() }
+
+// Name returns the name of a user of the host, or the number where it has none.
+func (u *Users) Name(uid uint32) string {
+	if table := u.table.Load(); table != nil {
+		if name, ok := table.names[uid]; ok {
+			return name
 		}
-		uid, err := strconv.ParseUint(fields[2], 10, 32)
+	}
+	return Number(uid)
+}
+
+// Number is how a user is shown whose name is not known.
+func Number(uid uint32) string { return strconv.FormatUint(uint64(uid), 10) }
+
+// parse reads passwd(5): name, password, uid, gid, comment, home, shell. Of users
+// who share an id the first gives it its name, as in getpwuid(3).
+func parse(content string) *Table {
+	table := &Table{names: map[uint32]string{}}
+	if len(content) > maxBytes {
+		// The line that the limit cuts is left out.
+		content = content[:strings.LastIndexByte(content[:maxBytes], '\n')+1]
+		table.err = fmt.Errorf("%w: only the first %d bytes", hostfs.ErrLimit, maxBytes)
+	}
+	for line := range strings.Lines(content) {
+		user, err := parseLine(strings.TrimRight(line, "\r\n"))
 		if err != nil {
 			continue
 		}
-		if _, taken := names[uint32(uid)]; !taken {
-			names[uint32(uid)] = fields[0]
+		if len(table.Users) >= maxUsers {
+			table.err = fmt.Errorf("%w: only the first %d users", hostfs.ErrLimit, maxUsers)
+			break
+		}
+		table.Users = append(table.Users, user)
+		if _, taken := table.names[user.UID]; !taken {
+			table.names[user.UID] = user.Name
 		}
 	}
-	return names
+	return table
+}
+
+var errLine = errors.New("this is no line of passwd(5)")
+
+func parseLine(line string) (User, error) {
+	fields := strings.SplitN(line, ":", 8)
+	if len(fields) < 3 || fields[0] == "" || fields[0][0] == '#' {
+		return User{}, errLine
+	}
+	uid, err := strconv.ParseUint(fields[2], 10, 32)
+	if err != nil {
+		return User{}, errLine
+	}
+	user := User{Name: fields[0], UID: uint32(uid)}
+	if len(fields) > 5 {
+		user.Home = fields[5]
+	}
+	if len(fields) > 6 {
+		user.Shell = fields[6]
+	}
+	return user, nil
 }

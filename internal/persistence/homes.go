@@ -1,14 +1,14 @@
 package persistence
 
 import (
+	"errors"
+	"io/fs"
 	"path"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
-
-// maxPasswdBytes bounds what is read of passwd(5), in bytes.
-const maxPasswdBytes = 16 << 20
 
 // home is a user's home directory.
 type home struct {
@@ -16,36 +16,56 @@ type home struct {
 	path string
 }
 
-// homes are those of passwd(5). What was known stays while the file cannot be
-// read, so that no start-up file seems to be gone.
+// homes are those of the users of the host.
 type homes struct {
-	key  hostfs.ContentKey
-	all  []home
-	of   map[string]string // user -> home
-	many bool              // there are more than are looked at
+	table *passwd.Table // that they are taken from
+	all   []home
+	of    map[string]string // user -> home
+	many  bool              // there are more than are looked at
 }
 
-// parse takes the homes out of a passwd file. Users who share a home are taken
-// once, under the first of them.
-func (h *homes) parse(text string) {
-	h.all, h.of, h.many = nil, map[string]string{}, false
+// readHomes takes the homes out of passwd(5). What was known stays while the file
+// cannot be read, so that no start-up file seems to be gone.
+func (r *round) readHomes() {
+	_, err := hostfs.Within(r.guard, lookLimit, func() (struct{}, error) { return struct{}{}, r.options.Users.Refresh() })
+	table := r.options.Users.Table()
+	if errors.Is(err, fs.ErrNotExist) && table == nil {
+		return // a root without users
+	}
+	if table != nil && table != r.homes.table {
+		r.homes = homesOf(table)
+	}
+	if err == nil && r.homes.many {
+		err = errMany
+	}
+	r.share.Total++
+	if err == nil {
+		r.share.Readable++
+	} else {
+		r.troubles.count("/etc/passwd", err, 1)
+	}
+}
+
+// homesOf finds each home once, under the first of the users who share it.
+func homesOf(table *passwd.Table) homes {
+	h := homes{table: table, of: map[string]string{}}
 	seen := map[string]bool{}
-	for line := range strings.Lines(text) {
-		fields := strings.Split(strings.TrimRight(line, "\r\n"), ":")
-		if len(fields) < 6 || fields[0] == "" || !strings.HasPrefix(fields[5], "/") || strings.HasPrefix(fields[0], "#") {
+	for _, user := range table.Users {
+		if !strings.HasPrefix(user.Home, "/") {
 			continue
 		}
-		directory := path.Clean(fields[5])
 		if len(h.of) >= maxHomes {
 			h.many = true
-			return
+			break
 		}
-		if _, taken := h.of[fields[0]]; !taken {
-			h.of[fields[0]] = directory
+		directory := path.Clean(user.Home)
+		if _, taken := h.of[user.Name]; !taken {
+			h.of[user.Name] = directory
 		}
 		if !seen[directory] {
 			seen[directory] = true
-			h.all = append(h.all, home{user: fields[0], path: directory})
+			h.all = append(h.all, home{user: user.Name, path: directory})
 		}
 	}
+	return h
 }

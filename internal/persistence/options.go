@@ -6,6 +6,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
 const (
@@ -33,6 +34,7 @@ const (
 // Options are what the sensor needs.
 type Options struct {
 	Root       string                     // --path.rootfs; "" is "/"
+	Users      *passwd.Users              // of the same root; nil reads them from there
 	KnownMiner func(baseName string) bool // asked when a file is new or changed: is it the name of a known miner? nil knows none
 	Interval   time.Duration              // between samples, published with each
 	Logger     log.Logger
@@ -41,6 +43,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Root == "" {
 		o.Root = "/"
+	}
+	if o.Users == nil {
+		o.Users = passwd.New(o.Root)
 	}
 	if o.KnownMiner == nil {
 		o.KnownMiner = func(string) bool { return false }

@@ -105,7 +105,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	}()
 	s.samples++
 	round := newRound(s, r, began)
-	round.passwd()
+	round.readHomes()
 	round.survey()
 	round.visit()
 	s.settle(round)
@@ -135,30 +135,6 @@ func newRound(s *Sensor, r *reader, began time.Time) *round {
 	return &round{
 		Sensor: s, reader: r, seen: map[model.PersistenceKind]map[model.FileID]bool{},
 		kept: map[string]bool{}, silent: map[string]bool{}, deadline: began.Add(maxSampleTime),
-	}
-}
-
-// passwd reads the homes.
-func (r *round) passwd() {
-	const name = "/etc/passwd"
-	seen, err := hostfs.Within(r.guard, lookLimit, func() (sighting, error) { seen := r.reader.look(name); return seen, seen.err })
-	r.share.Total++
-	if err == nil && (seen.key != r.homes.key || r.homes.of == nil) {
-		var text []byte
-		if text, err = r.read(seen, maxPasswdBytes); err == nil {
-			r.homes.parse(string(text))
-			r.homes.key = seen.key
-		}
-	}
-	switch {
-	case err != nil && isAbsent(err) && r.homes.of == nil:
-		r.share.Total-- // a root without users
-	case err != nil:
-		r.troubles.count(name, err, 1)
-	case r.homes.many || seen.key.Size > maxPasswdBytes:
-		r.troubles.count(name, errMany, 1)
-	default:
-		r.share.Readable++
 	}
 }
 

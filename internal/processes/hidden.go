@@ -131,7 +131,7 @@ func (p *pass) newHidden(pid int, account procevents.Account) *entry {
 	process.Started = p.now.Add(-account.Elapsed)
 	process.Identity = model.Identity{PID: pid, StartTime: uint64(max(0, process.Started.Sub(s.boot)) / (time.Second / userHz))}
 	process.PPID, process.Comm, process.Threads = account.PPID, account.Comm, 1
-	process.UID, process.User, process.Isolation = account.UID, s.options.UserName(account.UID), model.IsolationHost
+	process.UID, process.Isolation = account.UID, model.IsolationHost
 	t := s.follower.trace(pid)
 	if t == nil || !t.forked {
 		t = &trace{comm: account.Comm}
@@ -140,6 +140,7 @@ func (p *pass) newHidden(pid int, account procevents.Account) *entry {
 		process.Cgroup, process.Unit, process.ContainerID = t.owner.cgroup, t.owner.unit, t.owner.contained
 		process.Isolation = t.owner.namespace
 	}
+	process.User = userOf(process.UID, process.Isolation, s.options.UserName)
 	p.runs(e, t)
 	process.Parent = p.exact(t.parent)
 	if parent, ok := s.entries[account.PPID]; ok && process.Parent == nil {

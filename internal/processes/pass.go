@@ -213,7 +213,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 	e.partial = err != nil && !hostfs.Vanished(err)
 	process.Argv, process.UID, process.Cgroup, process.Isolation = found.argv, found.uid, found.cgroup, found.namespace
 	process.MountNS, process.NetNS = found.mount, found.network
-	process.User = s.options.UserName(found.uid)
+	process.User = userOf(found.uid, found.namespace, s.options.UserName)
 	process.Unit, process.ContainerID = unitOf(found.cgroup), containerOf(found.cgroup)
 
 	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}

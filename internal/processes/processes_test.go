@@ -381,10 +381,10 @@ func TestContainers(t *testing.T) {
 	proc.put(fakeProcess{pid: 40, ppid: 1, comm: "redis", exe: "/usr/bin/redis", cgroup: "/docker/" + strings.Repeat("ab", 32), nsPIDs: "40\t1"})
 	proc.put(fakeProcess{pid: 41, ppid: 1, comm: "zygote", exe: "/usr/bin/chrome", nsPIDs: "41\t1"}) // a browser's sandbox
 	snapshot := sampleAt(t, proc.sensor(), 10)
-	if p := processOf(t, snapshot, 40); p.Isolation != model.IsolationContainer || p.ContainerID != "abababababab" {
+	if p := processOf(t, snapshot, 40); p.Isolation != model.IsolationContainer || p.ContainerID != "abababababab" || p.User != "0" {
 		t.Errorf("container: %+v", p)
 	}
-	if p := processOf(t, snapshot, 41); p.Isolation != model.IsolationHost {
+	if p := processOf(t, snapshot, 41); p.Isolation != model.IsolationHost || p.User != "user0" {
 		t.Errorf("sandbox: %+v", p)
 	}
 }

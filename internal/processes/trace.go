@@ -136,7 +136,7 @@ func (f *follower) event(e procevents.Event) {
 		defer f.mu.Unlock()
 		if t := f.traces[e.TGID]; t != nil && t.owner != nil {
 			changed := *t.owner
-			changed.uid, changed.user = e.UID, f.userName(e.UID)
+			changed.uid, changed.user = e.UID, userOf(e.UID, changed.namespace, f.userName)
 			t.owner = &changed
 		}
 	case procevents.Exit:
