@@ -290,14 +290,14 @@ func TestEveryGaugeHasAWindow(t *testing.T) {
 	windows := regexp.MustCompile(`(max|min)_over_time\([a-z_]+(\{[^}]*\})?\[`)
 	checked := 0
 	for _, r := range append(alerts, records...) {
-		bare := windows.ReplaceAllString(r.Expr, "(")
+		expression := windows.ReplaceAllString(r.Expr, "(")
 		checked += len(windows.FindAllString(r.Expr, -1))
-		for _, found := range ours.FindAllStringSubmatch(bare, -1) {
+		for _, found := range ours.FindAllStringSubmatch(expression, -1) {
 			if types[found[2]] == "gauge" {
 				t.Errorf("%s%s uses the gauge %s without max_over_time", r.Alert, r.Record, found[2])
 			}
 		}
-		if regexp.MustCompile(`\bup\b|\bprobe_success\b`).MatchString(bare) {
+		if regexp.MustCompile(`\bup\b|\bprobe_success\b`).MatchString(expression) {
 			t.Errorf("%s%s uses up without max_over_time", r.Alert, r.Record)
 		}
 	}
