@@ -53,7 +53,6 @@ func (s *sensors) snapshot(now time.Time) model.Snapshot {
 //	processes -> files        which files run, which mount namespaces there are
 //	processes -> sockets      whose connections matter, which network namespaces there are
 //	sockets   -> services     what listens
-//	services  -> sockets      whose peers matter
 //	files wakes when a program of a suspicious file starts or ends
 func newSensors(o *options, current func() *config.Config, p *privileged, logger log.Logger) (*sensors, error) {
 	on := func(name string) bool { return *o.collectors[name] }
@@ -151,12 +150,6 @@ func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, l
 		Watched:    func() []model.Identity { return s.processes.Snapshot().Inspected() },
 		Namespaces: func() []model.NetNamespace { return s.processes.Snapshot().NetNamespaces() },
 		Interval:   o.socketsInterval, Logger: logger,
-		PeerPorts: func() []model.SocketKey {
-			if s.services == nil {
-				return nil
-			}
-			return s.services.RESTPorts()
-		},
 	})
 	task := monitor.Task{Sensor: s.sockets}
 	if s.processes != nil {

@@ -3,11 +3,11 @@ package processes
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -15,9 +15,10 @@ import (
 // namespace: it may change without an exec (unshare(2), setns(2)).
 const networkCycle = time.Minute
 
-// namespaces are those of the host, as /proc/PID/ns names them; "" if unknown.
+// namespaces are those of the host; "" if unknown.
 type namespaces struct {
-	mount, network string
+	mount   string // as /proc/PID/ns/mnt names it
+	network string // its inode number
 }
 
 // hostNamespaces are those of pid 1, or else the exporter's own: pid 1 may hold
@@ -31,23 +32,21 @@ func hostNamespaces(proc string) namespaces {
 		}
 		return target
 	}
-	found := namespaces{mount: link("1", "mnt"), network: link("1", "net")}
+	network := func(process string) string {
+		id, err := hostfs.NetNamespace(filepath.Join(proc, process))
+		if err != nil {
+			return ""
+		}
+		return id
+	}
+	found := namespaces{mount: link("1", "mnt"), network: network("1")}
 	if found.mount == "" {
 		found.mount = link("self", "mnt")
 	}
-	if found.network == "" && shareNetwork(proc) {
-		found.network = link("self", "net")
+	if found.network == "" && hostfs.ShareNetNamespace(filepath.Join(proc, "1"), filepath.Join(proc, "self")) {
+		found.network = network("self")
 	}
 	return found
-}
-
-// shareNetwork tells whether the exporter is in pid 1's network namespace, where the
-// links may not be read: this file's inode is the namespace's own (proc_register,
-// fs/proc/generic.c).
-func shareNetwork(proc string) bool {
-	first, err := os.Stat(filepath.Join(proc, "1/net/tcp"))
-	own, ownErr := os.Stat(filepath.Join(proc, "self/net/tcp"))
-	return err == nil && ownErr == nil && os.SameFile(first, own)
 }
 
 // otherMount returns the mount namespace of a process if it is not the host's. It
@@ -64,11 +63,11 @@ func (r *reader) otherMount(pid int, hosts namespaces) string {
 // otherNetwork returns the inode number of the network namespace of a process, or
 // "" if it is the host's. See namespaces(7).
 func (r *reader) otherNetwork(pid int, hosts namespaces) (string, error) {
-	network, err := os.Readlink(r.path(pid, "ns/net"))
+	network, err := hostfs.NetNamespace(r.path(pid, ""))
 	if err != nil || hosts.network == "" || network == hosts.network {
 		return "", err
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(network, "net:["), "]"), nil
+	return network, nil
 }
 
 // refreshNetwork asks a known process again, if it is its turn in this sample.

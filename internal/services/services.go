@@ -93,22 +93,6 @@ func (s *Sensor) Next() time.Duration {
 	return s.options.Interval
 }
 
-// RESTPorts lists the ports of Flink whose callers matter: they may submit jars.
-func (s *Sensor) RESTPorts() []model.SocketKey {
-	snapshot, sockets := s.Snapshot(), s.options.Sockets()
-	if snapshot == nil || sockets == nil {
-		return nil
-	}
-	exposed := catalogue.NewExposedSockets(sockets, s.options.Catalogue())
-	var keys []model.SocketKey
-	for i := range sockets.Sockets {
-		if socket := &sockets.Sockets[i]; socket.LogFile != "" && exposed.Contains(socket) && !snapshot.Answers[socket.Key()].OtherApp {
-			keys = append(keys, socket.Key())
-		}
-	}
-	return keys
-}
-
 // Sample asks what is due, reads the logs and publishes both. Without a sample of
 // the sockets it does nothing.
 func (s *Sensor) Sample(ctx context.Context, now time.Time) error {
@@ -197,12 +181,33 @@ func (s *Sensor) ask(ctx context.Context, now time.Time, sockets *model.SocketSn
 
 // meet remembers who is connected to Flink.
 func (s *Sensor) meet(now time.Time, sockets *model.SocketSnapshot) {
+	takes := s.submissionPorts(sockets)
 	for _, peer := range sockets.Peers {
-		if len(s.peers) < maxAsked {
+		if len(s.peers) < maxAsked && takes[port{peer.NetNS, peer.Port}] {
 			s.peers[peer.Remote] = sockets.Time
 		}
 	}
 	maps.DeleteFunc(s.peers, func(_ netip.Addr, seen time.Time) bool { return now.Sub(seen) > peerSpan })
+}
+
+// port is one of TCP in a network namespace.
+type port struct {
+	netNS  string
+	number uint16
+}
+
+// submissionPorts are the ports of Flink whose callers matter: they may submit jars. Others
+// of its ports, also those that answered as another service, take none.
+func (s *Sensor) submissionPorts(sockets *model.SocketSnapshot) map[port]bool {
+	ports := map[port]bool{}
+	exposed := catalogue.NewExposedSockets(sockets, s.options.Catalogue())
+	for i := range sockets.Sockets {
+		socket := &sockets.Sockets[i]
+		if socket.LogFile != "" && exposed.Contains(socket) && !s.answers[socket.Key()].OtherApp {
+			ports[port{socket.NetNS, socket.Port}] = true
+		}
+	}
+	return ports
 }
 
 // callers lists who was connected to Flink within the last minute, the last first.

@@ -204,7 +204,7 @@ func TestWithoutSockets(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	l.sockets = nil
-	if err := l.Sample(t.Context(), l.now); err != nil || l.Snapshot() != nil || l.Next() > time.Second || l.RESTPorts() != nil {
+	if err := l.Sample(t.Context(), l.now); err != nil || l.Snapshot() != nil || l.Next() > time.Second {
 		t.Errorf("%v, %v", err, l.Snapshot())
 	}
 }
@@ -238,12 +238,13 @@ func TestFlinkLog(t *testing.T) {
 	if len(s.FlinkLogs) != 1 || len(s.FlinkLogs[0].Recent) != 1 || s.FlinkEvents[model.FlinkJarRun] != 0 {
 		t.Fatalf("%+v %v", s.FlinkLogs, s.FlinkEvents)
 	}
-	if ports := l.RESTPorts(); !slices.Equal(ports, []model.SocketKey{rest.Key()}) {
-		t.Errorf("callers of %v matter", ports)
-	}
 	peer := netip.MustParseAddr("198.51.100.7")
 	l.now = l.now.Add(5 * time.Second)
-	l.sockets = &model.SocketSnapshot{Meta: model.Meta{Time: l.now}, Sockets: l.sockets.Sockets, Namespaces: l.sockets.Namespaces, Peers: []model.Peer{{Port: 8081, Remote: peer}}}
+	l.sockets = &model.SocketSnapshot{Meta: model.Meta{Time: l.now}, Sockets: l.sockets.Sockets, Namespaces: l.sockets.Namespaces, Peers: []model.Peer{
+		{Port: 8081, Remote: peer},
+		{Port: 40001, Remote: netip.MustParseAddr("198.51.100.8")},              // answers as another service
+		{Port: 8081, NetNS: "7", Remote: netip.MustParseAddr("198.51.100.9")}, // what listens there has no log
+	}}
 	line()
 	s = l.sample(t, time.Second)
 	last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]

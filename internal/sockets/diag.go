@@ -94,7 +94,8 @@ func parseDiag(data []byte, protocol model.Protocol) (socket model.Socket, liste
 		size = 16
 	}
 	address, _ := netip.AddrFromSlice(data[8 : 8+size])
-	socket = newSocket(protocol, address, binary.BigEndian.Uint16(data[4:]), uint64(binary.NativeEndian.Uint32(data[diagInodeOffset:])))
+	local := netip.AddrPortFrom(address, binary.BigEndian.Uint16(data[4:]))
+	socket = newSocket(protocol, local, uint64(binary.NativeEndian.Uint32(data[diagInodeOffset:])))
 	attributes, err := netlink.NewAttributeDecoder(data[diagMessageSize:])
 	if err != nil {
 		return model.Socket{}, false, errDiag
@@ -108,11 +109,4 @@ func parseDiag(data []byte, protocol model.Protocol) (socket model.Socket, liste
 		return model.Socket{}, false, errDiag
 	}
 	return socket, true, nil
-}
-
-// newSocket makes a socket of what tables tell. An IPv4 address within IPv6 is the
-// IPv4 address.
-func newSocket(protocol model.Protocol, address netip.Addr, port uint16, inode uint64) model.Socket {
-	address = address.Unmap()
-	return model.Socket{Protocol: protocol, Address: address.String(), Port: port, Scope: model.ScopeOf(address), Inode: inode}
 }

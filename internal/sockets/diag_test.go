@@ -67,7 +67,7 @@ func TestDiagnose(t *testing.T) {
 		t.Skipf("no sock_diag here: %v", err)
 	}
 	s := newSensor(t, "/proc", 0)
-	read, _, err := s.read("/proc/thread-self/net", limits{sockets: 100})
+	read, _, err := readListeners("/proc/thread-self/net", limits{sockets: 100}, s.failures)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestParseDiag(t *testing.T) {
 			t.Errorf("%d bytes: %v", len(broken), err)
 		}
 	}
-	if got := newSocket(model.TCP, netip.MustParseAddr("::ffff:10.0.0.1"), 1, 0).Address; got != "10.0.0.1" {
+	if got := newSocket(model.TCP, netip.MustParseAddrPort("[::ffff:10.0.0.1]:1"), 0).Address; got != "10.0.0.1" {
 		t.Errorf("%s", got)
 	}
 }
@@ -154,7 +154,7 @@ func BenchmarkListenersByProc(b *testing.B) {
 	crowded(b)
 	s := newSensor(b, "/proc", 0)
 	for b.Loop() {
-		if _, _, err := s.read("/proc/thread-self/net", limits{sockets: maxSockets}); err != nil {
+		if _, _, err := readListeners("/proc/thread-self/net", limits{sockets: maxSockets}, s.failures); err != nil {
 			b.Fatal(err)
 		}
 	}

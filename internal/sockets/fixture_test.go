@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-kit/log"
-
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 )
 
@@ -75,8 +73,12 @@ func newCatalogue(t testing.TB, extra ...catalogue.Service) *catalogue.Catalogue
 	return known
 }
 
-func newSensor(t testing.TB, proc string, ownPID int) *Sensor {
+func newSensor(t testing.TB, proc string, ownPID int, kernel ...Kernel) *Sensor {
 	t.Helper()
 	known := newCatalogue(t)
-	return New(Options{Proc: proc, Root: proc, Catalogue: func() *catalogue.Catalogue { return known }, OwnPID: ownPID, Logger: log.NewNopLogger()})
+	o := Options{Proc: proc, Root: proc, Catalogue: func() *catalogue.Catalogue { return known }, OwnPID: ownPID}
+	if len(kernel) > 0 {
+		o.Kernel = kernel[0]
+	}
+	return New(o)
 }

@@ -20,7 +20,9 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets/netns"
 )
 
 // roleVariable makes this test binary play a part in a namespace of its own.
@@ -104,11 +106,11 @@ func unshared(t testing.TB) {
 
 func networkOf(t testing.TB, process string) string {
 	t.Helper()
-	target, err := os.Readlink("/proc/" + process + "/ns/net")
+	id, err := hostfs.NetNamespace("/proc/" + process)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return namespaceID(target)
+	return id
 }
 
 func liveSensor(t testing.TB, pids ...int) *Sensor {
@@ -165,9 +167,9 @@ func TestLiveNamespace(t *testing.T) {
 	}
 }
 
-// TestLiveWays makes links into two namespaces and asks which of their addresses
+// TestLiveReachable makes links into two namespaces and asks which of their addresses
 // lead there for certain.
-func TestLiveWays(t *testing.T) {
+func TestLiveReachable(t *testing.T) {
 	t.Parallel()
 	direct, _ := startListener(t)
 	bridged, _ := startListener(t)
@@ -183,43 +185,43 @@ func TestLiveWays(t *testing.T) {
 			t.Skipf("no links can be made here: %v", step)
 		}
 	}
-	s := liveSensor(t, direct, bridged)
-	ways := func(pid int, address string) bool {
+	reachable := func(pid int, address string) bool {
 		t.Helper()
-		router, err := openRoutes() // of the thread's namespace
+		router, err := netns.OpenRoutes() // of the thread's namespace
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer router.Close()
-		asked := &network{NetNamespace: model.NetNamespace{
+		asked := &model.NetNamespace{
 			ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid},
 			Addresses: []netip.Addr{netip.MustParseAddr(address), netip.MustParseAddr("10.77.0.1"), netip.MustParseAddr("fe80::1")},
-		}}
-		return slices.Equal(s.describer.ways(router, asked), asked.Addresses[:1])
+		}
+		found, err := netns.Reachable(router, "/proc", asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Equal(found, asked.Addresses[:1])
 	}
-	if !ways(direct, "10.99.1.2") {
-		t.Error("no way by a veth")
+	if !reachable(direct, "10.99.1.2") {
+		t.Error("not reachable by a veth")
 	}
-	if !ways(bridged, "10.99.2.2") {
-		t.Error("no way by a bridge")
+	if !reachable(bridged, "10.99.2.2") {
+		t.Error("not reachable by a bridge")
 	}
-	if ways(direct, "10.99.2.2") || ways(bridged, "10.99.1.2") {
+	if reachable(direct, "10.99.2.2") || reachable(bridged, "10.99.1.2") {
 		t.Error("an address of the other counts")
 	}
 	// Behind another port of the bridge anybody may be.
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "d0", MasterIndex: bridge.Index}, PeerName: "d1"}); err != nil {
 		t.Skip(err)
 	}
-	if ways(bridged, "10.99.2.2") {
-		t.Error("a way by a bridge that leads elsewhere too")
-	}
-	if addresses, err := readAddresses(fmt.Sprintf("/proc/%d/net", direct)); err != nil || !slices.Contains(addresses, netip.MustParseAddr("10.99.1.2")) {
-		t.Errorf("%v %v", addresses, err)
+	if reachable(bridged, "10.99.2.2") {
+		t.Error("reachable by a bridge that leads elsewhere too")
 	}
 }
 
 // TestLiveDial is an exporter in a network namespace of its own, as in a container:
-// it asks for the ways to itself, to the host and to a namespace behind a veth.
+// it asks how to reach itself, the host and a namespace behind a veth.
 func TestLiveDial(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -308,85 +310,4 @@ func address(name, prefix string) error {
 		}
 	}
 	return netlink.LinkSetUp(link)
-}
-
-// TestLiveRules has nft and iptables write rules, if they are installed.
-func TestLiveRules(t *testing.T) {
-	t.Parallel()
-	unshared(t)
-	before, err := generation()
-	if err != nil {
-		t.Skipf("no nftables here: %v", err)
-	}
-	run := func(program string, arguments ...string) {
-		t.Helper()
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("%s is not installed", program)
-		}
-		if output, err := exec.Command(program, arguments...).CombinedOutput(); err != nil {
-			t.Skipf("%s: %v: %s", program, err, output)
-		}
-	}
-	iptables := func(line string) {
-		t.Helper()
-		run("iptables-nft", append([]string{"-t", "nat"}, strings.Fields(line)...)...)
-	}
-	run("nft", `
-table inet mine {
-  chain in { type nat hook prerouting priority dstnat; policy accept;
-    tcp dport 8081 dnat ip to 10.99.0.2:80
-    udp dport 53 counter dnat ip to 10.99.0.3
-    ip daddr 192.0.2.7 tcp dport 2375-2376 dnat ip to 10.99.0.4
-    meta l4proto tcp ip6 daddr 2001:db8::1 tcp dport 443 dnat ip6 to [fd00::2]:8443
-    tcp dport 22 redirect to :2222
-    dnat ip to tcp dport map { 1 : 10.99.0.5, 2 : 10.99.0.6 }
-    tcp dport { 3, 4 } dnat ip to 10.99.0.7
-    iifname "eth9" accept
-  }
-  chain out {
-    type nat hook output priority -100; policy accept;
-    tcp dport 9 dnat ip to 10.99.0.9
-  }
-}
-table ip plain {
-  chain f {
-    type filter hook input priority 0; policy accept;
-    tcp dport 7 accept
-  }
-}`)
-	iptables("-N DOCKER")
-	iptables("-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER")
-	iptables("-A DOCKER ! -i docker0 -p tcp -m tcp --dport 6379 -j DNAT --to-destination 172.17.0.2:6380")
-	iptables("-A DOCKER -d 127.0.0.1/32 ! -i docker0 -p udp -m udp --dport 5353 -j DNAT --to-destination 172.17.0.3:53")
-	iptables("-A DOCKER -p tcp -m multiport --dports 5,6 -j DNAT --to-destination 172.17.0.4")
-	iptables("-N KUBE-SEP-X")
-	iptables("-A KUBE-SEP-X -p tcp -m tcp -j DNAT --to-destination 172.17.0.5:80")
-	rules, err := readRules()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, p := range rules.Publications {
-		got = append(got, fmt.Sprintf("%s %s %s -> %s", p.Via, p.Protocol, p.Host, p.Target))
-	}
-	want := []string{
-		"nftables tcp 0.0.0.0:8081 -> 10.99.0.2:80",
-		"nftables udp 0.0.0.0:53 -> 10.99.0.3:53",
-		"nftables tcp 192.0.2.7:2375 -> 10.99.0.4:2375",
-		"nftables tcp 192.0.2.7:2376 -> 10.99.0.4:2376",
-		"nftables tcp [2001:db8::1]:443 -> [fd00::2]:8443",
-		"iptables tcp 0.0.0.0:6379 -> 172.17.0.2:6380",
-		"iptables udp 127.0.0.1:5353 -> 172.17.0.3:53",
-	}
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("got  %q\nwant %q", got, want)
-	}
-	if rules.NotUnderstood != 4 {
-		t.Errorf("%d rules are not understood, want the map, the set, multiport and the one without a port", rules.NotUnderstood)
-	}
-	if after, err := generation(); err != nil || after == before {
-		t.Errorf("the generation is still %d, %v", after, err)
-	}
 }

@@ -2,12 +2,9 @@ package sockets
 
 import (
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -16,31 +13,13 @@ const (
 	// looked for again, and an owner's command line is read again, though nothing
 	// changed.
 	retryEvery = 10
-	// A walk longer than cheapWalk is followed by a rest of walkRest times as
+	// A search longer than cheapSearch is followed by a rest of restFactor times as
 	// long: it costs at most 5 % of one core, also while somebody opens a new
-	// socket every second.
-	cheapWalk   = 50 * time.Millisecond
-	walkRest    = 20
+	// socket every second. The same holds for the tables of one namespace.
+	cheapSearch = 50 * time.Millisecond
+	restFactor  = 20
 	longestRest = time.Minute
 )
-
-// owner is a process that holds sockets.
-type owner struct {
-	identity  model.Identity
-	comm      string
-	exe       string
-	arguments                      // its command line is not kept: an attacker chooses its size
-	catalogue *catalogue.Catalogue // that gave the evidence
-	samples   int                  // since the command line was read
-}
-
-// arguments is what is made of a command line.
-type arguments struct {
-	evidence string             // the app that it is, in the eyes of a catalogue
-	part     bool               // it belongs to that app and is no door of its own
-	logFile  string             // of Flink's JVM; ""
-	forwards *model.PortForward // by a docker-proxy; nil
-}
 
 // holding is a socket's owner and the descriptor that the socket was seen at.
 type holding struct {
@@ -48,27 +27,25 @@ type holding struct {
 	fd    string
 }
 
-// owners finds the processes behind sockets. It walks the descriptors of all
+// owners finds the processes behind sockets. It looks through the descriptors of all
 // processes only when there is a socket that it does not know: a steady host
 // costs one readlink for each socket.
 type owners struct {
-	proc      string
-	known     map[uint64]holding
-	missing   map[uint64]bool // looked for by the last walk and not found
-	since     int             // samples since the last walk
-	walks     int
-	notBefore time.Time // of the next walk
-	walkTime  time.Duration
-	fdLimit   int
-	share     model.Share // of the last walk
-	errors    map[model.ReadError]uint64
-	guard     *hostfs.Guard // of command lines
+	processes  *processReader
+	known      map[uint64]holding
+	missing    map[uint64]bool // looked for by the last search and not found
+	since      int             // samples since the last search
+	searches   int
+	notBefore  time.Time // of the next search
+	searchTime time.Duration
+	fdLimit    int         // descriptors of one process
+	share      model.Share // of the last search
 }
 
-func newOwners(proc string, errors map[model.ReadError]uint64) *owners {
+func newOwners(processes *processReader) *owners {
 	return &owners{
-		proc: proc, known: map[uint64]holding{}, missing: map[uint64]bool{}, errors: errors,
-		walkTime: 5 * time.Second, fdLimit: 1 << 16, guard: hostfs.NewGuard(8),
+		processes: processes, known: map[uint64]holding{}, missing: map[uint64]bool{},
+		searchTime: 5 * time.Second, fdLimit: 1 << 16,
 	}
 }
 
@@ -90,15 +67,16 @@ func (o *owners) find(now time.Time, sockets []model.Socket, catalogue *catalogu
 		}
 	}
 	o.since++
-	if len(wanted) == 0 || !isNew && o.since < retryEvery || now.Before(o.notBefore) {
+	isDue := isNew || o.since >= retryEvery
+	if len(wanted) == 0 || !isDue || now.Before(o.notBefore) {
 		return o.known
 	}
 	began := time.Now()
-	o.walk(wanted, catalogue)
+	o.search(wanted, catalogue)
 	o.missing, o.since = wanted, 0
-	o.walks++
-	if spent := time.Since(began); spent > cheapWalk {
-		o.notBefore = now.Add(min(walkRest*spent, longestRest))
+	o.searches++
+	if spent := time.Since(began); spent > cheapSearch {
+		o.notBefore = now.Add(min(restFactor*spent, longestRest))
 	}
 	return o.known
 }
@@ -107,14 +85,14 @@ func (o *owners) find(now time.Time, sockets []model.Socket, catalogue *catalogu
 func (o *owners) verify(inodes map[uint64]bool, catalogue *catalogue.Catalogue) {
 	lives := map[*owner]bool{}
 	for inode, held := range o.known {
-		target, err := os.Readlink(o.path(held.owner.identity.PID, "fd/"+held.fd))
+		target, err := os.Readlink(o.processes.path(held.owner.identity.PID, "fd/"+held.fd))
 		if !inodes[inode] || err != nil || target != socketName(inode) {
 			delete(o.known, inode)
 			continue
 		}
 		same, asked := lives[held.owner]
 		if !asked {
-			same = o.renew(held.owner, catalogue)
+			same = o.processes.renew(held.owner, catalogue)
 			lives[held.owner] = same
 		}
 		if !same {
@@ -123,31 +101,16 @@ func (o *owners) verify(inodes map[uint64]bool, catalogue *catalogue.Catalogue) 
 	}
 }
 
-// renew tells whether an owner is still the same process. It looks again at
-// what the process runs where that may have changed: after an exec, with
-// another catalogue, and once in a while, since a program may set its title.
-func (o *owners) renew(known *owner, catalogue *catalogue.Catalogue) bool {
-	comm, start, err := o.stat(known.identity.PID)
-	if err != nil || start != known.identity.StartTime {
-		return false
+// search adds the owners that it finds to those known. What it finds is taken out of
+// wanted.
+func (o *owners) search(wanted map[uint64]bool, catalogue *catalogue.Catalogue) {
+	search := ownerSearch{
+		processes: o.processes, catalogue: catalogue, wanted: wanted, found: o.known,
+		owners: map[model.Identity]*owner{}, end: time.Now().Add(o.searchTime), fdLimit: o.fdLimit,
 	}
-	exe := o.exe(known.identity.PID)
-	known.samples++
-	if comm == known.comm && exe == known.exe && catalogue == known.catalogue && known.samples < retryEvery {
-		return true
+	for _, held := range o.known {
+		search.owners[held.owner.identity] = held.owner
 	}
-	told, err := o.arguments(known.identity.PID, exe, catalogue)
-	if err != nil && exe == known.exe && catalogue == known.catalogue {
-		told = known.arguments
-	}
-	known.comm, known.exe, known.arguments, known.catalogue, known.samples = comm, exe, told, catalogue, 0
-	return true
-}
-
-func (o *owners) path(pid int, name string) string {
-	return filepath.Join(o.proc, strconv.Itoa(pid), name)
-}
-
-func (o *owners) failed(err error) {
-	o.errors[model.ReadError{Aspect: model.AspectFd, Reason: hostfs.ReasonOf(err)}]++
+	search.run()
+	o.share = search.share
 }

@@ -10,54 +10,61 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
+
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// listeners are sockets with the given inodes.
-func listeners(inodes ...uint64) (sockets []model.Socket) {
+// withInodes are sockets with the given inodes.
+func withInodes(inodes ...uint64) (sockets []model.Socket) {
 	for _, inode := range inodes {
 		sockets = append(sockets, model.Socket{Inode: inode})
 	}
 	return sockets
 }
 
-func TestSteadyHostIsNotWalked(t *testing.T) {
+func TestSteadyHostIsNotSearched(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
-	o := newOwners(f.root, map[model.ReadError]uint64{})
+	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
 	known := newCatalogue(t)
+	second := int64(0)
+	now := func() time.Time { // after the rest that follows a search on a slow machine
+		second += int64(longestRest.Seconds())
+		return time.Unix(second, 0)
+	}
 	for range 2*retryEvery + 1 {
-		o.find(time.Unix(1, 0), listeners(11), known)
+		o.find(now(), withInodes(11), known)
 	}
-	if o.walks != 1 {
-		t.Errorf("%d walks although all is known, want 1", o.walks)
+	if o.searches != 1 {
+		t.Errorf("%d searches although all is known, want 1", o.searches)
 	}
 	for range 2*retryEvery + 1 {
-		o.find(time.Unix(1, 0), listeners(0, 11, 12), known) // 0: a socket of nobody
+		o.find(now(), withInodes(0, 11, 12), known) // 0: a socket of nobody
 	}
-	if o.walks != 4 {
-		t.Errorf("%d walks with an unknown socket, want 4", o.walks)
+	if o.searches != 4 {
+		t.Errorf("%d searches with an unknown socket, want 4", o.searches)
 	}
 	f.process(51, 2, "/y", nil, 13)
-	if found := o.find(time.Unix(1, 0), listeners(11, 12, 13), known); found[13].owner == nil || o.walks != 5 {
-		t.Errorf("a new socket was not looked for at once: %d walks", o.walks)
+	if found := o.find(now(), withInodes(11, 12, 13), known); found[13].owner == nil || o.searches != 5 {
+		t.Errorf("a new socket was not looked for at once: %d searches", o.searches)
 	}
 }
 
-func TestLongWalkIsFollowedByARest(t *testing.T) {
+func TestLongSearchIsFollowedByARest(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
-	o := newOwners(f.root, map[model.ReadError]uint64{})
+	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
 	o.notBefore = time.Unix(100, 0)
 	known := newCatalogue(t)
-	if found := o.find(time.Unix(99, 0), listeners(11), known); len(found) != 0 || o.walks != 0 {
-		t.Errorf("walked within the rest: %v", found)
+	if found := o.find(time.Unix(99, 0), withInodes(11), known); len(found) != 0 || o.searches != 0 {
+		t.Errorf("searched within the rest: %v", found)
 	}
-	if found := o.find(time.Unix(100, 0), listeners(11), known); len(found) != 1 {
+	if found := o.find(time.Unix(100, 0), withInodes(11), known); len(found) != 1 {
 		t.Error("the socket was forgotten over the rest")
 	}
 }
@@ -66,11 +73,11 @@ func TestLongWalkIsFollowedByARest(t *testing.T) {
 func TestOwnerChanges(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
-	o := newOwners(f.root, map[model.ReadError]uint64{})
+	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
 	known := newCatalogue(t)
 	owner := func(c *catalogue.Catalogue) owner {
 		t.Helper()
-		found := o.find(time.Unix(1, 0), listeners(11, 12), c)
+		found := o.find(time.Unix(1, 0), withInodes(11, 12), c)
 		if found[11].owner == nil || found[11].owner != found[12].owner {
 			t.Fatalf("two sockets of one process: %+v", found)
 		}
@@ -98,7 +105,7 @@ func TestOwnerChanges(t *testing.T) {
 	}
 	f.process(50, 1, "/usr/bin/java", []string{"java", "mine.Main"}, 12) // 11 is closed
 	f.process(60, 5, "/usr/sbin/nginx", nil, 11)
-	found := o.find(time.Unix(1, 0), listeners(11, 12), extended)
+	found := o.find(time.Unix(1, 0), withInodes(11, 12), extended)
 	if found[11].owner.identity.PID != 60 || found[12].owner.identity.PID != 50 {
 		t.Errorf("a socket that was handed on: %+v", found)
 	}
@@ -113,8 +120,8 @@ func TestLongCommandLine(t *testing.T) {
 	path := strings.Repeat("/opt/flink/lib/x.jar:", 2000) // 42,000 bytes
 	f.process(50, 1, "/usr/bin/java", []string{"java", "-cp", path, "org.apache.flink.X"}, 11)
 	f.process(51, 1, "/usr/bin/java", []string{"java", "-cp", path + path, "org.apache.flink.X"}, 12)
-	o := newOwners(f.root, map[model.ReadError]uint64{})
-	found := o.find(time.Unix(1, 0), listeners(11, 12), newCatalogue(t))
+	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
+	found := o.find(time.Unix(1, 0), withInodes(11, 12), newCatalogue(t))
 	if found[11].owner.evidence != "flink" || found[12].owner.evidence != "" {
 		t.Errorf("%+v, %+v; want flink within %d bytes", found[11].owner, found[12].owner, argvLimit)
 	}
@@ -146,10 +153,10 @@ func TestTroubles(t *testing.T) {
 	f.link("socket:[abc]", filepath.Join(f.root, "56/fd/90"))
 	f.link("socket:[12", filepath.Join(f.root, "56/fd/91"))
 
-	errors := map[model.ReadError]uint64{}
-	o := newOwners(f.root, errors)
+	failed := newFailures(log.NewNopLogger())
+	o := newOwners(newProcessReader(f.root, failed))
 	o.fdLimit = fdBatch
-	found := o.find(time.Unix(1, 0), listeners(11, 12, 13), newCatalogue(t))
+	found := o.find(time.Unix(1, 0), withInodes(11, 12, 13), newCatalogue(t))
 	if len(found) != 2 || found[11].owner.identity.PID != 50 || found[12].owner.identity.PID != 56 {
 		t.Errorf("%+v", found)
 	}
@@ -157,23 +164,23 @@ func TestTroubles(t *testing.T) {
 		t.Errorf("share %+v, want %+v", o.share, want)
 	}
 	for reason, want := range map[model.Reason]uint64{model.ReasonVanished: 2, model.ReasonParse: 1, model.ReasonOther: 2} {
-		if got := errors[model.ReadError{Aspect: model.AspectFd, Reason: reason}]; got != want {
-			t.Errorf("%s: %d, want %d (%v)", reason, got, want, errors)
+		if got := failed.counts[model.ReadError{Aspect: model.AspectFd, Reason: reason}]; got != want {
+			t.Errorf("%s: %d, want %d (%v)", reason, got, want, failed.counts)
 		}
 	}
 }
 
-// TestNoTime shows that a walk that is out of time says what it did not see.
+// TestNoTime shows that a search that is out of time says what it did not see.
 func TestNoTime(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
-	errors := map[model.ReadError]uint64{}
-	o := newOwners(f.root, errors)
-	o.walkTime = -time.Second
-	o.find(time.Unix(1, 0), listeners(11), newCatalogue(t))
-	if o.share.Total != 1 || o.share.Readable != 0 || errors[model.ReadError{Aspect: model.AspectFd, Reason: model.ReasonTimeout}] != 1 {
-		t.Errorf("share %+v, errors %v", o.share, errors)
+	failed := newFailures(log.NewNopLogger())
+	o := newOwners(newProcessReader(f.root, failed))
+	o.searchTime = -time.Second
+	o.find(time.Unix(1, 0), withInodes(11), newCatalogue(t))
+	if o.share.Total != 1 || o.share.Readable != 0 || failed.counts[model.ReadError{Aspect: model.AspectFd, Reason: model.ReasonTimeout}] != 1 {
+		t.Errorf("share %+v, errors %v", o.share, failed.counts)
 	}
 }
 
@@ -187,12 +194,12 @@ func TestStuckCommandLine(t *testing.T) {
 		t.Fatalf("a stuck read gave %v", err)
 	}
 	f.process(50, 1, "/usr/bin/dockerd", []string{"dockerd"}, 11)
-	errors := map[model.ReadError]uint64{}
-	o := newOwners(f.root, errors)
-	o.guard = guard
-	found := o.find(time.Unix(1, 0), listeners(11), newCatalogue(t))
-	if found[11].owner == nil || found[11].owner.evidence != "docker" || errors[model.ReadError{Aspect: model.AspectFd, Reason: model.ReasonTimeout}] != 1 {
-		t.Errorf("the executable is evidence enough: %+v %v", found[11].owner, errors)
+	failed := newFailures(log.NewNopLogger())
+	o := newOwners(newProcessReader(f.root, failed))
+	o.processes.guard = guard
+	found := o.find(time.Unix(1, 0), withInodes(11), newCatalogue(t))
+	if found[11].owner == nil || found[11].owner.evidence != "docker" || failed.counts[model.ReadError{Aspect: model.AspectFd, Reason: model.ReasonTimeout}] != 1 {
+		t.Errorf("the executable is evidence enough: %+v %v", found[11].owner, failed.counts)
 	}
 	close(release)
 	for guard.Stuck() != 0 {

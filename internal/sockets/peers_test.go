@@ -17,42 +17,55 @@ func connection(local string, port uint16, remote string, state int) string {
 	return fmt.Sprintf("   0: %s:%04X %s:C000 %02X 00000000:00000000 00:00000000 00000000  1000        0 0 1 0 100 0 0 10 0\n", local, port, remote, state)
 }
 
+// TestPeers keeps the peers of ports of a service with a log of submissions: not those
+// of loopback, of internal components, and of services without a log.
 func TestPeers(t *testing.T) {
 	t.Parallel()
-	f, s, told := newNamespaces(t)
-	f.write("1/net/tcp", header+line("00000000", 8081, 0, 0x0a, 1)+
+	f, s, given := newHost(t)
+	flink := []string{"java", "-Dlog.file=/opt/flink/log/x.log", "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"}
+	f.write("1/net/tcp", header+line("00000000", 8081, 0, 0x0a, 11)+line("0100007F", 8083, 0, 0x0a, 12)+
+		line("00000000", 22, 0, 0x0a, 14)+line("00000000", 8084, 0, 0x0a, 15)+
 		connection("0100007F", 8081, "050000CB", 0x01)+ // 203.0.0.5
 		connection("0100007F", 8081, "050000CB", 0x06)+
 		connection("0100007F", 8081, "060000CB", 0x02)+ // SYN_SENT
-		connection("0100007F", 8082, "070000CB", 0x01))
+		connection("0100007F", 22, "070000CB", 0x01)+
+		connection("0100007F", 8083, "070000CB", 0x01)+
+		connection("0100007F", 8084, "070000CB", 0x01))
 	f.write("1/net/tcp6", header+connection("0000000000000000FFFF00000100007F", 8081, "0000000000000000FFFF0000080000CB", 0x08)+"garbage\n")
-	f.enter(50, "7", connection("0100007F", 8081, "090000CB", 0x04))
-	*told = []model.NetNamespace{{ID: "7", PIDs: []int{50}}}
-	sample(t, s, 1)
-	if got := s.Snapshot().Peers; got != nil {
-		t.Errorf("nobody asked: %v", got)
-	}
-	keys := []model.SocketKey{
-		{Protocol: model.TCP, Port: 8081},
-		{Protocol: model.TCP, Port: 8081, NetNS: "7"},
-		{Protocol: model.TCP, Port: 8081, NetNS: "none"},
-		{Protocol: model.UDP, Port: 8082},
-	}
-	s.options.PeerPorts = func() []model.SocketKey { return keys }
+	f.process(40, 1, "/usr/bin/java", flink, 11, 12)
+	f.process(41, 1, "/usr/bin/java", []string{"java", "-Dlog.file=/x", "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"}, 15)
+	f.process(50, 2, "/usr/bin/java", flink, 13)
+	f.enter(50, "7", line("00000000", 8081, 0, 0x0a, 13)+connection("0100007F", 8081, "090000CB", 0x04))
+	*given = []model.NetNamespace{{ID: "7", PIDs: []int{50}}}
 	want := []model.Peer{
 		{Port: 8081, Remote: netip.MustParseAddr("203.0.0.5")},
 		{Port: 8081, Remote: netip.MustParseAddr("203.0.0.8")},
 		{NetNS: "7", Port: 8081, Remote: netip.MustParseAddr("203.0.0.9")},
 	}
-	if diff := cmp.Diff(want, sample(t, s, 2).Peers, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+	if diff := cmp.Diff(want, sample(t, s, 1).Peers, cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 		t.Error(diff)
 	}
 	var many strings.Builder
 	for i := range 2 * maxPeers {
 		many.WriteString(connection("0100007F", 8081, fmt.Sprintf("%02X0000CB", i), 0x01))
 	}
-	f.write("1/net/tcp", header+many.String())
-	if got := len(sample(t, s, 3).Peers); got != maxPeers {
-		t.Errorf("%d peers, want %d", got, maxPeers)
+	f.write("1/net/tcp", header+line("00000000", 8081, 0, 0x0a, 11)+many.String())
+	peers := sample(t, s, 2).Peers
+	if len(peers) != maxPeers+1 || peers[maxPeers] != want[2] {
+		t.Errorf("%d peers, want %d of one port and those of the other: %+v", len(peers), maxPeers, peers[len(peers)-1])
+	}
+}
+
+// TestPeerPortsAreBounded has a service that listens at very many ports.
+func TestPeerPortsAreBounded(t *testing.T) {
+	t.Parallel()
+	var sockets []model.Socket
+	for port := range 2 * maxPeerPorts {
+		sockets = append(sockets, model.Socket{Protocol: model.TCP, Port: uint16(1 + port), Scope: model.ScopeAny, LogFile: "/log"})
+	}
+	wanted := map[string]*wantedRows{}
+	wantPeers(wanted, sockets, map[string]string{"": "/proc/1/net"})
+	if got := len(wanted[""].ports); got != maxPeerPorts {
+		t.Errorf("the peers of %d ports are kept", got)
 	}
 }

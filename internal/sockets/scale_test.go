@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
+
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -30,7 +32,7 @@ func TestCrowd(t *testing.T) {
 	f.process(50, 1_000_000, "/usr/bin/java", []string{"java", "org.apache.flink.X"}, 11)
 
 	s := newSensor(t, f.root, 0)
-	s.owners.walkTime = time.Minute // the machine is shared, and the race detector slow
+	s.owners.searchTime = time.Minute // the machine is shared, and the race detector slow
 	now := time.Unix(1, 0)
 	if err := s.Sample(t.Context(), now); err != nil {
 		t.Fatal(err)
@@ -48,8 +50,8 @@ func TestCrowd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.owners.walks != 1 {
-		t.Errorf("%d walks, want 1", s.owners.walks)
+	if s.owners.searches != 1 {
+		t.Errorf("%d searches, want 1", s.owners.searches)
 	}
 }
 
@@ -71,10 +73,10 @@ func BenchmarkSample(b *testing.B) {
 func BenchmarkWalk(b *testing.B) {
 	f := fakeProc{b, b.TempDir()}
 	f.crowd(30_000)
-	o := newOwners(f.root, map[model.ReadError]uint64{})
+	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
 	catalogue := newCatalogue(b)
 	for b.Loop() {
-		o.walk(map[uint64]bool{2: true}, catalogue)
+		o.search(map[uint64]bool{2: true}, catalogue)
 	}
 	if o.share.Readable != 30_000 {
 		b.Fatalf("share %+v", o.share)
@@ -98,10 +100,10 @@ func BenchmarkNamespaces(b *testing.B) {
 	f.write("1/net/tcp", header)
 	f.write("1/net/udp", header)
 	var namespaces []model.NetNamespace
-	for pid := 50; pid < 50+maxNetworks; pid++ {
+	for pid := 50; pid < 50+maxNamespaces; pid++ {
 		f.process(pid, 1, "/x", nil, pid)
 		f.enter(pid, strconv.Itoa(pid), line("00000000", 80, 0, 0x0a, pid))
-		f.write(strconv.Itoa(pid)+"/net/fib_trie", trie)
+		f.write(strconv.Itoa(pid)+"/net/fib_trie", localTrie("10.0.0.5", "8.8.4.4"))
 		namespaces = append(namespaces, model.NetNamespace{ID: strconv.Itoa(pid), PIDs: []int{pid}})
 	}
 	s := newSensor(b, f.root, 0)
