@@ -242,7 +242,7 @@ func TestFlinkLog(t *testing.T) {
 	l.now = l.now.Add(5 * time.Second)
 	l.sockets = &model.SocketSnapshot{Meta: model.Meta{Time: l.now}, Sockets: l.sockets.Sockets, Namespaces: l.sockets.Namespaces, Peers: []model.Peer{
 		{Port: 8081, Remote: peer},
-		{Port: 40001, Remote: netip.MustParseAddr("198.51.100.8")},              // answers as another service
+		{Port: 40001, Remote: netip.MustParseAddr("198.51.100.8")},            // answers as another service
 		{Port: 8081, NetNS: "7", Remote: netip.MustParseAddr("198.51.100.9")}, // what listens there has no log
 	}}
 	line()

@@ -238,8 +238,7 @@ func (r *ruleReader) translateCompat(e *expr.Target) {
 		to = info.NatRange
 	case *xt.NatIPv4MultiRangeCompat:
 		if len(*info) == 1 {
-			one := (*info)[0]
-			to = xt.NatRange{Flags: one.Flags, MinIP: one.MinIP, MaxIP: one.MaxIP, MinPort: one.MinPort, MaxPort: one.MaxPort}
+			to = xt.NatRange((*info)[0])
 		}
 	}
 	flags := xt.NatRangeFlags(to.Flags)
