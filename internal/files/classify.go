@@ -3,9 +3,10 @@ package files
 import (
 	"bytes"
 	"debug/elf"
-	"encoding/binary"
 	"strings"
 	"unicode"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
 const (
@@ -23,53 +24,23 @@ const (
 	kindScript       // begins with #!
 )
 
-// classify looks at the first bytes of a file (elf(5), execve(2)). Linux does
-// not look at the class and the byte order that an ELF file claims to have
-// (fs/binfmt_elf.c), so a file cannot hide behind false ones: what makes sense
-// in either order counts.
+// classify looks at the first bytes of a file (elf(5), execve(2)). Program headers
+// that lie behind them are not seen.
 func classify(head []byte) kind {
 	if bytes.HasPrefix(head, []byte("#!")) {
 		return kindScript
 	}
-	if len(head) < 18 || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+	program, ok := hostfs.ParseELF(head)
+	if !ok {
 		return kindOther
 	}
-	for _, order := range byteOrders() {
-		switch elf.Type(order.Uint16(head[16:])) {
-		case elf.ET_EXEC:
-			return kindProgram
-		case elf.ET_DYN:
-			if hasInterpreter(head, order) {
-				return kindProgram
-			}
-			return kindDynamic
-		}
+	if program.Type == elf.ET_EXEC {
+		return kindProgram
 	}
-	return kindOther
-}
-
-func byteOrders() []binary.ByteOrder {
-	return []binary.ByteOrder{binary.LittleEndian, binary.BigEndian}
-}
-
-// hasInterpreter looks for a program header of type PT_INTERP. Shared libraries
-// have none. Program headers that lie behind the head are not seen.
-func hasInterpreter(head []byte, order binary.ByteOrder) bool {
-	var offset uint64
-	var size, count uint16
-	switch {
-	case len(head) >= 64 && order.Uint16(head[54:]) == 56: // 64 bits
-		offset, size, count = order.Uint64(head[32:]), 56, order.Uint16(head[56:])
-	case len(head) >= 52 && order.Uint16(head[42:]) == 32: // 32 bits
-		offset, size, count = uint64(order.Uint32(head[28:])), 32, order.Uint16(head[44:])
+	if interpreted, err := program.HasInterpreter(bytes.NewReader(head)); err == nil && interpreted {
+		return kindProgram
 	}
-	for ; count > 0 && offset < uint64(len(head)-4); count-- {
-		if elf.ProgType(order.Uint32(head[offset:])) == elf.PT_INTERP {
-			return true
-		}
-		offset += uint64(size)
-	}
-	return false
+	return kindDynamic
 }
 
 // isProgram tells ELF programs from shared libraries. What is made to be

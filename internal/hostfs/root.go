@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -70,7 +69,6 @@ func (r *Root) File(name string, flags int) (*os.File, error) {
 // Regular opens a regular file on a local file system for reading. It looks
 // before it opens, for to open a device may do something.
 func (r *Root) Regular(name string) (*os.File, error) {
-	// O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
 	return r.reopen(name, unix.S_IFREG, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
@@ -85,40 +83,14 @@ func (r *Root) reopen(name string, kind uint32, flags int) (*os.File, error) {
 		return nil, err
 	}
 	defer seen.Close()
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(seen.Fd()), &stat); err != nil {
-		return nil, fmt.Errorf("stat: %w", err)
-	}
-	if stat.Mode&unix.S_IFMT != kind {
-		return nil, ErrKind
-	}
-	if err := r.CheckLocal(seen, stat.Dev); err != nil {
-		return nil, err
-	}
-	fd, err := Retry(func() (int, error) {
-		return unix.Open("/proc/self/fd/"+strconv.Itoa(int(seen.Fd())), flags|unix.O_CLOEXEC, 0)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), name), nil
+	return reopen(seen, name, r.device, kind, flags)
 }
 
 // CheckLocal refuses a file on a file system on which a system call may block for
 // as long as another machine or another user's program likes. device is st_dev of
 // the file.
 func (r *Root) CheckLocal(file *os.File, device uint64) error {
-	if device == r.device {
-		return nil
-	}
-	var system unix.Statfs_t
-	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
-		return fmt.Errorf("statfs: %w", err)
-	}
-	if IsRemote(uint32(system.Type)) {
-		return ErrRemote
-	}
-	return nil
+	return checkLocal(file, device, r.device)
 }
 
 func (r *Root) open(name string, flags int) (int, error) {

@@ -2,7 +2,6 @@ package processes
 
 import (
 	"bytes"
-	"debug/elf"
 	"errors"
 	"io"
 	"math"
@@ -11,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -140,7 +137,8 @@ func (r *reader) closer(pid int, knowsProgram bool) (facts closerFacts) {
 	facts.preload = r.preload(pid)
 	if !knowsProgram {
 		facts.program = true
-		facts.packed, facts.static = inspectProgram(r.path(pid, "exe"))
+		facts.packed, facts.static, err = inspectProgram(r.path(pid, "exe"))
+		fail(err)
 	}
 	return facts
 }
@@ -262,26 +260,28 @@ func (r *reader) preload(pid int) string {
 }
 
 // inspectProgram tells whether an executable was packed by UPX, which leaves its
-// mark behind the program headers, and whether it is static and stripped.
-func inspectProgram(name string) (packed, static bool) {
-	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+// mark behind the program headers, and whether it is static and stripped. It reads
+// less than 200 KiB, whatever the file claims to be.
+func inspectProgram(name string) (packed, static bool, err error) {
+	file, err := hostfs.OpenLocal(name)
 	if err != nil {
-		return false, false
+		return false, false, err
 	}
 	defer file.Close()
 	head := make([]byte, headLimit)
-	n, err := io.ReadFull(file, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, false
+	n, err := file.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, false, err
 	}
 	packed = bytes.Contains(head[:n], []byte("UPX!"))
-	program, err := elf.NewFile(file)
+	program, ok := hostfs.ParseELF(head[:n])
+	if !ok {
+		return packed, false, nil
+	}
+	interpreted, err := program.HasInterpreter(file)
 	if err != nil {
-		return packed, false
+		return packed, false, err
 	}
-	static = program.SectionByType(elf.SHT_SYMTAB) == nil
-	for _, header := range program.Progs {
-		static = static && header.Type != elf.PT_INTERP
-	}
-	return packed, static
+	symbols, err := program.HasSymbols(file)
+	return packed, !interpreted && !symbols && err == nil, err
 }

@@ -51,7 +51,7 @@ func (h *hasher) put(key hostfs.ContentKey, sum string) {
 
 // hash returns the SHA-256 of the file behind /proc/PID/exe.
 func (h *hasher) hash(name string, key hostfs.ContentKey) (string, error) {
-	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	file, err := hostfs.OpenLocal(name)
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,66 @@
+package hostfs
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// OpenLocal opens a regular file on a local file system for reading, such as the
+// executable behind /proc/PID/exe. It looks before it opens: on another machine's
+// or another user's file system (ErrRemote) every read may hang, and to open a
+// device (ErrKind) may do something. What lies on the file system that / is on is
+// taken whatever that is.
+func OpenLocal(name string) (*os.File, error) {
+	seen, err := os.OpenFile(name, unix.O_PATH, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer seen.Close()
+	var root unix.Stat_t
+	if err := unix.Stat("/", &root); err != nil {
+		return nil, fmt.Errorf("stat /: %w", err)
+	}
+	return reopen(seen, name, root.Dev, unix.S_IFREG, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+// reopen opens what was opened with O_PATH, if it is of this kind and on a local
+// file system. O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
+func reopen(seen *os.File, name string, trusted uint64, kind uint32, flags int) (*os.File, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(seen.Fd()), &stat); err != nil {
+		return nil, fmt.Errorf("stat: %w", err)
+	}
+	if stat.Mode&unix.S_IFMT != kind {
+		return nil, ErrKind
+	}
+	if err := checkLocal(seen, stat.Dev, trusted); err != nil {
+		return nil, err
+	}
+	fd, err := Retry(func() (int, error) {
+		return unix.Open("/proc/self/fd/"+strconv.Itoa(int(seen.Fd())), flags|unix.O_CLOEXEC, 0)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// checkLocal refuses a file on a file system on which a system call may block for
+// as long as another machine or another user's program likes. device is st_dev of
+// the file, trusted that of the file system that is not asked.
+func checkLocal(file *os.File, device, trusted uint64) error {
+	if device == trusted {
+		return nil
+	}
+	var system unix.Statfs_t
+	if err := unix.Fstatfs(int(file.Fd()), &system); err != nil {
+		return fmt.Errorf("statfs: %w", err)
+	}
+	if IsRemote(uint32(system.Type)) {
+		return ErrRemote
+	}
+	return nil
+}
