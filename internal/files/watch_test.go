@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 )
 
 // watch runs Watch and, as its caller does, scans at each signal. The tests of
-// this file are not parallel: they look for leaked goroutines and measure time.
+// this file are not parallel: they look for leaked goroutines.
 type watchRun struct {
-	signals chan time.Time
+	signals chan struct{}
 	stop    func()
 }
 
@@ -24,7 +25,7 @@ func (f *fixture) watch() *watchRun {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(f.t.Context())
 	changed, done, looped := make(chan struct{}, 1), make(chan error, 1), make(chan struct{})
-	run := &watchRun{signals: make(chan time.Time, 1000)}
+	run := &watchRun{signals: make(chan struct{}, 1000)}
 	f.sample()
 	go func() { done <- f.sensor.Watch(ctx, changed) }()
 	go func() {
@@ -34,7 +35,7 @@ func (f *fixture) watch() *watchRun {
 			case <-ctx.Done():
 				return
 			case <-changed:
-				run.signals <- time.Now()
+				run.signals <- struct{}{}
 				if err := f.sensor.Sample(context.Background(), time.Now()); err != nil {
 					f.t.Error(err)
 				}
@@ -49,44 +50,49 @@ func (f *fixture) watch() *watchRun {
 		<-looped
 	}
 	// The first directories are followed, and looked at once more.
-	f.wait(run, 5*time.Second)
+	f.wait(run)
 	f.quiet()
 	return run
 }
 
-// wait waits for the next signal and returns how long that took.
-func (f *fixture) wait(run *watchRun, limit time.Duration) time.Duration {
+// patience is how long a test waits for what must happen, on the busiest machine.
+const patience = time.Minute
+
+// wait waits for the next signal.
+func (f *fixture) wait(run *watchRun) {
 	f.t.Helper()
-	began := time.Now()
 	select {
 	case <-run.signals:
-	case <-time.After(limit):
+	case <-time.After(patience):
 		f.t.Fatal("nobody was woken up")
 	}
-	return time.Since(began)
+}
+
+// eventually waits until a condition holds.
+func (f *fixture) eventually(what string, holds func() bool) {
+	f.t.Helper()
+	for began := time.Now(); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > patience {
+			f.t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
 }
 
 // quiet waits until a signal may come at once.
 func (f *fixture) quiet() {
-	for f.sensor.pace.wait(time.Now()) > 0 {
-		time.Sleep(10 * time.Millisecond)
-	}
+	f.eventually("a signal may come", func() bool { return f.sensor.pace.wait(time.Now()) == 0 })
 }
 
 // seen waits until a scan has found a file.
-func (f *fixture) seen(name string, limit time.Duration) {
+func (f *fixture) seen(name string) {
 	f.t.Helper()
-	for began := time.Now(); time.Since(began) < limit; time.Sleep(5 * time.Millisecond) {
-		for _, file := range f.sensor.Snapshot().Files {
-			if file.Path == name {
-				return
-			}
-		}
-	}
-	f.t.Errorf("%s was not seen within %s", name, limit)
+	f.eventually(name+" is seen", func() bool {
+		return slices.ContainsFunc(f.sensor.Snapshot().Files, func(file model.File) bool { return file.Path == name })
+	})
 }
 
-func TestWatchWakesWithinASecond(t *testing.T) {
+// TestWatchWakes: TestDelayOf and TestPace hold how soon.
+func TestWatchWakes(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	f := newFixture(t, Limits{})
 	f.write("/tmp/sub/text", "text", 0o644)
@@ -100,9 +106,7 @@ func TestWatchWakesWithinASecond(t *testing.T) {
 		func() { f.must(os.Chmod(f.path("/tmp/sub/text"), 0o755)) },
 	} {
 		act()
-		if took := f.wait(run, 5*time.Second); took > time.Second {
-			t.Errorf("woken up after %s", took)
-		}
+		f.wait(run)
 		f.quiet()
 	}
 	f.must(f.sensor.Sample(t.Context(), time.Now()))
@@ -117,31 +121,27 @@ func TestWatchFollowsNewDirectories(t *testing.T) {
 	run := f.watch()
 	defer run.stop()
 	f.must(os.Mkdir(f.path("/tmp/new"), 0o755))
-	f.wait(run, 5*time.Second)
+	f.wait(run)
 	f.write("/tmp/new/kdevtmpfsi", elfFile(executable, "x"), 0o755)
-	f.seen("/tmp/new/kdevtmpfsi", 5*time.Second)
+	f.seen("/tmp/new/kdevtmpfsi")
 }
 
+// TestWatchIsNotDrivenByAStorm: between two signals lies quietTime by the sensor's
+// own clock, so that no machine is slow enough for more of them.
 func TestWatchIsNotDrivenByAStorm(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	f := newFixture(t, Limits{})
 	run := f.watch()
 	defer run.stop()
-	var last time.Time
-	for began, i := time.Now(), 0; time.Since(began) < 3500*time.Millisecond; i++ {
+	began := time.Now()
+	for i := 0; time.Since(began) < 3*quietTime; i++ {
 		f.must(os.WriteFile(f.path(fmt.Sprintf("/tmp/%d", i%100)), nil, 0o644))
 		f.must(os.Remove(f.path(fmt.Sprintf("/tmp/%d", i%100))))
 	}
-	count := len(run.signals)
-	if count < 1 || count > 4 {
-		t.Errorf("%d signals in 3.5 seconds of events", count)
-	}
-	for range count {
-		at := <-run.signals
-		if !last.IsZero() && at.Sub(last) < 900*time.Millisecond {
-			t.Errorf("%s between two signals", at.Sub(last))
-		}
-		last = at
+	f.wait(run)
+	count, took := 1+len(run.signals), time.Since(began)
+	if most := 1 + int(took/quietTime); count > most {
+		t.Errorf("%d signals in %s of events, want at most %d", count, took, most)
 	}
 }
 
@@ -152,18 +152,20 @@ func TestWatchBeforeTheFirstScan(t *testing.T) {
 	changed, done := make(chan struct{}), make(chan error, 1) // nobody receives: it must not block
 	go func() { done <- f.sensor.Watch(ctx, changed) }()
 	f.sample()
-	for began := time.Now(); !f.sensor.watching.Load() && time.Since(began) < 5*time.Second; {
-		time.Sleep(time.Millisecond)
-	}
+	f.eventually("directories are watched", f.sensor.watching.Load)
 	f.write("/tmp/x", "text", 0o644)
-	time.Sleep(300 * time.Millisecond)
+	f.eventually("a signal was given", func() bool {
+		f.sensor.pace.mu.Lock()
+		defer f.sensor.pace.mu.Unlock()
+		return !f.sensor.pace.signal.IsZero()
+	})
 	stop()
 	select {
 	case err := <-done:
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("it does not stop")
 	}
 	f.sample()

@@ -63,18 +63,25 @@ func (p *Program) Done() <-chan struct{} { return p.done }
 
 // Ended returns nil while the program runs, then an error that says how it ended.
 func (p *Program) Ended() error {
+	if p.runs() {
+		return nil
+	}
+	return fmt.Errorf("%s (pid %d) has ended: %s", p.Name, p.PID, p.state)
+}
+
+func (p *Program) runs() bool {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s (pid %d) has ended: %s", p.Name, p.PID, p.state)
+		return false
 	default:
-		return nil
+		return true
 	}
 }
 
 // CPUTime is what a program that has ended used, and the children that it waited
 // for. It is 0 while the program runs.
 func (p *Program) CPUTime() time.Duration {
-	if p.Ended() == nil {
+	if p.runs() {
 		return 0
 	}
 	return p.state.UserTime() + p.state.SystemTime()
@@ -84,7 +91,7 @@ func (p *Program) CPUTime() time.Duration {
 // gone.
 func (p *Program) Stop() error {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		if p.Ended() != nil {
+		if !p.runs() {
 			return nil
 		}
 		if err := syscall.Kill(p.PID, signal); err != nil && !errors.Is(err, syscall.ESRCH) {

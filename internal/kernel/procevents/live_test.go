@@ -39,17 +39,26 @@ func spin(cpu time.Duration) {
 	}
 }
 
-// refused tells whether a source is not to be had here, for a reason that it
-// must name.
-func refused(t *testing.T, err error) bool {
+// need ends the test if a source cannot be had: by skipping it where the reason is
+// a missing capability, which the error must name.
+func need(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
-		return false
+		return
 	}
 	if os.Getuid() == 0 || !strings.Contains(err.Error(), "CAP_NET_ADMIN") {
 		t.Fatalf("cannot attach, or not for lack of CAP_NET_ADMIN: %v", err)
 	}
-	return true
+	t.Skip(err)
+}
+
+// sameOrder reports whether an account is right but for the way of counting. An
+// account counts ticks of up to 10 ms, whoever runs at that moment, and the others
+// scale the sum to the time on the CPU: for 100 ms the two differ by a factor on a
+// busy machine, but a wrong unit or field by a thousand.
+func sameOrder(account, used time.Duration) bool {
+	const factor = 5
+	return account > used/factor && account < used*factor
 }
 
 // TestLive follows a real child: its fork, exec and exit with its code, and the
@@ -57,13 +66,9 @@ func refused(t *testing.T, err error) bool {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	connector, err := NewConnector()
-	if refused(t, err) {
-		return
-	}
+	need(t, err)
 	taskstats, err := NewTaskstats("/sys")
-	if refused(t, err) {
-		return
-	}
+	need(t, err)
 	var mu sync.Mutex
 	var events []Event
 	var accounts []Account
@@ -94,10 +99,10 @@ func TestLive(t *testing.T) {
 	_ = child.Wait()
 	used := child.ProcessState.UserTime() + child.ProcessState.SystemTime()
 
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		mu.Lock()
-		seen, told, last := map[Kind]Event{}, time.Duration(0), false
+		seen, counted, threads, last := map[Kind]Event{}, time.Duration(0), 0, false
 		for _, e := range events {
 			if e.TGID == pid && e.PID == pid {
 				seen[e.Kind] = e
@@ -105,7 +110,8 @@ func TestLive(t *testing.T) {
 		}
 		for i := range accounts {
 			if accounts[i].TGID == pid {
-				told += accounts[i].CPU()
+				counted += accounts[i].CPU()
+				threads++
 				last = last || accounts[i].Last
 			}
 		}
@@ -114,9 +120,9 @@ func TestLive(t *testing.T) {
 			if seen[Fork].ParentTGID != os.Getpid() || seen[Exit].ExitCode>>8 != 7 || seen[Exit].Signal() != 0 {
 				t.Errorf("fork %+v, exit %+v", seen[Fork], seen[Exit])
 			}
-			// Both count in ticks, the one sums threads and the other scales the sum.
-			if told < used*6/10 || told > used*14/10 {
-				t.Errorf("the accounts tell %s, wait(2) %s", told, used)
+			// At least the two threads that burn have an account.
+			if threads < 2 || !sameOrder(counted, used) {
+				t.Errorf("the accounts of %d threads sum up to %s, wait(2) says %s", threads, counted, used)
 			}
 			return
 		}
@@ -131,9 +137,7 @@ func TestAsk(t *testing.T) {
 	t.Parallel()
 	spin(100 * time.Millisecond)
 	account, err := Ask(os.Getpid())
-	if refused(t, err) {
-		return
-	}
+	need(t, err)
 	if account.PID != os.Getpid() || account.PPID != os.Getppid() || int(account.UID) != os.Getuid() {
 		t.Errorf("account of pid %d: %+v", os.Getpid(), account)
 	}
@@ -141,9 +145,8 @@ func TestAsk(t *testing.T) {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		t.Fatal(err)
 	}
-	// These times are counted by the tick, of at most 10 ms in each thread.
-	if used := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); (account.CPU() - used).Abs() > used/2 {
-		t.Errorf("the account tells %s, getrusage(2) %s", account.CPU(), used)
+	if used := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); !sameOrder(account.CPU(), used) {
+		t.Errorf("the account says %s, getrusage(2) %s", account.CPU(), used)
 	}
 	if _, err := Ask(1 << 22); !errors.Is(err, unix.ESRCH) {
 		t.Errorf("a pid that cannot be: %v", err)
