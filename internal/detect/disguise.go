@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 // hiddenByMount holds for a process that the tools of this host cannot see: they
@@ -57,7 +58,7 @@ func lookalikeName(v *view) (string, strength) {
 		if v.names.isKernelThread(name) || p.Origin == model.OriginLocal && v.names.system[name] {
 			continue // the first is kernelThreadName's
 		}
-		if like := v.names.lookalike(name, isSuspiciousOrigin(p.Origin)); like != "" {
+		if like := v.names.lookalike(name, p.Origin.Suspicious()); like != "" {
 			return fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like, quote(path.Dir(p.Exe))), strong
 		}
 	}
@@ -85,7 +86,7 @@ func forgedArguments(v *view) (string, strength) {
 	if shown == base(p.Exe) {
 		return "", absent
 	}
-	if isSystemPath(first) || isSuspiciousOrigin(p.Origin) && v.names.isSystem(shown) {
+	if isSystemPath(first) || p.Origin.Suspicious() && v.names.isSystem(shown) {
 		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(first), quote(p.Exe)), strong
 	}
 	return "", absent
@@ -107,7 +108,7 @@ func preloadedLibrary(v *view) (string, strength) {
 		return "", absent
 	}
 	for _, library := range strings.FieldsFunc(v.process.Inspection.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
-		if strings.HasPrefix(library, "/") && (isTemp(library) || isHidden(library)) {
+		if strings.HasPrefix(library, "/") && (place.IsTemporary(library) || place.IsHidden(library)) {
 			return "It was started with the library " + quote(library) + " (LD_PRELOAD).", strong
 		}
 	}
@@ -122,11 +123,11 @@ func packedExecutable(v *view) (string, strength) {
 	switch {
 	case look == nil:
 		return "", absent
-	case look.Packed && isSuspiciousOrigin(v.process.Origin):
+	case look.Packed && v.process.Origin.Suspicious():
 		return "Its file is packed by UPX.", strong
 	case look.Packed:
 		return "Its file is packed by UPX.", weak
-	case look.Static && isSuspiciousOrigin(v.process.Origin):
+	case look.Static && v.process.Origin.Suspicious():
 		return "Its file is linked statically and has no symbols.", weak
 	default:
 		return "", absent

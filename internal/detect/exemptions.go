@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 const (
@@ -116,7 +117,7 @@ func (l *lineage) buildTool(a *model.Ancestor, p *model.Process) string {
 	if !ok {
 		return ""
 	}
-	if script := path.Base(living.Script); living.Script != "" && !isTemp(living.Script) && contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
+	if script := path.Base(living.Script); living.Script != "" && !place.IsTemporary(living.Script) && contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
 		return living.Script
 	}
 	for i, argument := range living.Argv {

@@ -48,7 +48,7 @@ func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *l
 		l.byIdentity[p.Identity] = p
 		// The root cgroup holds everything on a host without systemd: being in
 		// it together says nothing.
-		if isSuspiciousOrigin(p.Origin) && p.Cgroup != "" && p.Cgroup != "/" {
+		if p.Origin.Suspicious() && p.Cgroup != "" && p.Cgroup != "/" {
 			key := cgroupUser{p.Cgroup, p.UID}
 			l.siblings[key] = append(l.siblings[key], p)
 		}
@@ -98,7 +98,7 @@ func (l *lineage) history(p *model.Process) model.Respawn {
 // of a process, and the keeper.
 func (l *lineage) brood(p *model.Process) (model.Respawn, *model.Process) {
 	for a := p.Parent; a != nil; a = a.Parent {
-		if living, ok := l.byIdentity[a.Identity]; ok && isSuspiciousOrigin(living.Origin) {
+		if living, ok := l.byIdentity[a.Identity]; ok && living.Origin.Suspicious() {
 			return l.respawns[model.PolymorphicKey(a.Identity, path.Dir(p.Exe))], living
 		}
 	}
@@ -118,7 +118,7 @@ func (l *lineage) guardian(p *model.Process) *model.Guardian {
 			continue // an idle agent far above runs whole sessions
 		}
 		direct = direct && isLauncher(a)
-		if ok && isSuspiciousOrigin(living.Origin) && (living.Suspect() != suspect || l.keepsItself(p, living)) {
+		if ok && living.Origin.Suspicious() && (living.Suspect() != suspect || l.keepsItself(p, living)) {
 			relation := model.RelationAncestor
 			if a == p.Parent {
 				relation = model.RelationParent
@@ -199,7 +199,7 @@ func isAncestor(older, p *model.Process) bool {
 
 func (l *lineage) guardianOf(p, keeper *model.Process, relation model.Relation) *model.Guardian {
 	return &model.Guardian{
-		Relation: relation, PID: keeper.PID, Comm: keeper.Comm, Exe: keeper.Exe, User: keeper.User, Unit: keeper.Unit,
+		Relation: relation, PID: keeper.PID, Comm: keeper.Comm, Exe: keeper.Exe, Origin: keeper.Origin, User: keeper.User, Unit: keeper.Unit,
 		Starts: l.starts(p, keeper),
 	}
 }

@@ -203,3 +203,45 @@ func TestTwoToolsInOneSession(t *testing.T) {
 		}
 	}
 }
+
+// TestRespawnByGuardianFromMemory: a guardian that runs from memory or from a deleted
+// file is from a suspicious place like one in /tmp, so one respawn is enough.
+func TestRespawnByGuardianFromMemory(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*model.Process){
+		"temp":    func(*model.Process) {},
+		"memfd":   func(p *model.Process) { p.Exe, p.ExeDeleted, p.Origin = "/memfd:x", true, model.OriginMemfd },
+		"deleted": func(p *model.Process) { p.Exe, p.ExeDeleted, p.Origin = "/root/x", true, model.OriginDeleted },
+	} {
+		s := incident()
+		guardian, _ := s.Processes.Process(200)
+		change(guardian)
+		for _, finding := range evaluate(t, s, Policy{}) {
+			if finding.Suspect == nil || finding.Suspect.Process.PID != 300 {
+				continue
+			}
+			if !slices.ContainsFunc(finding.Suspect.Signals, func(signal model.Signal) bool { return signal.Rule == RuleRespawn }) {
+				t.Errorf("%s: no signal for the respawn: %q", name, finding.Evidence)
+			}
+		}
+	}
+}
+
+// TestPreloadedFromTemp: however the path of a library is spelled.
+func TestPreloadedFromTemp(t *testing.T) {
+	t.Parallel()
+	for library, want := range map[string]bool{
+		"/tmp/x.so": true, "/var/../tmp/x.so": true, "/run/shm/x.so": true, "/proc/self/root/tmp/x.so": true, "/usr/lib/x.so": false, "/tmp/../usr/lib/x.so": false,
+	} {
+		p := process(300, all(busy, func(p *model.Process) { p.Inspection = &model.Inspection{Preload: library} }))
+		found := false
+		for _, finding := range evaluate(t, snapshotOf(process(1, nil), p), Policy{}) {
+			for _, signal := range finding.Suspect.Signals {
+				found = found || signal.Rule == RulePreloadedLibrary && !signal.Weak
+			}
+		}
+		if found != want {
+			t.Errorf("%s: preloaded %v, want %v", library, found, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 const (
@@ -64,7 +65,7 @@ func (v *view) pool() (model.PoolMatch, model.Connection, strength) {
 		return "", model.Connection{}, absent
 	}
 	for _, connection := range outbound {
-		suspicious, own := isSuspiciousOrigin(p.Origin) || isTemp(p.Script), connection.Remote.Addr().IsLoopback()
+		suspicious, own := p.Origin.Suspicious() || place.IsTemporary(p.Script), connection.Remote.Addr().IsLoopback()
 		switch portUse(connection.Remote.Port()) {
 		case onlyPools:
 			return model.PoolPort, connection, strong

@@ -71,11 +71,11 @@ func startedByItself(l *lineage, p *model.Process) (model.Signal, bool) {
 	if entry == nil || p.Origin == model.OriginSystem && p.Script == "" && entry.Reason == "" {
 		return model.Signal{}, false
 	}
-	return signal(RuleStartedByItself, "It is started by "+place(entry)+": "+quote(entry.Command)+"."), true
+	return signal(RuleStartedByItself, "It is started by "+entryLocation(entry)+": "+quote(entry.Command)+"."), true
 }
 
-// place says where an entry stands.
-func place(entry *model.PersistenceEntry) string {
+// entryLocation says where an entry stands.
+func entryLocation(entry *model.PersistenceEntry) string {
 	if entry.Line > 0 {
 		return fmt.Sprintf("line %d of %s", entry.Line, quote(entry.Path))
 	}
@@ -129,7 +129,7 @@ func persistenceFinding(entry *model.PersistenceEntry, ward *model.Suspect, poli
 	}[entry.Reason]
 	finding := model.Finding{
 		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry.Kind),
-		Severity: model.Warning, Title: place(entry) + " " + does, Persistence: entry,
+		Severity: model.Warning, Title: entryLocation(entry) + " " + does, Persistence: entry,
 		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
 		Remedy: []string{
 			"Ask whoever looks after this host whether it is theirs.",

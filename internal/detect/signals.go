@@ -3,10 +3,10 @@ package detect
 import (
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -60,7 +60,7 @@ func memfd(v *view) (string, strength) {
 // directory a file that came again is a rebuild or an update.
 func deleted(v *view) (string, strength) {
 	p := v.process
-	if p.Origin != model.OriginDeleted || p.ExeReplaced && !isTemp(p.Exe) {
+	if p.Origin != model.OriginDeleted || p.ExeReplaced && !place.IsTemporary(p.Exe) {
 		return "", absent
 	}
 	return "Its file " + quote(p.Exe) + " was deleted after it was started.", strong
@@ -69,28 +69,10 @@ func deleted(v *view) (string, strength) {
 // hiddenPath holds for a program behind a dot or among spaces (T1564.001).
 func hiddenPath(v *view) (string, strength) {
 	p := v.process
-	if p.Exe == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Isolation == model.IsolationContainer || !isHidden(p.Exe) {
+	if p.Exe == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Isolation == model.IsolationContainer || !place.IsHidden(p.Exe) {
 		return "", absent
 	}
 	return "It runs from a hidden place: " + quote(p.Exe) + ".", strong
-}
-
-// isHidden tells whether a program's path is. In home directories dots are common
-// (~/.local, ~/.cargo): there only the file's own name counts, and names of
-// nothing but dots and spaces.
-func isHidden(exe string) bool {
-	if strings.HasPrefix(exe, "/nix/store/") || strings.HasPrefix(exe, "/gnu/store/") {
-		return false // their wrappers are called .NAME-wrapped and .NAME-real
-	}
-	for rest := strings.TrimPrefix(exe, "/"); rest != ""; {
-		element, below, more := strings.Cut(rest, "/")
-		odd := element != "" && strings.Trim(element, ". \t") == ""
-		if odd || strings.HasPrefix(element, ".") && (!more || isTemp(exe)) {
-			return true
-		}
-		rest = below
-	}
-	return false
 }
 
 // runsFromTemp holds for a program in a directory that everybody may write to.
@@ -105,7 +87,7 @@ func runsFromTemp(v *view) (string, strength) {
 // a place (T1059): who tries something out there does not burn for long.
 func scriptFromTemp(v *view) (string, strength) {
 	p := v.process
-	if p.Script == "" || p.Cores < scriptCores || !isTemp(p.Script) && !isHidden(p.Script) {
+	if p.Script == "" || p.Cores < scriptCores || !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) {
 		return "", absent
 	}
 	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(p.Script), p.Cores), strong
@@ -182,19 +164,6 @@ func keeps(ward *model.Suspect) model.Signal {
 		evidence += ": both are in the cgroup " + quote(ward.Process.Cgroup)
 	}
 	return signal(RuleGuardian, evidence+".")
-}
-
-func isSuspiciousOrigin(origin model.Origin) bool {
-	return origin == model.OriginTemp || origin == model.OriginDeleted || origin == model.OriginMemfd
-}
-
-func isTemp(exe string) bool {
-	for _, directory := range []string{"/tmp/", "/var/tmp/", "/dev/", "/run/user/"} {
-		if strings.HasPrefix(exe, directory) {
-			return true
-		}
-	}
-	return false
 }
 
 // quote makes hostile text fit for a sentence.

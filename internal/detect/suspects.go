@@ -141,9 +141,9 @@ func (c *candidate) complete(e *evaluation) {
 	if signal, ok := startedByItself(l, first); ok {
 		c.add(signal)
 	}
-	if isSuspiciousOrigin(first.Origin) {
+	if first.Origin.Suspicious() {
 		keeper := c.suspect.Guardian
-		fromSuspiciousPlace := keeper != nil && keeper.PID > 1 && isTemp(keeper.Exe)
+		fromSuspiciousPlace := keeper != nil && keeper.PID > 1 && keeper.Origin.Suspicious()
 		if signal, ok := respawned(history, keeper, fromSuspiciousPlace, e.now); ok {
 			c.add(signal)
 		} else if history, keeper := l.brood(first); keeper != nil {

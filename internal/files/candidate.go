@@ -12,12 +12,13 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 // candidate is a suspicious file on its way to the snapshot. Its path is put
 // together only if it is published: there may be many of them.
 type candidate struct {
-	place     *place
+	place     *location
 	name      string
 	key       hostfs.ContentKey
 	uid, mode uint32
@@ -30,12 +31,12 @@ type candidate struct {
 }
 
 // path of a directory as the host calls it.
-func (p *place) path() string {
+func (p *location) path() string {
 	return path.Join(p.watched.name, strings.Join(p.elements(), "/"))
 }
 
 // look finds out whether a regular file is suspicious.
-func (w *walk) look(at *place, directory int, name string, stat *unix.Stat_t) {
+func (w *walk) look(at *location, directory int, name string, stat *unix.Stat_t) {
 	options := &w.sensor.options
 	key, mode := hostfs.ContentKeyOf(stat), stat.Mode&0o7777
 	running := w.sensor.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}]
@@ -54,14 +55,14 @@ func (w *walk) look(at *place, directory int, name string, stat *unix.Stat_t) {
 	}
 	c := &candidate{
 		place: at, name: name, key: key, uid: stat.Uid, mode: mode, program: program, running: running,
-		knownMiner: knownMiner, hidden: at.hidden || isHidden(name),
+		knownMiner: knownMiner, hidden: at.hidden || place.IsHiddenName(name),
 	}
 	c.judge()
 	w.found = append(w.found, c)
 }
 
 // classify reads the head of a file, unless it is known already.
-func (w *walk) classify(at *place, directory int, name string, key hostfs.ContentKey) kind {
+func (w *walk) classify(at *location, directory int, name string, key hostfs.ContentKey) kind {
 	if kind, ok := w.sensor.known.kind(key); ok {
 		return kind
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"debug/elf"
 	"strings"
-	"unicode"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
@@ -57,13 +56,4 @@ func (k kind) isProgram(name string, mode uint32) bool {
 	default:
 		return false
 	}
-}
-
-// isHidden tells whether a name begins with a dot or holds nothing but dots and
-// characters that cannot be seen. The places of sockets, such as .X11-unix, are
-// no exception: nothing that can be run belongs there.
-func isHidden(name string) bool {
-	return strings.HasPrefix(name, ".") || strings.TrimFunc(name, func(r rune) bool {
-		return r == '.' || unicode.IsSpace(r) || !unicode.IsGraphic(r)
-	}) == ""
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 func TestClassify(t *testing.T) {
@@ -59,7 +61,7 @@ func TestIsHidden(t *testing.T) {
 		".x": true, "...": true, ".. ": true, " ": true, "\t": true, "\n": true, "\u00a0": true, "\u200b": true,
 		".X11-unix": true, "x": false, "x.": false, " x": false, "a.b": false, "\xff": false,
 	} {
-		if got := isHidden(name); got != want {
+		if got := place.IsHiddenName(name); got != want {
 			t.Errorf("%q: %v", name, got)
 		}
 	}

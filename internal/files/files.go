@@ -89,7 +89,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	}
 	var share model.Share
 	var found []*candidate
-	var watchable []*place
+	var watchable []*location
 	roots := map[model.FileID]bool{}
 	for _, directory := range watched {
 		snapshot.Directories = append(snapshot.Directories, directory.name)

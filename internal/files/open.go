@@ -80,7 +80,7 @@ func (o opener) stat(directory int, name string, stat *unix.Stat_t) error {
 
 // place opens a directory below a watched one, name by name, so that no path is
 // too long. The caller closes it.
-func (o opener) place(p *place) (int, error) {
+func (o opener) place(p *location) (int, error) {
 	flags := unix.O_PATH | unix.O_DIRECTORY
 	if p.above == nil {
 		return hostfs.Retry(func() (int, error) {

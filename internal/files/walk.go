@@ -12,6 +12,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 const (
@@ -27,32 +28,32 @@ const (
 type walk struct {
 	sensor   *Sensor
 	limits   Limits
-	root     *place
+	root     *location
 	others   map[model.FileID]bool // watched directories: they are counted under their own names
 	seen     map[model.FileID]bool // directories of this walk
 	entries  int                   // left of the budget
 	deadline time.Time
 
-	waiting    []*place
+	waiting    []*location
 	unfinished []*listing
 
 	truncated bool
 	share     model.Share // of the directories
 	found     []*candidate
-	watchable []*place
+	watchable []*location
 }
 
-// place is a directory to look at.
-type place struct {
+// location is a directory to look at.
+type location struct {
 	watched *watched
-	above   *place // nil for the watched directory itself
+	above   *location // nil for the watched directory itself
 	name    string
 	depth   int
 	hidden  bool // it, or a directory above it, below the watched one
 }
 
 // elements are the names from the watched directory down.
-func (p *place) elements() []string {
+func (p *location) elements() []string {
 	elements := make([]string, 0, p.depth)
 	for ; p.above != nil; p = p.above {
 		elements = append(elements, p.name)
@@ -63,14 +64,14 @@ func (p *place) elements() []string {
 
 // listing is a directory that is being read.
 type listing struct {
-	place *place
+	place *location
 	file  *os.File
 	fd    int // of file
 }
 
 func newWalk(s *Sensor, directory *watched, others map[model.FileID]bool) *walk {
 	return &walk{
-		sensor: s, limits: s.options.Limits, root: &place{watched: directory}, others: others, seen: map[model.FileID]bool{},
+		sensor: s, limits: s.options.Limits, root: &location{watched: directory}, others: others, seen: map[model.FileID]bool{},
 		entries: s.options.Limits.Entries, deadline: time.Now().Add(s.options.Limits.Time),
 	}
 }
@@ -109,7 +110,7 @@ func (w *walk) run() {
 func (w *walk) spent() bool { return w.entries <= 0 || time.Now().After(w.deadline) }
 
 // open begins to list a directory. It returns nil if that is not to be.
-func (w *walk) open(p *place) *listing {
+func (w *walk) open(p *location) *listing {
 	fd, err := w.sensor.opener.place(p)
 	if err != nil {
 		if !errors.Is(err, unix.EXDEV) && !hasVanished(err) {
@@ -190,9 +191,9 @@ func (w *walk) entry(l *listing, name string) {
 			w.truncated = true
 			return
 		}
-		w.waiting = append(w.waiting, &place{
+		w.waiting = append(w.waiting, &location{
 			watched: l.place.watched, above: l.place, name: name, depth: l.place.depth + 1,
-			hidden: l.place.hidden || isHidden(name),
+			hidden: l.place.hidden || place.IsHiddenName(name),
 		})
 	}
 }

@@ -163,8 +163,8 @@ func (f *follower) complain(directory string, err error) {
 
 // publishWatchable hands the directories of a scan to Watch: those at the top
 // first, as many as inotify is asked to watch.
-func (s *Sensor) publishWatchable(places []*place) {
-	slices.SortStableFunc(places, func(a, b *place) int { return a.depth - b.depth })
+func (s *Sensor) publishWatchable(places []*location) {
+	slices.SortStableFunc(places, func(a, b *location) int { return a.depth - b.depth })
 	s.troubles.unwatched(len(places) - maxWatched)
 	places = places[:min(len(places), maxWatched)]
 	paths := make([]string, 0, len(places))

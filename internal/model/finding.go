@@ -55,6 +55,7 @@ type Guardian struct {
 	PID      int // 0 if it does not run
 	Comm     string
 	Exe      string
+	Origin   Origin // "" if it does not run
 	User     string
 	Unit     string // for RelationUnit
 	Path     string // of the file that names the suspect: a crontab, a unit

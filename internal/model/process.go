@@ -31,6 +31,13 @@ func Origins() []Origin {
 	}
 }
 
+// Suspicious tells whether no program that was installed runs from there: from a
+// temporary directory, from a file that was deleted there or in a home, or from
+// memory.
+func (o Origin) Suspicious() bool {
+	return o == OriginTemp || o == OriginDeleted || o == OriginMemfd
+}
+
 // Isolation tells whether a process belongs to the host or to a container.
 type Isolation string
 

@@ -158,7 +158,7 @@ func (p *pass) looked(pid int) look {
 // contentOf returns the hash of a program that has ended. If nobody knows it yet
 // it is read under the path that it had, if the same file is still there.
 func (p *pass) contentOf(i *image) string {
-	if i.sha256 != "" || !isSuspiciousOrigin(i.origin) {
+	if i.sha256 != "" || !i.origin.Suspicious() {
 		return i.sha256
 	}
 	hasher := p.sensor.hasher

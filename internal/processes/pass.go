@@ -9,6 +9,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 // pass is one sample in the making.
@@ -238,7 +239,7 @@ func (p *pass) readProgram(e *entry, proc procfs.Proc, target string, readable, 
 		}
 		process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.again
 		process.ExeFile, e.content = exe.file, exe.content
-		process.Origin, e.directory = classify(exe.path, exe.deleted)
+		process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
 	}
 	process.Script = scriptOf(process.Exe, process.Argv, func() string { return s.reader.directory(proc.PID) })
 	// Unlinking the file changes ctime, not the program.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 func TestIdentity(t *testing.T) {
@@ -114,9 +115,9 @@ func TestClassify(t *testing.T) {
 		{"/lib64/x", false, model.OriginSystem, "/lib64"},
 		{"/data/x", false, model.OriginOther, "other"},
 	} {
-		origin, directory := classify(test.exe, test.deleted)
+		origin, directory := place.Origin(test.exe, test.deleted)
 		if origin != test.origin || directory != test.directory {
-			t.Errorf("classify(%q, %v) = %q, %q, want %q, %q", test.exe, test.deleted, origin, directory, test.origin, test.directory)
+			t.Errorf("place.Origin(%q, %v) = %q, %q, want %q, %q", test.exe, test.deleted, origin, directory, test.origin, test.directory)
 		}
 	}
 }

@@ -44,10 +44,10 @@ func (p *pass) hashContents() {
 }
 
 func rank(e *entry) int {
-	switch e.process.Origin {
-	case model.OriginMemfd, model.OriginDeleted, model.OriginTemp:
+	switch origin := e.process.Origin; {
+	case origin.Suspicious():
 		return 0
-	case model.OriginSystem, model.OriginLocal:
+	case origin == model.OriginSystem, origin == model.OriginLocal:
 		return 2
 	default:
 		return 1
@@ -186,7 +186,7 @@ func (p *pass) respawned(e *entry) bool {
 	}
 	if parent := e.process.Parent; parent != nil {
 		above, ok := s.entries[parent.PID]
-		twoNames := isSuspiciousOrigin(e.process.Origin) && ok && above.process.Exe != e.process.Exe
+		twoNames := e.process.Origin.Suspicious() && ok && above.process.Exe != e.process.Exe
 		if ok && above.process.Identity == parent.Identity && !above.dead && !twoNames &&
 			key == respawnKey(above.process.Origin, above.process.Exe, above.process.SHA256) {
 			return false
@@ -203,11 +203,11 @@ func (p *pass) respawned(e *entry) bool {
 // keeperOf is the nearest ancestor from a suspicious place, or nil. Only what is
 // from such a place itself is asked for.
 func keeperOf(process *model.Process) *model.Ancestor {
-	if !isSuspiciousOrigin(process.Origin) {
+	if !process.Origin.Suspicious() {
 		return nil
 	}
 	for a := process.Parent; a != nil; a = a.Parent {
-		if isSuspiciousOrigin(a.Origin) {
+		if a.Origin.Suspicious() {
 			return a
 		}
 	}

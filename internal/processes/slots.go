@@ -114,7 +114,7 @@ func (t *slotTable) admit(now time.Time, samples map[model.GroupKey]*groupSample
 			t.candidates[key] = c
 		}
 		c.seconds += sample.cpuSeconds
-		if c.seconds > admitSeconds || isSuspiciousOrigin(key.Origin) && sample.instances > 0 {
+		if c.seconds > admitSeconds || key.Origin.Suspicious() && sample.instances > 0 {
 			wanting = append(wanting, key)
 		}
 	}
@@ -210,10 +210,6 @@ func less(a, b model.GroupKey) bool {
 		return a.Process < b.Process
 	}
 	return a.User < b.User
-}
-
-func isSuspiciousOrigin(origin model.Origin) bool {
-	return origin == model.OriginTemp || origin == model.OriginDeleted || origin == model.OriginMemfd
 }
 
 func add(totals *model.GroupTotals, sample *groupSample) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 const (
@@ -209,7 +210,7 @@ func (r *reader) image(pid int) *image {
 		exe = executable{path: strings.TrimSuffix(target, deletedSuffix), deleted: strings.HasSuffix(target, deletedSuffix)}
 	}
 	found := &image{executable: exe}
-	found.origin, found.directory = classify(exe.path, exe.deleted)
+	found.origin, found.directory = place.Origin(exe.path, exe.deleted)
 	return found
 }
 
@@ -417,7 +418,7 @@ func (f *follower) known(pid int) *model.Process {
 }
 
 func imageOf(p *model.Process) *image {
-	_, directory := classify(p.Exe, p.ExeDeleted)
+	_, directory := place.Origin(p.Exe, p.ExeDeleted)
 	return &image{
 		executable: executable{path: p.Exe, deleted: p.ExeDeleted, again: p.ExeReplaced, file: p.ExeFile},
 		origin:     p.Origin, directory: directory, sha256: p.SHA256,
