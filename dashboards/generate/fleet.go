@@ -110,7 +110,7 @@ func suspectTable() panel {
 // thousands says nothing.
 func respawnHeat() panel {
 	p := states("Respawns by host", "Programs from where none belong (temp, memfd, deleted, web) that came back after they ended, in each step, the twenty hosts with most. Orange: it came back. Red: three times or more, something restarts it; find the guardian on the host. Blank: nothing came back, or no data.", 12,
-		lines("round(topk(20, "+by("sum", "job, instance", increase("origin_respawns_total", foul))+")) > 0", "{{instance}}")).inSteps(thresholds(step{1, warning}, step{3, critical}))
+		lines("round(topk(20, "+by("sum", "job, instance", increase("origin_respawns_total", suspiciousOrigins))+")) > 0", "{{instance}}")).inSteps(thresholds(step{1, warning}, step{3, critical}))
 	p.Type, p.MaxDataPoints = "status-history", 60
 	delete(p.Options, "mergeValues")
 	delete(p.Options, "alignValue")

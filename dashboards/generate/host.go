@@ -31,7 +31,7 @@ func hostNumbers() []panel {
 			thresholds(step{0, fine}, step{0.05, warning}, step{0.5, critical}),
 			"sum("+rate("suspect_cpu_seconds_total")+") or 0 * sum("+metric("suspects")+")").set("decimals", 1),
 		number("Respawns", "Programs from where none belong (temp, memfd, deleted, web) that came back in the shown time. Red from 3: something restarts them, find the guardian below. Orange: once may be a restart by hand. Grey: no data.", 3,
-			orangeRedFrom(1, 3), "round(sum("+total("origin_respawns_total", foul)+"))"),
+			orangeRedFrom(1, 3), "round(sum("+total("origin_respawns_total", suspiciousOrigins)+"))"),
 		number("Open to anybody", "Services that let anybody in who reaches them and give him programs to run. Red: close them now, see the exposed services below. Grey: no data.", 3,
 			redFrom(1), "sum("+metric("findings", `rule="exposed_service"`, `severity="critical"`)+")"),
 		number("Exposed", "Services that miners enter by, that others reach, and that ask for no password, or did not answer when asked. Orange: bind them to 127.0.0.1 or let them ask for a password. Grey: no data.", 3,
@@ -82,9 +82,9 @@ func suspectDetails(title, description string, first []column, matchers ...strin
 	).sorted("Cores")
 }
 
-// unsuspected are groups of processes that are no suspect. A group of a foul
-// origin ends in six digits of its program's hash, by which a suspect begins;
-// one that is installed has the program's name.
+// unsuspected is the CPU use of the process groups that are no suspect. The group of
+// a program in temp or memory ends in six digits of its content's hash, with which
+// the suspect's name begins; the group of an installed program has the file's name.
 func unsuspected() string {
 	groups := by("sum", "job, instance, process, origin, user", rate("process_cpu_seconds_total"))
 	byHash := relabel(metric("suspect_info"), "hash", "suspect", "(.{6}).*")

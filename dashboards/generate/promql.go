@@ -5,8 +5,8 @@ import "strings"
 const (
 	// hosts limits every query to what was chosen.
 	hosts = `job=~"$job", instance=~"$instance"`
-	// foul are the origins that no program should run from.
-	foul = `origin=~"temp|memfd|deleted|web"`
+	// suspiciousOrigins are the origins that no program should run from.
+	suspiciousOrigins = `origin=~"temp|memfd|deleted|web"`
 	// blindBelow is the limit of the alert CryptojackBlind, seen its aspects.
 	blindBelow = 0.8
 	seen       = `aspect=~"exe|temp|fd|stat|cgroup|netns|persistence"`
@@ -41,7 +41,7 @@ func by(aggregation, labels, expr string) string {
 func one(group, expr string) string { return "topk by (" + group + ") (1, " + expr + ")" }
 
 // verdict of each group: 3 a miner, 2 suspicious, 1 too blind to judge, 0 quiet.
-// It is absent where nobody judges.
+// It is absent where no exporter answers.
 func verdict(labels string) string {
 	return by("max", labels, `(`+metric("suspects", `severity="critical"`)+` > bool 0) * 3`+
 		` or (`+metric("suspects", `severity="warning"`)+` > bool 0) * 2`+
@@ -54,8 +54,8 @@ func countHosts(expr, condition string) string {
 	return "sum(" + by("max", "job, instance", expr) + " " + condition + ")"
 }
 
-// silentHosts counts those that answered in the shown time or are to be
-// scraped, and do not answer. It is absent, not 0, if there never was any.
+// silentHosts counts the hosts that do not answer now but did in the shown time, or
+// that Prometheus tries to scrape. It is 0 while all answer, and absent if none ever did.
 func silentHosts() string {
 	build := metric("exporter_build_info")
 	answered := by("group", "job, instance", "last_over_time("+build+"[$__range])")
