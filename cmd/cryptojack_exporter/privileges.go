@@ -14,7 +14,7 @@ import (
 // privileged is what has to be opened before the privileges are dropped. A part
 // that is nil or "" could not be had; a line in the log says what is missing.
 type privileged struct {
-	procfs    string // a procfs that nothing can be mounted over, see processes.OpenBare
+	procfs    string // a procfs that nothing can be mounted over, see processes.OpenPrivateProcfs
 	connector *procevents.Connector
 	taskstats *procevents.Taskstats
 }
@@ -26,7 +26,7 @@ func openPrivileged(procfs string, logger log.Logger) *privileged {
 	p := &privileged{}
 	var err error
 	if procfs == "/proc" {
-		if p.procfs, err = processes.OpenBare(); err != nil {
+		if p.procfs, err = processes.OpenPrivateProcfs(); err != nil {
 			level.Debug(logger).Log("msg", "of a process that a mount hides from the start only its CPU time is known", "err", err)
 		}
 	}

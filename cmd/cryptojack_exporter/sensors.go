@@ -89,7 +89,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
 	var err error
 	s.processes, err = processes.New(processes.Options{
-		Proc: o.procfs, Root: o.rootfs, Bare: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
+		Proc: o.procfs, Root: o.rootfs, PrivateProcfs: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
 		UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
 	})
 	if err != nil {

@@ -40,7 +40,7 @@ type closer struct {
 
 // lookCloser looks at what gives cause to: programs that use CPU, and those from
 // places where none belongs. Those that were never looked at come first.
-func (p *pass) lookCloser() {
+func (p *sample) lookCloser() {
 	var due []*entry
 	for _, e := range p.order {
 		process := &e.process
@@ -86,8 +86,8 @@ type closerFacts struct {
 	err     error
 }
 
-func (p *pass) lookAt(e *entry) {
-	r, pid := p.sensor.reader, e.process.PID
+func (p *sample) lookAt(e *entry) {
+	r, pid := p.reader, e.process.PID
 	before := e.closer
 	facts, err := hostfs.Within(r.guard, readTime, func() (closerFacts, error) { return r.closer(pid, before.program), nil })
 	e.closer.at = p.now

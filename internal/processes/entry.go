@@ -6,39 +6,32 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
-// entry is what is kept of a living process.
+// entry is what is kept of a process as long as it lives, and of one that has exited for a sample more.
 type entry struct {
 	process   model.Process
 	target    string // of /proc/PID/exe when it was last read
 	directory string // names the group of a process in temp
 	content   hostfs.ContentKey
-	key       string // respawnKey, "" as long as it is not known
-	brood     string // model.Brood, "" where no keeper is above it
-	window    window
-	steady    steady
+	cpu       cpu.Process
+	instance  respawn.Instance
 	closer    closer
 
-	used           float64   // user + system, seconds since birth
-	children       float64   // the same of its children that it has waited for
-	delta          float64   // used since the last sample
-	childrenDelta  float64   // children since the last sample
-	childrenBefore float64   // childrenDelta of the last sample, if accounts may yet tell of it
-	imageStarted   time.Time // when this program began: the process' start, or the sample that saw the exec
-	started        bool      // a program image that has not been counted as a start
-	counted        bool      // it began after the exporter did
-	dead           bool      // a zombie: it ended and was not waited for
-	unreadable     bool      // the failure to read exe was counted
-	partial        bool      // user or cgroup could not be read
-	seen           int       // the sample that last saw it
-	forked         bool      // the kernel told of its fork, so of all its threads too
-	threads        int       // the most that a sample saw
-	hidden         bool      // something is mounted over it: what /proc shows of it is not true
-	settled        bool      // its last account was credited
-	cleaned        bool      // the group's name had to be changed to be fit for a label
-	missing        bool      // the last sample did not see it, and its account had not come
+	imageStarted time.Time // when this program began: the process' start, or the sample that saw the exec
+	sample       int       // the last that saw it
+	newImage     bool      // its program has not been counted as a start yet
+	counted      bool      // it began after the exporter did
+	dead         bool      // a zombie: it ended and nobody has waited for it
+	unreadable   bool      // the failure to read exe was counted
+	partial      bool      // user or cgroup could not be read
+	hidden       bool      // something is mounted over it: what /proc shows of it belongs to something else
+	accounted    bool      // the account of its last thread was counted
+	sanitized    bool      // the group's name had to be changed to be fit for a label
+	missing      bool      // the last sample did not see it, and its account had not come
 }
 
 // group is the label set that this process counts for, and how many of its texts had
@@ -46,7 +39,7 @@ type entry struct {
 // counted for them: two names that become the same text must count as one.
 func (e *entry) group() (key model.GroupKey, sanitized int) {
 	key = model.GroupKey{Process: e.process.Group, Origin: e.process.Origin, User: text.Label(e.process.User)}
-	if e.cleaned {
+	if e.sanitized {
 		sanitized++
 	}
 	if key.User != e.process.User {
@@ -64,7 +57,7 @@ func (e *entry) rename() {
 	p := &e.process
 	name := groupName(p.Origin, e.directory, p.Exe, p.SHA256)
 	p.Group = text.Label(name)
-	e.cleaned = p.Group != name
+	e.sanitized = p.Group != name
 }
 
 // ancestor is what children will remember of the process. Chains are kept

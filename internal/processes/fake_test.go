@@ -38,11 +38,12 @@ type fakeProcess struct {
 type fakeProc struct {
 	t    testing.TB
 	root string
+	boot int // btime of /proc/stat
 }
 
 func newFakeProc(t testing.TB) *fakeProc {
 	t.Helper()
-	p := &fakeProc{t: t, root: t.TempDir()}
+	p := &fakeProc{t: t, root: t.TempDir(), boot: bootTime}
 	p.setBusy(0)
 	return p
 }
@@ -61,7 +62,7 @@ func (f *fakeProc) write(name, content string) {
 // setBusy sets the host's user time, in seconds.
 func (f *fakeProc) setBusy(seconds float64) {
 	ticks := inTicks(seconds)
-	f.write("stat", fmt.Sprintf("cpu  %d 0 0 0 0 0 0 0 0 0\ncpu0 %d 0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\nbtime %d\n", ticks, ticks, bootTime))
+	f.write("stat", fmt.Sprintf("cpu  %d 0 0 0 0 0 0 0 0 0\ncpu0 %d 0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\nbtime %d\n", ticks, ticks, f.boot))
 }
 
 func inTicks(seconds float64) int { return int(math.Round(seconds * userHz)) }

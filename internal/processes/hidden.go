@@ -1,96 +1,32 @@
 package processes
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
 )
 
-// maxHidden bounds the processes that are looked for behind mounts.
-const maxHidden = 1024
-
-// covers returns the processes whose directory in procfs, or a file of it, has
-// something mounted over it, and says what (T1564.013). One such mount in the
-// namespace of this process hides them from every tool in it; one in that of
-// pid 1 hides them from the host's. Lines are read one by one here: one that
-// cannot be understood must not lose the rest.
-func (r *reader) covers() map[int]string {
-	covered := map[int]string{}
-	for _, pid := range []string{"self", "1"} {
-		content, err := os.ReadFile(filepath.Join(r.proc, pid, "mountinfo"))
-		if err != nil {
-			if pid == "self" && !errors.Is(err, os.ErrNotExist) {
-				r.failed(model.AspectStat, err)
-			}
-			continue
-		}
-		for line := range bytes.Lines(content) {
-			if len(covered) == maxHidden {
-				break
-			}
-			if pid, what, ok := r.cover(string(line)); ok {
-				covered[pid] = what
-			}
-		}
-	}
-	return covered
-}
-
-// cover reads one line of mountinfo (proc_pid_mountinfo(5)).
-func (r *reader) cover(line string) (pid int, what string, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 5 {
-		return 0, "", false
-	}
-	for _, procfs := range []string{r.proc, "/proc"} {
-		below, found := strings.CutPrefix(fields[4], strings.TrimSuffix(procfs, "/")+"/")
-		if !found {
-			continue
-		}
-		directory, _, _ := strings.Cut(below, "/")
-		pid, err := strconv.Atoi(directory)
-		if err != nil || pid <= 0 {
-			continue
-		}
-		what = fields[3] // the directory that is shown instead, within its file system
-		if i := slices.Index(fields, "-"); i > 0 && i+1 < len(fields) {
-			what = fields[i+1] + " " + what
-		}
-		return pid, what, true
-	}
-	return 0, "", false
-}
-
 // seeHidden takes the processes behind mounts into the table. The kernel's
-// accounts still tell what they use (taskstats(8)), and what they run may be
+// accounts still say what they use (taskstats(8)), and what they run may be
 // known from before. Their CPU time stays without an owner: nobody else who
 // looks at /proc sees them either.
-func (p *pass) seeHidden(covered map[int]string) {
-	pids := make([]int, 0, len(covered))
-	for pid := range covered {
-		pids = append(pids, pid)
-	}
-	slices.Sort(pids)
-	for _, pid := range pids {
-		if e := p.hidden(pid); e != nil {
+func (s *sample) seeHidden(covered map[int]string) {
+	for _, pid := range slices.Sorted(maps.Keys(covered)) {
+		if e := s.hidden(pid); e != nil {
 			e.process.HiddenBy = covered[pid]
 		}
 	}
 }
 
-func (p *pass) hidden(pid int) *entry {
-	s := p.sensor
+func (s *sample) hidden(pid int) *entry {
 	account, err := s.options.Ask(pid)
 	switch {
 	case errors.Is(err, unix.ESRCH):
@@ -100,58 +36,75 @@ func (p *pass) hidden(pid int) *entry {
 	}
 	e := s.entries[pid]
 	if err == nil && e != nil {
-		// The account's start is rounded, and the pid may be another's by now.
-		if started := p.now.Add(-account.Elapsed); started.Sub(e.process.Started).Abs() > clockSlack {
-			p.replaced[pid] = append(p.replaced[pid], e)
+		// The account's start is rounded, and the pid may belong to another process by now.
+		if s.startOf(account).Sub(e.process.Started).Abs() > clockSlack {
+			s.replaced[pid] = append(s.replaced[pid], e)
 			e = nil
 		}
 	}
 	if e == nil {
-		e = p.newHidden(pid, account)
+		e = s.newHidden(pid, account)
 		s.entries[pid] = e
 	}
-	if err == nil {
-		e.used = max(e.used, account.CPU().Seconds())
-	}
-	p.uncover(e)
-	e.delta, e.childrenBefore, e.childrenDelta = 0, 0, 0
-	e.seen, e.missing, e.hidden = s.samples, false, true
-	e.process.CPUSeconds = e.used
-	e.process.Cores, e.process.CoresSpan = e.window.mean(p.now, e.used)
-	e.process.ConstantCores, e.process.ConstantSpan = e.steady.add(p.now, e.used)
-	p.order = append(p.order, e)
+	e.hidden = true
+	e.cpu.SampleHidden(account.CPU().Seconds())
+	s.readHidden(e)
+	s.keep(e)
 	return e
 }
 
+// startOf is wall-clock time, as the start times in /proc are: it moves when the clock is set.
+func (s *sample) startOf(account procevents.Account) time.Time {
+	return s.now.Round(0).Add(-account.Elapsed)
+}
+
 // newHidden makes the entry of a process that was hidden before a sample saw it.
-func (p *pass) newHidden(pid int, account procevents.Account) *entry {
-	s := p.sensor
-	e := &entry{used: account.CPU().Seconds(), counted: true, hidden: true}
+func (s *sample) newHidden(pid int, account procevents.Account) *entry {
+	e := &entry{counted: true}
 	process := &e.process
-	process.Started = p.now.Add(-account.Elapsed)
+	process.Started = s.startOf(account)
 	process.Identity = model.Identity{PID: pid, StartTime: uint64(max(0, process.Started.Sub(s.boot)) / (time.Second / userHz))}
-	process.PPID, process.Comm, process.Threads = account.PPID, account.Comm, 1
-	process.UID, process.Isolation = account.UID, model.IsolationHost
+	process.PPID, process.Threads = account.PPID, 1
 	t := s.follower.trace(pid)
 	if t == nil || !t.forked {
 		t = &trace{comm: account.Comm}
 	}
-	if t.owner != nil {
-		process.Cgroup, process.Unit, process.ContainerID = t.owner.cgroup, t.owner.unit, t.owner.contained
-		process.Isolation = t.owner.namespace
-	}
-	process.User = userOf(process.UID, process.Isolation, s.options.UserName)
-	p.runs(e, t)
-	process.Parent = p.exact(t.parent)
+	t.owner.give(process)
+	process.UID, process.User = account.UID, userOf(account.UID, process.Isolation, s.options.UserName)
+	s.setImage(e, t)
+	process.Parent = s.ancestors(t.parent)
 	if parent, ok := s.entries[account.PPID]; ok && process.Parent == nil {
 		process.Parent = parent.ancestor()
 	}
 	e.imageStarted = process.Started
-	e.window = newWindow(process.Started, p.now, e.used)
+	e.cpu = cpu.NewProcess(process.Started, s.now, account.CPU().Seconds(), 0)
 	return e
 }
 
-// cannotAsk is what New sets where the kernel's accounts are not to be had.
+// cannotAsk is what New sets where the kernel's accounts cannot be had.
 func cannotAsk(pid int) (procevents.Account, error) {
 	return procevents.Account{}, fmt.Errorf("the account of pid %d: %w", pid, errors.ErrUnsupported)
+}
+
+// readHidden reads what a hidden process runs, if nothing was known of it before.
+func (s *sample) readHidden(e *entry) {
+	if s.options.PrivateProcfs == "" || e.process.Exe != "" {
+		return
+	}
+	private := &reader{proc: s.options.PrivateProcfs, guard: s.reader.guard, errors: s.reader.errors}
+	found := private.image(e.process.PID)
+	if found == nil {
+		return
+	}
+	process := &e.process
+	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.again, found.file
+	process.Origin, e.directory, e.content = found.origin, found.directory, found.content
+	process.SHA256 = s.contentOf(found)
+	if argv, err := private.argv(process.PID); err == nil {
+		process.Argv = argv
+	}
+	if process.Isolation == "" {
+		process.Isolation = model.IsolationHost
+	}
+	e.rename()
 }

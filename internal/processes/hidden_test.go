@@ -80,16 +80,16 @@ func TestHiddenByMount(t *testing.T) {
 // TestHiddenFromTheFirst reads what such a process runs where nothing hides it.
 func TestHiddenFromTheFirst(t *testing.T) {
 	t.Parallel()
-	proc, bare := newFakeProc(t), newFakeProc(t)
+	proc, private := newFakeProc(t), newFakeProc(t)
 	exe := program(t, "x", "not really")
 	sensor := proc.sensor()
-	sensor.options.Bare = bare.root
+	sensor.options.PrivateProcfs = private.root
 	sensor.options.Ask = func(pid int) (procevents.Account, error) {
 		return procevents.Account{PID: pid, TGID: pid, PPID: 1, Comm: "x", UID: 7, Elapsed: time.Minute}, nil
 	}
 	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
 	proc.write("self/mountinfo", fmt.Sprintf("23 22 0:6 / %s/70 rw - tmpfs none rw\n", proc.root))
-	bare.put(fakeProcess{pid: 70, ppid: 1, start: 50, comm: "x", exe: exe, argv: []string{"[kworker/0:1]"}})
+	private.put(fakeProcess{pid: 70, ppid: 1, start: 50, comm: "x", exe: exe, argv: []string{"[kworker/0:1]"}})
 	got := processOf(t, sampleAt(t, sensor, 110), 70)
 	if got.Exe != exe || got.Origin != model.OriginTemp || len(got.SHA256) != 64 || got.HiddenBy == "" || len(got.Argv) != 1 {
 		t.Errorf("%+v", got)

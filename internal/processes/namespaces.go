@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -68,17 +66,6 @@ func (r *reader) otherNetwork(pid int, hosts namespaces) (string, error) {
 		return "", err
 	}
 	return network, nil
-}
-
-// refreshNetwork asks a known process again, if it is its turn in this sample.
-// Each sample asks an equal share of all.
-func (p *pass) refreshNetwork(e *entry, proc procfs.Proc) {
-	if p.networkTurns > 1 && (proc.PID+p.sensor.samples)%p.networkTurns != 0 {
-		return
-	}
-	if network, err := p.sensor.reader.otherNetwork(proc.PID, p.hosts); err == nil {
-		e.process.NetNS = network
-	}
 }
 
 // networkTurns is over how many samples a cycle is spread.

@@ -26,16 +26,3 @@ func groupName(origin model.Origin, directory, exe, sha256 string) string {
 		return directory + "#" + sha256[:6]
 	}
 }
-
-// respawnKey is what makes two instances the same program: the path for what
-// is installed, the content for all else. It is empty for what has none.
-func respawnKey(origin model.Origin, exe, sha256 string) string {
-	switch origin {
-	case model.OriginSystem, model.OriginLocal:
-		return exe
-	case model.OriginKernel:
-		return ""
-	default:
-		return sha256
-	}
-}

@@ -21,6 +21,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
 
 const (
@@ -46,7 +49,7 @@ const (
 type Options struct {
 	Proc          string        // --path.procfs
 	Root          string        // --path.rootfs; "" is "/"
-	Bare          string        // the same procfs where nothing can be mounted over it, see OpenBare; "" if there is none
+	PrivateProcfs string        // the same procfs where nothing can be mounted over it, see OpenPrivateProcfs; "" if there is none
 	Interval      time.Duration // the shortest; see Budget
 	Budget        float64       // of one core, in (0, 1]: the interval grows up to 30 s to keep it
 	RespawnWindow time.Duration
@@ -56,25 +59,11 @@ type Options struct {
 	Logger        log.Logger
 }
 
-// Sensor is the process table. Sample is called by one goroutine.
+// Sensor is the process table. Sample is called by one goroutine; the Follow methods may run beside it, and Snapshot may be
+// called by any.
 type Sensor struct {
-	options  Options
-	fs       procfs.FS
-	reader   *reader
-	hasher   *hasher
-	accounts *accounts
-	slots    *slotTable
-	respawns *respawns
-	follower *follower
-
-	entries              map[int]*entry
-	samples              int
-	uncertain, undrained int // see uncertainSamples, maxUndrained
-	boot                 time.Time
-	bootID               string
-	first                time.Time // the first sample
-	last                 time.Time // the previous sample
-
+	*table
+	fs        procfs.FS
 	published atomic.Pointer[model.ProcessSnapshot]
 }
 
@@ -99,20 +88,26 @@ func New(o Options) (*Sensor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no procfs at %s, set --path.procfs: %w", o.Proc, err)
 	}
-	s := &Sensor{
+	if o.Logger == nil {
+		o.Logger = log.NewNopLogger()
+	}
+	if o.UserName == nil {
+		o.UserName = passwd.Number
+	}
+	s := &Sensor{fs: fs, table: &table{
 		options: o,
-		fs:      fs,
 		reader: &reader{
 			proc:   o.Proc,
 			guard:  hostfs.NewGuard(maxStuck),
 			errors: map[model.ReadError]uint64{},
 		},
 		hasher:   newHasher(),
-		accounts: newAccounts(),
-		slots:    newSlotTable(),
-		respawns: newRespawns(o.RespawnWindow),
+		accounts: cpu.New(),
+		respawns: respawn.New(o.RespawnWindow),
 		entries:  map[int]*entry{},
-	}
+	}}
+	// This closes a circle on purpose: when an event tells of a child, its parent is looked up in the last sample that
+	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
 	return s, nil
 }
@@ -157,38 +152,13 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	if len(procs) == 0 {
 		return errors.New("list processes: there are none; is --path.procfs the host's procfs?")
 	}
+	boot := time.Unix(int64(stat.BootTime), 0)
 	if s.samples == 0 {
-		s.boot = time.Unix(int64(stat.BootTime), 0)
+		s.boot, s.first = boot, now
 		s.bootID = readBootID(s.options.Proc)
-		s.first = now
 	}
-	pass := newPass(s, now)
-	looked := s.follower.setClock(s.boot)
-	s.accounts.setBusy(stat.CPUTotal.User + stat.CPUTotal.Nice + stat.CPUTotal.System)
-
-	pass.observe(procs)
-	drained := s.follower.drain()
-	over, complete := s.follower.take()
-	if !complete {
-		s.uncertain, pass.lossy = uncertainSamples, s.samples > 0
-	}
-	pass.bearLate()
-	pass.hashContents()
-	pass.lookCloser()
-	pass.settleOver(over)
-	pass.settleEnded()
-	pass.settleLiving()
-	pass.creditClaims()
-	if s.undrained++; drained || s.undrained > maxUndrained {
-		s.undrained = 0
-		s.uncertain = max(0, s.uncertain-1)
-		s.accounts.settle(pass.creditChildren())
-	}
-	s.follower.forget(pass.looked, looked)
-	s.slots.update(now, pass.groups)
-	s.respawns.prune(now)
-
-	snapshot := pass.snapshot()
+	s.setBoot(boot)
+	snapshot := s.take(now, procs, stat.CPUTotal.User+stat.CPUTotal.Nice+stat.CPUTotal.System)
 	snapshot.CPUs = len(stat.CPU)
 	snapshot.Duration = time.Since(began)
 	snapshot.Interval = s.interval(snapshot.Duration, s.cpuTime()-beganCPU)
@@ -197,6 +167,36 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	s.last = now
 	level.Debug(s.options.Logger).Log("msg", "sampled processes", "processes", len(snapshot.Processes), "duration", snapshot.Duration)
 	return nil
+}
+
+// take goes through the steps of one sample. busy is the host's CPU time since the boot, in seconds.
+func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.ProcessSnapshot {
+	sample := newSample(s.table, now, networkTurns(s.Snapshot()))
+	began := s.follower.setClock(s.boot)
+	s.accounts.Begin(busy)
+
+	sample.observe(procs)
+	drained := s.follower.drain()
+	exited, complete := s.follower.take()
+	if !complete {
+		s.uncertain, sample.lossy = uncertainSamples, s.samples > 0
+	}
+	sample.setLateParents()
+	sample.hashContents()
+	sample.lookCloser()
+
+	sample.countExited(exited)
+	sample.forgetExited()
+	sample.countLiving()
+	s.accounts.CreditClaims(sample.lossy)
+	if s.undrained++; drained || s.undrained > maxUndrained {
+		s.undrained = 0
+		s.uncertain = max(0, s.uncertain-1)
+		s.accounts.AddUnattributed(sample.creditChildren())
+	}
+	s.follower.forget(s.seenNow, began)
+	s.respawns.Prune(now)
+	return sample.snapshot()
 }
 
 // interval keeps the sensor within its CPU budget, however many processes run.

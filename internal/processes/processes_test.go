@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 func TestIdentity(t *testing.T) {
@@ -85,59 +84,8 @@ func TestSanitizedGroups(t *testing.T) {
 	if group := got["plain"]; group.Sanitized != 1 || group.Processes != 1 {
 		t.Errorf("a plain name of a hostile user: %+v", group)
 	}
-	if group := got[otherGroup]; group.Sanitized != 0 {
+	if group := got["other"]; group.Sanitized != 0 {
 		t.Errorf("the rest: %+v", group)
-	}
-}
-
-func TestClassify(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		exe       string
-		deleted   bool
-		origin    model.Origin
-		directory string
-	}{
-		{"/memfd:x", true, model.OriginMemfd, "memfd"},
-		{"/memfd:x", false, model.OriginOther, "other"}, // a real file of that name
-		{"/tmp/x", false, model.OriginTemp, "/tmp"},
-		{"/tmpx/x", false, model.OriginOther, "other"},
-		{"/var/tmp/.y/x", false, model.OriginTemp, "/var/tmp"},
-		{"/dev/shm/x", false, model.OriginTemp, "/dev/shm"},
-		{"/dev/x", false, model.OriginTemp, "/dev"},
-		{"/run/user/1000/x", false, model.OriginTemp, "/run/user"},
-		{"/tmp/x", true, model.OriginDeleted, "deleted"},
-		{"/home/a/x", true, model.OriginDeleted, "deleted"},
-		{"/usr/bin/x", true, model.OriginSystem, "/usr"}, // a package upgrade
-		{"/root/x", false, model.OriginHome, "/root"},
-		{"/srv/x", false, model.OriginWeb, "/srv"},
-		{"/usr/local/bin/x", false, model.OriginLocal, "/usr/local"},
-		{"/lib64/x", false, model.OriginSystem, "/lib64"},
-		{"/data/x", false, model.OriginOther, "other"},
-	} {
-		origin, directory := place.Origin(test.exe, test.deleted)
-		if origin != test.origin || directory != test.directory {
-			t.Errorf("place.Origin(%q, %v) = %q, %q, want %q, %q", test.exe, test.deleted, origin, directory, test.origin, test.directory)
-		}
-	}
-}
-
-func TestCgroups(t *testing.T) {
-	t.Parallel()
-	id := strings.Repeat("0123456789abcdef", 4)
-	for cgroup, want := range map[string][2]string{
-		"/":                          {"", ""},
-		"/system.slice/cron.service": {"cron.service", ""},
-		"/user.slice/user-1000.slice/session-3.scope":                         {"session-3.scope", ""},
-		"/user.slice/user@1000.service/app.slice/x.service/payload":           {"x.service", ""},
-		"/system.slice/docker-" + id + ".scope":                               {"docker-" + id + ".scope", "0123456789ab"},
-		"/docker/" + id:                                                       {"", "0123456789ab"},
-		"/kubepods/burstable/pod1/" + id:                                      {"", "0123456789ab"},
-		"/kubepods.slice/kubepods-pod1.slice/cri-containerd-" + id + ".scope": {"cri-containerd-" + id + ".scope", "0123456789ab"},
-	} {
-		if got := [2]string{unitOf(cgroup), containerOf(cgroup)}; got != want {
-			t.Errorf("%s: got %v, want %v", cgroup, got, want)
-		}
 	}
 }
 
@@ -285,7 +233,7 @@ func TestRespawn(t *testing.T) {
 	proc.remove(20)
 	proc.put(fakeProcess{pid: 22, ppid: 5, comm: "x9f3ka", exe: other, start: 107})
 	if got := sampleAt(t, sensor, 110).Respawns[key]; got.Count != 1 {
-		t.Errorf("a twin counted as a respawn: %+v", got)
+		t.Errorf("another instance counted as a respawn: %+v", got)
 	}
 	// Too late to be one.
 	proc.remove(21)
@@ -297,8 +245,8 @@ func TestRespawn(t *testing.T) {
 	}
 }
 
-// TestKeeperWithTheMinersContent: one program under two names hides nothing.
-func TestKeeperWithTheMinersContent(t *testing.T) {
+// TestGuardianWithTheMinersContent: one program under two names hides nothing.
+func TestGuardianWithTheMinersContent(t *testing.T) {
 	t.Parallel()
 	proc := newFakeProc(t)
 	keeper, miner := program(t, "kinsing", "one content"), program(t, "kdevtmpfsi", "one content")
@@ -313,7 +261,7 @@ func TestKeeperWithTheMinersContent(t *testing.T) {
 	}
 }
 
-// TestOtherContentEachTime: a keeper that pads its miner anew at each start.
+// TestOtherContentEachTime: a guardian that pads its miner anew at each start.
 func TestOtherContentEachTime(t *testing.T) {
 	t.Parallel()
 	proc := newFakeProc(t)
@@ -337,7 +285,7 @@ func TestOtherContentEachTime(t *testing.T) {
 	s := sensor.Snapshot()
 	key := model.PolymorphicKey(processOf(t, s, 5).Identity, directory)
 	if got := s.Respawns[key]; got.Count != 3 || len(s.Respawns) != 1 {
-		t.Errorf("brood %q: %+v of %d histories", key, got, len(s.Respawns))
+		t.Errorf("polymorphic program %q: %+v of %d histories", key, got, len(s.Respawns))
 	}
 }
 
@@ -372,6 +320,35 @@ func TestExecBecomesAnotherProgram(t *testing.T) {
 	}
 	if totals := got.Origins[model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}]; totals.Starts != 1 || totals.CPUSeconds != 2 {
 		t.Errorf("origin temp: %+v", totals)
+	}
+}
+
+// TestClockIsSet: what a process' age is, does not change with the host's clock.
+func TestClockIsSet(t *testing.T) {
+	t.Parallel()
+	proc, exe := newFakeProc(t), program(t, "dropped", "dropped")
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, comm: "init", exe: "/sbin/init", start: 1})
+	proc.put(fakeProcess{pid: 10, ppid: 1, comm: "sh", exe: "/usr/bin/dash", start: 50})
+	sampleAt(t, sensor, 100)
+	proc.boot += 3600 // a clock that was an hour late
+	proc.setBusy(0)
+	proc.put(fakeProcess{pid: 20, ppid: 1, comm: "dropped", exe: exe, start: 102})
+	s := sampleAt(t, sensor, 3600+105)
+	for pid, age := range map[int]time.Duration{1: 104 * time.Second, 10: 55 * time.Second, 20: 3 * time.Second} {
+		if got := s.Time.Sub(processOf(t, s, pid).Started); got != age {
+			t.Errorf("pid %d is %s old, want %s", pid, got, age)
+		}
+	}
+	if got := s.Origins[model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}]; got.Starts != 1 {
+		t.Errorf("a start after the clock was set: %+v", got)
+	}
+	// /proc/stat cuts the boot time to seconds: it may be one more or less, and nothing moves.
+	proc.boot--
+	proc.setBusy(0)
+	s = sampleAt(t, sensor, 3600+110)
+	if got := s.Time.Sub(processOf(t, s, 10).Started); got != time.Minute {
+		t.Errorf("after a second of rounding: %s old", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -121,7 +122,7 @@ func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
 	out.namespace, out.mount = model.IsolationHost, r.otherMount(proc.PID, hosts)
 	// A failure to read it is that of exe too, and counted there.
 	out.network, _ = r.otherNetwork(proc.PID, hosts)
-	if containerOf(out.cgroup) != "" || len(status.NSpids) > 1 && out.mount != "" {
+	if containers.ID(out.cgroup) != "" || (len(status.NSpids) > 1 && out.mount != "") {
 		out.namespace = model.IsolationContainer
 	}
 	if cgroupErr != nil && !hostfs.Vanished(cgroupErr) {

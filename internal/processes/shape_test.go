@@ -4,7 +4,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -66,32 +65,6 @@ func TestOwnMemory(t *testing.T) {
 	defer maps.Close()
 	if got, err := shapeOf(maps); err != nil || got.kind != model.SignatureRandomXFast || got.kib != 2_129_920 {
 		t.Errorf("%+v, %v", got, err)
-	}
-}
-
-func TestSteadyUseIsToldFromWork(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		minutes []float64
-		cores   float64
-		span    time.Duration
-	}{
-		"throttled":             {[]float64{.4, .42, .38, .4, .4, .41, .4, .4, .4, .4, .4}, .4, 10 * time.Minute},
-		"twin: works and waits": {[]float64{.9, .1, .5, .05, .9, .1, .9, .2, .6, .1, .9}, .9, time.Minute},
-		"twin: almost idle":     {[]float64{.1, .1, .1, .1, .1, .1, .1, .1, .1, .1, .1}, 0, 0},
-		"since five minutes":    {[]float64{1, 1, 1, 1, 1, .3, .3, .3, .3, .3}, .3, 5 * time.Minute},
-	} {
-		s, at, used := steady{}, after(0), 0.0
-		cores, span := s.add(at, used)
-		for _, minute := range test.minutes {
-			for range 12 {
-				at, used = at.Add(5*time.Second), used+5*minute
-				cores, span = s.add(at, used)
-			}
-		}
-		if cores < test.cores*.97 || cores > test.cores*1.03 || span != test.span {
-			t.Errorf("%s: %.2f cores over %s, want %.2f over %s", name, cores, span, test.cores, test.span)
-		}
 	}
 }
 

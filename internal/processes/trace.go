@@ -1,14 +1,9 @@
 package processes
 
 import (
-	"sort"
 	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
@@ -53,12 +48,12 @@ type trace struct {
 	owner  *owner
 	execs  int
 
-	threads  int           // living, if forked
-	cpu      time.Duration // of the threads that have exited
-	settled  bool          // the account of its last thread has come
-	exitCode uint32
-	ended    time.Duration // CLOCK_BOOTTIME; 0: its end was lost
-	unseen   int           // looks at /proc that missed it, in a row
+	threads   int           // living, if forked
+	cpu       time.Duration // of the threads that have exited
+	accounted bool          // the account of its last thread has come
+	exitCode  uint32
+	ended     time.Duration // CLOCK_BOOTTIME; 0: its end was lost
+	unseen    int           // samples that missed it, in a row
 }
 
 // startTime is field 22 of /proc/PID/stat, give or take traceSlack.
@@ -69,134 +64,23 @@ func (t *trace) is(startTime uint64) bool { return !t.forked || near(t.startTime
 
 func near(a, b uint64) bool { return max(a, b)-min(a, b) <= traceSlack }
 
-// follower keeps the traces. Its handlers are called by the goroutines of the
-// event sources, take and the rest by the goroutine that samples. They meet for
-// moments only: a sample must not hold up the sources, whose buffers would fill.
-type follower struct {
-	reader    *reader
-	userName  func(uid uint32) string
-	published func() *model.ProcessSnapshot // what is known of older processes
-	now       func() time.Duration          // CLOCK_BOOTTIME
-	boot      time.Time
-	sleep     time.Duration // CLOCK_BOOTTIME less CLOCK_MONOTONIC: time in suspend
-
-	mu        sync.Mutex
-	sources   map[model.Source]source
-	connector bool // which sources are active
-	accounts  bool
-	traces    map[int]*trace
-	threads   map[int]int       // process of each thread that is not its first
-	over      []*trace          // ended since the last take, in the order of their end
-	ends      [2]map[int]*trace // the same by pid, and those of the take before
-	lossy     bool              // something was lost since the last take
-	dropped   uint64            // for lack of room here
-	exits     uint64            // threads that have ended
-}
-
-func newFollower(r *reader, userName func(uint32) string, published func() *model.ProcessSnapshot) *follower {
-	return &follower{
-		reader: r, userName: userName, published: published, now: func() time.Duration { return clock(unix.CLOCK_BOOTTIME) },
-		traces: map[int]*trace{}, threads: map[int]int{}, sources: map[model.Source]source{},
-		ends: [2]map[int]*trace{{}, {}},
+// ancestor is what the children of a traced process remember of it.
+func (t *trace) ancestor(boot time.Time) *model.Ancestor {
+	a := &model.Ancestor{
+		Identity: model.Identity{PID: t.pid, StartTime: t.startTime()}, Comm: t.comm,
+		Origin: model.OriginUnreadable, Started: boot.Add(t.born),
 	}
-}
-
-// setClock sets when the host was booted, and returns CLOCK_BOOTTIME. Events
-// are told in CLOCK_MONOTONIC, which stands still in suspend.
-func (f *follower) setClock(boot time.Time) time.Duration {
-	sinceBoot, running := clock(unix.CLOCK_BOOTTIME), clock(unix.CLOCK_MONOTONIC)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.boot, f.sleep = boot, sinceBoot-running
-	return sinceBoot
-}
-
-func clock(id int32) time.Duration {
-	var now unix.Timespec
-	if err := unix.ClockGettime(id, &now); err != nil {
-		return 0 // cannot fail with these clocks
+	if t.image != nil {
+		a.Exe, a.Origin = t.image.path, t.image.origin
 	}
-	return time.Duration(now.Nano())
-}
-
-func (f *follower) hasAccounts() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.accounts
-}
-
-// event takes one message of the proc connector.
-func (f *follower) event(e procevents.Event) {
-	switch e.Kind {
-	case procevents.Fork:
-		f.fork(e)
-	case procevents.Exec:
-		f.exec(e)
-	case procevents.UID:
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if t := f.traces[e.TGID]; t != nil && t.owner != nil {
-			changed := *t.owner
-			changed.uid, changed.user = e.UID, userOf(e.UID, changed.namespace, f.userName)
-			t.owner = &changed
-		}
-	case procevents.Exit:
-		f.exit(e)
+	if t.owner != nil {
+		a.User = t.owner.user
 	}
-}
-
-// fork begins the trace of a new process, or counts a new thread.
-func (f *follower) fork(e procevents.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e.PID != e.TGID {
-		if t := f.traces[e.TGID]; t != nil && t.forked && len(f.threads) < maxTraces {
-			t.threads++
-			f.threads[e.PID] = e.TGID
-		}
-		return
+	if t.parent != nil {
+		a.Parent = trim(t.parent, maxAncestors)
+		a.Depth = a.Parent.Depth + 1
 	}
-	delete(f.threads, e.PID)
-	old := f.traces[e.PID]
-	if old != nil && (old.forked || old.older) {
-		f.finish(old) // its exit was lost: the pid is another's now
-		old = nil
-	}
-	if len(f.traces) >= maxTraces {
-		f.dropped++
-		f.lossy = true
-		return
-	}
-	t := &trace{pid: e.PID, born: e.Time + f.sleep, forked: true, threads: 1}
-	if parent := f.parent(e.ParentTGID); parent != nil && parent.forked {
-		t.parent, t.image, t.owner, t.comm = f.ancestor(parent), parent.image, parent.owner, parent.comm
-	} else if known := f.known(e.ParentTGID); known != nil {
-		t.parent, t.image, t.owner, t.comm = ancestorOf(known), imageOf(known), ownerOf(known), known.Comm
-	}
-	if old != nil { // its account was faster than this event
-		t.cpu, t.settled, t.ended, t.exitCode = old.cpu, old.settled, old.ended, old.exitCode
-		t.threads += old.threads
-	}
-	f.traces[e.PID] = t
-}
-
-// exec notes another program. The link is read at once: who execs may be gone
-// within a millisecond.
-func (f *follower) exec(e procevents.Event) {
-	f.mu.Lock()
-	t := f.traces[e.TGID]
-	f.mu.Unlock()
-	if t == nil || !t.forked {
-		return // it is older than the traces: the next sample sees what it runs
-	}
-	found := f.reader.image(e.TGID)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	t.execs++
-	t.image = found
-	if found != nil {
-		t.comm = commOf(found.path)
-	}
+	return a
 }
 
 // image reads which program a process runs, or returns nil.
@@ -212,209 +96,6 @@ func (r *reader) image(pid int) *image {
 	found := &image{executable: exe}
 	found.origin, found.directory = place.Origin(exe.path, exe.deleted)
 	return found
-}
-
-// exit counts a thread that has ended. Where accounts come they say more, and
-// earlier (do_exit in kernel/exit.c).
-func (f *follower) exit(e procevents.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.accounts {
-		if t := f.traces[e.TGID]; t != nil && t.settled && t.forked {
-			f.finish(t)
-		}
-		return
-	}
-	t := f.traceOf(e.TGID)
-	if t == nil {
-		return
-	}
-	f.threadEnded(t, e.PID, e.ExitCode)
-	// Of an older process only the first thread's exit is known for what it is.
-	if t.forked && t.threads <= 0 || !t.forked && e.PID == e.TGID {
-		t.ended = e.Time + f.sleep
-		f.finish(t)
-	}
-}
-
-// account takes the account of a thread that has ended.
-func (f *follower) account(a procevents.Account) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	tgid, last := a.TGID, a.Last
-	if tgid == 0 { // an old kernel, which tells of several threads only at the last
-		if tgid = f.threads[a.PID]; tgid == 0 {
-			tgid = a.PID
-		}
-		t := f.traces[tgid]
-		if t == nil || !t.forked {
-			return
-		}
-		last = t.threads <= 1
-	}
-	t := f.traceOf(tgid)
-	if t == nil {
-		return
-	}
-	f.threadEnded(t, a.PID, a.ExitCode)
-	t.cpu += a.CPU()
-	if a.PID == tgid {
-		t.comm = a.Comm
-	}
-	if last {
-		t.settled, t.ended = true, f.now()
-		if t.forked || t.older || !f.connector {
-			f.finish(t)
-		} // else it is so short that the event of its fork is yet to come
-	}
-}
-
-func (f *follower) threadEnded(t *trace, pid int, code uint32) {
-	f.exits++
-	delete(f.threads, pid)
-	t.threads--
-	if pid == t.pid || t.exitCode == 0 {
-		t.exitCode = code
-	}
-}
-
-// traceOf returns the trace of a process, and begins one for an older process.
-func (f *follower) traceOf(tgid int) *trace {
-	t := f.traces[tgid]
-	if t == nil {
-		if len(f.traces) >= maxTraces {
-			f.dropped++
-			f.lossy = true
-			return nil
-		}
-		t = &trace{pid: tgid, older: f.known(tgid) != nil}
-		f.traces[tgid] = t
-	}
-	return t
-}
-
-func (f *follower) finish(t *trace) {
-	delete(f.traces, t.pid)
-	if len(f.over) >= maxTraces {
-		f.dropped++
-		f.lossy = true
-		return
-	}
-	f.over = append(f.over, t)
-	f.ends[0][t.pid] = t
-}
-
-// parent finds the trace of who forked. Its account may have been faster than the
-// event of the fork: a double fork takes less than a millisecond.
-func (f *follower) parent(pid int) *trace {
-	for _, traces := range []map[int]*trace{f.traces, f.ends[0], f.ends[1]} {
-		if t := traces[pid]; t != nil {
-			return t
-		}
-	}
-	return nil
-}
-
-// lost is called when the kernel has dropped messages.
-func (f *follower) lost() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.lossy = true
-}
-
-// ended counts the threads that have ended.
-func (f *follower) ended() uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.exits
-}
-
-// take returns what has ended since it was last called, and whether all of it
-// is known.
-func (f *follower) take() (over []*trace, complete bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lossy {
-		for _, t := range f.traces {
-			if t.settled {
-				f.finish(t)
-			}
-		}
-	}
-	over, complete = f.over, f.accounts && !f.lossy
-	f.over, f.lossy = nil, false
-	f.ends = [2]map[int]*trace{{}, f.ends[0]}
-	return over, complete
-}
-
-// trace returns a copy of what is known of a living process, or nil.
-func (f *follower) trace(pid int) *trace {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	t := f.traces[pid]
-	if t == nil {
-		return nil
-	}
-	found := *t
-	return &found
-}
-
-// imageOf returns the program that a process was seen to start, or nil.
-func (f *follower) imageOf(pid int) *image {
-	if t := f.trace(pid); t != nil && t.execs > 0 {
-		return t.image
-	}
-	return nil
-}
-
-// forget drops the traces of processes that several looks at /proc did not see
-// and that are older than these, or whose pid is another's: their end was lost.
-func (f *follower) forget(looked func(pid int) look, before time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for pid, t := range f.traces {
-		now := looked(pid)
-		switch {
-		case t.born >= before || now.seen && t.is(now.startTime):
-			t.unseen = 0
-		case t.unseen < patience && !t.settled && !now.seen:
-			t.unseen++
-		default:
-			delete(f.traces, pid)
-		}
-	}
-}
-
-// ancestor is what the children of a traced process remember of it.
-func (f *follower) ancestor(t *trace) *model.Ancestor {
-	a := &model.Ancestor{
-		Identity: model.Identity{PID: t.pid, StartTime: t.startTime()}, Comm: t.comm,
-		Origin: model.OriginUnreadable, Started: f.boot.Add(t.born),
-	}
-	if t.image != nil {
-		a.Exe, a.Origin = t.image.path, t.image.origin
-	}
-	if t.owner != nil {
-		a.User = t.owner.user
-	}
-	if t.parent != nil {
-		a.Parent = trim(t.parent, maxAncestors)
-		a.Depth = a.Parent.Depth + 1
-	}
-	return a
-}
-
-// known finds a process in the last sample.
-func (f *follower) known(pid int) *model.Process {
-	s := f.published()
-	if s == nil {
-		return nil
-	}
-	i := sort.Search(len(s.Processes), func(i int) bool { return s.Processes[i].PID >= pid })
-	if i == len(s.Processes) || s.Processes[i].PID != pid {
-		return nil
-	}
-	return &s.Processes[i]
 }
 
 func imageOf(p *model.Process) *image {
@@ -434,4 +115,14 @@ func ownerOf(p *model.Process) *owner {
 func commOf(path string) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	return name[:min(len(name), 15)]
+}
+
+// give sets what a process has from its parent. Without an owner it counts as the host's.
+func (o *owner) give(process *model.Process) {
+	process.Isolation = model.IsolationHost
+	if o == nil {
+		return
+	}
+	process.UID, process.User, process.Cgroup = o.uid, o.user, o.cgroup
+	process.Unit, process.ContainerID, process.Isolation = o.unit, o.contained, o.namespace
 }

@@ -1,4 +1,4 @@
-package processes
+package cpu
 
 import (
 	"sort"
@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	groupSlots   = 64
-	tombstones   = 4 * groupSlots
-	admitSeconds = 1.0              // CPU used in a minute
-	idleTime     = 15 * time.Minute // after which a group may lose its slot
-	recentTime   = time.Minute
+	groupSlots    = 64
+	maxTombstones = 4 * groupSlots
+	admitSeconds  = 1.0              // CPU used in a minute
+	idleTime      = 15 * time.Minute // after which a group may lose its slot
+	recentTime    = time.Minute
 	// otherGroup is all that has no slot. Its user is empty, so a program of
 	// this name is another series.
 	otherGroup = "other"
@@ -50,7 +50,7 @@ type slotTable struct {
 	slots      map[model.GroupKey]*slot
 	others     map[model.Origin]*model.GroupTotals
 	candidates map[model.GroupKey]*candidate
-	graves     map[model.GroupKey]*slot
+	tombstones map[model.GroupKey]*slot
 	refused    uint64
 }
 
@@ -59,7 +59,7 @@ func newSlotTable() *slotTable {
 		slots:      map[model.GroupKey]*slot{},
 		others:     map[model.Origin]*model.GroupTotals{},
 		candidates: map[model.GroupKey]*candidate{},
-		graves:     map[model.GroupKey]*slot{},
+		tombstones: map[model.GroupKey]*slot{},
 	}
 }
 
@@ -114,7 +114,7 @@ func (t *slotTable) admit(now time.Time, samples map[model.GroupKey]*groupSample
 			t.candidates[key] = c
 		}
 		c.seconds += sample.cpuSeconds
-		if c.seconds > admitSeconds || key.Origin.Suspicious() && sample.instances > 0 {
+		if c.seconds > admitSeconds || (key.Origin.Suspicious() && sample.instances > 0) {
 			wanting = append(wanting, key)
 		}
 	}
@@ -130,11 +130,11 @@ func (t *slotTable) admit(now time.Time, samples map[model.GroupKey]*groupSample
 			t.refused++
 			continue
 		}
-		s := t.graves[key]
+		s := t.tombstones[key]
 		if s == nil {
 			s = &slot{totals: model.GroupTotals{GroupKey: key}}
 		}
-		delete(t.graves, key)
+		delete(t.tombstones, key)
 		delete(t.candidates, key)
 		s.active = now
 		t.slots[key] = s
@@ -152,15 +152,18 @@ func (t *slotTable) admit(now time.Time, samples map[model.GroupKey]*groupSample
 func (t *slotTable) evictOne(now time.Time, forBurner bool) bool {
 	var victim *slot
 	for _, s := range t.slots {
-		idle := now.Sub(s.active) >= idleTime || forBurner && s.totals.CPUSeconds < admitSeconds
-		if idle && (victim == nil || s.active.Before(victim.active)) {
+		gives := now.Sub(s.active) >= idleTime || (forBurner && s.totals.CPUSeconds < admitSeconds)
+		if !gives {
+			continue
+		}
+		if victim == nil || s.active.Before(victim.active) {
 			victim = s
 		}
 	}
 	if victim == nil {
 		return false
 	}
-	t.bury(victim)
+	t.evict(victim)
 	return true
 }
 
@@ -168,25 +171,25 @@ func (t *slotTable) evictOne(now time.Time, forBurner bool) bool {
 func (t *slotTable) evictIdle(now time.Time) {
 	for _, s := range t.slots {
 		if s.totals.Processes == 0 && now.Sub(s.active) >= idleTime {
-			t.bury(s)
+			t.evict(s)
 		}
 	}
 }
 
-func (t *slotTable) bury(s *slot) {
+func (t *slotTable) evict(s *slot) {
 	delete(t.slots, s.totals.GroupKey)
 	s.totals.Processes, s.totals.TopPID = 0, 0
-	t.graves[s.totals.GroupKey] = s
-	if len(t.graves) <= tombstones {
+	t.tombstones[s.totals.GroupKey] = s
+	if len(t.tombstones) <= maxTombstones {
 		return
 	}
 	var oldest *slot
-	for _, grave := range t.graves {
-		if oldest == nil || grave.active.Before(oldest.active) {
-			oldest = grave
+	for _, tombstone := range t.tombstones {
+		if oldest == nil || tombstone.active.Before(oldest.active) {
+			oldest = tombstone
 		}
 	}
-	delete(t.graves, oldest.totals.GroupKey)
+	delete(t.tombstones, oldest.totals.GroupKey)
 }
 
 // groups returns a copy of all series, sorted.

@@ -1,0 +1,191 @@
+package processes
+
+import (
+	"path/filepath"
+	"sort"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/prometheus/procfs"
+)
+
+// identify finds out which program a process runs. The link is read at every
+// sample, for a process may become another program (execve(2)) or lose its file.
+func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew bool) {
+	process := &e.process
+	renamed := process.Comm != stat.Comm
+	process.Comm = stat.Comm
+	if stat.Flags&kernelThread != 0 {
+		if isNew {
+			process.Origin, process.Isolation, process.User = model.OriginKernel, model.IsolationHost, s.options.UserName(0)
+			e.rename()
+			e.newImage = s.samples > 0
+		}
+		return
+	}
+	target, err := s.reader.link(proc.PID, stat.State)
+	switch {
+	case err != nil && hostfs.Vanished(err) && !isNew:
+		return // exiting: what it was is known
+	case err != nil && hostfs.Vanished(err) && stat.State == "Z":
+		// A zombie first seen as one: nothing is hidden, there is no program.
+	case err != nil && !hostfs.Vanished(err):
+		s.saw(model.AspectExe, false)
+		if !e.unreadable {
+			e.unreadable = true
+			s.reader.failed(model.AspectExe, err)
+		}
+	case err == nil:
+		s.saw(model.AspectExe, true)
+	}
+	if !isNew && target == e.target && !renamed {
+		s.refreshNetwork(e, proc)
+		return
+	}
+	s.readProgram(e, proc, target, err == nil, isNew)
+}
+
+// readProgram reads all that changes with the program.
+func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable, isNew bool) {
+	process := &e.process
+	found, err := s.reader.facts(proc, s.hosts)
+	if err != nil && hostfs.Vanished(err) && !isNew {
+		return
+	}
+	e.partial = err != nil && !hostfs.Vanished(err)
+	process.Argv, process.UID, process.Cgroup, process.Isolation = found.argv, found.uid, found.cgroup, found.namespace
+	process.MountNS, process.NetNS = found.mount, found.network
+	process.User = userOf(found.uid, found.namespace, s.options.UserName)
+	process.Unit, process.ContainerID = containers.Unit(found.cgroup), containers.ID(found.cgroup)
+
+	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}
+	previous := e.content
+	e.target = target
+	traced := s.follower.imageOf(proc.PID)
+	if !readable && traced == nil {
+		process.Exe, process.ExeDeleted, process.ExeReplaced = "", false, false
+		process.ExeFile, e.content, process.SHA256 = model.FileID{}, hostfs.ContentKey{}, ""
+		process.Origin, e.directory = model.OriginUnreadable, "unreadable"
+	} else {
+		exe, err := s.reader.inspect(proc.PID, target)
+		switch {
+		case err == nil:
+		case hostfs.Vanished(err) && traced != nil:
+			exe = traced.executable // it is ending: what it ran is known from its exec
+		default:
+			if !hostfs.Vanished(err) {
+				s.reader.failed(model.AspectExe, err)
+			}
+			exe.file, exe.content = model.FileID{}, hostfs.ContentKey{}
+		}
+		process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.again
+		process.ExeFile, e.content = exe.file, exe.content
+		process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
+	}
+	process.Script = scriptOf(process.Exe, process.Argv, func() string { return s.reader.directory(proc.PID) })
+	// Unlinking the file changes ctime, not the program.
+	if sameFile && e.content.Dev == previous.Dev && e.content.Inode == previous.Inode && e.content.Mtime == previous.Mtime {
+		e.rename()
+		return
+	}
+	s.respawns.Leave(&e.instance)
+	process.SHA256, process.Inspection, process.ArgvErased, e.closer = "", nil, false, closer{}
+	e.rename()
+	e.newImage = s.samples > 0
+	if !isNew {
+		e.imageStarted, e.counted = s.now, true
+	}
+}
+
+// refreshNetwork asks a known process again, if it is its turn in this sample.
+// Each sample asks an equal share of all.
+func (s *sample) refreshNetwork(e *entry, proc procfs.Proc) {
+	if s.networkTurns > 1 && (proc.PID+s.samples)%s.networkTurns != 0 {
+		return
+	}
+	if network, err := s.reader.otherNetwork(proc.PID, s.hosts); err == nil {
+		e.process.NetNS = network
+	}
+}
+
+// hashContents hashes the executables of new programs within the budget, those
+// from suspicious places first. What is left over is taken up by later samples.
+func (s *sample) hashContents() {
+	var wanting []*entry
+	for _, e := range s.order {
+		if e.process.SHA256 == "" && e.content != (hostfs.ContentKey{}) {
+			wanting = append(wanting, e)
+		}
+	}
+	sort.Slice(wanting, func(i, j int) bool {
+		a, b := wanting[i], wanting[j]
+		if rank(a) != rank(b) {
+			return rank(a) < rank(b)
+		}
+		return a.process.PID < b.process.PID
+	})
+	for _, e := range wanting {
+		sum, ok := s.hasher.get(e.content)
+		if !ok {
+			if s.hashBudget <= 0 {
+				continue
+			}
+			s.hashBudget -= min(e.content.Size, hostfs.HashLimit)
+			sum = s.hash(e)
+		}
+		if sum == "" {
+			continue
+		}
+		e.process.SHA256 = sum
+		e.rename()
+	}
+}
+
+// rank orders programs by how much they ask to be looked at, the most suspicious first.
+func rank(e *entry) int {
+	switch origin := e.process.Origin; {
+	case origin.Suspicious():
+		return 0
+	case origin == model.OriginSystem, origin == model.OriginLocal:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// hash reads the file behind one process. A failure is final for this program,
+// so that it is counted once and not tried for ever.
+func (s *sample) hash(e *entry) string {
+	r := s.reader
+	name, key := r.path(e.process.PID, "exe"), e.content
+	sum, err := hostfs.Within(r.guard, hashTime, func() (string, error) { return s.hasher.hash(name, key) })
+	if err != nil && !hostfs.Vanished(err) {
+		r.failed(model.AspectExe, err)
+		e.content = hostfs.ContentKey{}
+	}
+	return sum
+}
+
+// contentOf returns the hash of a program that has ended. If nobody knows it yet
+// it is read under the path that it had, if the same file is still there.
+func (s *sample) contentOf(i *image) string {
+	if i.sha256 != "" || !i.origin.Suspicious() {
+		return i.sha256
+	}
+	hasher := s.hasher
+	if sum, ok := hasher.get(i.content); ok {
+		return sum
+	}
+	if i.deleted || s.hashBudget <= 0 {
+		return ""
+	}
+	s.hashBudget -= min(i.content.Size, hashBudget)
+	name := filepath.Join(s.options.Root, i.path)
+	sum, err := hostfs.Within(s.reader.guard, hashTime, func() (string, error) { return hasher.same(name, i.content) })
+	if err != nil {
+		return "" // removed, replaced, or of another mount namespace
+	}
+	return sum
+}

@@ -1,0 +1,121 @@
+package processes
+
+import (
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
+)
+
+// clockSlack is how much too early a start time may be: the boot time in
+// /proc/stat is cut to whole seconds.
+const clockSlack = 1500 * time.Millisecond
+
+// table is what is kept from one sample to the next. It is used by the goroutine that samples; only the follower
+// is shared with the event sources.
+type table struct {
+	options  Options
+	reader   *reader
+	hasher   *hasher
+	follower *follower
+	accounts *cpu.Accounts
+	respawns *respawn.History
+
+	entries   map[int]*entry
+	samples   int // taken so far
+	uncertain int // see uncertainSamples
+	undrained int // see maxUndrained
+	boot      time.Time
+	bootID    string
+	first     time.Time // the first sample
+	last      time.Time // the previous sample
+}
+
+// setBoot takes the boot time, which moves when the host's clock is set: the kernel knows when a process started as
+// ticks since the boot only. A difference below clockSlack is how /proc/stat cuts it.
+func (t *table) setBoot(boot time.Time) {
+	step := boot.Sub(t.boot)
+	if step.Abs() <= clockSlack {
+		return
+	}
+	t.boot = boot
+	t.first, t.last = t.first.Round(0).Add(step), t.last.Round(0).Add(step)
+	for _, e := range t.entries {
+		started := e.process.Started.Add(step)
+		if e.imageStarted.Equal(e.process.Started) {
+			e.imageStarted = started
+		}
+		e.process.Started = started
+	}
+}
+
+// owner is whom the CPU time of a process counts for.
+func (t *table) owner(e *entry) cpu.Owner {
+	group, sanitized := e.group()
+	return cpu.Owner{Origin: e.origin(), Group: group, Sanitized: sanitized}
+}
+
+// started records a new instance of a program, and reports whether it is a respawn. A process whose parent runs the
+// same program (a worker of a server, a tab of a browser) is no instance of its own, unless it outlives the parent. A
+// guardian and its miner may have the same content under two names: such a child is an instance.
+func (t *table) started(e *entry) (isRespawn bool) {
+	key := keyOf(&e.process)
+	if key == "" {
+		return false
+	}
+	if parent := t.livingParent(e); parent != nil && keyOf(&parent.process) == key {
+		twoNames := e.process.Origin.Suspicious() && parent.process.Exe != e.process.Exe
+		if !twoNames {
+			return false
+		}
+	}
+	return t.respawns.Start(&e.instance, key, &e.process, e.imageStarted, e.counted)
+}
+
+func keyOf(p *model.Process) string { return respawn.Key(p.Origin, p.Exe, p.SHA256) }
+
+// livingParent is the entry of the process that forked this one, or nil if it has ended.
+func (t *table) livingParent(e *entry) *entry {
+	if e.process.Parent == nil {
+		return nil
+	}
+	parent, ok := t.entries[e.process.Parent.PID]
+	if !ok || parent.dead || parent.process.Identity != e.process.Parent.Identity {
+		return nil
+	}
+	return parent
+}
+
+// ancestors replaces the ancestors that a sample has seen by what it knows of them:
+// their start times are exact, those of events are not.
+func (t *table) ancestors(a *model.Ancestor) *model.Ancestor {
+	if a == nil {
+		return nil
+	}
+	if e := t.entries[a.PID]; e != nil && near(e.process.StartTime, a.StartTime) {
+		return e.ancestor()
+	}
+	parent := t.ancestors(a.Parent)
+	if parent == a.Parent {
+		return a
+	}
+	changed := *a
+	changed.Parent = parent
+	return &changed
+}
+
+// seen is whether a sample saw a pid, and what started then.
+type seen struct {
+	startTime uint64
+	ok        bool
+}
+
+// seenNow says what the present sample saw of a pid.
+func (t *table) seenNow(pid int) seen {
+	e := t.entries[pid]
+	if e == nil || e.sample != t.samples {
+		return seen{}
+	}
+	return seen{startTime: e.process.StartTime, ok: true}
+}
