@@ -37,6 +37,9 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 comma   := ,
 as_root := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env=PATH$(comma)E2E_BIN$(comma)E2E_PICTURES$(comma)GOTMPDIR)
 
+# What tests skip here, and why, a line each. `make test` shows it at the end.
+export SKIPPED := $(CURDIR)/bin/skipped
+
 heading = @printf '\n=== %s ===\n' '$(1)'
 
 .PHONY: help
@@ -53,6 +56,7 @@ run: build ## Build and run the exporter on this host, at http://localhost:10042
 
 .PHONY: test
 test: ## Install what tests need, then run every check and every test
+	@mkdir -p bin && : > "$$SKIPPED"
 	$(MAKE) --no-print-directory test-tools
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory vulnerabilities
@@ -61,7 +65,8 @@ test: ## Install what tests need, then run every check and every test
 	$(MAKE) --no-print-directory dashboards-check
 	$(MAKE) --no-print-directory e2e
 	$(MAKE) --no-print-directory image-check
-	$(call heading,all passed)
+	$(call heading,all passed$(comma) but for what was skipped)
+	@printf '%d skipped\n' "$$(wc -l < "$$SKIPPED")" && sed 's/^/  /' "$$SKIPPED"
 
 .PHONY: test-tools
 test-tools: ## Install the Debian packages that tests need, without starting their services
@@ -80,13 +85,15 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached
 	$(call heading,known vulnerabilities)
 	@code=0; output=$$(timeout 300 $< ./... 2>&1) || code=$$?; \
-	if grep -q 'fetching vulnerabilities' <<<"$$output"; then echo 'skipped: the vulnerability database cannot be reached from here'; \
+	if grep -q 'fetching vulnerabilities' <<<"$$output"; then \
+	  echo 'known vulnerabilities: the database cannot be reached from here' | tee -a "$$SKIPPED"; \
 	else printf '%s\n' "$$output"; exit "$$code"; fi
 
 .PHONY: unit
 unit: ## Run the tests of every package with the race detector
 	$(call heading,unit tests)
-	go test -race ./...
+	@mkdir -p bin
+	go test -race -json ./... | go -C e2e run ./testreport -skipped "$$SKIPPED"
 
 .PHONY: bench
 bench: ## Run the benchmarks
@@ -104,8 +111,9 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 	done
 	@scripts/check-alertmanager
 
-go_test_e2e = mkdir -p "$$E2E_BIN/tmp" && cd e2e && GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -v \
-	$(if $(as_root),-exec '$(as_root)')
+test_e2e = mkdir -p "$$E2E_BIN/tmp" bin && cd e2e && go build -o "$$E2E_BIN/" ./testreport && \
+	GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -json $(if $(as_root),-exec '$(as_root)') $(1) \
+	| "$$E2E_BIN/testreport" -v -skipped "$$SKIPPED"
 
 .PHONY: dashboards
 dashboards: ## Write the dashboards' JSON anew from dashboards/generate
@@ -121,16 +129,18 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	$(as_root) "$$E2E_BIN/lab" -short
-	$(go_test_e2e) .
+	cd e2e && go test ./internal/... ./pagebench ./testreport
+	@mkdir -p bin && touch "$$SKIPPED"
+	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
+	$(call test_e2e,.)
 
 .PHONY: e2e-flink
-e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those that break into a real Flink and Redis
-	$(call heading,end-to-end tests of open doors)
-	$(go_test_e2e) -run '^TestDoor' .
+e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those of exposed services: a real Flink, Redis and nginx
+	$(call heading,end-to-end tests of exposed services)
+	$(call test_e2e,-run '^TestExposed' .)
 
 .PHONY: lab
-lab: e2e-tools ## Play all attacks and their benign twins on this machine, as root (40 min)
+lab: e2e-tools ## Play all attacks and their benign counterparts on this machine, as root (40 min)
 	@scripts/install-test-packages stress-ng zstd
 	@$(as_root) "$$E2E_BIN/lab"
 

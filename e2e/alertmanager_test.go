@@ -65,15 +65,15 @@ func TestAlertmanagerExample(t *testing.T) {
 		}}
 	}
 	post(t, alertmanager.url+"/api/v2/alerts",
-		// A host with a miner: its traces are silent, its door and its entry are not.
+		// A host with a miner: its traces are silent, its exposed service and its persistence entry are not.
 		alert("CryptojackMinerFound", "critical", "a:10042", "1 suspect on a:10042: /tmp/<!channel> (pid 1, user flink);"),
 		alert("CryptojackSuspiciousProcess", "warning", "a:10042", "silent"),
 		alert("CryptojackSuspiciousOriginCpu", "warning", "a:10042", "silent", "origin", "temp"),
 		alert("CryptojackExecutableInTemp", "warning", "a:10042", "silent", "directory", "/tmp"),
 		alert("CryptojackPoolConnection", "warning", "a:10042", "silent", "match", "host"),
 		alert("CryptojackRespawning", "critical", "a:10042", "silent", "origin", "temp"),
-		alert("CryptojackServiceOpen", "critical", "a:10042", "door of a", "rule", "exposed_service"),
-		alert("CryptojackPersistence", "warning", "a:10042", "entry of a", "rule", "persistence_entry"),
+		alert("CryptojackServiceOpen", "critical", "a:10042", "service of a", "rule", "exposed_service"),
+		alert("CryptojackPersistence", "warning", "a:10042", "persistence of a", "rule", "persistence_entry"),
 		// Another host's traces are its own.
 		alert("CryptojackExecutableInTemp", "warning", "b:10042", "file of b", "directory", "/tmp"),
 		alert("CryptojackPortExposed", "info", "b:10042", "silent", "rule", "exposed_service"),
@@ -90,8 +90,8 @@ func TestAlertmanagerExample(t *testing.T) {
 	)
 
 	wanted := map[string][]string{ // the beginning of a title, and what must be in the text
-		"CRITICAL a:10042: Summary of CryptojackMinerFound. (and 1 more)": {"http://a:10042/", "#b3261e", "/tmp/&lt;!channel&gt; (pid 1", "door of a", "<https://example.org/CryptojackMinerFound.md|What to do>"},
-		"WARNING a:10042: Summary of CryptojackPersistence.":              {"entry of a", "#e08e00"},
+		"CRITICAL a:10042: Summary of CryptojackMinerFound. (and 1 more)": {"http://a:10042/", "#b3261e", "/tmp/&lt;!channel&gt; (pid 1", "service of a", "<https://example.org/CryptojackMinerFound.md|What to do>"},
+		"WARNING a:10042: Summary of CryptojackPersistence.":              {"persistence of a", "#e08e00"},
 		"WARNING b:10042: Summary of CryptojackExecutableInTemp.":         {"file of b"},
 		"CRITICAL c:10042: Summary of CryptojackExporterDown.":            {"c is down"},
 		"CRITICAL d:10042: Summary of CryptojackHiddenCpu.":               {"page of d"},

@@ -18,7 +18,7 @@ import (
 // campaign is a suspect that two hosts have.
 const campaign = "0123456789ab"
 
-// always is what every exporter tells; the rest of a host is added to it.
+// always is what every exporter has; the rest of a host is added to it.
 const always = `
 cryptojack_exporter_build_info{version="1"} 1
 cryptojack_cpus 4
@@ -31,7 +31,7 @@ cryptojack_process_cpu_seconds_total{process="bash",origin="system",user="root"}
 `
 
 // mined has everything twice that a join or a table could stumble over: two
-// verdicts, two keepers and two doors of one suspect.
+// verdicts, two guardians and two entries of one suspect.
 const mined = `
 cryptojack_visibility_ratio{aspect="exe"} 1
 cryptojack_suspects{severity="critical"} 1
@@ -200,8 +200,8 @@ func processesAreNoSuspects(t *testing.T, prometheus string, d shippedDashboard)
 	}
 }
 
-// startOnHosts starts Prometheus on hosts that tell the given, by their jobs. A
-// host that tells nothing answers with an error.
+// startOnHosts starts Prometheus on hosts with these metrics, by their jobs. A host
+// without metrics answers with an error.
 func startOnHosts(t *testing.T, binary string, jobs map[string][]string) string {
 	t.Helper()
 	config := "global: {scrape_interval: 1s}\nscrape_configs:\n"

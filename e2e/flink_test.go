@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// What is expected of a door that only this host reaches, for it stands open to
+// What is expected of a service that only this host reaches, for it listens to
 // everybody within its namespace.
 const (
-	doorScope        = "any"
-	openDoorSeverity = "critical" // anybody may run anything
-	lowDoorSeverity  = "warning"  // Flink without submission from the web
+	exposedScope     = "any"
+	openSeverity     = "critical" // anybody may run anything
+	loweredSeverity  = "warning"  // Flink without submission from the web
 	submissionIsOpen = "can upload a jar and run it"
 )
 
@@ -29,10 +29,10 @@ type brokenInto struct {
 	pager    pager
 }
 
-// TestDoorFlink breaks into a real Flink the way that the incident began, with
-// the harmless replica as its prey, and then shuts the door in two ways. Its
+// TestExposedFlink breaks into a real Flink the way that the incident began, with
+// the harmless replica as its prey, and then closes it in two ways. Its
 // parts build on each other, so the first that fails ends it.
-func TestDoorFlink(t *testing.T) {
+func TestExposedFlink(t *testing.T) {
 	in := addNamespace(t, "flink")
 	running := &brokenInto{whole: t, flink: installFlink(t, in)}
 	running.flink.start(t, "rest.bind-address: 0.0.0.0")
@@ -42,10 +42,10 @@ func TestDoorFlink(t *testing.T) {
 		name string
 		run  func(*testing.T, *brokenInto)
 	}{
-		{"open door is told", openDoorIsTold},
+		{"open service is reported", openServiceIsReported},
 		{"break-in is counted", breakInIsCounted},
-		{"suspect came through the door", suspectCameThroughDoor},
-		{"alert names the door", alertNamesDoor},
+		{"suspect has its entry", suspectHasItsEntry},
+		{"alert names the entry", alertNamesEntry},
 		{"bound to loopback is no finding", loopbackIsNoFinding},
 		{"without web submission is lowered", withoutSubmissionIsLowered},
 	} {
@@ -56,42 +56,42 @@ func TestDoorFlink(t *testing.T) {
 	}
 }
 
-func openDoorIsTold(t *testing.T, running *brokenInto) {
+func openServiceIsReported(t *testing.T, running *brokenInto) {
 	version := running.flink.version(t)
-	eventually(t, time.Minute, "the open Flink is told", func() error {
+	eventually(t, time.Minute, "the open Flink is reported", func() error {
 		if err := exposed(running.exporter.url, "flink", "none", 1); err != nil {
 			return err
 		}
-		told, err := exposedFinding(running.exporter.url, "flink")
+		reported, err := exposedFinding(running.exporter.url, "flink")
 		if err != nil {
 			return err
 		}
-		if told.Severity != openDoorSeverity || told.Socket.Port != flinkPort {
-			return fmt.Errorf("severity %s, port %d", told.Severity, told.Socket.Port)
+		if reported.Severity != openSeverity || reported.Socket.Port != flinkPort {
+			return fmt.Errorf("severity %s, port %d", reported.Severity, reported.Socket.Port)
 		}
 		for _, wanted := range []string{version, submissionIsOpen} {
-			if !strings.Contains(told.says(), wanted) {
-				return fmt.Errorf("the evidence does not say %q: %s", wanted, told.says())
+			if !strings.Contains(reported.says(), wanted) {
+				return fmt.Errorf("the evidence does not say %q: %s", wanted, reported.says())
 			}
 		}
 		return nil
 	})
 }
 
-// exposed tells whether so many services of the app are exposed.
+// exposed returns an error unless so many services of the app are exposed.
 func exposed(url, app, auth string, wanted float64) error {
 	now, err := tryScrape(url)
 	if err != nil {
 		return err
 	}
-	number := now.sum("cryptojack_exposed_services", labels{"app": app, "scope": doorScope, "auth": auth})
+	number := now.sum("cryptojack_exposed_services", labels{"app": app, "scope": exposedScope, "auth": auth})
 	if number != wanted {
 		return fmt.Errorf("%v exposed with auth=%q, want %v: %v", number, auth, wanted, now.find("cryptojack_exposed_services", labels{"app": app}))
 	}
 	return nil
 }
 
-// notExposed tells whether nothing is told of an exposed app.
+// notExposed returns an error if anything is reported of an exposed app.
 func notExposed(url, app string) error {
 	now, err := tryScrape(url)
 	if err != nil {
@@ -100,9 +100,9 @@ func notExposed(url, app string) error {
 	if number := now.sum("cryptojack_exposed_services", labels{"app": app}); number != 0 {
 		return fmt.Errorf("%v exposed %s", number, app)
 	}
-	told, err := exposedFindings(url, app)
-	if err == nil && len(told) != 0 {
-		err = fmt.Errorf("findings: %v", told)
+	reported, err := exposedFindings(url, app)
+	if err == nil && len(reported) != 0 {
+		err = fmt.Errorf("findings: %v", reported)
 	}
 	return err
 }
@@ -131,26 +131,26 @@ func breakInIsCounted(t *testing.T, running *brokenInto) {
 	happens("jar_run", func() { breakIn(running.whole, running.flink, jar) })
 }
 
-// breakIn has Flink run the replica's keeper.
+// breakIn has Flink run the replica's guardian.
 func breakIn(t *testing.T, into *flink, jar string) {
 	t.Helper()
 	replica := program(t, "replica")
-	copyProgram(t, replica, keeperPath, "keeper")
+	copyProgram(t, replica, guardianPath, "guardian")
 	copyProgram(t, replica, burnerPath, "burner")
-	keeperStarts(t, burnerPath)
+	setControl(t, burnerPath)
 	t.Cleanup(func() { _ = os.Remove(controlPath) })
 	t.Cleanup(func() {
-		into.stop(t) // the keeper ends when its JVM is gone, then the burner
-		waitUntilGone(t, burnerPath, keeperPath)
+		into.stop(t) // the guardian ends when its JVM is gone, then the burner
+		waitUntilGone(t, burnerPath, guardianPath)
 	})
-	into.run(t, jar, fmt.Sprintf("REPLICA_MODE=keeper REPLICA_CONTROL=%s REPLICA_DUTY=1 exec %s", controlPath, keeperPath))
+	into.run(t, jar, fmt.Sprintf("REPLICA_MODE=guardian REPLICA_CONTROL=%s REPLICA_DUTY=1 exec %s", controlPath, guardianPath))
 	eventually(t, 10*time.Second, "the burner runs", func() error {
 		_, err := processByExe(burnerPath)
 		return err
 	})
 }
 
-func suspectCameThroughDoor(t *testing.T, running *brokenInto) {
+func suspectHasItsEntry(t *testing.T, running *brokenInto) {
 	url := running.exporter.url
 	eventually(t, time.Minute, "the suspect has its entry", func() error {
 		now, err := tryScrape(url)
@@ -166,30 +166,30 @@ func suspectCameThroughDoor(t *testing.T, running *brokenInto) {
 		}); err != nil {
 			return err
 		}
-		told, err := suspectFinding(url, burnerPath)
+		reported, err := suspectFinding(url, burnerPath)
 		if err != nil {
 			return err
 		}
-		if !jarWasRun.MatchString(told.says()) {
-			return fmt.Errorf("the evidence does not tell of the jar: %s", told.says())
+		if !jarWasRun.MatchString(reported.says()) {
+			return fmt.Errorf("the evidence does not name the jar: %s", reported.says())
 		}
-		for _, ancestor := range told.Suspect.Ancestors {
+		for _, ancestor := range reported.Suspect.Ancestors {
 			if ancestor.PID == running.flink.jobManager.PID && ancestor.Comm == "java" {
 				return nil
 			}
 		}
-		return fmt.Errorf("the JobManager %d is not among the ancestors %v", running.flink.jobManager.PID, told.Suspect.Ancestors)
+		return fmt.Errorf("the JobManager %d is not among the ancestors %v", running.flink.jobManager.PID, reported.Suspect.Ancestors)
 	})
 }
 
-func alertNamesDoor(t *testing.T, running *brokenInto) {
-	eventually(t, time.Minute, "CryptojackMinerFound names the door", func() error {
+func alertNamesEntry(t *testing.T, running *brokenInto) {
+	eventually(t, time.Minute, "CryptojackMinerFound names the entry", func() error {
 		alert, err := running.pager.last("CryptojackMinerFound", "firing")
 		if err != nil {
 			return err
 		}
 		description := alert.Annotations["description"]
-		for _, wanted := range []string{burnerPath, keeperPath, "flink", fmt.Sprint(flinkPort)} {
+		for _, wanted := range []string{burnerPath, guardianPath, "flink", fmt.Sprint(flinkPort)} {
 			if !strings.Contains(description, wanted) {
 				return fmt.Errorf("the description does not name %s: %q", wanted, description)
 			}
@@ -201,8 +201,8 @@ func alertNamesDoor(t *testing.T, running *brokenInto) {
 func loopbackIsNoFinding(t *testing.T, running *brokenInto) {
 	url := running.exporter.url
 	running.flink.stop(t)
-	waitUntilGone(t, burnerPath, keeperPath)
-	for _, path := range []string{burnerPath, keeperPath} {
+	waitUntilGone(t, burnerPath, guardianPath)
+	for _, path := range []string{burnerPath, guardianPath} {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +218,7 @@ func loopbackIsNoFinding(t *testing.T, running *brokenInto) {
 	stays(t, 10*time.Second, "Flink on loopback", closed)
 }
 
-// listens tells whether a socket is told as that of the app.
+// listens returns an error unless a socket is reported as that of the app.
 func listens(url string, port int, scope, app string) error {
 	now, err := tryScrape(url)
 	if err != nil {
@@ -236,9 +236,9 @@ func withoutSubmissionIsLowered(t *testing.T, running *brokenInto) {
 		if err := exposed(url, "flink", "none", 1); err != nil {
 			return err
 		}
-		told, err := exposedFinding(url, "flink")
-		if err == nil && told.Severity != lowDoorSeverity {
-			err = fmt.Errorf("severity %s, want %s: %s", told.Severity, lowDoorSeverity, told.says())
+		reported, err := exposedFinding(url, "flink")
+		if err == nil && reported.Severity != loweredSeverity {
+			err = fmt.Errorf("severity %s, want %s: %s", reported.Severity, loweredSeverity, reported.says())
 		}
 		return err
 	}

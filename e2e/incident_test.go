@@ -15,12 +15,12 @@ import (
 
 // The real names of the incident.
 const (
-	burnerPath  = "/tmp/kdevtmpfsi"
-	renamedPath = "/tmp/x9f3ka"
-	keeperPath  = "/var/tmp/kinsing"
-	doorPath    = installDirectory + "cryptojack-e2e-flink"
-	controlPath = "/usr/local/share/cryptojack-e2e-control"
-	doorAddress = "0.0.0.0:8081"
+	burnerPath     = "/tmp/kdevtmpfsi"
+	renamedPath    = "/tmp/x9f3ka"
+	guardianPath   = "/var/tmp/kinsing"
+	servicePath    = installDirectory + "cryptojack-e2e-flink"
+	controlPath    = "/usr/local/share/cryptojack-e2e-control"
+	serviceAddress = "0.0.0.0:8081"
 	// flinkEvidence is the class by which a Flink cluster is recognised.
 	flinkEvidence = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 )
@@ -32,7 +32,7 @@ type incident struct {
 	before     metrics // before it began
 	pager      pager
 	prometheus string // its address
-	door       *process
+	service    *process
 	suspect    string // id of the burner
 }
 
@@ -46,7 +46,7 @@ func TestIncident(t *testing.T) {
 		run  func(*testing.T, *incident)
 	}{
 		{"alert reaches the webhook", alertReachesWebhook},
-		{"metrics tell who, what and how", metricsTellAll},
+		{"metrics say who, what and how", metricsSayAll},
 		{"scan names both and exits 2", scanNamesBoth},
 		{"status page names the suspect", pageNamesSuspect},
 		{"respawn after a kill is one suspect", respawnIsOneSuspect},
@@ -68,27 +68,27 @@ func exporterAndReplica(t *testing.T) *incident {
 	running.pager, running.prometheus = startMonitoring(t, running.exporter)
 	running.before = scrape(t, running.exporter.url)
 
-	// The door lies where services lie. A copy in a temporary directory would
+	// The service lies where services lie. A copy in a temporary directory would
 	// be a third suspect.
 	replica := program(t, "replica")
-	copyProgram(t, replica, doorPath, "door")
-	copyProgram(t, replica, keeperPath, "keeper")
+	copyProgram(t, replica, servicePath, "service")
+	copyProgram(t, replica, guardianPath, "guardian")
 	copyProgram(t, replica, burnerPath, "burner")
-	keeperStarts(t, burnerPath)
+	setControl(t, burnerPath)
 	t.Cleanup(func() { _ = os.Remove(controlPath) })
-	running.door = startAsNobody(t, []string{
+	running.service = startAsNobody(t, []string{
 		"REPLICA_MODE=listener",
-		"REPLICA_LISTEN=" + doorAddress,
-		"REPLICA_KEEPER=" + keeperPath,
+		"REPLICA_LISTEN=" + serviceAddress,
+		"REPLICA_GUARDIAN=" + guardianPath,
 		"REPLICA_CONTROL=" + controlPath,
 		"REPLICA_DUTY=1",
-	}, doorPath, flinkEvidence)
-	t.Cleanup(func() { waitUntilGone(t, burnerPath, renamedPath, keeperPath) })
+	}, servicePath, flinkEvidence)
+	t.Cleanup(func() { waitUntilGone(t, burnerPath, renamedPath, guardianPath) })
 	return running
 }
 
-// keeperStarts tells the keeper what to start from now on.
-func keeperStarts(t *testing.T, burner string) {
+// setControl says what the guardian starts from now on.
+func setControl(t *testing.T, burner string) {
 	t.Helper()
 	if err := os.WriteFile(controlPath, []byte(burner), 0o644); err != nil {
 		t.Fatal(err)
@@ -98,8 +98,8 @@ func keeperStarts(t *testing.T, burner string) {
 func alertReachesWebhook(t *testing.T, running *incident) {
 	var alert webhook.Alert
 	took := eventually(t, time.Minute, "CryptojackMinerFound at the webhook", func() (err error) {
-		if running.door.Ended() != nil {
-			return fmt.Errorf("the listener has ended: %s", running.door.output)
+		if running.service.Ended() != nil {
+			return fmt.Errorf("the listener has ended: %s", running.service.output)
 		}
 		alert, err = running.pager.last("CryptojackMinerFound", "firing")
 		if err != nil {
@@ -113,14 +113,14 @@ func alertReachesWebhook(t *testing.T, running *incident) {
 	}
 }
 
-// namesBurner tells whether the alert is the one about the burner, in full.
+// namesBurner returns an error unless the alert is about the burner, in full.
 func namesBurner(alert webhook.Alert) error {
 	pid, err := processByExe(burnerPath)
 	if err != nil {
 		return err
 	}
 	description := alert.Annotations["description"]
-	for _, wanted := range []string{strconv.Itoa(pid), burnerPath, keeperPath} {
+	for _, wanted := range []string{strconv.Itoa(pid), burnerPath, guardianPath} {
 		if !strings.Contains(description, wanted) {
 			return fmt.Errorf("the description does not name %s: %q", wanted, description)
 		}
@@ -128,7 +128,7 @@ func namesBurner(alert webhook.Alert) error {
 	return nil
 }
 
-func metricsTellAll(t *testing.T, running *incident) {
+func metricsSayAll(t *testing.T, running *incident) {
 	url := running.exporter.url
 	eventually(t, 30*time.Second, "every fact is a metric", func() error {
 		now, err := tryScrape(url)
@@ -145,12 +145,12 @@ func metricsTellAll(t *testing.T, running *incident) {
 			labels labels
 			value  float64
 		}{
-			{"cryptojack_suspect_info", labels{"comm": "kinsing", "exe": keeperPath}, 1},
-			{"cryptojack_suspect_guardian_info", labels{"suspect": running.suspect, "comm": "kinsing", "exe": keeperPath, "relation": "parent"}, 1},
+			{"cryptojack_suspect_info", labels{"comm": "kinsing", "exe": guardianPath}, 1},
+			{"cryptojack_suspect_guardian_info", labels{"suspect": running.suspect, "comm": "kinsing", "exe": guardianPath, "relation": "parent"}, 1},
 			{"cryptojack_suspect_entry_info", labels{"suspect": running.suspect, "app": "flink", "port": "8081"}, 1},
 			{"cryptojack_exposed_services", labels{"app": "flink", "scope": "any", "auth": "unknown"}, 1},
 			{"cryptojack_suspicious_file_info", labels{"path": burnerPath, "reason": "running"}, 1},
-			{"cryptojack_suspicious_file_info", labels{"path": keeperPath, "reason": "running"}, 1},
+			{"cryptojack_suspicious_file_info", labels{"path": guardianPath, "reason": "running"}, 1},
 		} {
 			number, _, err := now.one(wanted.name, wanted.labels)
 			if err != nil {
@@ -202,7 +202,7 @@ func scanNamesBoth(t *testing.T, _ *incident) {
 	if !strings.Contains(strings.ToLower(first), "critical") {
 		t.Errorf("the first line is no verdict: %q", first)
 	}
-	for _, wanted := range []string{burnerPath, keeperPath, "8081"} {
+	for _, wanted := range []string{burnerPath, guardianPath, "8081"} {
 		if !strings.Contains(scan.stdout, wanted) {
 			t.Errorf("the report does not name %s:\n%s", wanted, scan.stdout)
 		}
@@ -245,7 +245,7 @@ func respawnIsOneSuspect(t *testing.T, running *incident) {
 func renameIsOneSuspect(t *testing.T, running *incident) {
 	url := running.exporter.url
 	copyProgram(running.whole, program(t, "replica"), renamedPath, "burner")
-	keeperStarts(t, renamedPath)
+	setControl(t, renamedPath)
 	respawned := scrape(t, url).sum("cryptojack_suspect_respawns_total", labels{"suspect": running.suspect})
 	killBurner(t, burnerPath)
 	if err := os.Remove(burnerPath); err != nil {
@@ -274,9 +274,9 @@ func renameIsOneSuspect(t *testing.T, running *incident) {
 }
 
 func stoppedResolves(t *testing.T, running *incident) {
-	running.door.stop(t) // the keeper ends when it is gone, then the burner
-	waitUntilGone(t, burnerPath, renamedPath, keeperPath)
-	for _, path := range []string{renamedPath, keeperPath} {
+	running.service.stop(t) // the guardian ends when it is gone, then the burner
+	waitUntilGone(t, burnerPath, renamedPath, guardianPath)
+	for _, path := range []string{renamedPath, guardianPath} {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +324,7 @@ func waitUntilGone(t *testing.T, paths ...string) {
 				break
 			}
 			if time.Now().After(deadline) {
-				t.Errorf("%s (pid %d) outlived its keeper", path, pid)
+				t.Errorf("%s (pid %d) outlived its guardian", path, pid)
 				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 					break
 				}

@@ -126,7 +126,7 @@ func (n netNamespace) get(t *testing.T, port int, path string) error {
 	return nil
 }
 
-// stays calls check for as long as told, and fails the test at its first error.
+// stays calls check for the period, and fails the test at its first error.
 func stays(t *testing.T, period time.Duration, what string, check func() error) {
 	t.Helper()
 	for end := time.Now().Add(period); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {

@@ -12,14 +12,14 @@ import (
 
 // TestPersistence puts a line that fetches and runs into a crontab, and beside it
 // a line that only asks whether a server lives. Neither ever comes due. The first
-// is told with the command that switches it off, and forgotten when it is gone.
+// is reported with the command that switches it off, and forgotten when it is gone.
 func TestPersistence(t *testing.T) {
 	const directory = "/etc/cron.d"
-	attack, twin := filepath.Join(directory, "cryptojack-e2e"), filepath.Join(directory, "cryptojack-e2e-twin")
+	attack, benign := filepath.Join(directory, "cryptojack-e2e"), filepath.Join(directory, "cryptojack-e2e-benign")
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{attack, twin} {
+	for _, path := range []string{attack, benign} {
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Fatalf("%s is there already (%v): it is left alone", path, err)
 		}
@@ -28,7 +28,7 @@ func TestPersistence(t *testing.T) {
 	watching := startExporter(t, "--persistence.interval=1s")
 	before := scrape(t, watching.url).sum("cryptojack_persistence_changes_total", labels{"kind": "crontab", "change": "added"})
 
-	writeFile(t, directory, filepath.Base(twin), "0 0 31 2 * root curl -fsS http://127.0.0.1:9/alive >/dev/null 2>&1\n")
+	writeFile(t, directory, filepath.Base(benign), "0 0 31 2 * root curl -fsS http://127.0.0.1:9/alive >/dev/null 2>&1\n")
 	writeFile(t, directory, filepath.Base(attack), "# nothing to see\n0 0 31 2 * root curl -fsS http://127.0.0.1:9/x | sh\n")
 	eventually(t, 10*time.Second, "the entry", func() error {
 		now := scrape(t, watching.url)
@@ -41,8 +41,8 @@ func TestPersistence(t *testing.T) {
 		}
 		return err
 	})
-	if told := scrape(t, watching.url).find("cryptojack_persistence_info", labels{"path": twin}); len(told) != 0 {
-		t.Errorf("the benign twin is told: %v", told)
+	if reported := scrape(t, watching.url).find("cryptojack_persistence_info", labels{"path": benign}); len(reported) != 0 {
+		t.Errorf("the benign counterpart is reported: %v", reported)
 	}
 	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", askNobody(t))
 	if scan.code == 0 || !strings.Contains(scan.stdout, "line 2 of "+attack) || !strings.Contains(scan.stdout, "sed -i '2s/^/# /' '"+attack+"'") {
@@ -53,8 +53,8 @@ func TestPersistence(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, 10*time.Second, "the entry is gone", func() error {
-		if told := scrape(t, watching.url).find("cryptojack_persistence_info", labels{"path": attack}); len(told) != 0 {
-			return fmt.Errorf("%v", told)
+		if reported := scrape(t, watching.url).find("cryptojack_persistence_info", labels{"path": attack}); len(reported) != 0 {
+			return fmt.Errorf("%v", reported)
 		}
 		return nil
 	})

@@ -30,7 +30,7 @@ type settings struct {
 	short, list      bool
 	only             string
 	exporter, burner string
-	log              string
+	log, skipped     string // files
 }
 
 func parse(arguments []string, stderr io.Writer) (settings, error) {
@@ -42,6 +42,7 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 	flags.BoolVar(&set.short, "short", false, "play a representative subset, in 3 minutes")
 	flags.BoolVar(&set.list, "list", false, "list the scenarios and play none")
 	flags.StringVar(&set.only, "only", "", "play those whose name contains `TEXT`")
+	flags.StringVar(&set.skipped, "skipped", "", "append what could not be played here to `FILE`, a line each")
 	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
 	flags.Program(&set.burner, "burner", "burner")
 	return set, flags.Parse(arguments)
@@ -119,6 +120,9 @@ func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr i
 	})
 	if printed := printTable(stdout, results); printed != nil {
 		return false, printed
+	}
+	if err := listAbsent(set.skipped, results); err != nil {
+		return false, err
 	}
 	good = printSummary(stdout, summarize(results), verdicts.strangers())
 	if ctx.Err() != nil {

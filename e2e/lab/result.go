@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"time"
 )
@@ -47,6 +48,25 @@ func decide(d observation, acted time.Time) result {
 }
 
 func (r result) failed() bool { return r.outcome != outcomePass && r.outcome != outcomeAbsent }
+
+// listAbsent appends the scenarios that could not be played here, and why, to a file,
+// unless that has no name.
+func listAbsent(name string, results []result) error {
+	if name == "" {
+		return nil
+	}
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for _, r := range results {
+		if r.outcome == outcomeAbsent {
+			fmt.Fprintf(file, "lab %s: %s\n", r.name, r.problem)
+		}
+	}
+	return nil
+}
 
 // summary is what a run of the lab comes to.
 type summary struct {

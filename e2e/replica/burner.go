@@ -10,7 +10,7 @@ import (
 const burnPeriod = 50 * time.Millisecond
 
 // burn uses the share duty (0 to 1, empty means 1) of one core, on one
-// goroutine, until the keeper is gone.
+// goroutine, until the guardian is gone.
 func burn(duty string, deadline time.Time) error {
 	share := 1.0
 	if duty != "" {

@@ -1,11 +1,11 @@
 // Replica is a harmless stand-in for the programs of a cryptojacking incident.
 // It has no miner in it, opens no connection and ends by itself. What it plays
-// is told by REPLICA_MODE:
+// is said by REPLICA_MODE:
 //
-//   - listener: listens, closes what connects, and starts the keeper: the
+//   - listener: listens, closes what connects, and starts the guardian: the
 //     exposed service that was broken into;
-//   - keeper: starts the burner and starts it again after it ended;
-//   - burner: burns a set share of one core until its keeper is gone;
+//   - guardian: starts the burner and starts it again after it ended;
+//   - burner: burns a set share of one core until its guardian is gone;
 //   - sleeper: does nothing.
 package main
 
@@ -29,16 +29,16 @@ func main() {
 func play(mode string, deadline time.Time) error {
 	switch mode {
 	case "listener":
-		return listen(os.Getenv("REPLICA_LISTEN"), os.Getenv("REPLICA_KEEPER"), deadline)
-	case "keeper":
-		return keep(os.Getenv("REPLICA_CONTROL"), deadline)
+		return listen(os.Getenv("REPLICA_LISTEN"), os.Getenv("REPLICA_GUARDIAN"), deadline)
+	case "guardian":
+		return guard(os.Getenv("REPLICA_CONTROL"), deadline)
 	case "burner":
 		return burn(os.Getenv("REPLICA_DUTY"), deadline)
 	case "sleeper":
 		sleep(deadline)
 		return nil
 	default:
-		return fmt.Errorf("REPLICA_MODE is %q, want listener, keeper, burner or sleeper", mode)
+		return fmt.Errorf("REPLICA_MODE is %q, want listener, guardian, burner or sleeper", mode)
 	}
 }
 
@@ -49,7 +49,7 @@ func sleep(deadline time.Time) {
 	}
 }
 
-// parentWatch tells when the process that started this one is gone: the kernel
+// parentWatch reports when the process that started this one is gone: the kernel
 // then gives it another parent.
 type parentWatch struct{ pid int }
 

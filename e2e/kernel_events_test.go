@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// TestOrphanKeepsItsKeeper starts a burner as malware does to lose its parents:
-// with a double fork, in a session of its own. The keeper that did it has to be
+// TestOrphanKeepsItsGuardian starts a burner as malware does to lose its parents:
+// with a double fork, in a session of its own. The guardian that did it has to be
 // named all the same.
-func TestOrphanKeepsItsKeeper(t *testing.T) {
+func TestOrphanKeepsItsGuardian(t *testing.T) {
 	watching := startExporter(t)
-	const keeper, orphan = "/var/tmp/cryptojack-e2e-keeper", "/tmp/cryptojack-e2e-orphan"
-	copyProgram(t, "/bin/dash", keeper, "keeper")
+	const guardian, orphan = "/var/tmp/cryptojack-e2e-guardian", "/tmp/cryptojack-e2e-orphan"
+	copyProgram(t, "/bin/dash", guardian, "guardian")
 	copyProgram(t, "/usr/bin/perl", orphan, "orphan")
-	startAsNobody(t, nil, keeper, "-c", "exec >&- 2>&-; (setsid -f "+orphan+" -e '1 while time < $^T + 20' &) ; sleep 25")
+	startAsNobody(t, nil, guardian, "-c", "exec >&- 2>&-; (setsid -f "+orphan+" -e '1 while time < $^T + 20' &) ; sleep 25")
 
-	eventually(t, 20*time.Second, "the orphan's keeper", func() error {
+	eventually(t, 20*time.Second, "the orphan's guardian", func() error {
 		now := scrape(t, watching.url)
 		_, found, err := now.one("cryptojack_suspect_info", labels{"exe": orphan})
 		if err != nil {
 			return err
 		}
-		_, _, err = now.one("cryptojack_suspect_guardian_info", labels{"suspect": found["suspect"], "exe": keeper, "relation": "ancestor"})
+		_, _, err = now.one("cryptojack_suspect_guardian_info", labels{"suspect": found["suspect"], "exe": guardian, "relation": "ancestor"})
 		return err
 	})
 	pid, err := processByExe(orphan)
@@ -40,8 +40,8 @@ func TestOrphanKeepsItsKeeper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keeperPID, err := processByExe(keeper); err != nil || strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", keeperPID)) {
-		t.Errorf("the orphan is still a child of its keeper (pid %d, %v)", keeperPID, err)
+	if guardianPID, err := processByExe(guardian); err != nil || strings.Contains(string(status), fmt.Sprintf("PPid:\t%d\n", guardianPID)) {
+		t.Errorf("the orphan is still a child of its guardian (pid %d, %v)", guardianPID, err)
 	}
 	killBurner(t, orphan)
 }
@@ -65,11 +65,11 @@ func TestHiddenProcess(t *testing.T) {
 		t.Fatalf("exit code %d, %v: %s", scan.code, err, tail(scan.stdout+scan.stderr, 2000))
 	}
 	for rule, severity := range map[string]string{"hidden_by_mount": "critical", "cpu_unattributed": "warning"} {
-		told := false
+		reported := false
 		for _, finding := range found.Findings {
-			told = told || finding.Rule == rule && finding.Severity == severity && strings.Contains(strings.Join(finding.Evidence, "\n"), pid)
+			reported = reported || finding.Rule == rule && finding.Severity == severity && strings.Contains(strings.Join(finding.Evidence, "\n"), pid)
 		}
-		if !told {
+		if !reported {
 			t.Errorf("%s is no finding of severity %s that names pid %s: %+v", rule, severity, pid, found.Findings)
 		}
 	}
@@ -83,7 +83,7 @@ const (
 )
 
 // TestForkStorm lets some processes fork as fast as they can. The exporter must
-// go on, tell what it lost, and tell the truth again after it.
+// go on, report what it lost, and be exact again after it.
 func TestForkStorm(t *testing.T) {
 	watching := startExporter(t)
 	before := scrape(t, watching.url)
@@ -116,16 +116,16 @@ func TestForkStorm(t *testing.T) {
 	lost := grown("cryptojack_events_lost_total", nil)
 	starts := grown("cryptojack_origin_starts_total", nil)
 	busy, unattributed := grown("cryptojack_cpu_busy_seconds_total", nil), grown("cryptojack_cpu_unattributed_seconds_total", nil)
-	t.Logf("%.0f forks a second; of %d processes %.0f were told, %.0f reports of loss; busy %.1f s, %.1f s of it unattributed",
+	t.Logf("%.0f forks a second; of %d processes %.0f were seen, %.0f reports of loss; busy %.1f s, %.1f s of it unattributed",
 		rate, forks, starts, lost, busy, unattributed)
 	if rate < stormForks/4 {
 		t.Errorf("only %.0f forks a second: this is no storm", rate)
 	}
 	if starts < 0.99*float64(forks) && lost == 0 {
-		t.Errorf("%.0f starts of %d were seen, and no loss was told", starts, forks)
+		t.Errorf("%.0f starts of %d were seen, and no loss was reported", starts, forks)
 	}
 
-	// The truth again: a burner's time is its own, all of it.
+	// Exact again: a burner's time is its own, all of it.
 	before = after
 	const known = installDirectory + "cryptojack-e2e-known"
 	copyProgram(t, program(t, "replica"), known, "known")

@@ -77,7 +77,7 @@ func TestVersion(t *testing.T) {
 }
 
 // TestNameNotUTF8 runs a program whose name is no text. A scrape must stay
-// valid and still tell about it.
+// valid and still report it.
 func TestNameNotUTF8(t *testing.T) {
 	name := "e2e-\xff\xfe\n\x1b[31m"
 	path := "/tmp/" + name

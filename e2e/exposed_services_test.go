@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// TestDoorRedis starts Debian's Redis in three ways that all listen to everybody.
+// TestExposedRedis starts Debian's Redis in three ways that all listen to everybody.
 // One lets everybody in, one wants a password, and one turns away whoever does
 // not come from its own machine.
-func TestDoorRedis(t *testing.T) {
+func TestExposedRedis(t *testing.T) {
 	watching := startProbingExporter(t)
-	for _, door := range []struct {
+	for _, service := range []struct {
 		name      string
 		answer    string // to a stranger
 		arguments []string
@@ -21,12 +21,12 @@ func TestDoorRedis(t *testing.T) {
 		{"password", "-NOAUTH", []string{"--requirepass", "correct horse battery staple"}},
 		{"protected", "-DENIED", []string{"--protected-mode", "yes"}},
 	} {
-		in := addNamespace(t, "redis-"+door.name)
+		in := addNamespace(t, "redis-"+service.name)
 		in.start(t, "redis-server", append([]string{
 			"--bind", "0.0.0.0", "--port", "6379", "--save", "", "--dir", "/",
-		}, door.arguments...)...)
-		eventually(t, 10*time.Second, "Redis answers "+door.answer, func() error {
-			return answers(net.JoinHostPort(in.address, "6379"), "PING\r\n", door.answer)
+		}, service.arguments...)...)
+		eventually(t, 10*time.Second, "Redis answers "+service.answer, func() error {
+			return answers(net.JoinHostPort(in.address, "6379"), "PING\r\n", service.answer)
 		})
 	}
 	right := func() error {
@@ -39,7 +39,7 @@ func TestDoorRedis(t *testing.T) {
 	stays(t, 5*time.Second, "one open Redis", right)
 }
 
-// answers tells whether a server's answer begins so.
+// answers returns an error unless a server's answer begins so.
 func answers(address, question, wanted string) error {
 	connection, err := net.DialTimeout("tcp4", address, time.Second)
 	if err != nil {
@@ -62,8 +62,8 @@ func answers(address, question, wanted string) error {
 	return nil
 }
 
-// TestDoorNginx puts Debian's nginx on Flink's port: a port alone is no Flink.
-func TestDoorNginx(t *testing.T) {
+// TestExposedNginx puts Debian's nginx on Flink's port: a port alone is no Flink.
+func TestExposedNginx(t *testing.T) {
 	directory := directoryForNobody(t)
 	config := writeFile(t, directory, "nginx.conf", fmt.Sprintf(`
 daemon off;

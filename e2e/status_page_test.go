@@ -13,7 +13,7 @@ func pageNamesSuspect(t *testing.T, running *incident) {
 	if page.code != 0 {
 		t.Fatalf("chromium exits %d: %s", page.code, tail(page.stderr, 2000))
 	}
-	for _, wanted := range []string{"kdevtmpfsi", burnerPath, keeperPath, running.suspect} {
+	for _, wanted := range []string{"kdevtmpfsi", burnerPath, guardianPath, running.suspect} {
 		if !strings.Contains(page.stdout, wanted) {
 			t.Errorf("the page does not name %s:\n%s", wanted, tail(page.stdout, 4000))
 		}

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// restartDelay is how long the keeper waits before it starts a new burner.
+// restartDelay is how long the guardian waits before it starts a new burner.
 const restartDelay = 2 * time.Second
 
-// keep starts the burner whose path the control file holds, and again each time
+// guard starts the burner whose path the control file holds, and again each time
 // that it ends. It ends when the listener that started it is gone or the control
 // file is.
-func keep(control string, deadline time.Time) error {
+func guard(control string, deadline time.Time) error {
 	watch := newParentWatch()
 	for time.Now().Before(deadline) && !watch.gone() {
 		content, err := os.ReadFile(control)

@@ -160,7 +160,7 @@ func (f *flink) version(t *testing.T) string {
 	}
 	defer response.Body.Close()
 	if err := json.NewDecoder(response.Body).Decode(&overview); err != nil || overview.Version == "" {
-		t.Fatalf("Flink tells no version: %v", err)
+		t.Fatalf("Flink gives no version: %v", err)
 	}
 	return overview.Version
 }
