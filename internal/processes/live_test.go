@@ -1,6 +1,8 @@
 package processes
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +74,15 @@ func TestLive(t *testing.T) {
 	if err := first.Process.Kill(); err != nil { // no Wait: it stays a zombie for now
 		t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", first.Process.Pid))
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("it is no zombie: %s, %v", stat, err)
+		}
+		if bytes.Contains(stat, []byte(") Z ")) {
+			break
+		}
+	}
 	second := start("second")
 	snapshot := sample()
 	after := find(snapshot, second.Process.Pid)
