@@ -31,7 +31,7 @@ var peerStates = [...]string{stateEstablished, stateFinWait1, stateFinWait2, sta
 type established struct {
 	processes *processReader
 	failures  *failures
-	since     map[connectionKey]time.Time
+	last      []model.Connection
 }
 
 // connectionKey is a connection as long as it lasts.
@@ -39,6 +39,8 @@ type connectionKey struct {
 	owner         model.Identity
 	local, remote netip.AddrPort
 }
+
+func keyOf(c model.Connection) connectionKey { return connectionKey{c.Owner, c.Local, c.Remote} }
 
 // wantedRows is what is looked for in the tables of one network namespace.
 type wantedRows struct {
@@ -227,16 +229,16 @@ func (e *established) date(now time.Time, found []model.Connection) []model.Conn
 		count[connection.Owner]++
 		return count[connection.Owner] > maxConnections
 	})
-	since := make(map[connectionKey]time.Time, len(found))
-	for i := range found {
-		connection := &found[i]
-		key := connectionKey{connection.Owner, connection.Local, connection.Remote}
-		connection.Since = now
-		if known, ok := e.since[key]; ok {
-			connection.Since = known
-		}
-		since[key] = connection.Since
+	since := map[connectionKey]time.Time{}
+	for _, known := range e.last {
+		since[keyOf(known)] = known.Since
 	}
-	e.since = since
+	for i := range found {
+		found[i].Since = now
+		if known, ok := since[keyOf(found[i])]; ok {
+			found[i].Since = known
+		}
+	}
+	e.last = found
 	return found
 }

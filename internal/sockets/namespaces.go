@@ -14,7 +14,7 @@ import (
 
 const (
 	maxNamespaces    = 256     // besides the host's
-	namespaceSockets = 1 << 12 // of one of them
+	namespaceSockets = 1 << 12 // listening ones of one of them
 	othersSockets    = 1 << 14 // of all of them
 	// othersTime is for how long tables of further namespaces are begun to be read
 	// in one sample: for each the kernel walks its whole hash table of connections,
@@ -28,9 +28,7 @@ const (
 
 var (
 	errNamespaces = fmt.Errorf("%w: there are more than %d network namespaces", hostfs.ErrLimit, maxNamespaces)
-	errSockets    = fmt.Errorf("%w: there are more than %d listening sockets in one network namespace, or %d in all but the host's",
-		hostfs.ErrLimit, namespaceSockets, othersSockets)
-	errGone = fmt.Errorf("no process that was seen in the network namespace is left: %w", fs.ErrNotExist)
+	errGone       = fmt.Errorf("no process that was seen in the network namespace is left: %w", fs.ErrNotExist)
 )
 
 // namespace is what is kept of one network namespace.
@@ -124,8 +122,9 @@ func (n *namespaces) readOne(now time.Time, one *namespace, most int) {
 	began := time.Now()
 	one.looked = n.samples
 	err := errGone
+	bounds := limits{sockets: max(0, most), end: began.Add(oneTime), mayVanish: true}
 	for _, pid := range one.PIDs {
-		if err = n.readBy(pid, one, limits{sockets: max(0, most), end: began.Add(oneTime), mayVanish: true}); err == nil {
+		if err = n.readBy(pid, one, bounds); err == nil {
 			break
 		}
 	}

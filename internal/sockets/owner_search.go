@@ -16,6 +16,12 @@ import (
 // errDone ends the search in a process whose further descriptors are not wanted.
 var errDone = errors.New("all sockets are found")
 
+// holding is a socket's owner and the descriptor that the socket was seen at.
+type holding struct {
+	owner *owner
+	fd    string
+}
+
 // ownerSearch looks through the descriptors of all processes, the oldest first: workers
 // inherit the sockets of their parents, and services are older than what is
 // started in great numbers. It ends with the last wanted socket or when its time is up.

@@ -9,10 +9,6 @@ import (
 )
 
 const (
-	// retryEvery is how many samples pass before sockets without an owner are
-	// looked for again, and an owner's command line is read again, though nothing
-	// changed.
-	retryEvery = 10
 	// A search longer than cheapSearch is followed by a rest of restFactor times as
 	// long: it costs at most 5 % of one core, also while somebody opens a new
 	// socket every second. The same holds for the tables of one namespace.
@@ -20,12 +16,6 @@ const (
 	restFactor  = 20
 	longestRest = time.Minute
 )
-
-// holding is a socket's owner and the descriptor that the socket was seen at.
-type holding struct {
-	owner *owner
-	fd    string
-}
 
 // owners finds the processes behind sockets. It looks through the descriptors of all
 // processes only when there is a socket that it does not know: a steady host
@@ -92,7 +82,7 @@ func (o *owners) verify(inodes map[uint64]bool, catalogue *catalogue.Catalogue) 
 		}
 		same, asked := lives[held.owner]
 		if !asked {
-			same = o.processes.renew(held.owner, catalogue)
+			same = o.processes.renew(held.owner, catalogue) == nil
 			lives[held.owner] = same
 		}
 		if !same {

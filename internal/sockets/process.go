@@ -24,6 +24,9 @@ const (
 	argvLimit = 64 << 10
 	argvTime  = 200 * time.Millisecond
 	argvStuck = 8 // command lines that may be waited for in vain at once
+	// retryEvery is how many samples pass before an owner's command line is read again,
+	// and sockets without an owner are looked for again, though nothing changed.
+	retryEvery = 10
 
 	flinkApp   = "flink"
 	logFileKey = "-Dlog.file=" // bin/flink-daemon.sh of Flink
@@ -77,38 +80,33 @@ func (p *processReader) failed(err error) { p.failures.count(model.AspectFd, err
 // describe reads what a process is. A command line that cannot be read leaves
 // only the executable as evidence.
 func (p *processReader) describe(identity model.Identity, catalogue *catalogue.Catalogue) (*owner, error) {
-	comm, start, err := p.stat(identity.PID)
-	if err != nil {
-		return nil, err
-	}
-	if start != identity.StartTime {
-		return nil, fmt.Errorf("pid %d is another process now: %w", identity.PID, os.ErrNotExist)
-	}
-	exe := p.exe(identity.PID)
-	read, _ := p.arguments(identity.PID, exe, catalogue)
-	return &owner{identity: identity, comm: comm, exe: exe, arguments: read, catalogue: catalogue}, nil
+	described := &owner{identity: identity}
+	return described, p.renew(described, catalogue)
 }
 
-// renew tells whether an owner is still the same process. It looks again at
+// renew fails if an owner is not the same process any more. It looks again at
 // what the process runs where that may have changed: after an exec, with
 // another catalogue, and once in a while, since a program may set its title.
-func (p *processReader) renew(known *owner, catalogue *catalogue.Catalogue) bool {
+func (p *processReader) renew(known *owner, catalogue *catalogue.Catalogue) error {
 	comm, start, err := p.stat(known.identity.PID)
-	if err != nil || start != known.identity.StartTime {
-		return false
+	if err != nil {
+		return err
+	}
+	if start != known.identity.StartTime {
+		return fmt.Errorf("pid %d is another process now: %w", known.identity.PID, os.ErrNotExist)
 	}
 	exe := p.exe(known.identity.PID)
 	known.samples++
 	same := exe == known.exe && catalogue == known.catalogue
 	if same && comm == known.comm && known.samples < retryEvery {
-		return true
+		return nil
 	}
 	read, err := p.arguments(known.identity.PID, exe, catalogue)
 	if err != nil && same {
 		read = known.arguments
 	}
 	known.comm, known.exe, known.arguments, known.catalogue, known.samples = comm, exe, read, catalogue, 0
-	return true
+	return nil
 }
 
 // exe returns the path of an executable, or "".
@@ -148,7 +146,8 @@ func logFileOf(argv []string) string {
 // process' own memory, which may be a FUSE file that never answers.
 func (p *processReader) argv(pid int) ([]string, error) {
 	name := p.path(pid, "cmdline")
-	content, err := hostfs.Within(p.guard, argvTime, func() ([]byte, error) { return hostfs.ReadStart(name, argvLimit) })
+	read := func() ([]byte, error) { return hostfs.ReadStart(name, argvLimit) }
+	content, err := hostfs.Within(p.guard, argvTime, read)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
@@ -188,7 +187,9 @@ func parseStat(content []byte) (comm string, start uint64, err error) {
 
 // eachSocket calls found for each socket among at most limit descriptors of a process, until
 // the end. It ends with an error of found.
-func (p *processReader) eachSocket(pid, limit int, end time.Time, found func(inode uint64, descriptor string) error) error {
+func (p *processReader) eachSocket(
+	pid, limit int, end time.Time, found func(inode uint64, descriptor string) error,
+) error {
 	directory, err := os.Open(p.path(pid, "fd"))
 	if err != nil {
 		return err

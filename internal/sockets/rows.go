@@ -135,19 +135,15 @@ func (r row) inode() (uint64, error) {
 // 32 bits in the byte order of the machine, and the port as a number.
 func parseAddress(field []byte) (netip.AddrPort, error) {
 	digits, portDigits, ok := bytes.Cut(field, []byte{':'})
-	if !ok || len(portDigits) != 4 {
-		return netip.AddrPort{}, errLine
-	}
-	if len(digits) != 8 && len(digits) != 32 {
+	isWhole := len(digits) == 8 || len(digits) == 32
+	if !ok || !isWhole || len(portDigits) != 4 {
 		return netip.AddrPort{}, errLine
 	}
 	var raw [16]byte
 	var port [2]byte
 	size, err := hex.Decode(raw[:], digits)
-	if err != nil {
-		return netip.AddrPort{}, errLine
-	}
-	if _, err := hex.Decode(port[:], portDigits); err != nil {
+	_, portErr := hex.Decode(port[:], portDigits)
+	if err != nil || portErr != nil {
 		return netip.AddrPort{}, errLine
 	}
 	for word := raw[:size]; len(word) > 0; word = word[4:] {

@@ -49,9 +49,11 @@ func New(o Options) *Sensor {
 		owners:      newOwners(processes),
 		host:        netns.Namespace{NetNamespace: model.NetNamespace{PIDs: []int{1}}},
 		others:      newNamespaces(processes, failures),
-		describer:   netns.New(netns.Options{Proc: o.Proc, Root: o.Root, Routes: o.Kernel.Routes, Report: failures.report}),
-		forwards:    forward.New(forward.Options{Root: o.Root, Kernel: o.Kernel.Forwarding, Report: failures.report}),
 		established: &established{processes: processes, failures: failures},
+		forwards:    forward.New(forward.Options{Root: o.Root, Kernel: o.Kernel.Forwarding, Report: failures.report}),
+		describer: netns.New(netns.Options{
+			Proc: o.Proc, Root: o.Root, Routes: o.Kernel.Routes, Report: failures.report,
+		}),
 	}
 }
 
@@ -107,7 +109,8 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	}
 	s.published.Store(&model.SocketSnapshot{
 		Meta: model.Meta{
-			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: maps.Clone(s.failures.counts),
+			Time: now, Duration: time.Since(began), Interval: s.options.Interval,
+			ReadErrors: maps.Clone(s.failures.counts),
 			Visibility: map[model.Aspect]model.Share{model.AspectNetns: share, model.AspectFd: s.owners.share},
 		},
 		Apps:              catalogue.Apps(),
@@ -136,7 +139,8 @@ func (s *Sensor) readHost(now time.Time) ([]model.Socket, model.Share, error) {
 			return sockets, model.Share{Readable: len(tables()), Total: len(tables())}, nil
 		}
 		s.askAgain = now.Add(forward.UnsupportedRest)
-		s.failures.logOnce("the kernel does not list listening sockets by sock_diag, they are read from /proc, which costs more", err)
+		s.failures.logOnce("the kernel does not list listening sockets by sock_diag, "+
+			"they are read from /proc, which costs more", err)
 	}
 	most := limits{sockets: len(tables()) * maxSockets}
 	sockets, share, err := readListeners(s.host.Tables, most, s.failures)
@@ -148,7 +152,8 @@ func (s *Sensor) readHost(now time.Time) ([]model.Socket, model.Share, error) {
 	s.host.Tables, s.hostIsOwn = filepath.Join(proc, "net"), true
 	sockets, share, err = readListeners(s.host.Tables, most, s.failures)
 	if share.Readable == 0 {
-		return nil, share, fmt.Errorf("no socket table could be read below %s, is it a /proc (--path.procfs)?: %w", proc, err)
+		err = fmt.Errorf("no socket table could be read below %s, is it a /proc (--path.procfs)?: %w", proc, err)
+		return nil, share, err
 	}
 	return sockets, share, nil
 }
@@ -202,6 +207,8 @@ func unique(sockets []model.Socket) []model.Socket {
 			cmp.Compare(a.Port, b.Port),
 			cmp.Compare(a.Address, b.Address))
 	}
-	slices.SortFunc(sockets, func(a, b model.Socket) int { return cmp.Or(compare(&a, &b), cmp.Compare(a.Inode, b.Inode)) })
+	slices.SortFunc(sockets, func(a, b model.Socket) int {
+		return cmp.Or(compare(&a, &b), cmp.Compare(a.Inode, b.Inode))
+	})
 	return slices.CompactFunc(sockets, func(a, b model.Socket) bool { return compare(&a, &b) == 0 })
 }

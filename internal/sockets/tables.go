@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
@@ -18,7 +19,10 @@ const (
 	sockstatBytes = 4096
 )
 
-var errMany = fmt.Errorf("%w: the table has more than %d listening sockets", hostfs.ErrLimit, maxSockets)
+var (
+	errMany    = fmt.Errorf("%w: the table has more than %d listening sockets", hostfs.ErrLimit, maxSockets)
+	errSockets = fmt.Errorf("%w: too many sockets listen in network namespaces", hostfs.ErrLimit)
+)
 
 // table is a file in /proc/PID/net, see proc_pid_net(5).
 type table struct {
@@ -28,7 +32,9 @@ type table struct {
 }
 
 func tables() []table {
-	return []table{{"tcp", model.TCP, false}, {"tcp6", model.TCP, true}, {"udp", model.UDP, false}, {"udp6", model.UDP, true}}
+	return []table{
+		{"tcp", model.TCP, false}, {"tcp6", model.TCP, true}, {"udp", model.UDP, false}, {"udp6", model.UDP, true},
+	}
 }
 
 // limits bound a read of the tables of one namespace.
@@ -42,10 +48,12 @@ type limits struct {
 // readListeners reads the listening sockets of the four tables in a directory. One of
 // IPv6 that is not there is no failure: IPv6 is off. A table that ends early still gives
 // what was read of it; err is the last failure.
-func readListeners(directory string, most limits, failed *failures) (sockets []model.Socket, share model.Share, err error) {
+func readListeners(
+	directory string, most limits, failed *failures,
+) (sockets []model.Socket, share model.Share, err error) {
 	found := func(socket model.Socket) error {
 		if len(sockets) >= most.sockets {
-			return errSockets
+			return fmt.Errorf("%w: %d are kept", errSockets, most.sockets)
 		}
 		sockets = append(sockets, socket)
 		return nil
@@ -58,7 +66,8 @@ func readListeners(directory string, most limits, failed *failures) (sockets []m
 		name := filepath.Join(directory, table.file)
 		broken, readErr := eachRowOf(name, most.end, listeners(table.protocol, found))
 		for range broken {
-			failed.report("a line of a socket table cannot be read and is left out", fmt.Errorf("%s: %w", name, errLine))
+			failed.report("a line of a socket table cannot be read and is left out",
+				fmt.Errorf("%s: %w", name, errLine))
 		}
 		if table.optional && errors.Is(readErr, fs.ErrNotExist) {
 			continue
@@ -121,10 +130,10 @@ func newSocket(protocol model.Protocol, local netip.AddrPort, inode uint64) mode
 // reading the table. What cannot be read is not empty.
 func emptyTables(directory string) map[string]bool {
 	empty := map[string]bool{}
-	for _, counted := range []struct{ table, file, label string }{{"tcp", "sockstat", "TCP:"}, {"tcp6", "sockstat6", "TCP6:"}} {
-		content, err := hostfs.ReadStart(filepath.Join(directory, counted.file), sockstatBytes)
-		if err == nil && inUse(content, counted.label) == "0" {
-			empty[counted.table] = true
+	for table, file := range map[string]string{"tcp": "sockstat", "tcp6": "sockstat6"} {
+		content, err := hostfs.ReadStart(filepath.Join(directory, file), sockstatBytes)
+		if err == nil && inUse(content, strings.ToUpper(table)+":") == "0" {
+			empty[table] = true
 		}
 	}
 	return empty

@@ -65,7 +65,9 @@ func (c *cniReader) read(now time.Time) ([]model.PortForward, error) {
 
 // readCNIDirectory reads the files of a directory and of as many levels below it. A
 // link among them is not followed: libcni makes none.
-func readCNIDirectory(root *hostfs.Root, name string, levels int, end time.Time) (found []model.PortForward, err error) {
+func readCNIDirectory(
+	root *hostfs.Root, name string, levels int, end time.Time,
+) (found []model.PortForward, err error) {
 	directory, err := root.Directory(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

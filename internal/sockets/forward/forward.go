@@ -116,7 +116,8 @@ func (f *Finder) readRules(now time.Time, isOwn bool) {
 	case kernel.Generation == nil || kernel.Rules == nil:
 		return
 	case !isOwn:
-		f.forget("the exporter is in a network namespace of its own, the host's rules for forwarded ports cannot be seen from there")
+		f.forget("the exporter is in a network namespace of its own, " +
+			"the host's rules for forwarded ports cannot be seen from there")
 		return
 	case now.Before(f.askAgain):
 		return

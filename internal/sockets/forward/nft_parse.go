@@ -2,6 +2,7 @@ package forward
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"net/netip"
 
@@ -68,10 +69,7 @@ func parseRule(family nftables.TableFamily, expressions []expr.Any) (found []mod
 		from = everywhere(r.target)
 	}
 	for port := int(r.first); port <= int(r.last); port++ {
-		to := r.port
-		if to == 0 {
-			to = uint16(port)
-		}
+		to := cmp.Or(r.port, uint16(port))
 		found = append(found, model.PortForward{
 			Protocol: r.protocol, Via: r.via,
 			Host: netip.AddrPortFrom(from, uint16(port)), Target: netip.AddrPortFrom(r.target, to),
@@ -124,32 +122,18 @@ func metaSubject(key expr.MetaKey) subject {
 
 // payloadSubject knows the fields of the headers of IPv4, IPv6, TCP and UDP.
 func payloadSubject(e *expr.Payload, family nftables.TableFamily) subject {
-	type field struct{ offset, length uint32 }
-	read := field{e.Offset, e.Len}
-	if e.Base == expr.PayloadBaseTransportHeader && read == (field{2, 2}) {
-		return subjectPort
+	type field struct{ base, offset, length uint32 }
+	const ip, transport = uint32(expr.PayloadBaseNetworkHeader), uint32(expr.PayloadBaseTransportHeader)
+	known := map[field]subject{
+		{transport, 2, 2}: subjectPort, {ip, 24, 16}: subjectAddress,
+		{ip, 16, 4}: subjectAddress, {ip, 9, 1}: subjectProtocol,
 	}
-	if e.Base != expr.PayloadBaseNetworkHeader {
-		return subjectOther
-	}
-	ipv6 := family == nftables.TableFamilyIPv6
-	switch read {
-	case field{24, 16}:
-		return subjectAddress
-	case field{16, 4}:
-		if !ipv6 {
-			return subjectAddress
-		}
-	case field{9, 1}:
-		if !ipv6 {
-			return subjectProtocol
-		}
-	case field{6, 1}:
-		if ipv6 {
-			return subjectProtocol
+	if family == nftables.TableFamilyIPv6 {
+		known = map[field]subject{
+			{transport, 2, 2}: subjectPort, {ip, 24, 16}: subjectAddress, {ip, 6, 1}: subjectProtocol,
 		}
 	}
-	return subjectOther
+	return known[field{uint32(e.Base), e.Offset, e.Len}] // or subjectOther
 }
 
 func (r *ruleReader) compare(e *expr.Cmp) {

@@ -22,7 +22,8 @@ const (
 )
 
 var (
-	errLong = fmt.Errorf("%w: only the first %d bytes of a file, and %d addresses", hostfs.ErrLimit, addressBytes, maxAddresses)
+	errLong = fmt.Errorf("%w: only the first %d bytes of a file, and %d addresses",
+		hostfs.ErrLimit, addressBytes, maxAddresses)
 	errLine = errors.New("a line is not as in Linux' net/ipv6/addrconf.c")
 )
 

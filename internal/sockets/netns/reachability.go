@@ -79,13 +79,7 @@ func (d *Describer) Describe(host *Namespace, isOwn bool, others []*Namespace) [
 		}
 	}
 	if len(due) > 0 {
-		own := d.ownID()
-		d.renew(due, func(n *Namespace) bool {
-			if n == host {
-				return isOwn
-			}
-			return n.ID == own
-		})
+		d.renew(due, d.ownID(isOwn))
 	}
 	namespaces := make([]model.NetNamespace, 0, len(all))
 	for _, namespace := range all {
@@ -99,7 +93,7 @@ func (d *Describer) Describe(host *Namespace, isOwn bool, others []*Namespace) [
 }
 
 // renew reads names and addresses, and asks how those are reached.
-func (d *Describer) renew(due []*Namespace, isOwn func(*Namespace) bool) {
+func (d *Describer) renew(due []*Namespace, own string) {
 	if named, err := d.names.read(); err != nil {
 		d.options.Report("the names of network namespaces cannot be read", err)
 	} else {
@@ -124,8 +118,9 @@ func (d *Describer) renew(due []*Namespace, isOwn func(*Namespace) bool) {
 		}
 		namespace.Addresses, namespace.Complete = addresses, err == nil
 		switch {
-		case isOwn(namespace):
-			namespace.Dial = append(unicast(addresses), netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback())
+		case namespace.ID == own:
+			loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+			namespace.Dial = append(unicast(addresses), loopback, netip.IPv6Loopback())
 		case router == nil:
 			namespace.Dial = nil
 		default:
@@ -143,14 +138,17 @@ func (d *Describer) openRouter() Router {
 	}
 	router, err := d.options.Routes()
 	if err != nil {
-		d.options.Report("it is not known how to reach other network namespaces, so their services are not asked anything", err)
+		d.options.Report("the routes to network namespaces are not known, their services are not asked anything", err)
 		return nil
 	}
 	return router
 }
 
-// ownID is the namespace of the exporter, or "-" if it is not known, which none has.
-func (d *Describer) ownID() string {
+// ownID is the id of the exporter's namespace, or "-", which none has, if it is not known.
+func (d *Describer) ownID(isHost bool) string {
+	if isHost {
+		return ""
+	}
 	id, err := hostfs.NetNamespace(filepath.Join(d.options.Proc, "self"))
 	if err != nil {
 		return "-"
