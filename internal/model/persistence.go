@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // PersistenceKind is a place that starts programs by itself.
 type PersistenceKind string
 
@@ -49,6 +51,14 @@ func PersistenceReasons() []PersistenceReason {
 	return []PersistenceReason{
 		PersistenceFetchAndRun, PersistenceDecodeRun, PersistenceTempPath, PersistenceHiddenPath, PersistenceKnownMiner, PersistencePreloaded,
 	}
+}
+
+// Rank orders reasons, the strongest first; no reason comes last.
+func (r PersistenceReason) Rank() int {
+	if rank := slices.Index(PersistenceReasons(), r); rank >= 0 {
+		return rank
+	}
+	return len(PersistenceReasons())
 }
 
 // PersistenceChange is what happened to an entry between two samples.

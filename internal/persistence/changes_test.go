@@ -84,7 +84,7 @@ func TestUnreadableIsNotRemoved(t *testing.T) {
 	f.must(os.Chmod(f.path("/etc/cron.d"), 0))
 	defer func() { f.must(os.Chmod(f.path("/etc/cron.d"), 0o755)) }()
 	s := f.sample()
-	if len(suspicious(s)) != 2 || len(changes(s)) > 0 || readErrors(s, model.ReasonPermission) != 2 {
+	if len(suspicious(s)) != 2 || len(changes(s)) > 0 || errorsOf(s, model.ReasonPermission) != 2 {
 		t.Errorf("%+v, changes %v, errors %v", s.Entries, changes(s), s.ReadErrors)
 	}
 }

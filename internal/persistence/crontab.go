@@ -2,47 +2,42 @@ package persistence
 
 import (
 	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
 )
 
-// systemCrontab understands crontab(5) with a user in each line.
+// systemCrontab parses crontab(5) with a user in each line.
 func systemCrontab(d document) parsed { return crontab(d, true, "") }
 
-// userCrontab understands crontab(5) of one user, after whom the file is named.
+// userCrontab parses crontab(5) of one user, after whom the file is named.
 func userCrontab(d document) parsed { return crontab(d, false, d.base()) }
 
 func crontab(d document, withUser bool, user string) parsed {
 	p := parsed{}
-	number := 0
-	for line := range strings.Lines(d.text) {
-		number++
-		line = strings.Trim(line, " \t\r\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	for number, line := range eachLine(d.text, "#") {
 		if name, value, ok := setting(line); ok {
-			p.setting(d, number, line, user, name, value)
+			p.addSetting(d, number, line, user, name, value)
 			continue
 		}
-		rest, ok := schedule(line)
+		rest, ok := cutSchedule(line)
 		if !ok {
 			p.broken++
 			continue
 		}
 		whole, owner := rest, user
 		if withUser {
-			owner, rest, ok = field(rest)
+			owner, rest, ok = cutField(rest)
 			if !ok {
 				p.broken++
 			}
 		}
+		c := d.context(owner)
 		command, input := splitInput(rest)
-		v := d.judge(command, owner)
-		if arguments := firstCommand(command); input != "" && describe(arguments).stdin {
-			v.merge(d.judge(input, owner))
-		}
-		// A line without the user starts nothing but tells the same.
-		if withUser && v.strongest().reason == "" {
-			v.merge(d.judge(whole, ""))
+		c.Input = input
+		v := shell.Analyze(command, c)
+		// A line without the user starts nothing, but what it is meant to run counts.
+		if withUser && v.Strongest().Reason == "" {
+			v.Merge(d.analyze(whole, ""))
 		}
 		if rest == "" {
 			rest = whole
@@ -50,14 +45,6 @@ func crontab(d document, withUser bool, user string) parsed {
 		p.add(d, line, entry(number, owner, rest, v))
 	}
 	return p
-}
-
-// firstCommand splits a command without understanding it.
-func firstCommand(command string) []word {
-	for _, s := range segments(command) {
-		return s.words
-	}
-	return nil
 }
 
 // setting is an environment line, NAME = value.
@@ -70,9 +57,9 @@ func setting(line string) (name, value string, ok bool) {
 	return name, strings.Trim(strings.TrimSpace(value), `"'`), true
 }
 
-// setting tells a setting that runs a program of its own, if that is suspicious:
+// addSetting adds a setting that runs a program of its own, if that is suspicious:
 // cron runs every command with SHELL, and bash reads BASH_ENV.
-func (p *parsed) setting(d document, number int, line, user, name, value string) {
+func (p *parsed) addSetting(d document, number int, line, user, name, value string) {
 	command := ""
 	switch name {
 	case "SHELL", "BASH_ENV", "ENV":
@@ -82,29 +69,29 @@ func (p *parsed) setting(d document, number int, line, user, name, value string)
 	default:
 		return
 	}
-	if v := d.judge(command, user); v.strongest().reason != "" {
+	if v := d.analyze(command, user); v.Strongest().Reason != "" {
 		p.add(d, line, entry(number, user, line, v))
 	}
 }
 
-// schedule takes the time of a line away: @reboot and its like, or five fields.
-func schedule(line string) (rest string, ok bool) {
+// cutSchedule takes the time of a line away: @reboot and its like, or five fields.
+func cutSchedule(line string) (rest string, ok bool) {
 	if line[0] == '@' {
-		_, rest, ok = field(line)
+		_, rest, ok = cutField(line)
 		return rest, ok
 	}
 	rest = strings.TrimPrefix(line, "-") // cronie: do not log
 	for range 5 {
 		var one string
-		if one, rest, ok = field(rest); !ok || !isTime(one) {
+		if one, rest, ok = cutField(rest); !ok || !isTime(one) {
 			return "", false
 		}
 	}
 	return rest, true
 }
 
-// field takes the first word away; ok if something follows.
-func field(line string) (first, rest string, ok bool) {
+// cutField takes the first word away; ok if something follows.
+func cutField(line string) (first, rest string, ok bool) {
 	end := strings.IndexAny(line, " \t")
 	if end < 0 {
 		return line, "", false
@@ -117,10 +104,10 @@ func field(line string) (first, rest string, ok bool) {
 func isTime(text string) bool {
 	for i := range len(text) {
 		c := text[i]
-		if c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("*/,-~?#", c) >= 0 {
-			continue
+		isWord := c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !isWord && strings.IndexByte("*/,-~?#", c) < 0 {
+			return false
 		}
-		return false
 	}
 	return text != ""
 }
@@ -143,61 +130,47 @@ func splitInput(command string) (rest, input string) {
 	return b.String(), ""
 }
 
-// anacrontab understands anacrontab(5): period, delay, name of the job, command.
+// anacrontab parses anacrontab(5): period, delay, name of the job, command.
 func anacrontab(d document) parsed {
 	p := parsed{}
-	number := 0
-	for line := range strings.Lines(d.text) {
-		number++
-		line = strings.Trim(line, " \t\r\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	for number, line := range eachLine(d.text, "#") {
 		if name, value, ok := setting(line); ok {
-			p.setting(d, number, line, "root", name, value)
+			p.addSetting(d, number, line, "root", name, value)
 			continue
 		}
-		rest, ok := line, true
+		rest, ok := line, strings.IndexByte("@0123456789", line[0]) >= 0
 		for range 3 {
 			if ok {
-				_, rest, ok = field(rest)
+				_, rest, ok = cutField(rest)
 			}
 		}
-		if !ok || line[0] != '@' && (line[0] < '0' || line[0] > '9') {
+		if !ok {
 			p.broken++
 			continue
 		}
-		p.add(d, line, entry(number, "root", rest, d.judge(rest, "root")))
+		p.add(d, line, entry(number, "root", rest, d.analyze(rest, "root")))
 	}
 	return p
 }
 
-// inittab understands inittab(5): id, runlevels, action, process.
+// inittab parses inittab(5): id, runlevels, action, process.
 func inittab(d document) parsed {
 	p := parsed{}
-	number := 0
-	for line := range strings.Lines(d.text) {
-		number++
-		line = strings.Trim(line, " \t\r\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
+	for number, line := range eachLine(d.text, "#") {
 		fields := strings.SplitN(line, ":", 4)
 		if len(fields) < 4 {
 			p.broken++
 			continue
 		}
-		command := strings.TrimPrefix(fields[3], "+")
-		if command == "" {
-			continue
+		if command := strings.TrimPrefix(fields[3], "+"); command != "" {
+			p.add(d, line, entry(number, "root", command, d.analyze(command, "root")))
 		}
-		p.add(d, line, entry(number, "root", command, d.judge(command, "root")))
 	}
 	return p
 }
 
-// atJob understands a job of at(1): a script that begins with the environment
-// and tells the user in a comment.
+// atJob parses a job of at(1): a script that begins with the environment and names
+// the user in a comment.
 func atJob(d document) parsed {
 	user := ""
 	for line := range strings.Lines(d.text) {

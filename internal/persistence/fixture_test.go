@@ -80,6 +80,6 @@ func share(snapshot *model.PersistenceSnapshot) model.Share {
 	return snapshot.Visibility[model.AspectPersistence]
 }
 
-func readErrors(snapshot *model.PersistenceSnapshot, reason model.Reason) uint64 {
+func errorsOf(snapshot *model.PersistenceSnapshot, reason model.Reason) uint64 {
 	return snapshot.ReadErrors[model.ReadError{Aspect: model.AspectPersistence, Reason: reason}]
 }

@@ -26,23 +26,23 @@ type homes struct {
 
 // readHomes takes the homes out of passwd(5). What was known stays while the file
 // cannot be read, so that no start-up file seems to be gone.
-func (r *round) readHomes() {
-	_, err := hostfs.Within(r.guard, lookLimit, func() (struct{}, error) { return struct{}{}, r.options.Users.Refresh() })
-	table := r.options.Users.Table()
+func (s *sample) readHomes() {
+	_, err := hostfs.Within(s.guard, lookLimit, func() (struct{}, error) { return struct{}{}, s.options.Users.Refresh() })
+	table := s.options.Users.Table()
 	if errors.Is(err, fs.ErrNotExist) && table == nil {
 		return // a root without users
 	}
-	if table != nil && table != r.homes.table {
-		r.homes = homesOf(table)
+	if table != nil && table != s.homes.table {
+		s.homes = homesOf(table)
 	}
-	if err == nil && r.homes.many {
+	if err == nil && s.homes.many {
 		err = errMany
 	}
-	r.share.Total++
+	s.share.Total++
 	if err == nil {
-		r.share.Readable++
+		s.share.Readable++
 	} else {
-		r.troubles.count("/etc/passwd", err, 1)
+		s.errors.count("/etc/passwd", err, 1)
 	}
 }
 

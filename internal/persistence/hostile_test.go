@@ -11,6 +11,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
 )
 
 func TestNoRoot(t *testing.T) {
@@ -65,7 +66,7 @@ func TestHugeFile(t *testing.T) {
 	f := newFixture(t)
 	f.write("/etc/crontab", "@daily root /tmp/x\n"+strings.Repeat("# padding\n", maxFileBytes/5))
 	s := f.sample()
-	if got := share(s); got.Readable != got.Total-1 || len(suspicious(s)) != 1 || readErrors(s, model.ReasonOther) != 1 {
+	if got := share(s); got.Readable != got.Total-1 || len(suspicious(s)) != 1 || errorsOf(s, model.ReasonOther) != 1 {
 		t.Errorf("share %+v, %+v, errors %v", got, s.Entries, s.ReadErrors)
 	}
 	f.must(os.Truncate(f.path("/etc/crontab"), 1<<40))
@@ -93,11 +94,11 @@ func TestAnyBytes(t *testing.T) {
 	found := false
 	for _, e := range suspicious(s) {
 		found = found || e.Line == 4 && strings.HasSuffix(e.Path, "/nul")
-		if len(e.Command) > maxCommandBytes || len(e.Evidence) > maxEvidence {
+		if len(e.Command) > shell.MaxCommandBytes || len(e.Evidence) > shell.MaxEvidenceBytes {
 			t.Errorf("%+v is too long", e)
 		}
 	}
-	if !found || readErrors(s, model.ReasonParse) == 0 {
+	if !found || errorsOf(s, model.ReasonParse) == 0 {
 		t.Errorf("%+v, errors %v", suspicious(s), s.ReadErrors)
 	}
 }
@@ -114,7 +115,7 @@ func TestManyFiles(t *testing.T) {
 		f.must(os.Rename(f.path(fmt.Sprintf("/etc/cron.hourly%d", i)), f.path(fmt.Sprintf("/etc/cron.hourly/%d", i))))
 	}
 	s := f.sample()
-	if got := s.Counts[model.PersistenceCronScript]; got != maxPlaceFiles {
+	if got := s.Counts[model.PersistenceCronScript]; got != maxLocationFiles {
 		t.Errorf("%d scripts", got)
 	}
 	if got := share(s); got.Readable != got.Total-1 || len(s.Entries) > maxPublished {
@@ -157,13 +158,13 @@ func TestRemoteFileSystems(t *testing.T) {
 	}
 }
 
-// TestWithoutOpenat2 takes the way of old kernels, where a link is an error.
+// TestWithoutOpenat2 reads as on old kernels, where a link is an error.
 func TestWithoutOpenat2(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.write("/etc/crontab", "@daily root /bin/x\n")
 	f.must(os.Symlink("/etc/crontab", f.path("/etc/anacrontab")))
-	r, err := newReader(f.root)
+	r, err := openHostFiles(f.root)
 	f.must(err)
 	defer r.Close()
 	r.Plain()

@@ -10,7 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// TestKinds gives each place something evil and its harmless twin.
+// TestKinds gives each place something evil and its benign counterpart.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -110,7 +110,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-func TestTimersAndPathsTellTheirUnit(t *testing.T) {
+func TestTimersAndPathsNameTheirUnit(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.write("/etc/systemd/system/a.timer", "[Timer]\nOnBootSec=1\n")
@@ -129,7 +129,7 @@ func TestTimersAndPathsTellTheirUnit(t *testing.T) {
 	}
 }
 
-func TestKeysAreNeverTold(t *testing.T) {
+func TestKeysAreNotKept(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.write("/home/eve/.ssh/authorized_keys", "# mine\nssh-ed25519 AAAAC3NzaSECRET eve@home\ncommand=\"x\",no-pty ssh-rsa AAAAB3NzSECRET\nSECRET\n")
@@ -155,7 +155,7 @@ func TestModulesAreCounted(t *testing.T) {
 	}
 }
 
-func TestScriptTellsEachLine(t *testing.T) {
+func TestEntryForEachLineOfAScript(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.write("/etc/rc.local", "#!/bin/sh\n/tmp/a\necho\n/tmp/b\n")

@@ -5,30 +5,23 @@ import (
 
 	"github.com/go-kit/log"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
 const (
-	maxFileBytes  = 256 << 10 // read of one file
-	maxPlaceFiles = 4096      // looked at in one directory
-	maxFiles      = 16384     // looked at in one sample
-	maxHomes      = 4096      // of users
-	maxDropIns    = 1024      // directories of drop-ins in one directory of units
+	maxFileBytes     = 256 << 10 // read of one file
+	maxLocationFiles = 4096      // looked at in one directory
+	maxFiles         = 16384     // looked at in one sample
+	maxHomes         = 4096      // of users
+	maxDropIns       = 1024      // directories of drop-ins in one directory of units
 
 	maxSampleBytes = 32 << 20        // read in one sample; the rest waits for the next
-	maxSampleTime  = 2 * time.Second // spent on reading and judging in one sample
+	maxSampleTime  = 2 * time.Second // spent on reading and analyzing in one sample
 
-	maxFileEntries  = 1024     // remembered of one file
-	maxKeptBytes    = 64 << 20 // of the texts of all remembered entries
-	maxPublished    = 4096     // entries of a snapshot
-	maxCommandBytes = 1024     // of a published command
-	maxPrograms     = 16       // of one entry
-	maxShellBytes   = 64 << 10 // parsed as a shell script; a longer one is judged by its words
-	maxNested       = 4        // depth of sh -c '...'
-	maxEvidence     = 256      // bytes
-	maxSuspicions   = 64       // of one file
-	lookLimit       = time.Second
+	maxFileEntries = 1024     // remembered of one file
+	maxKeptBytes   = 64 << 20 // of the texts of all remembered entries
+	maxPublished   = 4096     // entries of a snapshot
+	lookLimit      = time.Second
 )
 
 // Options are what the sensor needs.
@@ -54,14 +47,4 @@ func (o Options) withDefaults() Options {
 		o.Logger = log.NewNopLogger()
 	}
 	return o
-}
-
-// rank orders reasons, the strongest first; no reason comes last.
-func rank(reason model.PersistenceReason) int {
-	for i, r := range model.PersistenceReasons() {
-		if r == reason {
-			return i
-		}
-	}
-	return len(model.PersistenceReasons())
 }

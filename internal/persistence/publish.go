@@ -14,14 +14,14 @@ import (
 // publish makes a snapshot of the records. Counts and entries are those of the
 // last one as long as no file changed: nobody writes to what was published.
 func (s *Sensor) publish(now, began time.Time, share model.Share) {
-	if s.dirty {
+	if s.changed {
 		s.last = lastOf{counts: s.counts(), entries: s.entries()}
-		s.dirty = false
+		s.changed = false
 	}
 	snapshot := &model.PersistenceSnapshot{
 		Counts: s.last.counts, Changes: maps.Clone(s.changes), Entries: s.last.entries,
 		Meta: model.Meta{
-			Time: now, Interval: s.options.Interval, Duration: time.Since(began), ReadErrors: s.troubles.copy(),
+			Time: now, Interval: s.options.Interval, Duration: time.Since(began), ReadErrors: maps.Clone(s.errors.counts),
 			Visibility: map[model.Aspect]model.Share{model.AspectPersistence: share},
 		},
 	}
@@ -42,7 +42,7 @@ func (s *Sensor) counts() map[model.PersistenceKind]int {
 }
 
 // entries are those that are suspicious, the strongest reason first, then those
-// that tell what runs: a suspect may be found by its program.
+// that name what runs: a suspect may be found by its program.
 func (s *Sensor) entries() []model.PersistenceEntry {
 	var all []model.PersistenceEntry
 	for _, known := range s.records {
@@ -54,7 +54,7 @@ func (s *Sensor) entries() []model.PersistenceEntry {
 	}
 	slices.SortFunc(all, func(a, b model.PersistenceEntry) int {
 		return cmp.Or(
-			cmp.Compare(rank(a.Reason), rank(b.Reason)), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path),
+			cmp.Compare(a.Reason.Rank(), b.Reason.Rank()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Path, b.Path),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Command, b.Command),
 		)
 	})

@@ -1,14 +1,14 @@
 package persistence
 
 import (
-	"path"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
 )
 
-// script understands a file that a shell or the kernel runs as a whole. It is
-// one entry; each line that is suspicious is told in its place.
+// script parses a file that a shell or the kernel runs as a whole. It is one entry;
+// each suspicious line has an entry in its place.
 func script(d document) parsed { return scriptOf(d, d.home.user) }
 
 func scriptOf(d document, user string) parsed {
@@ -16,71 +16,30 @@ func scriptOf(d document, user string) parsed {
 	if user == "" && d.kind != model.PersistenceProfile && d.kind != model.PersistenceAt {
 		user = "root"
 	}
-	v := verdict{}
-	if !isBinary(d.text) {
-		v = judge(d.text, d.scope(user, dialectOf(d)))
+	c := d.context(user)
+	c.Dialect = shell.DialectOf(d.path, d.text)
+	v := shell.Analyze(d.text, c)
+	whole := model.PersistenceEntry{User: user, Programs: v.Programs}
+	if c.Dialect != shell.Binary {
+		whole.Command, _, _ = strings.Cut(d.text, "\n")
 	}
-	whole := model.PersistenceEntry{User: user, Command: firstLine(d.text), Programs: v.programs}
 	if d.kind == model.PersistenceCronScript || d.kind == model.PersistenceInit {
-		whole.Programs = append([]string{d.path}, v.programs[:min(len(v.programs), maxPrograms-1)]...)
+		whole.Programs = append([]string{d.path}, v.Programs[:min(len(v.Programs), shell.MaxPrograms-1)]...)
 	}
-	suspicions := v.byLine()
+	suspicions := v.PerLine()
 	if len(suspicions) == 0 {
 		p.add(d, d.text, whole)
 		return p
 	}
 	for i, s := range suspicions {
 		e := model.PersistenceEntry{
-			Line: s.line, User: user, Command: s.command, Programs: v.programs, Reason: s.reason, Evidence: s.evidence,
+			Line: s.Line, User: user, Command: s.Command, Programs: v.Programs, Reason: s.Reason, Evidence: s.Evidence,
 		}
 		if i == 0 {
 			p.add(d, d.text, e)
 		} else {
-			p.keep(d, e) // the file counts once
+			p.remember(d, e) // the file counts once
 		}
 	}
 	return p
-}
-
-// dialectOf takes the language from the first line, else from the name.
-func dialectOf(d document) dialect {
-	base := d.base()
-	interpreter := ""
-	if rest, ok := strings.CutPrefix(firstLine(d.text), "#!"); ok {
-		fields := strings.Fields(rest)
-		for _, f := range fields {
-			if interpreter = path.Base(f); interpreter != "env" && !strings.HasPrefix(f, "-") {
-				break
-			}
-		}
-	}
-	switch strings.TrimRight(interpreter, "0123456789.") {
-	case "zsh":
-		return dialectZsh
-	case "csh", "tcsh", "fish":
-		return dialectWords
-	case "sh", "bash", "dash", "ash", "ksh", "mksh", "rbash", "openrc-run", "runscript", "rc", "busybox":
-		return dialectShell
-	case "":
-	default:
-		return dialectForeign
-	}
-	switch {
-	case strings.Contains(base, "zsh"), strings.HasPrefix(base, ".z"), path.Base(path.Dir(d.path)) == "zsh":
-		return dialectZsh
-	case strings.HasSuffix(base, ".csh"), strings.HasSuffix(base, ".fish"):
-		return dialectWords
-	}
-	return dialectShell
-}
-
-// isBinary holds for programs (elf(5)), which are not read.
-func isBinary(text string) bool { return strings.HasPrefix(text, "\x7fELF") }
-
-func firstLine(text string) string {
-	if isBinary(text) {
-		return ""
-	}
-	line, _, _ := strings.Cut(text, "\n")
-	return strings.TrimRight(line, "\r")
 }

@@ -1,14 +1,17 @@
 package persistence
 
 import (
+	"encoding/hex"
+	"path"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
 )
 
-// unitFile understands a unit file or drop-in (systemd.unit(5)). It is one
+// unitFile parses a unit file or drop-in (systemd.unit(5)). It is one
 // entry, whatever the number of its commands.
 func unitFile(d document) parsed {
 	p := parsed{}
@@ -46,21 +49,13 @@ func started(options []*unit.UnitOption, name string) string {
 			return o.Value
 		}
 	}
-	stem, _, _ := cutLast(name, ".")
-	return stem + ".service"
-}
-
-func cutLast(text, separator string) (before, after string, ok bool) {
-	if i := strings.LastIndex(text, separator); i >= 0 {
-		return text[:i], text[i+len(separator):], true
-	}
-	return text, "", false
+	return strings.TrimSuffix(name, path.Ext(name)) + ".service"
 }
 
 // service gathers the commands of a service (systemd.service(5)). The most
 // suspicious one stands for it, else the first.
 func (d document) service(options []*unit.UnitOption, user string) model.PersistenceEntry {
-	all := verdict{}
+	all := shell.Verdict{}
 	command := ""
 	for _, o := range options {
 		if o.Section != "Service" {
@@ -73,13 +68,11 @@ func (d document) service(options []*unit.UnitOption, user string) model.Persist
 			continue
 		}
 		one := d.execution(o, user)
-		if v := d.judge(one, user); len(v.suspicions) > 0 || len(v.programs) > 0 {
-			before, now := all.strongest(), v.strongest()
-			if now.reason != "" && (before.reason == "" || rank(now.reason) < rank(before.reason)) {
-				command = one
-			}
-			all.merge(v)
+		v := d.analyze(one, user)
+		if v.Strongest().Reason.Rank() < all.Strongest().Reason.Rank() {
+			command = one
 		}
+		all.Merge(v)
 		if command == "" && o.Name != "Environment" {
 			command = one
 		}
@@ -97,12 +90,12 @@ func (d document) execution(o *unit.UnitOption, user string) string {
 	value = strings.TrimSpace(value)
 	program := strings.TrimLeft(value, "@-:+!|")
 	if strings.Contains(value[:len(value)-len(program)], "@") {
-		// The second word is what the program is told as its name.
-		first, rest, _ := field(program)
-		_, rest, _ = field(rest)
+		// The second word is the name that the program is given.
+		first, rest, _ := cutField(program)
+		_, rest, _ = cutField(rest)
 		program = first + " " + rest
 	}
-	directory := d.scope(user, dialectShell).home
+	directory := d.homeOf(user)
 	if directory == "" {
 		directory = "~"
 	}
@@ -118,9 +111,8 @@ func unescapeHex(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] == '\\' && i+3 < len(text) && text[i+1] == 'x' {
-			high, low := digitOf(text[i+2]), digitOf(text[i+3])
-			if high < 16 && low < 16 && high*16+low > ' ' {
-				b.WriteByte(high*16 + low)
+			if decoded, err := hex.DecodeString(text[i+2 : i+4]); err == nil && decoded[0] > ' ' {
+				b.WriteByte(decoded[0])
 				i += 3
 				continue
 			}
@@ -138,18 +130,9 @@ func unitOptions(text string) (options []*unit.UnitOption, broken int) {
 	if err == nil {
 		return options, 0
 	}
-	section, pending := "", ""
+	section := ""
 	options = nil
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if line == "" && pending == "" || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
-			continue
-		}
-		if before, ok := strings.CutSuffix(line, `\`); ok {
-			pending += before + " "
-			continue
-		}
-		line, pending = pending+line, ""
+	for _, line := range eachJoinedLine(text, "#;", " ") {
 		if strings.HasPrefix(line, "[") && strings.HasSuffix(line, "]") {
 			section = line[1 : len(line)-1]
 			continue

@@ -7,29 +7,29 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// place is a file, or a directory of files, that starts programs by itself.
-type place struct {
+// location is a file, or a directory of files, that starts programs by itself.
+type location struct {
 	kind      model.PersistenceKind
 	path      string
 	directory bool
 	format    format
 	takes     func(base string) bool // of a directory's files; nil takes all
-	home      home                   // whose place it is; zero for the system's
-	units     bool                   // files and drop-ins of systemd: the name tells the kind
+	home      home                   // whose location it is; zero for the system's
+	units     bool                   // files and drop-ins of systemd: the name says the kind
 	once      bool                   // a file with several names counts once
 }
 
-// systemPlaces are those outside of homes.
-func systemPlaces() []place {
-	var all []place
+// systemLocations are those outside of homes.
+func systemLocations() []location {
+	var all []location
 	file := func(kind model.PersistenceKind, f format, paths ...string) {
 		for _, p := range paths {
-			all = append(all, place{kind: kind, path: p, format: f, once: kind == model.PersistenceInit})
+			all = append(all, location{kind: kind, path: p, format: f, once: kind == model.PersistenceInit})
 		}
 	}
 	directory := func(kind model.PersistenceKind, f format, takes func(string) bool, paths ...string) {
 		for _, p := range paths {
-			all = append(all, place{
+			all = append(all, location{
 				kind: kind, path: p, format: f, takes: takes, directory: true,
 				once: kind != model.PersistenceCronScript && kind != model.PersistenceProfile,
 			})
@@ -49,7 +49,7 @@ func systemPlaces() []place {
 		"/run/systemd/generator", "/run/systemd/generator.late", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
 		"/lib/systemd/system", "/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
 	} {
-		all = append(all, place{path: p, directory: true, format: unitFile, units: true, once: true})
+		all = append(all, location{path: p, directory: true, format: unitFile, units: true, once: true})
 	}
 	// init(8), inittab(5).
 	file(model.PersistenceInit, script, "/etc/rc.local", "/etc/rc.d/rc.local")
@@ -67,22 +67,22 @@ func systemPlaces() []place {
 	return all
 }
 
-// homePlaces are those of one home.
-func homePlaces(h home) []place {
+// homeLocations are those of one home.
+func homeLocations(h home) []location {
 	at := func(name string) string { return strings.TrimSuffix(h.path, "/") + "/" + name }
-	var all []place
+	var all []location
 	for _, name := range []string{
 		".bashrc", ".bash_profile", ".bash_login", ".profile", ".bash_logout", ".zshrc", ".zprofile", ".zshenv", ".xprofile", ".xinitrc",
 	} {
-		all = append(all, place{kind: model.PersistenceProfile, path: at(name), format: script, home: h})
+		all = append(all, location{kind: model.PersistenceProfile, path: at(name), format: script, home: h})
 	}
 	for _, name := range []string{".ssh/authorized_keys", ".ssh/authorized_keys2"} {
-		all = append(all, place{kind: model.PersistenceAuthorizedKeys, path: at(name), format: authorizedKeys, home: h})
+		all = append(all, location{kind: model.PersistenceAuthorizedKeys, path: at(name), format: authorizedKeys, home: h})
 	}
 	for _, name := range []string{".config/systemd/user", ".local/share/systemd/user"} {
-		all = append(all, place{path: at(name), directory: true, format: unitFile, units: true, once: true, home: h})
+		all = append(all, location{path: at(name), directory: true, format: unitFile, units: true, once: true, home: h})
 	}
-	return append(all, place{
+	return append(all, location{
 		kind: model.PersistenceAutostart, path: at(".config/autostart"), directory: true, format: desktopEntry, takes: isDesktop, home: h,
 	})
 }
@@ -94,7 +94,7 @@ func isDesktop(base string) bool       { return path.Ext(base) == ".desktop" }
 func isRules(base string) bool         { return path.Ext(base) == ".rules" }
 func isConf(base string) bool          { return path.Ext(base) == ".conf" }
 
-// kindOfUnit tells the kind by the name of a unit.
+// kindOfUnit takes the kind from the name of a unit.
 func kindOfUnit(name string) (model.PersistenceKind, bool) {
 	switch path.Ext(name) {
 	case ".service":

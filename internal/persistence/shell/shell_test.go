@@ -1,4 +1,4 @@
-package persistence
+package shell
 
 import (
 	"strings"
@@ -7,11 +7,11 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func testContext() scope {
-	return scope{known: func(name string) bool { return name == "kdevtmpfsi" || name == "kinsing" || name == "xmrig" }, home: "/home/eve"}
+func testContext() Context {
+	return Context{Known: func(name string) bool { return name == "kdevtmpfsi" || name == "kinsing" || name == "xmrig" }, Home: "/home/eve"}
 }
 
-func TestJudge(t *testing.T) {
+func TestAnalyze(t *testing.T) {
 	t.Parallel()
 	const (
 		fetch   = model.PersistenceFetchAndRun
@@ -123,57 +123,58 @@ func TestJudge(t *testing.T) {
 		{"if true; then curl http://x | sh", fetch, ""}, // no shell parses it; its words tell
 		{"( /tmp/x", temp, ""},
 	} {
-		v := judge(test.command, testContext())
-		got := v.strongest()
-		if got.reason != test.want {
-			t.Errorf("%q: %q because of %q, want %q", test.command, got.reason, got.evidence, test.want)
-		} else if test.evidence != "" && got.evidence != test.evidence {
-			t.Errorf("%q: evidence %q, want %q", test.command, got.evidence, test.evidence)
+		v := Analyze(test.command, testContext())
+		got := v.Strongest()
+		if got.Reason != test.want {
+			t.Errorf("%q: %q because of %q, want %q", test.command, got.Reason, got.Evidence, test.want)
+		} else if test.evidence != "" && got.Evidence != test.evidence {
+			t.Errorf("%q: evidence %q, want %q", test.command, got.Evidence, test.evidence)
 		}
 	}
 }
 
-func TestJudgeTellsPrograms(t *testing.T) {
+func TestPrograms(t *testing.T) {
 	t.Parallel()
-	v := judge("/usr/bin/nice -n 5 /opt/a --x=/etc/y; ~/b; sh //srv/c", testContext())
-	if got := strings.Join(v.programs, " "); got != "/usr/bin/nice /opt/a /home/eve/b /srv/c" {
+	v := Analyze("/usr/bin/nice -n 5 /opt/a --x=/etc/y; ~/b; sh //srv/c", testContext())
+	if got := strings.Join(v.Programs, " "); got != "/usr/bin/nice /opt/a /home/eve/b /srv/c" {
 		t.Errorf("programs %s", got)
 	}
 }
 
-// TestJudgeIsBounded gives it what would nest or grow without end.
-func TestJudgeIsBounded(t *testing.T) {
+// TestBounds gives it what would nest or grow without end.
+func TestBounds(t *testing.T) {
+	const fileBytes = 256 << 10 // read of a file by those who use this package
 	t.Parallel()
 	growing := "A=xxxxxxxxxxxxxxxx\n" + strings.Repeat("A=\"$A$A\"\nsh -c \"$A\"\n", 2000)
 	for name, text := range map[string]string{
-		"brackets":      strings.Repeat("(", maxFileBytes),
+		"brackets":      strings.Repeat("(", fileBytes),
 		"substitutions": strings.Repeat("$(", 4000),
 		"evals":         strings.Repeat("eval $(", 3000) + strings.Repeat(")", 3000),
 		"pipes":         strings.Repeat("curl x|sh|", 6000) + "sh",
 		"ifs":           strings.Repeat("if ", 20000),
 		"growing":       growing,
 		"nested":        strings.Repeat("sh -c '", 5000),
-		"one line":      strings.Repeat("a", maxFileBytes),
-		"lines":         strings.Repeat("a\n", maxFileBytes/2),
-		"continued":     strings.Repeat("a\\\n", maxFileBytes/3),
+		"one line":      strings.Repeat("a", fileBytes),
+		"lines":         strings.Repeat("a\n", fileBytes/2),
+		"continued":     strings.Repeat("a\\\n", fileBytes/3),
 		"functions":     strings.Repeat("f(){ ", 4000),
 	} {
-		judge(text, testContext())
-		if v := judge(text+"\n\n/tmp/x\n", testContext()); name == "lines" && v.strongest().reason != model.PersistenceTempPath {
+		Analyze(text, testContext())
+		if v := Analyze(text+"\n\n/tmp/x\n", testContext()); name == "lines" && v.Strongest().Reason != model.PersistenceTempPath {
 			t.Errorf("%s hide what follows", name)
 		}
 	}
 }
 
-func FuzzJudge(f *testing.F) {
+func FuzzAnalyze(f *testing.F) {
 	for _, seed := range []string{"curl x|sh", "a=(", "\x00", "$(`", "<<E", "'", "cd /tmp; ./x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(_ *testing.T, text string) {
-		for _, in := range []dialect{dialectShell, dialectZsh, dialectWords, dialectForeign} {
+		for _, in := range []Dialect{Shell, Zsh, Words, Foreign, Library} {
 			c := testContext()
-			c.dialect = in
-			judge(text, c)
+			c.Dialect = in
+			Analyze(text, c)
 		}
 	})
 }

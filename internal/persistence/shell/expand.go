@@ -1,4 +1,4 @@
-package persistence
+package shell
 
 import (
 	"strings"
@@ -6,21 +6,24 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// render returns a word as the shell would make it, as far as that is known:
-// the quotes gone, variables that the script sets put in. What a command would
-// give is left out.
-func (j *judging) render(w *syntax.Word) string {
+// variables are those that a script sets, with values that are known.
+type variables map[string]string
+
+// expand returns a word as the shell would make it, as far as that is known:
+// without quotes, with the values of variables. What a command would give is left
+// out.
+func (v variables) expand(w *syntax.Word) string {
 	if w == nil {
 		return ""
 	}
 	var b strings.Builder
-	j.parts(&b, w.Parts, false)
+	v.parts(&b, w.Parts, false)
 	return b.String()
 }
 
-func (j *judging) parts(b *strings.Builder, parts []syntax.WordPart, quoted bool) {
+func (v variables) parts(b *strings.Builder, parts []syntax.WordPart, quoted bool) {
 	for _, part := range parts {
-		if b.Len() > maxShellBytes {
+		if b.Len() > maxParsedBytes {
 			return
 		}
 		switch p := part.(type) {
@@ -33,25 +36,24 @@ func (j *judging) parts(b *strings.Builder, parts []syntax.WordPart, quoted bool
 				b.WriteString(p.Value)
 			}
 		case *syntax.DblQuoted:
-			j.parts(b, p.Parts, true)
+			v.parts(b, p.Parts, true)
 		case *syntax.ParamExp:
-			j.parameter(b, p)
+			v.parameter(b, p)
 		case *syntax.BraceExp:
-			for _, element := range p.Elems {
-				j.parts(b, element.Parts, quoted)
-				break
+			if len(p.Elems) > 0 {
+				v.parts(b, p.Elems[0].Parts, quoted)
 			}
 		}
 	}
 }
 
 // parameter puts in the value of a variable.
-func (j *judging) parameter(b *strings.Builder, p *syntax.ParamExp) {
+func (v variables) parameter(b *strings.Builder, p *syntax.ParamExp) {
 	if p.Param == nil {
 		return
 	}
 	name := p.Param.Value
-	value, ok := j.variables[name]
+	value, ok := v[name]
 	switch {
 	case ok:
 		b.WriteString(value)
@@ -59,14 +61,44 @@ func (j *judging) parameter(b *strings.Builder, p *syntax.ParamExp) {
 		b.WriteString("~")
 	case name == "TMPDIR" && p.Exp == nil:
 		b.WriteString("/tmp")
-	case p.Exp != nil && p.Exp.Word != nil && (p.Exp.Op == syntax.DefaultUnset || p.Exp.Op == syntax.DefaultUnsetOrNull ||
-		p.Exp.Op == syntax.AssignUnset || p.Exp.Op == syntax.AssignUnsetOrNull):
-		j.parts(b, p.Exp.Word.Parts, true)
+	case hasDefault(p.Exp):
+		v.parts(b, p.Exp.Word.Parts, true)
 	case name == "IFS":
 		b.WriteByte(' ')
 	default:
 		b.WriteString("$" + name)
 	}
+}
+
+// hasDefault holds for ${NAME:-WORD} and its like.
+func hasDefault(e *syntax.Expansion) bool {
+	if e == nil || e.Word == nil {
+		return false
+	}
+	switch e.Op {
+	case syntax.DefaultUnset, syntax.DefaultUnsetOrNull, syntax.AssignUnset, syntax.AssignUnsetOrNull:
+		return true
+	}
+	return false
+}
+
+// arguments expands the words of a simple command.
+func (v variables) arguments(call *syntax.CallExpr) []word {
+	all := make([]word, 0, len(call.Args))
+	for _, argument := range call.Args {
+		text := v.expand(argument)
+		// An unquoted variable may hold several words: COMMAND="nohup /tmp/x".
+		if len(argument.Parts) == 1 && strings.ContainsAny(text, " \t") {
+			if _, ok := argument.Parts[0].(*syntax.ParamExp); ok {
+				for _, part := range strings.Fields(text) {
+					all = append(all, word{text: part, node: argument})
+				}
+				continue
+			}
+		}
+		all = append(all, word{text: text, node: argument})
+	}
+	return all
 }
 
 // unescape takes the backslashes out of a literal.

@@ -1,9 +1,11 @@
-package persistence
+package shell
 
 import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
 // word is one word of a command, as far as it is known without running it.
@@ -16,63 +18,63 @@ type word struct {
 type target struct {
 	word
 	sourced bool // read by the shell itself, as with `.`
-	bare    bool // a command word, which is looked for in PATH if it has no slash
+	inPath  bool // a command word, which is looked for in PATH if it has no slash
 }
 
-// execution is what one simple command runs.
-type execution struct {
+// command is what one simple command runs.
+type command struct {
 	targets []target
 	code    []word   // run as shell commands, as with -c
 	foreign []string // run as another language's
 	stdin   bool     // runs what it reads from the standard input
-	last    []word   // the command without its wrappers
+	last    []word   // the command without its launchers
 }
 
-// maxWrappers bounds sudo nice timeout ... of one command.
-const maxWrappers = 8
+// maxLaunchers bounds sudo nice timeout ... of one command.
+const maxLaunchers = 8
 
-// describe tells what a simple command runs.
-func describe(arguments []word) execution {
-	var e execution
+// commandOf tells what a simple command runs.
+func commandOf(arguments []word) command {
+	var c command
 	fed := false // by xargs(1): the arguments come from the standard input
-	for range maxWrappers {
+	for range maxLaunchers {
 		if len(arguments) == 0 {
-			return e
+			return c
 		}
-		e.last = arguments
-		e.targets = append(e.targets, target{word: arguments[0], bare: true})
+		c.last = arguments
+		c.targets = append(c.targets, target{word: arguments[0], inPath: true})
 		base, rest := baseName(arguments[0].text), arguments[1:]
-		if isCodeOption(base) && len(e.targets) > 1 { // su -c, flock FILE -c
-			e.targets = e.targets[:len(e.targets)-1]
-			e.codeOption(arguments)
-			return e
+		if isCodeOption(base) && len(c.targets) > 1 { // su -c, flock FILE -c
+			c.targets = c.targets[:len(c.targets)-1]
+			c.codeOption(arguments)
+			return c
 		}
 		if base == "tmux" && len(rest) > 1 {
-			e.code = append(e.code, rest[len(rest)-1])
-			return e
+			c.code = append(c.code, rest[len(rest)-1])
+			return c
 		}
 		if base == "find" {
 			arguments = executed(rest)
 			continue
 		}
-		w, ok := wrapperOf(base)
+		launcher, ok := launcherOf(base)
 		if !ok {
-			e.program(base, rest)
-			e.stdin = e.stdin || fed && isShell(base)
-			return e
+			c.program(base, rest)
+			c.stdin = c.stdin || fed && programs.IsShell(base)
+			return c
 		}
 		fed = fed || base == "xargs"
-		arguments = w.unwrap(base, rest)
+		arguments = launched(base, launcher, rest)
 	}
-	return e
+	return c
 }
 
 // codeOption takes the shell command of -c COMMAND or --command=COMMAND.
-func (e *execution) codeOption(arguments []word) {
+func (c *command) codeOption(arguments []word) {
 	if value, ok := strings.CutPrefix(arguments[0].text, "--command="); ok {
-		e.code = append(e.code, word{text: value, node: arguments[0].node})
+		c.code = append(c.code, word{text: value, node: arguments[0].node})
 	} else if len(arguments) > 1 {
-		e.code = append(e.code, arguments[1])
+		c.code = append(c.code, arguments[1])
 	}
 }
 
@@ -87,107 +89,107 @@ func executed(arguments []word) []word {
 	return nil
 }
 
-// program adds what a program that is no wrapper runs by its arguments.
-func (e *execution) program(base string, arguments []word) {
+// program adds what a program that is no launcher runs by its arguments.
+func (c *command) program(base string, arguments []word) {
 	switch {
-	case isShell(base):
-		e.shell(arguments)
+	case programs.IsShell(base):
+		c.shell(arguments)
 	case isInterpreter(base):
-		e.interpreter(base, arguments)
+		c.interpreter(base, arguments)
 	case base == "." || base == "source":
 		if len(arguments) > 0 {
-			e.script(arguments[0], true)
+			c.script(arguments[0], true)
 		}
 	case base == "eval":
-		e.code = append(e.code, joined(arguments))
+		c.code = append(c.code, joined(arguments))
 	case base == "trap" && len(arguments) > 1:
-		e.code = append(e.code, arguments[0])
+		c.code = append(c.code, arguments[0])
 	case base == "watch" && len(arguments) > 0:
-		e.code = append(e.code, arguments[len(arguments)-1])
+		c.code = append(c.code, arguments[len(arguments)-1])
 	case base == "at" || base == "batch":
-		e.stdin = true
+		c.stdin = true
 	case strings.HasPrefix(base, "ld-linux") || base == "ld.so":
 		if len(arguments) > 0 {
-			e.script(arguments[0], false)
+			c.script(arguments[0], false)
 		}
 	}
 }
 
 // shell reads the arguments of sh(1).
-func (e *execution) shell(arguments []word) {
+func (c *command) shell(arguments []word) {
 	for i := 0; i < len(arguments); i++ {
 		text := arguments[i].text
 		switch {
 		case text == "-" || text == "--":
 		case text == "--rcfile" || text == "--init-file":
 			if i++; i < len(arguments) {
-				e.script(arguments[i], true)
+				c.script(arguments[i], true)
 			}
 		case strings.HasPrefix(text, "--"):
 		case len(text) > 1 && (text[0] == '-' || text[0] == '+'):
 			if text[0] == '-' && strings.Contains(text, "c") {
-				e.commandString(arguments[i+1:])
+				c.commandString(arguments[i+1:])
 				return
 			}
 			if strings.Contains(text, "s") {
-				e.stdin = true
+				c.stdin = true
 				return
 			}
 			if takesNext("-"+text[1:], "oO") {
 				i++
 			}
 		default:
-			e.script(arguments[i], false)
+			c.script(arguments[i], false)
 			return
 		}
 	}
-	e.stdin = true
+	c.stdin = true
 }
 
 // commandString takes the first argument after -c that is no option.
-func (e *execution) commandString(arguments []word) {
+func (c *command) commandString(arguments []word) {
 	for _, argument := range arguments {
 		if !strings.HasPrefix(argument.text, "-") {
-			e.code = append(e.code, argument)
+			c.code = append(c.code, argument)
 			return
 		}
 	}
 }
 
 // interpreter reads the arguments of python(1), perl(1) and their like.
-func (e *execution) interpreter(base string, arguments []word) {
+func (c *command) interpreter(base string, arguments []word) {
 	for i := 0; i < len(arguments); i++ {
 		text := arguments[i].text
 		switch {
 		case text == "-" || text == "/dev/stdin":
-			e.stdin = true
+			c.stdin = true
 			return
 		case strings.HasPrefix(text, "-m") && !strings.HasPrefix(base, "perl"), text == "-V", text == "--version":
 			return
 		case len(text) > 1 && text[0] == '-':
 			letter := text[len(text)-1]
 			if letter == 'c' || letter == 'e' || letter == 'E' || letter == 'r' && base != "ruby" {
-				e.foreign = append(e.foreign, next(arguments, i))
+				c.foreign = append(c.foreign, next(arguments, i))
 				return
 			}
 			if (letter == 'W' || letter == 'X') && len(text) == 2 {
 				i++
 			}
 		default:
-			e.script(arguments[i], false)
+			c.script(arguments[i], false)
 			return
 		}
 	}
-	e.stdin = true
+	c.stdin = true
 }
 
 // script adds a file that an interpreter reads.
-func (e *execution) script(file word, sourced bool) {
+func (c *command) script(file word, sourced bool) {
 	if file.text == "/dev/stdin" || file.text == "/dev/fd/0" || file.text == "/proc/self/fd/0" {
-		e.stdin = true
+		c.stdin = true
 		return
 	}
-	e.targets = append(e.targets, target{word: file, sourced: sourced})
+	c.targets = append(c.targets, target{word: file, sourced: sourced})
 }
 
 // joined is what eval makes of its arguments.

@@ -1,7 +1,9 @@
-package persistence
+package shell
 
 import (
+	"iter"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -59,10 +61,8 @@ func has(arguments []word, short string, others ...string) bool {
 		if short != "" && len(text) > 1 && text[0] == '-' && text[1] != '-' && strings.Contains(text[1:], short) {
 			return true
 		}
-		for _, other := range others {
-			if text == other {
-				return true
-			}
+		if slices.Contains(others, text) {
+			return true
 		}
 	}
 	return false
@@ -70,33 +70,12 @@ func has(arguments []word, short string, others ...string) bool {
 
 // curlOutput is the file that curl(1) writes: -o FILE or -O.
 func curlOutput(arguments []word) string {
-	const values = "AbcCdDeEFHhKmPQrtTuUwxXyYz"
-	for i := 0; i < len(arguments); i++ {
-		text := arguments[i].text
-		if value, ok := strings.CutPrefix(text, "--output="); ok {
+	for name, value := range options(arguments, "AbcCdDeEFHhKmoPQrtTuUwxXyYz") {
+		switch name {
+		case "-o", "--output":
 			return standard(value)
-		}
-		switch {
-		case text == "--output":
-			return standard(next(arguments, i))
-		case text == "--remote-name":
+		case "-O", "--remote-name":
 			return remoteName(lastAddress(arguments))
-		case strings.HasPrefix(text, "--"):
-		case len(text) > 1 && text[0] == '-':
-			for at := 1; at < len(text); at++ {
-				if text[at] == 'O' {
-					return remoteName(lastAddress(arguments))
-				}
-				if text[at] == 'o' {
-					return standard(valueAt(arguments, i, at))
-				}
-				if strings.IndexByte(values, text[at]) >= 0 {
-					if at == len(text)-1 {
-						i++
-					}
-					break
-				}
-			}
 		}
 	}
 	return ""
@@ -105,35 +84,13 @@ func curlOutput(arguments []word) string {
 // wgetOutput is the file that wget(1) writes: -O FILE, or the last part of the
 // address.
 func wgetOutput(arguments []word) string {
-	const values = "oaeiBtTwQUPlARDIX"
 	directory := ""
-	for i := 0; i < len(arguments); i++ {
-		text := arguments[i].text
-		if value, ok := strings.CutPrefix(text, "--output-document="); ok {
+	for name, value := range options(arguments, "oaeiBtTwQUOPlARDIX") {
+		switch name {
+		case "-O", "--output-document":
 			return standard(value)
-		}
-		if value, ok := strings.CutPrefix(text, "--directory-prefix="); ok {
+		case "-P", "--directory-prefix":
 			directory = value
-		}
-		if text == "--output-document" {
-			return standard(next(arguments, i))
-		}
-		if len(text) < 2 || text[0] != '-' || text[1] == '-' {
-			continue
-		}
-		for at := 1; at < len(text); at++ {
-			if text[at] == 'O' {
-				return standard(valueAt(arguments, i, at))
-			}
-			if text[at] == 'P' {
-				directory = valueAt(arguments, i, at)
-			}
-			if strings.IndexByte(values, text[at]) >= 0 {
-				if at == len(text)-1 {
-					i++
-				}
-				break
-			}
 		}
 	}
 	name := remoteName(lastAddress(arguments))
@@ -143,13 +100,45 @@ func wgetOutput(arguments []word) string {
 	return name
 }
 
-// valueAt is the value of the short option at a place of a cluster: the rest of
-// the cluster or the next argument.
-func valueAt(arguments []word, i, at int) string {
-	if text := arguments[i].text; at+1 < len(text) {
-		return text[at+1:]
+// options yields each option with what may be its value: short ones out of their
+// cluster, of which valued take the rest of the cluster or the next argument, and
+// long ones with what follows "=" or else the next argument.
+func options(arguments []word, valued string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for i := 0; i < len(arguments); i++ {
+			text := arguments[i].text
+			if strings.HasPrefix(text, "--") {
+				name, value, ok := strings.Cut(text, "=")
+				if !ok {
+					value = next(arguments, i)
+				}
+				if !yield(name, value) {
+					return
+				}
+				continue
+			}
+			if !strings.HasPrefix(text, "-") {
+				continue
+			}
+			for at := 1; at < len(text); at++ {
+				if !strings.Contains(valued, text[at:at+1]) {
+					if !yield("-"+text[at:at+1], "") {
+						return
+					}
+					continue
+				}
+				value := text[at+1:]
+				if value == "" {
+					value = next(arguments, i)
+					i++
+				}
+				if !yield("-"+text[at:at+1], value) {
+					return
+				}
+				break
+			}
+		}
 	}
-	return next(arguments, i)
 }
 
 func next(arguments []word, i int) string {
@@ -212,8 +201,8 @@ func remoteName(address string) string {
 	return path.Base(rest)
 }
 
-// foreignRun judges code of another language that is given on the command line:
-// what it fetches or decodes and runs at once.
+// foreignRun is why code of another language that is given on the command line is
+// suspicious: it runs at once what it fetches or decodes.
 func foreignRun(code string) model.PersistenceReason {
 	if !containsAny(code, "exec", "eval", "system(", "popen", "subprocess", "os.spawn", "`") {
 		return ""
@@ -224,7 +213,8 @@ func foreignRun(code string) model.PersistenceReason {
 // foreignOutput is what such code gives out.
 func foreignOutput(code string) model.PersistenceReason {
 	switch {
-	case containsAny(code, "urlopen", "urllib", "urlretrieve", "requests.get", "LWP::", "http.get", "HTTP::Tiny", "open-uri", "file_get_contents('http", "curl ", "wget "):
+	case containsAny(code, "urlopen", "urllib", "urlretrieve", "requests.get", "LWP::", "http.get", "HTTP::Tiny", "open-uri",
+		"file_get_contents('http", "curl ", "wget "):
 		return model.PersistenceFetchAndRun
 	case containsAny(code, "b64decode", "base64", "decode_base64", "unhexlify", "fromhex", "codecs.decode"):
 		return model.PersistenceDecodeRun
@@ -233,12 +223,7 @@ func foreignOutput(code string) model.PersistenceReason {
 }
 
 func containsAny(text string, parts ...string) bool {
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
 func texts(words []word) []string {

@@ -1,0 +1,137 @@
+package persistence
+
+import (
+	"hash/maphash"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
+)
+
+// document is one file to be parsed.
+type document struct {
+	kind  model.PersistenceKind
+	path  string
+	text  string
+	home  home
+	unit  string            // that a drop-in belongs to; "" for another file
+	homes map[string]string // user -> home
+	seed  maphash.Seed
+
+	known func(baseName string) bool
+}
+
+// parsed is what a file holds.
+type parsed struct {
+	entries    []model.PersistenceEntry
+	count      int      // of entries, also of those that are not remembered
+	identities []uint64 // of what makes an entry another one
+	broken     int      // lines that are not understood
+}
+
+// format parses the files of a location.
+type format func(document) parsed
+
+// add takes an entry that counts.
+func (p *parsed) add(d document, identity string, e model.PersistenceEntry) {
+	p.count++
+	p.identities = append(p.identities, maphash.String(d.seed, identity))
+	p.remember(d, e)
+}
+
+// remember keeps an entry. Beyond the limit only suspicious ones are, in the place
+// of a harmless one.
+func (p *parsed) remember(d document, e model.PersistenceEntry) {
+	e.Kind, e.Path = d.kind, d.path
+	e.Command = shell.Cut(strings.TrimSpace(e.Command), shell.MaxCommandBytes)
+	e.User, e.Unit = shell.Cut(e.User, shell.MaxEvidenceBytes), shell.Cut(e.Unit, shell.MaxEvidenceBytes)
+	if len(p.entries) < maxFileEntries {
+		p.entries = append(p.entries, e)
+		return
+	}
+	if e.Reason == "" {
+		return
+	}
+	for i := range p.entries {
+		if p.entries[i].Reason == "" {
+			p.entries[i] = e
+			return
+		}
+	}
+}
+
+// analyze tells what a command of the document would run.
+func (d document) analyze(command, user string) shell.Verdict {
+	return shell.Analyze(command, d.context(user))
+}
+
+func (d document) context(user string) shell.Context {
+	return shell.Context{Known: d.known, Home: d.homeOf(user)}
+}
+
+// homeOf is the home that commands of a user of the document run in; "" if unknown.
+func (d document) homeOf(user string) string {
+	if d.home.path != "" {
+		return d.home.path
+	}
+	return d.homes[user]
+}
+
+// base is the file's name.
+func (d document) base() string { return path.Base(d.path) }
+
+// entry is that of a command with its verdict.
+func entry(line int, user, command string, v shell.Verdict) model.PersistenceEntry {
+	worst := v.Strongest()
+	return model.PersistenceEntry{
+		Line: line, User: user, Command: command, Programs: v.Programs, Reason: worst.Reason, Evidence: worst.Evidence,
+	}
+}
+
+// eachLine yields the lines, from 1, that are neither empty nor begin with one of
+// the characters of comments, without the white space around them.
+func eachLine(text, comments string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		number := 0
+		for line := range strings.Lines(text) {
+			number++
+			line = strings.TrimSpace(line)
+			if line == "" || strings.IndexByte(comments, line[0]) >= 0 {
+				continue
+			}
+			if !yield(number, line) {
+				return
+			}
+		}
+	}
+}
+
+// eachJoinedLine is eachLine for files in which a line that ends in a backslash goes
+// on in the next one. It yields the number of the first.
+func eachJoinedLine(text, comments, separator string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		first := 0
+		var joined strings.Builder
+		for number, line := range eachLine(text, comments) {
+			if joined.Len() == 0 {
+				first = number
+			}
+			before, goesOn := strings.CutSuffix(line, `\`)
+			joined.WriteString(before)
+			if goesOn {
+				joined.WriteString(separator)
+				continue
+			}
+			whole := joined.String()
+			joined.Reset()
+			if !yield(first, whole) {
+				return
+			}
+		}
+		if joined.Len() > 0 {
+			yield(first, joined.String())
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package persistence
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+var (
+	errPartial = fmt.Errorf("%w: only the first %d bytes of a file", hostfs.ErrLimit, maxFileBytes)
+	errMany    = fmt.Errorf("%w: there are too many files", hostfs.ErrLimit)
+)
+
+// hostFiles looks at files of the host. Every method may be left behind by a guard,
+// so none changes anything that others see.
+type hostFiles struct{ *hostfs.Root }
+
+func openHostFiles(root string) (hostFiles, error) {
+	opened, err := hostfs.OpenRoot(root)
+	if err != nil {
+		return hostFiles{}, fmt.Errorf("is --path.rootfs right?: %w", err)
+	}
+	return hostFiles{opened}, nil
+}
+
+// statEntry is one file as a directory shows it.
+type statEntry struct {
+	path string
+	key  hostfs.ContentKey
+	link bool
+	err  error // why it could not be looked at
+}
+
+// stat looks at what a name stands for, on a local file system. What is not of the
+// kind (S_IFMT) is ErrKind. O_PATH opens no device, and mounts nothing.
+func (h hostFiles) stat(name string, kind uint32) (unix.Stat_t, error) {
+	var stat unix.Stat_t
+	file, err := h.File(name, unix.O_PATH)
+	if err != nil {
+		return stat, err
+	}
+	defer file.Close()
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return stat, err
+	}
+	if stat.Mode&unix.S_IFMT != kind {
+		return stat, hostfs.ErrKind
+	}
+	return stat, h.CheckLocal(file, stat.Dev)
+}
+
+// look looks at a regular file: no other can hold anything that starts a program.
+func (h hostFiles) look(name string) statEntry {
+	stat, err := h.stat(name, unix.S_IFREG)
+	return statEntry{path: name, key: hostfs.ContentKeyOf(&stat), err: err}
+}
+
+// listing is what lies in a directory.
+type listing struct {
+	id          model.FileID
+	files       []statEntry
+	directories []string // names
+	truncated   bool
+}
+
+// list looks at every file of a directory.
+func (h hostFiles) list(name string) (listing, error) {
+	file, err := h.Directory(name)
+	if err != nil {
+		return listing{}, err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return listing{}, err
+	}
+	l := listing{id: model.FileID{Dev: stat.Dev, Inode: stat.Ino}}
+	names, err := file.Readdirnames(maxLocationFiles + 1)
+	if len(names) > maxLocationFiles {
+		names, l.truncated = names[:maxLocationFiles], true
+	}
+	if err != nil && len(names) == 0 && !isEnd(err) {
+		return listing{}, err
+	}
+	slices.Sort(names)
+	for _, base := range names {
+		h.add(&l, file, strings.TrimSuffix(name, "/")+"/"+base, base)
+	}
+	return l, nil
+}
+
+// add adds one name of a directory to a listing.
+func (h hostFiles) add(l *listing, directory *os.File, name, base string) {
+	var stat unix.Stat_t
+	err := unix.Fstatat(int(directory.Fd()), base, &stat, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
+	if err != nil {
+		l.files = append(l.files, statEntry{path: name, err: err})
+		return
+	}
+	switch kind := stat.Mode & unix.S_IFMT; {
+	case kind == unix.S_IFDIR:
+		l.directories = append(l.directories, base)
+	case kind == unix.S_IFREG && stat.Dev == l.id.Dev:
+		l.files = append(l.files, statEntry{path: name, key: hostfs.ContentKeyOf(&stat)})
+	case kind == unix.S_IFREG, kind == unix.S_IFLNK:
+		found := h.look(name)
+		found.link = kind == unix.S_IFLNK
+		l.files = append(l.files, found)
+	}
+}
+
+// read returns the first bytes of a regular file, if it is still the one that was
+// looked at.
+func (h hostFiles) read(seen statEntry) (string, error) {
+	file, err := h.Regular(seen.path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return "", err
+	}
+	if hostfs.ContentKeyOf(&stat) != seen.key {
+		return "", unix.ESTALE
+	}
+	text := make([]byte, min(stat.Size, maxFileBytes))
+	filled, err := io.ReadFull(file, text)
+	if err != nil && !isEnd(err) {
+		return "", fmt.Errorf("read: %w", err)
+	}
+	return string(text[:filled]), nil
+}
