@@ -15,7 +15,7 @@ const maxInfoFiles = 32
 // Evaluate returns what one snapshot shows, the worst first, given the Exposures
 // of the same. It is a function of its arguments alone. Parts of the snapshot that
 // are nil are left out.
-func Evaluate(s *model.Snapshot, policy Policy, catalogue *catalogue.Catalogue, exposures []model.Exposure) []model.Finding {
+func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, exposures []model.Exposure) []model.Finding {
 	var findings []model.Finding
 	var list []*candidate
 	if s.Processes != nil {
@@ -32,7 +32,7 @@ func Evaluate(s *model.Snapshot, policy Policy, catalogue *catalogue.Catalogue, 
 		findings = append(findings, fileFindings(s.Files)...)
 	}
 	for i := range exposures {
-		findings = append(findings, serviceFinding(&exposures[i], catalogue))
+		findings = append(findings, serviceFinding(&exposures[i], services))
 	}
 	for i := range findings {
 		findings[i].FirstSeen, findings[i].LastSeen = s.Time, s.Time
@@ -55,7 +55,7 @@ func (c *candidate) finding() model.Finding {
 	why, exemption := c.expected()
 	return model.Finding{
 		ID: "suspect:" + suspect.ID, Rule: strongest.Rule, Severity: c.severity, Technique: strongest.Technique,
-		Title: title(&suspect, c.severity), Evidence: evidence, Remedy: remedy(&suspect, c.severity),
+		Title: title(&suspect, c.severity), Evidence: evidence,
 		Exempted: why, Exemption: exemption, Suspect: &suspect,
 	}
 }
@@ -64,7 +64,7 @@ func title(suspect *model.Suspect, severity model.Severity) string {
 	p := &suspect.Process
 	who := fmt.Sprintf("%s (pid %d, user %s)", quote(subject(p)), p.PID, quote(p.User))
 	switch {
-	case severity == model.Critical && onlyKeeps(suspect):
+	case severity == model.Critical && OnlyGuards(suspect):
 		return who + " keeps a miner alive"
 	case severity == model.Critical:
 		return who + " is a miner or belongs to one"
@@ -77,15 +77,18 @@ func title(suspect *model.Suspect, severity model.Severity) string {
 	}
 }
 
-func onlyKeeps(suspect *model.Suspect) bool {
-	keeps := false
+// OnlyGuards tells a guardian from a miner: it keeps a suspect alive, and nothing
+// speaks for its mining itself.
+func OnlyGuards(suspect *model.Suspect) bool {
+	guards := false
 	for _, signal := range suspect.Signals {
-		keeps = keeps || signal.Rule == RuleGuardian
-		if signal.Family == model.FamilyMining || signal.Family == model.FamilyLoad {
+		guards = guards || signal.Rule == RuleGuardian
+		mines := signal.Family == model.FamilyMining || signal.Family == model.FamilyLoad
+		if mines && !signal.Weak {
 			return false
 		}
 	}
-	return keeps
+	return guards
 }
 
 // subject is what a person calls a process.
@@ -94,48 +97,6 @@ func subject(p *model.Process) string {
 		return p.Exe
 	}
 	return p.Comm
-}
-
-// remedy lists what to do about one suspect, in order.
-func remedy(suspect *model.Suspect, severity model.Severity) []string {
-	if severity == model.Info {
-		return []string{"Nothing, unless you do not know this program."}
-	}
-	p := &suspect.Process
-	if severity == model.Warning {
-		return []string{
-			fmt.Sprintf("Ask its owner (user %s) what it is.", quote(p.User)),
-			"If nobody knows it, end it and remove its file; if somebody does, put it on the allow list.",
-		}
-	}
-	var steps []string
-	if p.HiddenBy != "" {
-		steps = append(steps, fmt.Sprintf("First make it visible: umount /proc/%d.", p.PID))
-	}
-	steps = append(steps, fmt.Sprintf("Keep a copy for later: the running program can be read from /proc/%d/exe.", p.PID))
-	switch g := suspect.Guardian; {
-	case g == nil:
-	case g.Path != "" && g.Line > 0:
-		steps = append(steps, fmt.Sprintf("First remove what starts it again: line %d of %s.", g.Line, quote(g.Path)))
-	case g.Relation == model.RelationCron:
-		steps = append(steps, fmt.Sprintf("First remove what starts it again: %s.", quote(g.Path)))
-	case g.Relation == model.RelationUnit:
-		steps = append(steps, fmt.Sprintf("First stop the unit that starts it again: %s.", quote(g.Unit)))
-	default:
-		steps = append(steps, fmt.Sprintf("First stop what starts it again: %s, pid %d.", quote(g.Exe), g.PID))
-	}
-	steps = append(steps, fmt.Sprintf("Then end it: pid %d.", p.PID))
-	if p.Exe != "" && !p.ExeDeleted {
-		steps = append(steps, "Then remove "+quote(p.Exe)+".")
-	}
-	if e := suspect.Entry; e != nil {
-		name := e.App
-		if name == "" {
-			name = quote(e.Process)
-		}
-		steps = append(steps, fmt.Sprintf("Then close the door that it came in by: %s on %s.", name, endpoint(e.Address, e.Port)))
-	}
-	return steps
 }
 
 // fileFindings are about programs that lie in watched directories and do not
@@ -147,7 +108,6 @@ func fileFindings(s *model.FileSnapshot) []model.Finding {
 		file := s.Files[i]
 		finding := model.Finding{
 			ID: fileID(&file), Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
-			Remedy: []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		}
 		where := ""
 		if file.Container != "" {
@@ -172,7 +132,6 @@ func fileFindings(s *model.FileSnapshot) []model.Finding {
 			finding.Severity = model.Info
 			finding.Title = "A program lies in " + quote(file.Directory)
 			finding.Evidence = []string{what + ") can be run."}
-			finding.Remedy = []string{"Nothing, if you know it."}
 		}
 		findings = append(findings, finding)
 	}

@@ -158,7 +158,7 @@ func (e *exposer) judge(d *door) (model.Exposure, bool) {
 	e.locate(&out)
 	e.reachThrough(d, &out)
 	if service, ok := e.catalogue.Service(out.App); ok {
-		out.RunsCode, out.Common = service.RunsCode, service.Usual
+		out.RunsCode, out.Common, out.Remedy = service.RunsCode, service.Usual, service.Remedy
 	}
 	out.Log = e.logOf(widest.Owner)
 	return out, true

@@ -135,8 +135,8 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 		if text := f.Title + "\n" + strings.Join(f.Evidence, "\n"); !strings.Contains(text, test.says) {
 			t.Errorf("%s: no %q in\n%s", test.name, test.says, text)
 		}
-		if f.Severity != "" && (len(f.Remedy) == 0 || !strings.Contains(strings.Join(f.Evidence, " "), "A host firewall was not read.")) {
-			t.Errorf("%s: %q, %q", test.name, f.Remedy, f.Evidence)
+		if f.Severity != "" && (f.Exposure.Remedy == "" || !strings.Contains(strings.Join(f.Evidence, " "), "A host firewall was not read.")) {
+			t.Errorf("%s: %q, %q", test.name, f.Exposure.Remedy, f.Evidence)
 		}
 	}
 }

@@ -131,10 +131,6 @@ func persistenceFinding(entry *model.PersistenceEntry, ward *model.Suspect, poli
 		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry.Kind),
 		Severity: model.Warning, Title: entryLocation(entry) + " " + does, Persistence: entry,
 		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
-		Remedy: []string{
-			"Ask whoever looks after this host whether it is theirs.",
-			"If nobody knows it: keep a copy, remove it, and look for what it has started.",
-		},
 	}
 	if entry.Evidence != "" && entry.Evidence != entry.Command {
 		finding.Evidence = append(finding.Evidence, "The telling part: "+quote(entry.Evidence)+".")
@@ -145,12 +141,10 @@ func persistenceFinding(entry *model.PersistenceEntry, ward *model.Suspect, poli
 	if ward != nil {
 		finding.Severity = model.Critical
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&ward.Process)), ward.Process.PID))
-		finding.Remedy = []string{"Remove it first, or it brings the miner back.", "Then end the miner."}
 	}
 	for _, allow := range policy.Allow {
 		if allow.matchesEntry(entry) {
 			finding.Severity, finding.Exempted, finding.Exemption = model.Info, "it is on the allow list of the configuration", model.ExemptAllowList
-			finding.Remedy = []string{"Nothing, unless you do not know it."}
 			break
 		}
 	}

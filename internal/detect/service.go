@@ -22,7 +22,7 @@ const (
 // serviceFinding is about one door. Somebody is woken where anybody may run code
 // by it; what is called by its port alone is noted: half of all proxies listen on
 // 8081.
-func serviceFinding(e *model.Exposure, catalogue *catalogue.Catalogue) model.Finding {
+func serviceFinding(e *model.Exposure, services *catalogue.Catalogue) model.Finding {
 	where := e.Endpoints[0]
 	finding := model.Finding{
 		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: RuleExposedService,
@@ -36,11 +36,10 @@ func serviceFinding(e *model.Exposure, catalogue *catalogue.Catalogue) model.Fin
 	if e.Log != nil {
 		finding.Evidence = append(finding.Evidence, logEvidence(e.Log)...)
 	}
-	if service, ok := catalogue.Service(e.App); ok {
+	if service, ok := services.Service(e.App); ok {
 		if e.Auth != model.AuthRequired {
 			finding.Evidence = append(finding.Evidence, service.Harm)
 		}
-		finding.Remedy = []string{service.Remedy}
 	}
 	return finding
 }

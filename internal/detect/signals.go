@@ -154,14 +154,14 @@ func bred(history model.Respawn, keeper *model.Process, now time.Time) (model.Si
 		keeper.PID, quote(keeper.Exe), times(recent))), true
 }
 
-// keeps holds for a process from a suspicious place that keeps a suspect alive.
-func keeps(ward *model.Suspect) model.Signal {
-	evidence := fmt.Sprintf("It keeps %s (pid %d) alive", quote(subject(&ward.Process)), ward.Process.PID)
+// keepsAlive holds for a process from a suspicious place that keeps a suspect alive.
+func keepsAlive(protected *model.Suspect) model.Signal {
+	evidence := fmt.Sprintf("It keeps %s (pid %d) alive", quote(subject(&protected.Process)), protected.Process.PID)
 	switch {
-	case ward.Guardian.Starts > 0:
-		evidence += fmt.Sprintf(": it started it %s", times(ward.Guardian.Starts))
-	case ward.Guardian.Relation == model.RelationCgroup:
-		evidence += ": both are in the cgroup " + quote(ward.Process.Cgroup)
+	case protected.Guardian.Starts > 0:
+		evidence += fmt.Sprintf(": it started it %s", times(protected.Guardian.Starts))
+	case protected.Guardian.Relation == model.RelationCgroup:
+		evidence += ": both are in the cgroup " + quote(protected.Process.Cgroup)
 	}
 	return signal(RuleGuardian, evidence+".")
 }

@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"sort"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -43,23 +45,21 @@ type candidate struct {
 	exempted  string
 	exemption model.Exemption
 	dormant   bool // see dormant
+	guards    bool // it keeps another candidate alive
 	severity  model.Severity
 }
 
 // suspects returns every program with a signal, the worst first.
 func suspects(e *evaluation) []*candidate {
 	candidates := gather(e)
-	for _, c := range candidates {
-		c.complete(e)
-	}
-	for _, c := range candidates {
-		c.judge()
-	}
-	nameKeepers(candidates)
 	list := make([]*candidate, 0, len(candidates))
-	for _, c := range candidates {
+	for _, id := range slices.Sorted(maps.Keys(candidates)) {
+		c := candidates[id]
+		c.complete(e)
+		c.judge()
 		list = append(list, c)
 	}
+	nameGuardians(list)
 	sort.Slice(list, func(i, j int) bool {
 		a, b := list[i], list[j]
 		if a.severity != b.severity {
@@ -154,23 +154,31 @@ func (c *candidate) complete(e *evaluation) {
 	}
 }
 
-// nameKeepers adds to a suspect from a suspicious place that it keeps a
-// critical one alive, and judges it again.
-func nameKeepers(candidates map[string]*candidate) {
+// nameGuardians adds to each suspect from a suspicious place that it keeps a
+// critical one alive, and judges it again: what was a warning may be critical by
+// that, and its own guardian too. It goes on until nothing changes; each guardian is
+// named at most once, so that is at most as many rounds as there are suspects.
+func nameGuardians(list []*candidate) {
 	byPID := map[int]*candidate{}
-	for _, c := range candidates {
+	for _, c := range list {
 		for _, p := range c.instances {
 			byPID[p.PID] = c
 		}
 	}
-	for _, ward := range candidates {
-		guardian := ward.suspect.Guardian
-		if ward.severity != model.Critical || guardian == nil || guardian.PID == 0 {
-			continue
-		}
-		if keeper := byPID[guardian.PID]; keeper != nil && keeper != ward && keeper.has(model.FamilyPlace) {
-			keeper.add(keeps(&ward.suspect))
-			keeper.judge()
+	for changed := true; changed; {
+		changed = false
+		for _, protected := range list {
+			guardian := protected.suspect.Guardian
+			if protected.severity != model.Critical || guardian == nil || guardian.PID == 0 {
+				continue
+			}
+			c := byPID[guardian.PID]
+			if c == nil || c == protected || c.guards || !c.has(model.FamilyPlace) {
+				continue
+			}
+			c.guards, changed = true, true
+			c.add(keepsAlive(&protected.suspect))
+			c.judge()
 		}
 	}
 }

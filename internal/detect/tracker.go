@@ -113,10 +113,10 @@ func (t *Tracker) merge(kept *tracked, finding *model.Finding) {
 		return
 	}
 	finding.Severity, finding.Rule, finding.Technique = old.Severity, old.Rule, old.Technique
-	finding.Evidence, finding.Title, finding.Remedy = old.Evidence, old.Title, old.Remedy
+	finding.Evidence, finding.Title = old.Evidence, old.Title
 	if finding.Suspect != nil {
 		finding.Suspect.Signals = old.Suspect.Signals
-		finding.Title, finding.Remedy = title(finding.Suspect, finding.Severity), remedy(finding.Suspect, finding.Severity)
+		finding.Title = title(finding.Suspect, finding.Severity)
 	}
 }
 

@@ -32,6 +32,7 @@ type Exposure struct {
 	Auth     Auth
 	Answer   *Answer   // what it said; nil if it was not asked
 	RunsCode bool      // who gets in can run programs
+	Remedy   string    // how to close it, a sentence of the catalogue
 	Common   bool      // found on most hosts
 	Log      *FlinkLog // of a Flink JobManager; nil
 }

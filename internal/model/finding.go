@@ -78,26 +78,25 @@ type Entry struct {
 
 // Finding is one verdict about one subject, with all that a person needs.
 type Finding struct {
-	ID        string   `json:"id"` // stable: rule and subject
-	Rule      string   `json:"rule"`
-	Severity  Severity `json:"severity"`
-	Technique string   `json:"technique"`
-	Title     string   `json:"title"` // one sentence
-	Evidence  []string `json:"evidence"`
-	Remedy    []string `json:"remedy"`             // steps in the order to take them
-	Exempted  string   `json:"exempted,omitempty"` // why the severity was lowered
+	ID        string // stable: rule and subject
+	Rule      string
+	Severity  Severity
+	Technique string
+	Title     string // one sentence
+	Evidence  []string
+	Exempted  string // why the severity was lowered
 
-	Exemption Exemption `json:"exemption,omitempty"` // the kind of Exempted
+	Exemption Exemption // the kind of Exempted
 
-	Suspect *Suspect `json:"suspect,omitempty"`
-	File    *File    `json:"file,omitempty"`
+	Suspect *Suspect
+	File    *File
 
-	Exposure *Exposure `json:"exposure,omitempty"`
+	Exposure *Exposure
 
-	Persistence *PersistenceEntry `json:"persistence,omitempty"`
+	Persistence *PersistenceEntry
 
-	FirstSeen time.Time `json:"first_seen"`
-	LastSeen  time.Time `json:"last_seen"`
+	FirstSeen time.Time
+	LastSeen  time.Time
 }
 
 // Suspect is an executable under suspicion with the process that burns most.

@@ -50,7 +50,7 @@ func newJSONCoverage(r *Report) jsonCoverage {
 func newJSONFinding(r *Report, f *model.Finding) jsonFinding {
 	out := jsonFinding{
 		ID: text.Escape(f.ID), Rule: f.Rule, Severity: string(f.Severity), Technique: f.Technique,
-		Title: text.Escape(f.Title), Evidence: escapeAll(f.Evidence), Remedy: escapeAll(f.Remedy),
+		Title: text.Escape(f.Title), Evidence: escapeAll(f.Evidence), Remedy: r.remedy(f),
 		Exempted: text.Escape(f.Exempted), Exemption: string(f.Exemption), FirstSeen: fit(f.FirstSeen), LastSeen: fit(f.LastSeen),
 	}
 	if f.Suspect != nil {

@@ -64,34 +64,35 @@ func incident() Report {
 		SHA256: minerHash, Ancestors: []model.Ancestor{kinsing, shell, java, top},
 		Started: noon().Add(-3 * time.Hour), Cores: 5.8, CPUSeconds: 62000, RSSBytes: 2469606195,
 	}
-	keeper := model.Process{
+	guardian := model.Process{
 		Identity: model.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
 		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Isolation: model.IsolationHost,
 		SHA256: keeperHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
-	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, keeper, miner)
-	door := &model.Exposure{
+	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, guardian, miner)
+	exposure := &model.Exposure{
 		App: "flink", Confidence: model.ConfidenceEvidence, Scope: model.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
 		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
+		Remedy: "Set `rest.bind-address: localhost` in Flink's configuration and restart it.",
 		Auth:   model.AuthNone, RunsCode: true, Answer: &model.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: model.AuthNone, Version: "1.20.5"},
 		Log: &model.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []model.FlinkEntry{
 			{Event: model.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,
 		}},
 	}
-	r.Findings.Exposures = []model.Exposure{*door}
+	r.Findings.Exposures = []model.Exposure{*exposure}
 	seen := noon().Add(-90 * time.Minute)
-	r.Snapshot.Sockets.Sockets[0] = door.Socket
+	r.Snapshot.Sockets.Sockets[0] = exposure.Socket
 	r.Snapshot.Files.Files = []model.File{
 		{Path: miner.Exe, Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
-		{Path: keeper.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
+		{Path: guardian.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
 		{Path: "/tmp/build/tool", Directory: "/tmp", Reason: model.FileELF, User: "ci", Modified: seen, SizeBytes: 4096, Mode: 0o755},
 	}
 	r.Findings.Active = []model.Finding{
 		{
 			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
-			Title:    "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
-			Evidence: []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
-			Remedy:   []string{"First stop what starts it again: /var/tmp/kinsing, pid 812.", "Then end it: pid 4711.", "Then remove /tmp/kdevtmpfsi."}, FirstSeen: seen, LastSeen: noon(),
+			Title:     "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
+			Evidence:  []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
+			FirstSeen: seen, LastSeen: noon(),
 			Suspect: &model.Suspect{
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
 				Signals: []model.Signal{
@@ -104,11 +105,11 @@ func incident() Report {
 		},
 		{
 			ID: "suspect:" + keeperHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
-			Title:    "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
-			Evidence: []string{"Its file name is kinsing, the name of a known miner or of its keeper.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
-			Remedy:   []string{"Then end it: pid 812.", "Then remove /var/tmp/kinsing."}, FirstSeen: seen, LastSeen: noon(),
+			Title:     "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
+			Evidence:  []string{"Its file name is kinsing, the name of a known miner or of its keeper.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
+			FirstSeen: seen, LastSeen: noon(),
 			Suspect: &model.Suspect{
-				ID: keeperHash[:12], Process: keeper, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
+				ID: keeperHash[:12], Process: guardian, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
 				Signals: []model.Signal{
 					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its keeper."},
 					{Rule: detect.RuleGuardian, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
@@ -123,8 +124,7 @@ func incident() Report {
 				"flink 1.20.5 was asked at 192.168.1.7:8081 and let the exporter in without a password: anybody can submit what it runs.", "A host firewall was not read.",
 				"Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC; connected to it about then: 198.51.100.7.",
 			},
-			Remedy:    []string{"Set `rest.bind-address: localhost` in Flink's configuration and restart it."},
-			FirstSeen: seen, LastSeen: noon(), Exposure: door,
+			FirstSeen: seen, LastSeen: noon(), Exposure: exposure,
 		},
 		{
 			ID: "file:/tmp/build/tool", Rule: detect.RuleSuspiciousFile, Severity: model.Info, Technique: "T1105",
@@ -143,7 +143,6 @@ func warned() Report {
 	r.Findings.Active = []model.Finding{{
 		ID: "file:/tmp/.x/it's", Rule: detect.RuleSuspiciousFile, Severity: model.Warning, Technique: "T1564.001",
 		Title: "A hidden program lies in /tmp", Evidence: []string{"/tmp/.x/it's (user www-data) can be run and is hidden."},
-		Remedy:    []string{"Find out who put it there (owner and time above); remove it if nobody did."},
 		FirstSeen: noon(), LastSeen: noon(),
 		File: &model.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: model.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},
 	}}

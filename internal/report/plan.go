@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
@@ -16,9 +17,11 @@ type Step struct {
 	Title, Command string
 }
 
-// planner gathers the steps of one report without saying anything twice.
+// planner gathers the steps for some findings of a report without saying anything
+// twice. It is the only writer of what to do.
 type planner struct {
 	report     *Report
+	scope      []*model.Finding // what is to be ended; the rest of the report is known, and left alone
 	steps      []Step
 	stopped    map[int]bool
 	closed     map[string]bool
@@ -33,11 +36,43 @@ const maxPIDs = 32
 
 // Plan says what to do about all critical and warning findings, in the order
 // that works: evidence first, then what brings a miner back, then the miner,
-// its files, and the door that it came in by. What is only a warning may be
-// somebody's own program: it is a step for itself, under a condition.
-func Plan(r Report) []Step {
-	p := &planner{report: &r, stopped: map[int]bool{}, closed: map[string]bool{}}
-	suspects := r.suspects()
+// its files, and the exposed service that it came in by. What is only a warning may
+// be somebody's own program: it is a step for itself, under a condition.
+func Plan(r Report) []Step { return r.plan(r.serious()) }
+
+// remedy says what to do about one finding, a sentence a step, by the same planner,
+// so that it never says another thing than the plan. It is for those who read one
+// finding alone.
+func (r *Report) remedy(finding *model.Finding) []string {
+	if finding.Severity == model.Info {
+		return []string{"Nothing, unless you do not know it."}
+	}
+	scope := []*model.Finding{finding}
+	if finding.Suspect != nil && finding.Suspect.Guardian != nil {
+		scope = append(scope, r.startedBy(finding.Suspect.Guardian)...)
+	}
+	sentences := []string{}
+	for _, step := range r.plan(scope) {
+		if step.Command == "" {
+			sentences = append(sentences, step.Title)
+			continue
+		}
+		sentences = append(sentences, strings.TrimSuffix(step.Title, ".")+": "+strings.ReplaceAll(step.Command, "\n", "; "))
+	}
+	return sentences
+}
+
+// startedBy returns the findings about the line or unit that a guardian is.
+func (r *Report) startedBy(g *model.Guardian) []*model.Finding {
+	return r.pick(func(f *model.Finding) bool {
+		return f.Persistence != nil && g.Path != "" && f.Persistence.Path == g.Path && f.Persistence.Line == g.Line
+	})
+}
+
+func (r *Report) plan(scope []*model.Finding) []Step {
+	p := &planner{report: r, scope: scope, stopped: map[int]bool{}, closed: map[string]bool{}}
+	suspects := p.within(func(f *model.Finding) bool { return f.Suspect != nil })
+	entries := p.within(func(f *model.Finding) bool { return f.Persistence != nil })
 	var sure, doubtful []*model.Suspect
 	for _, finding := range suspects {
 		p.keepEvidence(finding.Suspect)
@@ -48,7 +83,7 @@ func Plan(r Report) []Step {
 		}
 	}
 	var sureFiles, doubtfulFiles []string
-	for _, finding := range r.files() {
+	for _, finding := range p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.File != nil }) {
 		switch remove := "rm -- " + shellQuote(finding.File.Path); {
 		case finding.File.Container != "":
 			p.containers = appendNew(p.containers, fmt.Sprintf("Remove %s in the container %s, or replace the container by one from a clean image.",
@@ -62,20 +97,44 @@ func Plan(r Report) []Step {
 
 	p.add("Make visible what is hidden.", p.uncover)
 	p.add("Keep the evidence, before anything is stopped.", p.evidence)
-	p.add("Switch off what starts it again by itself.", disable(r.entries(), model.Critical))
-	p.add("Stop what starts it again.", p.stopKeepers(sure))
+	p.add("Switch off what starts it again by itself.", disable(entries, model.Critical))
+	p.add("Stop what starts it again.", p.stopGuardians(sure))
 	p.add("Stop the other suspects.", p.stop(sure))
 	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
-	commands := append(p.stopKeepers(doubtful), p.stop(doubtful)...)
+	commands := append(p.stopGuardians(doubtful), p.stop(doubtful)...)
 	commands = append(commands, p.removePrograms(doubtful)...)
 	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
-	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", disable(r.entries(), model.Warning))
+	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", disable(entries, model.Warning))
 	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
 	for _, title := range p.containers {
 		p.steps = append(p.steps, Step{Title: title})
 	}
-	p.closeDoors(suspects)
+	p.closeServices(suspects)
+	for _, finding := range scope {
+		if finding.Rule == detect.RuleCPUUnattributed {
+			p.steps = append(p.steps, unattributedSteps()...)
+		}
+	}
 	return p.steps
+}
+
+// within returns the findings of the scope that somebody has to act on.
+func (p *planner) within(wanted func(*model.Finding) bool) []*model.Finding {
+	var list []*model.Finding
+	for _, finding := range p.scope {
+		if finding.Severity != model.Info && wanted(finding) {
+			list = append(list, finding)
+		}
+	}
+	return list
+}
+
+// unattributedSteps are about CPU time that no process that can be seen has used.
+func unattributedSteps() []Step {
+	return []Step{
+		{"Look for mounts that hide processes.", "grep ' /proc/' /proc/self/mountinfo"},
+		{"Look for a rootkit. What it hides, only another system can show: boot from one and look at the disk.", "cat /etc/ld.so.preload\nlsmod\ndmesg | tail -n 100"},
+	}
 }
 
 // shortPlan is the plan without what would fill screens: somebody may make
@@ -113,19 +172,19 @@ func (p *planner) keepEvidence(suspect *model.Suspect) {
 	}
 }
 
-// stopKeepers names what ends the guardians of suspects.
-func (p *planner) stopKeepers(suspects []*model.Suspect) []string {
+// stopGuardians names what ends the guardians of suspects.
+func (p *planner) stopGuardians(suspects []*model.Suspect) []string {
 	var commands []string
 	for _, suspect := range suspects {
-		commands = appendNew(commands, p.stopKeeper(suspect)...)
+		commands = appendNew(commands, p.stopGuardian(suspect)...)
 	}
 	return commands
 }
 
-// stopKeeper ends a guardian: a unit is switched off, a process is killed with
+// stopGuardian ends a guardian: a unit is switched off, a process is killed with
 // all instances of its program. Services of the system that only did what they
 // were told are left alone: what told them has to be found.
-func (p *planner) stopKeeper(suspect *model.Suspect) []string {
+func (p *planner) stopGuardian(suspect *model.Suspect) []string {
 	g := suspect.Guardian
 	switch {
 	case g == nil, g.Relation == model.RelationCron: // its line is a finding of its own, see disable
@@ -136,7 +195,7 @@ func (p *planner) stopKeeper(suspect *model.Suspect) []string {
 		}
 		return []string{"systemctl disable --now " + option + shellWord(g.Unit)}
 	case suspect.Entry != nil && suspect.Entry.PID == g.PID:
-		p.closeEntry(suspect.Entry) // the service itself starts it: close the door first
+		p.closeEntry(suspect.Entry) // the service itself starts it: close it first
 	case g.PID <= 1 || p.stopped[g.PID] || !p.stillRuns(g):
 	case isScheduler(g.Exe):
 		return []string{"grep -rsF -e " + shellQuote(path.Base(subject(&suspect.Process))) + " /etc/cron* /etc/at* /var/spool/cron /var/spool/at"}
@@ -172,7 +231,7 @@ func kill(pids []int) []string {
 }
 
 // stillRuns guards against a pid that belongs to somebody else by now: what is
-// known of a keeper outlives it.
+// known of a guardian outlives it.
 func (p *planner) stillRuns(g *model.Guardian) bool {
 	if p.report.Snapshot.Processes == nil {
 		return true
@@ -257,42 +316,37 @@ func onDisk(process *model.Process) bool {
 		process.Isolation != model.IsolationContainer && process.ContainerID == ""
 }
 
-// closeDoors comes last: the doors that suspects came in by, then the others.
-func (p *planner) closeDoors(suspects []*model.Finding) {
+// closeServices comes last: the services that suspects came in by, then the others.
+func (p *planner) closeServices(suspects []*model.Finding) {
 	for _, finding := range suspects {
 		if finding.Suspect.Entry != nil {
 			p.closeEntry(finding.Suspect.Entry)
 		}
 	}
-	for _, finding := range p.report.doors() {
-		p.closeDoor("Close the door", text.Label(finding.Exposure.App), finding.Exposure.Endpoints[0], finding.Remedy)
+	for _, finding := range p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.Exposure != nil }) {
+		p.closeService("Close the exposed service", text.Label(finding.Exposure.App), finding.Exposure.Endpoints[0], finding.Exposure.Remedy)
 	}
 }
 
 func (p *planner) closeEntry(e *model.Entry) {
-	var remedy []string
-	where := endpoint(e.Address, e.Port)
+	remedy, where := "", endpoint(e.Address, e.Port)
 	for _, finding := range p.report.pick(func(f *model.Finding) bool { return f.Exposure != nil }) {
 		if exposure := finding.Exposure; exposure.Socket.Owner.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
-			where, remedy = exposure.Endpoints[0], finding.Remedy
+			where, remedy = exposure.Endpoints[0], exposure.Remedy
 		}
 	}
-	p.closeDoor("Close the door that it came in by", entryName(e), where, remedy)
+	p.closeService("Close the service that it came in by", entryName(e), where, remedy)
 }
 
-func (p *planner) closeDoor(what, app, where string, remedy []string) {
+func (p *planner) closeService(what, app, where, remedy string) {
 	if p.closed[where] {
 		return
 	}
 	p.closed[where] = true
-	title := fmt.Sprintf("%s: %s on %s.", what, app, where)
-	if len(remedy) == 0 {
-		title += " Let it listen on 127.0.0.1 only, or ask for a password."
+	if remedy == "" {
+		remedy = "Let it listen on 127.0.0.1 only, or ask for a password."
 	}
-	for _, sentence := range remedy {
-		title += " " + text.Escape(sentence)
-	}
-	p.steps = append(p.steps, Step{Title: title})
+	p.steps = append(p.steps, Step{Title: fmt.Sprintf("%s: %s on %s. %s", what, app, where, text.Escape(remedy))})
 }
 
 func isScheduler(exe string) bool {

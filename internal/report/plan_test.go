@@ -20,7 +20,7 @@ func TestPlanOfTheIncident(t *testing.T) {
 		{"Stop what starts it again.", "kill -9 812"},
 		{"Stop the other suspects.", "kill -9 4711"},
 		{"Remove the files.", "rm -- '/tmp/kdevtmpfsi'\nrm -- '/var/tmp/kinsing'"},
-		{"Close the door that it came in by: flink on 0.0.0.0:8081. Set `rest.bind-address: localhost` in Flink's configuration and restart it.", ""},
+		{"Close the service that it came in by: flink on 0.0.0.0:8081. Set `rest.bind-address: localhost` in Flink's configuration and restart it.", ""},
 	}
 	if diff := cmp.Diff(want, Plan(incident())); diff != "" {
 		t.Error(diff)
@@ -40,17 +40,19 @@ func TestPlanDoesNoHarm(t *testing.T) {
 		"unit by option": {func(s *model.Suspect) {
 			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "-H x"}
 		}, "systemctl disable --now -- '-H x'", ""},
-		"reused pid":      {func(s *model.Suspect) { s.Guardian.PID = 600 }, "kill -9 4711", "600"},
-		"cron":            {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
-		"keeper is init":  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
-		"keeper is door":  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the door that it came in by", "kill -9 100"},
-		"deleted":         {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"memfd":           {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"container":       {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
-		"system program":  {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
-		"does not run":    {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
-		"uncatalogued":    {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
-		"name with quote": {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
+		"reused pid":            {func(s *model.Suspect) { s.Guardian.PID = 600 }, "kill -9 4711", "600"},
+		"sshd":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/sshd" }, "kill -9 4711", "600"},
+		"dockerd":               {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/bin/dockerd" }, "kill -9 4711", "600"},
+		"cron":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
+		"guardian is init":      {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
+		"guardian is the entry": {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the service that it came in by", "kill -9 100"},
+		"deleted":               {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"memfd":                 {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"container":             {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
+		"system program":        {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
+		"does not run":          {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
+		"uncatalogued":          {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
+		"name with quote":       {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +69,45 @@ func TestPlanDoesNoHarm(t *testing.T) {
 			if test.forbid != "" && strings.Contains(all.String(), test.forbid) {
 				t.Errorf("%q is in\n%s", test.forbid, all.String())
 			}
+			// Whoever reads one finding alone is told the same.
+			remedy := strings.Join(r.remedy(&r.Findings.Active[0]), "\n") + "\n"
+			if test.forbid != "" && strings.Contains(remedy, test.forbid) {
+				t.Errorf("%q is in the remedy of the finding:\n%s", test.forbid, remedy)
+			}
+			if test.want != "kill -9 4711" && !strings.Contains(remedy, test.want) {
+				t.Errorf("%q is missing in the remedy of the finding:\n%s", test.want, remedy)
+			}
 		})
+	}
+}
+
+// TestOneWriter: for each finding of each report, what is said of it alone is part of
+// the plan over all, word for word but for what else one command does.
+func TestOneWriter(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]Report{"incident": incident(), "warned": warned()} {
+		var plan strings.Builder
+		for _, step := range Plan(r) {
+			plan.WriteString(step.Title + "\n" + step.Command + "\n")
+		}
+		for _, finding := range r.serious() {
+			remedy := r.remedy(finding)
+			if len(remedy) == 0 {
+				t.Errorf("%s: nothing to do about %s", name, finding.ID)
+			}
+			for _, sentence := range remedy {
+				title, command, _ := strings.Cut(sentence, ": ")
+				// A service that a suspect came in by has one step, with that title.
+				if !strings.HasPrefix(title, "Close the ") && !strings.Contains(plan.String(), title) {
+					t.Errorf("%s: the plan has no %q", name, title)
+				}
+				for line := range strings.SplitSeq(command, "; ") {
+					if !strings.Contains(plan.String(), line) && !strings.HasPrefix(line, "kill ") {
+						t.Errorf("%s: the plan has no %q", name, line)
+					}
+				}
+			}
+		}
 	}
 }
 

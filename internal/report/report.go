@@ -96,7 +96,7 @@ func (r *Report) headline() string {
 func (r *Report) criticalHeadline() string {
 	var worst *model.Finding
 	for _, finding := range r.serious() {
-		if finding.Severity != model.Critical || finding.Suspect == nil || onlyKeeps(finding.Suspect) {
+		if finding.Severity != model.Critical || finding.Suspect == nil || detect.OnlyGuards(finding.Suspect) {
 			continue
 		}
 		if worst == nil || r.cores(finding.Suspect) > r.cores(worst.Suspect) {
@@ -179,7 +179,7 @@ func (r *Report) blindness() []string {
 	if r.Snapshot.Sockets == nil {
 		sentences = append(sentences, "No socket was looked at: the collector is off, or its first sample is not finished.")
 	}
-	sentences = append(sentences, r.unknownDoors()...)
+	sentences = append(sentences, r.unknownExposure()...)
 	if r.Snapshot.Persistence == nil {
 		sentences = append(sentences, "Crontabs, units and the like were not looked at: the collector is off, or its first sample is not finished.")
 	}
@@ -199,9 +199,9 @@ func (r *Report) blindness() []string {
 	return sentences
 }
 
-// unknownDoors says why it is not known of services that were found whether others
+// unknownExposure says why it is not known of services that were found whether others
 // get in.
-func (r *Report) unknownDoors() []string {
+func (r *Report) unknownExposure() []string {
 	var sentences []string
 	exposed := func(matches func(*model.Exposure) bool) bool {
 		return slices.ContainsFunc(r.Findings.Exposures, func(e model.Exposure) bool { return matches(&e) })
@@ -231,7 +231,7 @@ func (r *Report) files() []*model.Finding {
 	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Suspect == nil && f.File != nil })
 }
 
-func (r *Report) doors() []*model.Finding {
+func (r *Report) exposedServices() []*model.Finding {
 	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Suspect == nil && f.Exposure != nil })
 }
 
@@ -276,19 +276,6 @@ func (r *Report) cores(suspect *model.Suspect) float64 {
 		sum = suspect.Process.Cores
 	}
 	return finite(sum)
-}
-
-// onlyKeeps tells a keeper from a miner.
-func onlyKeeps(suspect *model.Suspect) bool {
-	keeps := false
-	for _, signal := range suspect.Signals {
-		keeps = keeps || signal.Rule == detect.RuleGuardian
-		computes := signal.Family == model.FamilyMining || signal.Family == model.FamilyLoad
-		if computes && !signal.Weak {
-			return false
-		}
-	}
-	return keeps
 }
 
 // finite replaces what neither people nor JSON can read.

@@ -172,7 +172,7 @@ func hostile(name string) Report {
 	r := incident()
 	for i := range r.Findings.Active {
 		f := &r.Findings.Active[i]
-		f.Title, f.Evidence, f.Remedy = text.Label(name), []string{text.Label(name)}, []string{text.Label(name)}
+		f.Title, f.Evidence = text.Label(name), []string{text.Label(name)}
 		if f.File != nil {
 			f.Severity, f.File.Hidden, f.File.Path, f.File.User = model.Warning, true, "/tmp/"+name, name
 		}
@@ -192,7 +192,7 @@ func hostile(name string) Report {
 	}
 	r.Findings.Exposures = []model.Exposure{door}
 	r.Findings.Active = append(r.Findings.Active, model.Finding{
-		Severity: model.Warning, Exposure: &door, Title: text.Label(name), Evidence: []string{text.Label(name)}, Remedy: []string{text.Label(name)},
+		Severity: model.Warning, Exposure: &door, Title: text.Label(name), Evidence: []string{text.Label(name)},
 	})
 	r.Hostname = name
 	return r

@@ -14,7 +14,7 @@ import (
 const (
 	width    = 100 // of a line, in characters, where words allow it
 	maxNotes = 10
-	maxShown = 20 // suspects, files, doors, commands of a step: somebody may make thousands
+	maxShown = 20 // suspects, files, exposed services, commands of a step: somebody may make thousands
 )
 
 // Text writes the report for a person at a terminal. The first line is the
@@ -24,7 +24,7 @@ func Text(w io.Writer, r Report, colour bool) error {
 	p.line(p.paint(r.verdict(), strings.ToUpper(string(r.verdict()))) + ": " + r.headline())
 	p.suspects(&r)
 	p.listing("Files that do not belong there", r.files())
-	p.listing("Doors: services that others can reach", r.doors())
+	p.listing("Exposed services", r.exposedServices())
 	p.listing("What starts programs by itself and should not", r.entries())
 	p.listing("Other findings", r.others())
 	p.plan(shortPlan(r))

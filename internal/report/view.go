@@ -15,7 +15,7 @@ type view struct {
 	Tone, Word, Headline               string
 	Suspects                           []suspectView
 	MoreSuspects                       int
-	Files, Doors, Entries              []findingView
+	Files, Exposed, Entries            []findingView
 	Others, Notes                      []findingView
 	MoreNotes                          int
 	Plan                               []Step
@@ -24,15 +24,15 @@ type view struct {
 }
 
 type suspectView struct {
-	Severity, Title  string
-	Evidence, Remedy []string
-	Facts            []fact
-	Chain            []string
+	Severity, Title string
+	Evidence        []string
+	Facts           []fact
+	Chain           []string
 }
 
 type findingView struct {
-	Severity, Title  string
-	Evidence, Remedy []string
+	Severity, Title string
+	Evidence        []string
 }
 
 // coverageView is one line of what could be seen. Tone is "good", "blind" or
@@ -45,7 +45,7 @@ func newView(r *Report, telemetryPath string) view {
 	v := view{
 		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), TelemetryPath: telemetryPath,
 		Headline: capital(r.headline()), Plan: shortPlan(*r), Coverage: r.coverage(), Blind: r.blindness(),
-		Files: findingViews(r.files()), Doors: findingViews(r.doors()),
+		Files: findingViews(r.files()), Exposed: findingViews(r.exposedServices()),
 		Entries: findingViews(r.entries()), Others: findingViews(r.others()),
 	}
 	v.Tone, v.Word = string(r.verdict()), capital(string(r.verdict()))
@@ -63,7 +63,7 @@ func newView(r *Report, telemetryPath string) view {
 			break
 		}
 		v.Suspects = append(v.Suspects, suspectView{
-			Severity: string(finding.Severity), Title: text.Escape(finding.Title), Evidence: escapeAll(finding.Evidence), Remedy: escapeAll(finding.Remedy),
+			Severity: string(finding.Severity), Title: text.Escape(finding.Title), Evidence: escapeAll(finding.Evidence),
 			Facts: r.facts(finding), Chain: chain(finding.Suspect),
 		})
 	}
@@ -85,7 +85,7 @@ func findingViews(list []*model.Finding) []findingView {
 			views = append(views, findingView{Severity: string(model.Info), Title: fmt.Sprintf("and %d more, in the findings as JSON", len(list)-maxShown)})
 			break
 		}
-		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), escapeAll(finding.Evidence), escapeAll(finding.Remedy)})
+		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), escapeAll(finding.Evidence)})
 	}
 	return views
 }
