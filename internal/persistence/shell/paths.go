@@ -3,49 +3,29 @@ package shell
 import (
 	"path"
 	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
-// isTemporary tells whether a file lies where everybody may put it.
-func isTemporary(name string) bool {
-	if !strings.HasPrefix(name, "/") {
-		return false
-	}
-	name = strings.TrimPrefix(path.Clean(name), "/proc/self/root")
-	for _, above := range []string{"/tmp/", "/var/tmp/", "/dev/shm/", "/run/user/", "/var/run/user/", "/run/shm/", "/private/tmp/"} {
-		if strings.HasPrefix(name, above) && len(name) > len(above) {
-			return true
-		}
-	}
-	return strings.HasPrefix(name, "/dev/") && !isDevice(name)
-}
+// isTemporary tells whether a file lies where everybody may put it. The devices that
+// scripts read commands from are no such file.
+func isTemporary(name string) bool { return place.IsTemporary(name) && !place.IsDevice(name) }
 
-// isDevice knows the names of /dev that scripts read commands from or test, so
-// that only a program that somebody put there is told.
-func isDevice(name string) bool {
-	base := strings.TrimPrefix(name, "/dev/")
-	switch first, _, _ := strings.Cut(base, "/"); first {
-	case "stdin", "stdout", "stderr", "null", "zero", "full", "random", "urandom", "tty", "console", "fd", "tcp", "udp", "MAKEDEV":
-		return true
-	}
-	return false
-}
-
-// isHidden tells whether a program hides behind a dot or among spaces. In a
-// home, whose directories of tools start with a dot by custom, only the file's
-// own name and elements of nothing but dots and spaces count.
+// isHidden tells whether a program hides behind a dot or among spaces. It is stricter
+// than place.IsHidden, which judges what runs already: here a directory with a dot
+// counts too, but for those that tools install programs into. In a home, whose
+// directories start with a dot by custom, only the file's own name and invisible
+// elements count.
 func isHidden(name, home string, sourced bool) bool {
 	inHome := isOfHome(name, home)
 	elements := strings.Split(path.Clean(name), "/")
 	for i, element := range elements {
-		if element == "" || element == "." || element == ".." && i < len(elements)-1 {
-			continue
-		}
 		last := i == len(elements)-1
 		switch {
-		case strings.Trim(element, ". \t\u00a0") == "":
-			if element != ".." {
-				return true
-			}
+		case element == "", element == ".", element == "..":
+		case place.IsInvisible(element):
+			return true
 		case element[0] != '.' && element[0] != ' ':
 		case inHome && !last, inHome && sourced, inHome && isStartFile(element):
 		case !last && isToolDirectory(element) && !isStrict(name):
@@ -58,7 +38,10 @@ func isHidden(name, home string, sourced bool) bool {
 
 func isOfHome(name, home string) bool {
 	// A variable that the script does not set is mostly the home of a tool.
-	if strings.HasPrefix(name, "~") || strings.HasPrefix(name, "$") || strings.HasPrefix(name, "/home/") || strings.HasPrefix(name, "/root/") {
+	if strings.HasPrefix(name, "~") || strings.HasPrefix(name, "$") {
+		return true
+	}
+	if origin, _ := place.Origin(name, false); origin == model.OriginHome {
 		return true
 	}
 	if !strings.HasPrefix(home, "/") || strings.Trim(home, "/") == "" || isTemporary(home+"/x") || isStrict(home+"/x") {
