@@ -106,7 +106,7 @@ func hostile() *snapshots {
 		})
 	}
 	return &snapshots{
-		processes: p, files: f, sockets: s, persistence: e, services: &model.ServiceSnapshot{Apps: known.Asked()}, findings: found,
+		processes: p, files: f, sockets: s, persistence: e, services: &model.ServiceSnapshot{Apps: known.ProbedApps()}, findings: found,
 		rules: detect.RuleNames(),
 	}
 }

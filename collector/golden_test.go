@@ -68,9 +68,9 @@ func infected() *snapshots {
 		},
 	}
 	services := &model.ServiceSnapshot{
-		Meta:        meta(map[model.Aspect]model.Share{model.AspectFlinkLog: {Readable: 1, Total: 1}}),
+		Meta:        meta(map[model.Aspect]model.Share{model.AspectSubmissionLog: {Readable: 1, Total: 1}}),
 		Apps:        []string{"docker", "flink"},
-		FlinkEvents: map[model.FlinkEvent]uint64{model.FlinkJarUpload: 1, model.FlinkJarRun: 2},
+		Submissions: map[model.SubmissionEvent]uint64{model.SubmissionUpload: 1, model.SubmissionRun: 2},
 	}
 	found := &model.Findings{
 		Exposures: []model.Exposure{{App: "flink", Scope: model.ScopeAny, Auth: model.AuthNone}},

@@ -59,8 +59,8 @@ func (c *services) Update(ch chan<- prometheus.Metric) error {
 		send.gauge(c.exposed, float64(count), key.App, string(key.Scope), string(key.Auth))
 	}
 	if answers != nil {
-		for _, event := range model.FlinkEvents() {
-			send.counter(c.events, float64(answers.FlinkEvents[event]), string(event))
+		for _, event := range model.SubmissionEvents() {
+			send.counter(c.events, float64(answers.Submissions[event]), string(event))
 		}
 	}
 	return nil

@@ -162,7 +162,7 @@ func (s *sensors) addServices(o *options, current func() *config.Config, logger 
 	prober := &probe.Prober{Now: time.Now}
 	s.services = services.New(services.Options{
 		Proc: o.procfs, Catalogue: func() *catalogue.Catalogue { return current().Catalogue }, Probing: func() bool { return current().Probe },
-		Sockets: s.sockets.Snapshot, Ask: prober.Ask, Interval: o.socketsInterval, Logger: logger,
+		Sockets: s.sockets.Snapshot, Probe: prober.Probe, Interval: o.socketsInterval, Logger: logger,
 	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.services})
 }

@@ -14,7 +14,7 @@ import (
 var builtin []byte
 
 // Default returns the built-in catalogue: services that reports of campaigns
-// name as a miner's way in. catalogue.yml says how it is made.
+// name as a miner's way in. The head of catalogue.yml says what is listed.
 func Default() ([]Service, error) {
 	var file struct {
 		Services []Service `yaml:"services"`
@@ -35,9 +35,9 @@ func Default() ([]Service, error) {
 	return file.Services, nil
 }
 
-// others are well-known servers that are in no catalogue, whatever port they
-// listen on.
-func others() []string {
+// uncatalogued are well-known servers that are no service of the catalogue, whatever
+// port they listen on.
+func uncatalogued() []string {
 	return []string{
 		"nginx", "apache2", "httpd", "lighttpd", "caddy", "haproxy", "envoy", "traefik", "squid", "varnishd",
 		"systemd", "systemd-resolved", "dnsmasq", "named", "unbound", "chronyd", "avahi-daemon", "cupsd",

@@ -16,13 +16,13 @@ const maxApps = 64
 
 // Catalogue recognises services. It does not change.
 type Catalogue struct {
-	services    []Service
-	places      map[string]int // in services, by app
-	apps        []string
-	ports       map[uint16]string
-	asked       map[uint16][]string
-	executables map[string]string
-	others      map[string]bool
+	services     []Service
+	byApp        map[string]int // index in services
+	apps         []string       // sorted
+	ports        map[uint16]string
+	probed       map[uint16][]string // apps that can be probed, by port
+	executables  map[string]string
+	uncatalogued map[string]bool // base names of well-known servers of other kinds
 }
 
 // New returns the built-in catalogue with more entries. An entry for an app
@@ -39,6 +39,9 @@ func New(extra ...Service) (*Catalogue, error) {
 		if err := service.check(); err != nil {
 			return nil, err
 		}
+		if service.SubmissionLog != nil && !logsSubmissions(list, service.App) {
+			return nil, fmt.Errorf("app %q: submission_log: the form of its log is not known", service.App)
+		}
 		list = merge(list, service)
 	}
 	if len(list) > maxApps {
@@ -49,18 +52,21 @@ func New(extra ...Service) (*Catalogue, error) {
 
 // index makes the look-ups quick. The first of two claims wins.
 func index(list []Service) *Catalogue {
-	c := &Catalogue{services: list, places: map[string]int{}, ports: map[uint16]string{}, asked: map[uint16][]string{}, executables: map[string]string{}, others: map[string]bool{}}
+	c := &Catalogue{
+		services: list, byApp: map[string]int{}, ports: map[uint16]string{}, probed: map[uint16][]string{},
+		executables: map[string]string{}, uncatalogued: map[string]bool{},
+	}
 	for i, service := range list {
-		c.places[service.App] = i
+		c.byApp[service.App] = i
 		c.apps = append(c.apps, service.App)
 		for _, port := range service.Ports {
 			if c.ports[port] == "" {
 				c.ports[port] = service.App
 			}
 		}
-		for _, port := range service.askedPorts() {
-			if len(service.Checks) > 0 && !slices.Contains(c.asked[port], service.App) {
-				c.asked[port] = append(c.asked[port], service.App)
+		for _, port := range service.probePorts() {
+			if len(service.Checks) > 0 && !slices.Contains(c.probed[port], service.App) {
+				c.probed[port] = append(c.probed[port], service.App)
 			}
 		}
 		for _, name := range service.Executables {
@@ -70,8 +76,8 @@ func index(list []Service) *Catalogue {
 		}
 	}
 	slices.Sort(c.apps)
-	for _, name := range others() {
-		c.others[name] = true
+	for _, name := range uncatalogued() {
+		c.uncatalogued[name] = true
 	}
 	return c
 }
@@ -79,37 +85,41 @@ func index(list []Service) *Catalogue {
 // Apps lists every app, sorted. The caller must not change it.
 func (c *Catalogue) Apps() []string { return c.apps }
 
-// Candidates lists the apps that are worth asking for at a port, those that
-// claim it and have checks, in the order of the catalogue. The caller must not
-// change it.
-func (c *Catalogue) Candidates(port uint16) []string { return c.asked[port] }
+// Candidates lists the apps that may answer at a port: those that claim it and can be
+// probed, in the order of the catalogue. The caller must not change it.
+func (c *Catalogue) Candidates(port uint16) []string { return c.probed[port] }
+
+// ProbedApps lists the apps that can be probed.
+func (c *Catalogue) ProbedApps() []string {
+	var apps []string
+	for i := range c.services {
+		if len(c.services[i].Checks) > 0 {
+			apps = append(apps, c.services[i].App)
+		}
+	}
+	return apps
+}
 
 // Service returns the entry of an app.
 func (c *Catalogue) Service(app string) (Service, bool) {
-	at, ok := c.places[app]
+	at, ok := c.byApp[app]
 	if !ok {
 		return Service{}, false
 	}
 	return c.services[at], true
 }
 
-// Identify names the service behind a listening socket. What the owner runs is
-// evidence on any port. A port alone is weak, and says nothing where the owner
-// is plainly something else. exe is the path of the owner's executable without
-// " (deleted)" and argv its arguments; both are empty if the owner is unknown.
-// Without a name it returns "". Services are TCP only.
-func (c *Catalogue) Identify(protocol model.Protocol, port uint16, exe string, argv []string) (string, model.Confidence) {
-	return c.Judge(protocol, port, exe, c.Evidence(exe, argv))
-}
-
-// Judge is Identify for an owner whose Evidence is known already.
-func (c *Catalogue) Judge(protocol model.Protocol, port uint16, exe, evidence string) (string, model.Confidence) {
+// Identify names the service behind a listening socket, or returns "". What the owner
+// runs, its Evidence, counts on any port. A port alone is weak, and says nothing where
+// the owner is a well-known server of another kind. exe is the path of the owner's
+// executable without " (deleted)", or "" if the owner is unknown. Services are TCP only.
+func (c *Catalogue) Identify(protocol model.Protocol, port uint16, exe, evidence string) (string, model.Confidence) {
 	switch {
 	case protocol != model.TCP:
 		return "", ""
 	case evidence != "":
 		return evidence, model.ConfidenceEvidence
-	case c.others[path.Base(exe)] || c.ports[port] == "":
+	case c.uncatalogued[path.Base(exe)] || c.ports[port] == "":
 		return "", ""
 	default:
 		return c.ports[port], model.ConfidencePort

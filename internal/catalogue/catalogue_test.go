@@ -64,7 +64,7 @@ func TestIdentify(t *testing.T) {
 		{"MLflow", model.TCP, 5000, "/usr/bin/python3.11", []string{"python3", "/usr/local/bin/mlflow", "server"}, "mlflow", model.ConfidenceEvidence},
 		{"Spark master", model.TCP, 8080, "/usr/bin/java", []string{"java", "org.apache.spark.deploy.master.Master"}, "spark", model.ConfidenceEvidence},
 	} {
-		app, confidence := c.Identify(test.protocol, test.port, test.exe, test.argv)
+		app, confidence := c.Identify(test.protocol, test.port, test.exe, c.Evidence(test.exe, test.argv))
 		if app != test.app || confidence != test.confidence {
 			t.Errorf("%s: got %q %q, want %q %q", test.name, app, confidence, test.app, test.confidence)
 		}
@@ -73,7 +73,7 @@ func TestIdentify(t *testing.T) {
 		8081: "flink", 2375: "docker", 6379: "redis", 8088: "hadoop-yarn", 8888: "jupyter", 8080: "spark", 7077: "spark",
 		10250: "kubelet", 10255: "kubelet", 9200: "elasticsearch", 5432: "postgresql",
 	} {
-		if app, confidence := c.Identify(model.TCP, port, "/usr/bin/unknown", nil); app != want || confidence != model.ConfidencePort {
+		if app, confidence := c.Identify(model.TCP, port, "/usr/bin/unknown", ""); app != want || confidence != model.ConfidencePort {
 			t.Errorf("port %d: %q %q, want %q by port", port, app, confidence, want)
 		}
 	}
@@ -108,10 +108,10 @@ func TestDefaultIsComplete(t *testing.T) {
 func TestNew(t *testing.T) {
 	t.Parallel()
 	c := catalogue(t, Service{App: "flink", Ports: []uint16{18081}}, Service{App: "mine", Executables: []string{"mine"}, Ports: []uint16{2375}})
-	if app, _ := c.Identify(model.TCP, 2375, "/x", nil); app != "mine" {
+	if app, _ := c.Identify(model.TCP, 2375, "/x", ""); app != "mine" {
 		t.Errorf("2375 is %q, want the user's own claim", app)
 	}
-	if app, _ := c.Identify(model.TCP, 18081, "/x", nil); app != "flink" {
+	if app, _ := c.Identify(model.TCP, 18081, "/x", ""); app != "flink" {
 		t.Errorf("added port: %q", app)
 	}
 	if service, ok := c.Service("flink"); !ok || service.Harm == "" {
@@ -133,7 +133,7 @@ func TestNew(t *testing.T) {
 		"app \"c\", check 2: set either get or send": {{App: "c", Ports: []uint16{1}, Checks: []Check{
 			{Get: "/", Shows: []string{"a"}}, {Get: "/", Send: "x", Shows: []string{"a"}},
 		}}},
-		"app \"asked\": 0 is no port": {{App: "asked", AskedPorts: []uint16{0}}},
+		"app \"asked\": 0 is no port": {{App: "asked", ProbePorts: []uint16{0}}},
 	} {
 		if _, err := New(extra...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
@@ -147,7 +147,7 @@ func TestCandidates(t *testing.T) {
 	c := catalogue(t,
 		Service{App: "mine", Ports: []uint16{8081}, Checks: check},
 		Service{App: "docker", Ports: []uint16{12375}},
-		Service{App: "elsewhere", Ports: []uint16{7}, AskedPorts: []uint16{8}, Checks: check},
+		Service{App: "elsewhere", Ports: []uint16{7}, ProbePorts: []uint16{8}, Checks: check},
 		Service{App: "silent", Ports: []uint16{9}},
 	)
 	for port, want := range map[uint16][]string{
@@ -166,7 +166,7 @@ func TestCandidates(t *testing.T) {
 			t.Errorf("port %d: %v, want %v", port, got, want)
 		}
 	}
-	if app, _ := c.Identify(model.TCP, 2376, "/x", nil); app != "" {
+	if app, _ := c.Identify(model.TCP, 2376, "/x", ""); app != "" {
 		t.Errorf("2376 alone is called %q", app)
 	}
 }
@@ -175,7 +175,7 @@ func TestMergeReplacesChecks(t *testing.T) {
 	t.Parallel()
 	c := catalogue(t, Service{App: "etcd", RunsCode: true, Checks: []Check{{Get: "/mine", Shows: []string{"a"}}}})
 	service, _ := c.Service("etcd")
-	if len(service.Checks) != 1 || service.Checks[0].Get != "/mine" || !service.RunsCode || service.Usual || service.Harm == "" {
+	if len(service.Checks) != 1 || service.Checks[0].Get != "/mine" || !service.RunsCode || service.Common || service.Harm == "" {
 		t.Errorf("%+v", service)
 	}
 	if again, _ := catalogue(t).Service("etcd"); again.RunsCode || len(again.Checks) != 2 {
@@ -190,7 +190,7 @@ func TestDefaultJudgement(t *testing.T) {
 	for app, want := range map[string]struct{ runsCode, usual bool }{
 		"flink": {true, false}, "docker": {true, false}, "redis": {true, false}, "elasticsearch": {}, "memcached": {}, "ssh": {true, true},
 	} {
-		if service, ok := c.Service(app); !ok || service.RunsCode != want.runsCode || service.Usual != want.usual {
+		if service, ok := c.Service(app); !ok || service.RunsCode != want.runsCode || service.Common != want.usual {
 			t.Errorf("%s: %+v", app, service)
 		}
 	}
@@ -265,11 +265,36 @@ func TestParts(t *testing.T) {
 		"org.apache.flink.kubernetes.entrypoint.KubernetesSessionClusterEntrypoint": false,
 	} {
 		argv := []string{"java", "-Xmx1g", class, "--configDir", "/opt/flink/conf"}
-		if got := c.Part(c.Evidence("/usr/bin/java", argv), argv); got != want || c.Evidence("/usr/bin/java", argv) != "flink" {
+		if got := c.InternalComponent(c.Evidence("/usr/bin/java", argv), argv); got != want || c.Evidence("/usr/bin/java", argv) != "flink" {
 			t.Errorf("%s: part %v, want %v", class, got, want)
 		}
 	}
-	if c.Part("", []string{"x"}) || c.Part("redis", []string{"redis-server"}) {
+	if c.InternalComponent("", []string{"x"}) || c.InternalComponent("redis", []string{"redis-server"}) {
 		t.Error("what has no parts is one")
+	}
+}
+
+// TestLogFile finds the log that a JobManager's start script names.
+func TestLogFile(t *testing.T) {
+	t.Parallel()
+	c := catalogue(t)
+	for want, argv := range map[string][]string{
+		"/opt/flink/log/a\xff.log": {"java", "-Xmx1g", "-Dlog.file=/opt/flink/log/a\xff.log", "-Dlog.file=/other"},
+		"/b":                       {"-Dlog.file=relative", "-Dlog.file=/" + strings.Repeat("x", maxPath), "-Dlog.file=/b"},
+		"":                         {"-Dlog.file", "log.file=/c", "x-Dlog.file=/d"},
+	} {
+		if got := c.LogFile("flink", argv); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := c.LogFile("redis", argv); got != "" {
+			t.Errorf("%q of a service that has no such log", got)
+		}
+	}
+	again := catalogue(t, Service{App: "flink", SubmissionLog: &SubmissionLog{Argument: "-l="}, Ports: []uint16{1}})
+	if got := again.LogFile("flink", []string{"-Dlog.file=/a", "-l=/b"}); got != "/b" {
+		t.Errorf("the user's own argument: %q", got)
+	}
+	if _, err := New(Service{App: "mine", Ports: []uint16{1}, SubmissionLog: &SubmissionLog{Argument: "-l"}}); err == nil {
+		t.Error("a log that no code can read is taken")
 	}
 }

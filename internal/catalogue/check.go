@@ -16,22 +16,22 @@ const (
 	MaxDepth = 8
 )
 
-// Candidate is an app that a socket may belong to, and how to ask for it.
+// Candidate is an app that a socket may belong to, and how to probe for it.
 type Candidate struct {
 	App    string
 	Checks []Check
 }
 
-// Check is one read-only request and what its answer tells.
+// Check is one read-only request and what its answer means.
 type Check struct {
 	// Exactly one of the two is set.
 	Get  string `yaml:"get"`  // path of an HTTP request
 	Send string `yaml:"send"` // text for a service that speaks in lines
-	// TLS: it is spoken at once. Without it a GET goes out in plain HTTP, and over
-	// TLS if the answer asks for that.
+	// TLS: it is spoken at once. Without it a GET is sent in plain HTTP, and again
+	// over TLS if the answer asks for that.
 	TLS bool `yaml:"tls"`
 
-	// What tells that it is this app; all of them must be there.
+	// What shows that it is this app; all of them must be there.
 	//
 	// Shows are, for a GET, members of the JSON answer: `features.auth` is there
 	// and is not null, `kind=PodList` has that value, `roles.0` is the first of a
@@ -40,19 +40,19 @@ type Check struct {
 	// Contains are texts in the answer to a GET, which need not be JSON then.
 	Contains []string `yaml:"contains"`
 
-	// Closed are texts that mean that it asks who one is: in the body of a
-	// successful GET, or the beginnings of a text.
+	// Closed are texts that mean that it wants a login: in the body of a successful
+	// GET, or the beginnings of a text.
 	Closed []string `yaml:"closed"`
-	// Open: an answer of the app's kind means that anybody is let in. Without it,
-	// the answer only tells the app.
+	// Open: an answer of this app means that anybody is let in. Without Open, the
+	// answer only shows that it is this app.
 	Open bool `yaml:"open"`
 
 	// Version is the JSON member that holds the version, or the text before it.
 	Version string   `yaml:"version"`
-	Lowered *Lowered `yaml:"lowered"` // an open door that gives less than usual
+	Lowered *Lowered `yaml:"lowered"` // set if whoever gets in may do less than usual
 }
 
-// Lowered says when an open door gives less than usual, and why.
+// Lowered says when whoever gets in may do less than usual, and why.
 type Lowered struct {
 	When    string `yaml:"when"`    // as one of Shows; always if it is not set
 	Because string `yaml:"because"` // a sentence
@@ -67,9 +67,9 @@ func (c *Check) Validate() error {
 	case len(c.Get) > MaxText || len(c.Send) > MaxText:
 		return fmt.Errorf("get and send have at most %d bytes", MaxText)
 	case c.Get != "" && !isPath(c.Get):
-		return fmt.Errorf("get: %q is no path: begin it with / and escape blanks", c.Get)
+		return fmt.Errorf("get: %q is not a path: begin it with / and escape blanks", c.Get)
 	case len(c.Shows)+len(c.Contains) == 0:
-		return errors.New("set shows or contains: nothing tells the app")
+		return errors.New("set shows or contains: without them no answer shows that it is this app")
 	case max(len(c.Shows), len(c.Contains), len(c.Closed)) > maxTexts:
 		return fmt.Errorf("at most %d entries in shows, contains and closed", maxTexts)
 	case slices.ContainsFunc(slices.Concat(c.Shows, c.Contains, c.Closed), empty):

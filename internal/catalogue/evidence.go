@@ -11,12 +11,16 @@ import (
 // its main class.
 const maxArguments = 1024
 
+// maxPath bounds the path of a log, in bytes (PATH_MAX).
+const maxPath = 4096
+
 // Evidence names the app that a process is, by its executable or by its
-// command line, or "". exe and argv are as in Identify.
+// command line, or "". exe is the path of the executable without " (deleted)" and argv
+// the arguments; either may be empty.
 //
 // The executable counts first: it cannot be forged by an argument. A version
 // behind its name does not matter (php-fpm8.2). A well-known server of another
-// kind is not asked for its arguments.
+// kind is none, whatever its arguments are.
 //
 // An argument counts if one of the texts of CommandLine begins it, or begins the
 // file name that it ends in, so `org.apache.flink.` is found in the main class
@@ -32,7 +36,7 @@ func (c *Catalogue) Evidence(exe string, argv []string) string {
 	if app := c.executables[strings.TrimRight(base, "0123456789.")]; app != "" {
 		return app
 	}
-	if c.others[base] || len(argv) == 0 {
+	if c.uncatalogued[base] || len(argv) == 0 {
 		return ""
 	}
 	argv = argv[:min(len(argv), maxArguments)]
@@ -47,16 +51,33 @@ func (c *Catalogue) Evidence(exe string, argv []string) string {
 	return ""
 }
 
-// Part tells whether a process that is known as an app by its arguments is one of
-// its parts, and no door of its own.
-func (c *Catalogue) Part(app string, argv []string) bool {
+// InternalComponent tells whether a process that is known as an app by its arguments
+// is a component that only the app itself speaks to.
+func (c *Catalogue) InternalComponent(app string, argv []string) bool {
 	service, ok := c.Service(app)
-	if !ok || len(service.Parts) == 0 || len(argv) == 0 {
+	if !ok || len(service.InternalComponents) == 0 || len(argv) == 0 {
 		return false
 	}
 	argv = argv[:min(len(argv), maxArguments)]
 	line := strings.Join(argv, " ")
-	return slices.ContainsFunc(service.Parts, func(text string) bool { return begins(line, argv, text) })
+	return slices.ContainsFunc(service.InternalComponents, func(text string) bool { return begins(line, argv, text) })
+}
+
+// LogFile returns the log in which a process that is known as an app by its
+// arguments writes down what is submitted to it: an absolute path, or "" if it has
+// none.
+func (c *Catalogue) LogFile(app string, argv []string) string {
+	service, ok := c.Service(app)
+	if !ok || service.SubmissionLog == nil {
+		return ""
+	}
+	for _, argument := range argv {
+		name, ok := strings.CutPrefix(argument, service.SubmissionLog.Argument)
+		if ok && path.IsAbs(name) && len(name) <= maxPath {
+			return name
+		}
+	}
+	return ""
 }
 
 // begins tells whether a text begins one of the arguments, or the file name at

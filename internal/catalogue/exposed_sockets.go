@@ -8,29 +8,33 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// ExposedSockets tells which sockets of one sample are doors, and how each can be asked. It
-// is made once for each sample and read only.
+// ExposedSockets finds, among the sockets of one sample, those of services that others
+// reach, and where each can be probed. It is made once for each sample and does not
+// change.
 type ExposedSockets struct {
 	catalogue *Catalogue
-	dial      map[string][]netip.Addr  // of each network namespace
-	ipv4      map[place]bool           // where a socket of IPv4 listens
-	usual     map[model.Identity]usual // of owners that are known by evidence
+	addresses map[string][]netip.Addr // at which each network namespace is reached from here
+	ipv4      map[port]bool           // where a socket of IPv4 listens
+	owners    map[model.Identity]ownPorts
 }
 
-// place is a port in a network namespace.
-type place struct {
-	netns string
-	port  uint16
+// port is a TCP port of a network namespace.
+type port struct {
+	netns  string
+	number uint16
 }
 
-// usual tells at which ports of its service an owner listens.
-type usual struct{ known, asked bool }
+// ownPorts says at which ports of its service an owner that is known by evidence
+// listens: at any of them, and at one to be probed.
+type ownPorts struct{ any, probed bool }
 
 // NewExposedSockets looks through a sample.
 func NewExposedSockets(s *model.SocketSnapshot, catalogue *Catalogue) *ExposedSockets {
-	d := &ExposedSockets{catalogue: catalogue, dial: map[string][]netip.Addr{}, ipv4: map[place]bool{}, usual: map[model.Identity]usual{}}
+	e := &ExposedSockets{
+		catalogue: catalogue, addresses: map[string][]netip.Addr{}, ipv4: map[port]bool{}, owners: map[model.Identity]ownPorts{},
+	}
 	for _, namespace := range s.Namespaces {
-		d.dial[namespace.ID] = namespace.Dial
+		e.addresses[namespace.ID] = namespace.Dial
 	}
 	for i := range s.Sockets {
 		socket := &s.Sockets[i]
@@ -38,57 +42,59 @@ func NewExposedSockets(s *model.SocketSnapshot, catalogue *Catalogue) *ExposedSo
 			continue
 		}
 		if address, err := netip.ParseAddr(socket.Address); err != nil || address.Is4() {
-			d.ipv4[place{socket.NetNS, socket.Port}] = true
+			e.ipv4[port{socket.NetNS, socket.Port}] = true
 		}
 		if service, ok := catalogue.Service(socket.App); ok && socket.Confidence == model.ConfidenceEvidence {
-			known := d.usual[socket.Owner]
-			known.known = known.known || slices.Contains(service.Ports, socket.Port) || slices.Contains(service.AskedPorts, socket.Port)
-			known.asked = known.asked || slices.Contains(service.askedPorts(), socket.Port)
-			d.usual[socket.Owner] = known
+			ports := e.owners[socket.Owner]
+			ports.any = ports.any || service.listensAt(socket.Port)
+			ports.probed = ports.probed || slices.Contains(service.probePorts(), socket.Port)
+			e.owners[socket.Owner] = ports
 		}
 	}
-	return d
+	return e
 }
 
-// Contains tells whether a socket may be an exposed service. A service listens at ports that only its
-// own parts speak to as well: those are none, where it also listens at its usual
-// one.
-func (d *ExposedSockets) Contains(socket *model.Socket) bool {
+// Contains tells whether a socket may be an exposed service. A service also listens at
+// ports that only its own components speak to: where it listens at one of its known
+// ports, its other ports are not exposed services.
+func (e *ExposedSockets) Contains(socket *model.Socket) bool {
 	if socket.Protocol != model.TCP || socket.Scope == model.ScopeLoopback || socket.OwnedByExporter || socket.InternalComponent {
 		return false
 	}
-	service, ok := d.catalogue.Service(socket.App)
-	return !ok || socket.Confidence != model.ConfidenceEvidence || !d.usual[socket.Owner].known ||
-		slices.Contains(service.Ports, socket.Port) || slices.Contains(service.AskedPorts, socket.Port)
+	service, ok := e.catalogue.Service(socket.App)
+	if !ok || socket.Confidence != model.ConfidenceEvidence {
+		return true
+	}
+	return service.listensAt(socket.Port) || !e.owners[socket.Owner].any
 }
 
-// ProbeTarget returns where a socket can be asked whether it lets anybody in, and as
-// what it may answer, the likeliest first. Without candidates it is not to be
-// asked: what listens there is none of the catalogue, is no door, or nobody but it
-// is not sure to answer.
+// ProbeTarget returns the address at which a socket can be probed, and the apps that it
+// may be, the likeliest first. Without candidates it must not be probed: it is no
+// exposed service, the catalogue does not know how to probe it, or at no address it is
+// certain that nobody else would answer.
 //
 // The address is one that others would use: some services trust loopback (Redis'
 // protected mode).
-func (d *ExposedSockets) ProbeTarget(socket *model.Socket) (netip.AddrPort, []Candidate) {
-	if !d.Contains(socket) {
+func (e *ExposedSockets) ProbeTarget(socket *model.Socket) (netip.AddrPort, []Candidate) {
+	if !e.Contains(socket) {
 		return netip.AddrPort{}, nil
 	}
-	candidates := d.candidates(socket)
+	candidates := e.candidates(socket)
 	if len(candidates) == 0 {
 		return netip.AddrPort{}, nil
 	}
-	for _, address := range d.dial[socket.NetNS] {
-		if d.takes(socket, address) {
+	for _, address := range e.addresses[socket.NetNS] {
+		if e.accepts(socket, address) {
 			return netip.AddrPortFrom(address, socket.Port), candidates
 		}
 	}
 	return netip.AddrPort{}, nil
 }
 
-// takes tells whether a socket, and no other, takes connections to an address of
-// its namespace. One of IPv6 takes those of IPv4 too, unless it was told not to,
-// which cannot always be seen: then nobody else may be there to answer.
-func (d *ExposedSockets) takes(socket *model.Socket, address netip.Addr) bool {
+// accepts tells whether a socket, and no other, accepts connections to an address of
+// its namespace. A socket of IPv6 accepts those of IPv4 too unless IPV6_V6ONLY is set,
+// which cannot always be seen: then no other may listen at the port with IPv4.
+func (e *ExposedSockets) accepts(socket *model.Socket, address netip.Addr) bool {
 	own, err := netip.ParseAddr(socket.Address)
 	switch {
 	case err != nil:
@@ -98,45 +104,36 @@ func (d *ExposedSockets) takes(socket *model.Socket, address netip.Addr) bool {
 	case own.Is4():
 		return address.Is4()
 	default:
-		return address.Is6() || socket.DualStack || !d.ipv4[place{socket.NetNS, socket.Port}]
+		return address.Is6() || socket.DualStack || !e.ipv4[port{socket.NetNS, socket.Port}]
 	}
 }
 
-// candidates lists what a socket may be: what its owner is, by evidence, or else
-// what its port speaks for.
-func (d *ExposedSockets) candidates(socket *model.Socket) []Candidate {
+// candidates lists what a socket may be: the app that its owner is, by evidence, or
+// else those that claim its port.
+func (e *ExposedSockets) candidates(socket *model.Socket) []Candidate {
 	apps := []string{socket.App}
 	if socket.Confidence != model.ConfidenceEvidence {
-		if socket.App == "" && d.catalogue.others[path.Base(socket.OwnerExe)] {
+		if socket.App == "" && e.catalogue.uncatalogued[path.Base(socket.OwnerExe)] {
 			return nil
 		}
-		apps = d.catalogue.Candidates(socket.Port)
+		apps = e.catalogue.Candidates(socket.Port)
 	}
 	var candidates []Candidate
 	for _, app := range apps {
-		service, ok := d.catalogue.Service(app)
-		if ok && len(service.Checks) > 0 && d.answers(socket, &service) {
+		service, ok := e.catalogue.Service(app)
+		if ok && len(service.Checks) > 0 && e.isProbed(socket, &service) {
 			candidates = append(candidates, Candidate{App: app, Checks: service.Checks})
 		}
 	}
 	return candidates
 }
 
-// answers tells whether a port of a service is one to ask at. Any other speaks
-// another protocol, in which a question is noise; an owner that listens at none of
-// them was set up to use another.
-func (d *ExposedSockets) answers(socket *model.Socket, service *Service) bool {
-	return socket.Confidence != model.ConfidenceEvidence || slices.Contains(service.askedPorts(), socket.Port) ||
-		!d.usual[socket.Owner].asked && !slices.Contains(service.Ports, socket.Port)
-}
-
-// Asked lists the apps that there is a question for.
-func (c *Catalogue) Asked() []string {
-	var apps []string
-	for i := range c.services {
-		if len(c.services[i].Checks) > 0 {
-			apps = append(apps, c.services[i].App)
-		}
+// isProbed tells whether a service may be probed at the port of a socket. At its other
+// ports it speaks another protocol, in which a probe is noise; an owner that listens at
+// none of its ports was configured to use another.
+func (e *ExposedSockets) isProbed(socket *model.Socket, service *Service) bool {
+	if socket.Confidence != model.ConfidenceEvidence || slices.Contains(service.probePorts(), socket.Port) {
+		return true
 	}
-	return apps
+	return !e.owners[socket.Owner].probed && !slices.Contains(service.Ports, socket.Port)
 }

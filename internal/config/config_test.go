@@ -53,7 +53,7 @@ func TestServiceForm(t *testing.T) {
 	}
 	for _, want := range list {
 		got, ok := config.Catalogue.Service(want.App)
-		if !ok || got.RunsCode != want.RunsCode || got.Usual != want.Usual || got.Harm != want.Harm {
+		if !ok || got.RunsCode != want.RunsCode || got.Common != want.Common || got.Harm != want.Harm {
 			t.Errorf("%s: %+v", want.App, got)
 		}
 		if diff := cmp.Diff(want.Checks, got.Checks); diff != "" {
@@ -91,8 +91,8 @@ services:
 	}
 	got, _ := config.Catalogue.Service("nexus")
 	want := catalogue.Service{
-		App: "nexus", Ports: []uint16{8443}, AskedPorts: []uint16{8443, 9443}, Executables: []string{"nexus"}, CommandLine: []string{"org.sonatype.nexus"},
-		RunsCode: true, Usual: true, Harm: "x", Remedy: "y", Checks: []catalogue.Check{
+		App: "nexus", Ports: []uint16{8443}, ProbePorts: []uint16{8443, 9443}, Executables: []string{"nexus"}, CommandLine: []string{"org.sonatype.nexus"},
+		RunsCode: true, Common: true, Harm: "x", Remedy: "y", Checks: []catalogue.Check{
 			{
 				Get: "/service/rest/v1/status/check", TLS: true, Shows: []string{"edition", "state=open"}, Contains: []string{"nexus"}, Closed: []string{"password"},
 				Open: true, Version: "edition", Lowered: &catalogue.Lowered{When: "readonly=true", Because: "It is read only."},
@@ -135,7 +135,7 @@ services:
 	if !slices.Equal(want, config.Policy.Pools) {
 		t.Errorf("pools %v, want %v", config.Policy.Pools, want)
 	}
-	if app, confidence := config.Catalogue.Identify(model.TCP, 1234, "/opt/nexus", nil); app != "nexus" || confidence != model.ConfidenceEvidence {
+	if app, confidence := config.Catalogue.Identify(model.TCP, 1234, "/opt/nexus", config.Catalogue.Evidence("/opt/nexus", nil)); app != "nexus" || confidence != model.ConfidenceEvidence {
 		t.Errorf("the added service was not recognised: %q %q", app, confidence)
 	}
 }
@@ -159,7 +159,7 @@ func TestBad(t *testing.T) {
 		"services: [{app: a, ports: [1], checks: [{get: /, shows: [x], lowered: {if: x}}]}]":             "field if not found",
 		"services: [{app: a, ports: [1], checks: [{get: /, send: x, shows: [x]}]}]":                      `services: app "a", check 1: set either get or send`,
 		"services: [{app: a, ports: [1], checks: [{shows: [x]}]}]":                                       `services: app "a", check 1: set either get or send`,
-		"services: [{app: a, ports: [1], checks: [{get: x, shows: [x]}]}]":                               `check 1: get: "x" is no path: begin it with /`,
+		"services: [{app: a, ports: [1], checks: [{get: x, shows: [x]}]}]":                               `check 1: get: "x" is not a path: begin it with /`,
 		"services: [{app: a, ports: [1], checks: [{get: /}]}]":                                           "check 1: set shows or contains",
 		"services: [{app: a, ports: [1], checks: [{get: /, shows: [x]}, {get: /}, {get: /}, {get: /}]}]": "at most 3 checks, not 4",
 		"services: [{app: a, ports: [70000]}]":                                                           "line 1",

@@ -158,7 +158,7 @@ func (e *exposer) judge(d *door) (model.Exposure, bool) {
 	e.locate(&out)
 	e.reachThrough(d, &out)
 	if service, ok := e.catalogue.Service(out.App); ok {
-		out.RunsCode, out.Common, out.Remedy = service.RunsCode, service.Usual, service.Remedy
+		out.RunsCode, out.Common, out.Remedy = service.RunsCode, service.Common, service.Remedy
 	}
 	out.Log = e.logOf(widest.Owner)
 	return out, true
@@ -258,12 +258,12 @@ func (e *exposer) reachThrough(d *door, out *model.Exposure) {
 	out.Endpoints = slices.Sorted(maps.Keys(endpoints))
 }
 
-// logOf returns what the log of a JobManager tells.
-func (e *exposer) logOf(owner model.Identity) *model.FlinkLog {
+// logOf returns the log of what was submitted to a process, or nil.
+func (e *exposer) logOf(owner model.Identity) *model.SubmissionLog {
 	if s := e.snapshot.Services; s != nil {
-		for i := range s.FlinkLogs {
-			if s.FlinkLogs[i].Owner == owner {
-				return &s.FlinkLogs[i]
+		for i := range s.SubmissionLogs {
+			if s.SubmissionLogs[i].Owner == owner {
+				return &s.SubmissionLogs[i]
 			}
 		}
 	}

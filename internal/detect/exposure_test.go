@@ -251,14 +251,14 @@ func TestJarThatBroughtIt(t *testing.T) {
 	flink := s.Processes.Processes[1]
 	began := noon.Add(-2 * time.Hour) // of the keeper, which the door started
 	s.Processes.Processes[3].Parent.Started = began
-	run := func(at time.Time) model.FlinkEntry {
-		return model.FlinkEntry{Event: model.FlinkJarRun, Time: at, Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
+	run := func(at time.Time) model.Submission {
+		return model.Submission{Event: model.SubmissionRun, Time: at, Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
 	}
-	s.Services = &model.ServiceSnapshot{FlinkLogs: []model.FlinkLog{{
-		Owner: flink.Identity, Path: "/opt/flink/log/x.log",
-		Recent: []model.FlinkEntry{
+	s.Services = &model.ServiceSnapshot{SubmissionLogs: []model.SubmissionLog{{
+		App: "flink", Owner: flink.Identity, Path: "/opt/flink/log/x.log",
+		Recent: []model.Submission{
 			run(began.Add(-25 * time.Hour)), run(began.Add(-time.Hour)), run(began.Add(-12 * time.Second)),
-			{Event: model.FlinkRESTException, Time: began.Add(-time.Second)},
+			{Event: model.SubmissionFailure, Time: began.Add(-time.Second)},
 			run(began.Add(time.Minute)),
 		},
 	}}}
@@ -277,7 +277,7 @@ func TestJarThatBroughtIt(t *testing.T) {
 			}
 		}
 	}
-	s.Services.FlinkLogs[0].Recent = []model.FlinkEntry{run(began.Add(time.Minute))}
+	s.Services.SubmissionLogs[0].Recent = []model.Submission{run(began.Add(time.Minute))}
 	for _, f := range evaluate(t, s, Policy{}) {
 		if f.Suspect != nil && f.Suspect.Entry != nil && f.Suspect.Entry.Run != nil {
 			t.Errorf("a run after the fact: %+v", f.Suspect.Entry)

@@ -228,13 +228,11 @@ func (l *lineage) entry(p *model.Process) *model.Entry {
 		Address: socket.Address, Port: socket.Port, Alive: alive,
 	}
 	if exposure := l.exposedAs(entry.App); exposure != nil && l.rank(socket) < rankExposed {
-		// It came in by another part of the same service: Flink's TaskManager runs
-		// what its JobManager takes.
+		// It came in by another part of the same service: a worker runs what its
+		// manager takes.
 		entry.Address, entry.Port = exposure.Socket.Address, exposure.Socket.Port
 	}
-	if entry.App == "flink" {
-		entry.Run, entry.RunBefore = runBefore(l.services, p, a.Identity)
-	}
+	entry.Run, entry.RunBefore = runBefore(l.services, entry.App, p, a.Identity)
 	return entry
 }
 

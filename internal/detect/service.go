@@ -200,39 +200,45 @@ func forwarding(e *model.Exposure) string {
 	}
 }
 
-// logEvidence tells of the last submissions to Flink.
-func logEvidence(log *model.FlinkLog) []string {
+// logEvidence says what was last submitted to a service.
+func logEvidence(log *model.SubmissionLog) []string {
 	var evidence []string
+	title := logTitle(log.App)
 	if log.Failure != "" {
-		evidence = append(evidence, fmt.Sprintf("Flink's log %s is not read: %s", quote(log.Path), log.Failure))
+		evidence = append(evidence, fmt.Sprintf("%s %s is not read: %s", title, quote(log.Path), log.Failure))
 	}
-	last := map[model.FlinkEvent]*model.FlinkEntry{}
+	last := map[model.SubmissionEvent]*model.Submission{}
 	for i := range log.Recent {
 		last[log.Recent[i].Event] = &log.Recent[i]
 	}
-	for _, event := range model.FlinkEvents() {
+	for _, event := range model.SubmissionEvents() {
 		if entry := last[event]; entry != nil {
-			evidence = append(evidence, fmt.Sprintf("Flink's log: %s at %s%s.", does(event), stamp(entry), from(entry)))
+			evidence = append(evidence, fmt.Sprintf("%s: %s at %s%s.", title, does(event), stamp(entry), from(entry)))
 		}
 	}
 	return evidence
 }
 
-func does(event model.FlinkEvent) string {
+// logTitle calls a log by its service: "Flink's log".
+func logTitle(app string) string {
+	return strings.ToUpper(app[:min(1, len(app))]) + app[min(1, len(app)):] + "'s log"
+}
+
+func does(event model.SubmissionEvent) string {
 	switch event {
-	case model.FlinkJarUpload:
+	case model.SubmissionUpload:
 		return "a jar was uploaded"
-	case model.FlinkJarRun:
+	case model.SubmissionRun:
 		return "a jar was run through REST"
 	default:
 		return "a request through REST failed"
 	}
 }
 
-func stamp(entry *model.FlinkEntry) string { return entry.Time.UTC().Format("2006-01-02 15:04:05 UTC") }
+func stamp(entry *model.Submission) string { return entry.Time.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // from names who was connected about then.
-func from(entry *model.FlinkEntry) string {
+func from(entry *model.Submission) string {
 	if len(entry.Peers) == 0 {
 		return ""
 	}
@@ -243,9 +249,9 @@ func from(entry *model.FlinkEntry) string {
 	return "; connected to it about then: " + strings.Join(names, ", ")
 }
 
-// runBefore is the last jar that was run before a process tree below a door began,
-// and how long before.
-func runBefore(s *model.ServiceSnapshot, p *model.Process, door model.Identity) (run *model.FlinkEntry, before time.Duration) {
+// runBefore is what was last submitted to the app and run before the process tree
+// below its process began, and how long before.
+func runBefore(s *model.ServiceSnapshot, app string, p *model.Process, door model.Identity) (run *model.Submission, before time.Duration) {
 	if s == nil {
 		return nil, 0
 	}
@@ -253,11 +259,14 @@ func runBefore(s *model.ServiceSnapshot, p *model.Process, door model.Identity) 
 	for a := p.Parent; a != nil && a.Identity != door; a = a.Parent {
 		began = a.Started
 	}
-	for i := range s.FlinkLogs {
-		for j := range s.FlinkLogs[i].Recent {
-			entry := &s.FlinkLogs[i].Recent[j]
+	for i := range s.SubmissionLogs {
+		if s.SubmissionLogs[i].App != app {
+			continue
+		}
+		for j := range s.SubmissionLogs[i].Recent {
+			entry := &s.SubmissionLogs[i].Recent[j]
 			gap := began.Sub(entry.Time)
-			if entry.Event == model.FlinkJarRun && gap > -runSlack && gap < runSpan && (run == nil || gap < before) {
+			if entry.Event == model.SubmissionRun && gap > -runSlack && gap < runSpan && (run == nil || gap < before) {
 				run, before = entry, gap
 			}
 		}
@@ -265,11 +274,11 @@ func runBefore(s *model.ServiceSnapshot, p *model.Process, door model.Identity) 
 	return run, max(0, before)
 }
 
-// arrival tells which jar brought a suspect.
+// arrival says which submission brought a suspect.
 func arrival(e *model.Entry) string {
 	before := "less than a second"
 	if e.RunBefore >= time.Second {
 		before = duration(e.RunBefore)
 	}
-	return fmt.Sprintf("Flink's log: %s at %s, %s before this process tree appeared%s.", does(e.Run.Event), stamp(e.Run), before, from(e.Run))
+	return fmt.Sprintf("%s: %s at %s, %s before this process tree appeared%s.", logTitle(e.App), does(e.Run.Event), stamp(e.Run), before, from(e.Run))
 }

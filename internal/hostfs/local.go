@@ -29,9 +29,9 @@ func OpenLocal(name string) (*os.File, error) {
 // reopen opens what was opened with O_PATH, if it is of this kind and on a local
 // file system. O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
 func reopen(seen *os.File, name string, trusted uint64, kind uint32, flags int) (*os.File, error) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(seen.Fd()), &stat); err != nil {
-		return nil, fmt.Errorf("stat: %w", err)
+	stat, err := Stat(seen)
+	if err != nil {
+		return nil, err
 	}
 	if stat.Mode&unix.S_IFMT != kind {
 		return nil, ErrKind

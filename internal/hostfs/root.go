@@ -37,10 +37,10 @@ func OpenRoot(name string) (*Root, error) {
 		return nil, fmt.Errorf("open the root directory %q: %w", name, err)
 	}
 	r := &Root{file: file, host: filepath.Clean(name) == "/"}
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+	stat, err := Stat(file)
+	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("stat the root directory %q: %w", name, err)
+		return nil, fmt.Errorf("root directory %q: %w", name, err)
 	}
 	r.device = stat.Dev
 	fd, err := unix.Openat2(unix.AT_FDCWD, "/", &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC})
@@ -117,6 +117,15 @@ func (r *Root) open(name string, flags int) (int, error) {
 		CloseFD(above)
 	}
 	return at, err
+}
+
+// Stat is fstat(2) of an open file.
+func Stat(file *os.File) (unix.Stat_t, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+		return stat, fmt.Errorf("stat: %w", err)
+	}
+	return stat, nil
 }
 
 // CloseFD closes what was only read: nothing can be lost by it.

@@ -30,9 +30,9 @@ type Exposure struct {
 	Forwarders  []Forwarder // where Published is PublishedYes
 
 	Auth     Auth
-	Answer   *Answer   // what it said; nil if it was not asked
-	RunsCode bool      // who gets in can run programs
-	Remedy   string    // how to close it, a sentence of the catalogue
-	Common   bool      // found on most hosts
-	Log      *FlinkLog // of a Flink JobManager; nil
+	Answer   *Answer        // what it said; nil if it was not asked
+	RunsCode bool           // who gets in can run programs
+	Remedy   string         // how to close it, a sentence of the catalogue
+	Common   bool           // found on most hosts
+	Log      *SubmissionLog // of what was submitted to it; nil
 }

@@ -72,7 +72,7 @@ type Entry struct {
 	Port    uint16
 	Alive   bool
 
-	Run       *FlinkEntry   // the last jar that was run through Flink's REST port before the suspect's tree began; nil
+	Run       *Submission   // what was last submitted to the service and run before the suspect's tree began; nil
 	RunBefore time.Duration // how long before
 }
 

@@ -52,54 +52,57 @@ func (s *Socket) Key() SocketKey {
 	return SocketKey{NetNS: s.NetNS, Protocol: s.Protocol, Address: s.Address, Port: s.Port, Inode: s.Inode}
 }
 
-// Answer is what a service said when it was asked whether it lets anybody in.
+// Answer is what the probe of a service found out: whether it lets anybody in.
 type Answer struct {
 	Time     time.Time
 	Asked    netip.AddrPort
-	App      string // whose way of answering it is; "" if it told nothing of that
+	App      string // that answers in this way; "" if the answer does not show it
 	OtherApp bool   // it answered, and not as the app does that it was taken for
 	Auth     Auth
 	Version  string // as the service says; printable, at most 32 bytes
-	Lowered  string // a sentence on why an open door gives less than usual; "" if it does not
-	Failure  string // a sentence on why Auth is unknown; ""
+	Lowered  string // why whoever gets in can do less than usual, a sentence; ""
+	Failure  string // why Auth is unknown, a sentence; ""
 }
 
-// FlinkEvent is a kind of line in the log of a Flink JobManager.
-type FlinkEvent string
+// SubmissionEvent is what happened in a submission to a service.
+type SubmissionEvent string
 
 // The events.
 const (
-	FlinkJarUpload     FlinkEvent = "jar_upload"
-	FlinkJarRun        FlinkEvent = "jar_run"
-	FlinkRESTException FlinkEvent = "rest_exception"
+	SubmissionUpload  SubmissionEvent = "jar_upload"     // a program was sent
+	SubmissionRun     SubmissionEvent = "jar_run"        // a program that was sent was started
+	SubmissionFailure SubmissionEvent = "rest_exception" // a request failed or was cut off, as those of scanners are
 )
 
-// FlinkEvents lists every event.
-func FlinkEvents() []FlinkEvent { return []FlinkEvent{FlinkJarUpload, FlinkJarRun, FlinkRESTException} }
-
-// FlinkLog is what one JobManager's log tells.
-type FlinkLog struct {
-	Owner   Identity // the JVM
-	Path    string   // raw bytes, as the JVM calls it
-	Failure string   // why it cannot be read now; ""
-	Recent  []FlinkEntry
+// SubmissionEvents lists every event.
+func SubmissionEvents() []SubmissionEvent {
+	return []SubmissionEvent{SubmissionUpload, SubmissionRun, SubmissionFailure}
 }
 
-// FlinkEntry is one event of a log.
-type FlinkEntry struct {
-	Event FlinkEvent
+// SubmissionLog is the log in which a service writes down what was submitted to it.
+type SubmissionLog struct {
+	App     string       // of the catalogue
+	Owner   Identity     // the process that writes it
+	Path    string       // raw bytes, as the owner calls it
+	Failure string       // why it cannot be read now, a sentence; ""
+	Recent  []Submission // the newest of each event, the oldest first
+}
+
+// Submission is one event of a log.
+type Submission struct {
+	Event SubmissionEvent
 	Time  time.Time
-	Text  string       // of the line, raw, at most 256 bytes
-	Peers []netip.Addr // that were connected to the REST port about then, as far as was seen; at most 4
+	Text  string       // of the line, or the name of what was sent; raw, at most 256 bytes
+	Peers []netip.Addr // that were connected to the service about then, as far as was seen; at most 4
 }
 
-// ServiceSnapshot is what was learnt of the services behind sockets.
+// ServiceSnapshot is what is known of the services behind sockets.
 type ServiceSnapshot struct {
 	Meta
-	Probing     bool     // services are asked
-	Apps        []string // of the catalogue, that there is a question for
-	Answers     map[SocketKey]Answer
-	Waiting     map[SocketKey]time.Time // since when a socket waits to be asked for the first time
-	FlinkEvents map[FlinkEvent]uint64   // since the exporter started
-	FlinkLogs   []FlinkLog              // sorted by pid
+	Probing        bool     // services are probed
+	Apps           []string // of the catalogue, that can be probed
+	Answers        map[SocketKey]Answer
+	Waiting        map[SocketKey]time.Time    // since when a socket waits for its first probe
+	Submissions    map[SubmissionEvent]uint64 // since the exporter started
+	SubmissionLogs []SubmissionLog            // sorted by the owner's pid
 }

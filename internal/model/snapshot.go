@@ -22,8 +22,8 @@ const (
 	AspectTemp   Aspect = "temp"
 	AspectNetns  Aspect = "netns"
 
-	AspectPersistence Aspect = "persistence" // files that start programs
-	AspectFlinkLog    Aspect = "flink_log"   // logs of Flink's processes
+	AspectPersistence   Aspect = "persistence" // files that start programs
+	AspectSubmissionLog Aspect = "flink_log"   // logs of what was submitted to services
 )
 
 // Reason is why a read failed. The set is closed.
@@ -172,7 +172,7 @@ type Socket struct {
 	DualStack         bool       // of IPv6, and takes IPv4 too; false if that is not known
 	OwnedByExporter   bool       // the exporter's own
 	InternalComponent bool       // of a process that belongs to App and is no door of its own
-	LogFile           string     // of Flink's JVM, as its command line says: absolute, raw, at most 4,096 bytes; "" for all else
+	LogFile           string     // in which App writes down submissions, as the owner's command line says: absolute, raw, at most 4,096 bytes; ""
 }
 
 // Exposed tells whether the socket is a catalogued service that other machines

@@ -32,7 +32,7 @@ func Blind(meta map[string]model.Meta) []string {
 		{model.AspectFd, "processes hide which sockets they own", "Run as root or give CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."},
 		{model.AspectTemp, "directories could not be searched", "Run as root or give CAP_DAC_READ_SEARCH."},
 		{model.AspectPersistence, "files that start programs could not be read", "Run as root or give CAP_DAC_READ_SEARCH, and CAP_SYS_PTRACE for those of users' homes."},
-		{model.AspectFlinkLog, "logs of Flink could not be read", "The finding about Flink says why."},
+		{model.AspectSubmissionLog, "logs of submissions to services could not be read", "The findings about these services say why."},
 		{model.AspectNetns, "socket tables could not be read", "Is --path.procfs the host's?"},
 	} {
 		share := shares[lack.aspect]

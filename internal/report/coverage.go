@@ -81,7 +81,7 @@ func (r *Report) aspects() []aspectShare {
 		{Aspect: model.AspectTemp, Title: "Directories that could be searched"},
 		{Aspect: model.AspectNetns, Title: "Socket tables that could be read"},
 		{Aspect: model.AspectPersistence, Title: "Crontabs, units and the like"},
-		{Aspect: model.AspectFlinkLog, Title: "Logs of Flink"},
+		{Aspect: model.AspectSubmissionLog, Title: "Logs of submissions"},
 	} {
 		seen := false
 		for _, sensor := range r.sensors() {

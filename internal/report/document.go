@@ -92,16 +92,16 @@ func newJSONExposed(e *model.Exposure) jsonExposed {
 		out.Asked, out.Version, out.Failure = fit(e.Answer.Time), text.Escape(e.Answer.Version), text.Escape(e.Answer.Failure)
 	}
 	if e.Log != nil {
-		out.FlinkLog = &jsonFlinkLog{Path: text.Escape(e.Log.Path), Failure: text.Escape(e.Log.Failure), Recent: []jsonFlinkEntry{}}
+		out.SubmissionLog = &jsonSubmissionLog{Path: text.Escape(e.Log.Path), Failure: text.Escape(e.Log.Failure), Recent: []jsonSubmission{}}
 		for i := range e.Log.Recent {
-			out.FlinkLog.Recent = append(out.FlinkLog.Recent, newJSONFlinkEntry(&e.Log.Recent[i]))
+			out.SubmissionLog.Recent = append(out.SubmissionLog.Recent, newJSONSubmission(&e.Log.Recent[i]))
 		}
 	}
 	return out
 }
 
-func newJSONFlinkEntry(e *model.FlinkEntry) jsonFlinkEntry {
-	out := jsonFlinkEntry{Event: string(e.Event), Time: fit(e.Time), Text: text.Escape(e.Text), Peers: []string{}}
+func newJSONSubmission(e *model.Submission) jsonSubmission {
+	out := jsonSubmission{Event: string(e.Event), Time: fit(e.Time), Text: text.Escape(e.Text), Peers: []string{}}
 	for _, peer := range e.Peers {
 		out.Peers = append(out.Peers, peer.String())
 	}
@@ -140,7 +140,7 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 			RunBeforeSeconds: e.RunBefore.Seconds(),
 		}
 		if e.Run != nil {
-			run := newJSONFlinkEntry(e.Run)
+			run := newJSONSubmission(e.Run)
 			out.Entry.Run = &run
 		}
 	}

@@ -40,7 +40,7 @@ func idle() Report {
 			Files:   &model.FileSnapshot{Meta: meta(model.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
 			Sockets: &model.SocketSnapshot{Meta: meta(model.AspectFd, model.AspectNetns), Sockets: make([]model.Socket, 14)},
 
-			Services:    &model.ServiceSnapshot{Meta: meta(model.AspectFlinkLog), Probing: true, Answers: map[model.SocketKey]model.Answer{{Port: 8081}: {}}},
+			Services:    &model.ServiceSnapshot{Meta: meta(model.AspectSubmissionLog), Probing: true, Answers: map[model.SocketKey]model.Answer{{Port: 8081}: {}}},
 			Persistence: &model.PersistenceSnapshot{Meta: meta(model.AspectPersistence), Counts: map[model.PersistenceKind]int{model.PersistenceCrontab: 4}},
 		},
 	}
@@ -53,8 +53,8 @@ func incident() Report {
 	java := model.Ancestor{Identity: model.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java", User: "flink", Started: noon().Add(-30 * time.Hour), Alive: true}
 	shell := model.Ancestor{Identity: model.Identity{PID: 800}, Comm: "sh", Exe: "/usr/bin/dash", User: "flink", Started: noon().Add(-5 * time.Hour)}
 	kinsing := model.Ancestor{Identity: model.Identity{PID: 812}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Started: noon().Add(-4 * time.Hour), Alive: true}
-	run := model.FlinkEntry{
-		Event: model.FlinkJarRun, Time: shell.Started.Add(-12 * time.Second), Text: "Starting program (detached: true)", Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")},
+	run := model.Submission{
+		Event: model.SubmissionRun, Time: shell.Started.Add(-12 * time.Second), Text: "Starting program (detached: true)", Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")},
 	}
 	entry := &model.Entry{App: "flink", Process: "java", PID: 100, Address: "0.0.0.0", Port: 8081, Alive: true, Run: &run, RunBefore: 12 * time.Second}
 
@@ -75,8 +75,8 @@ func incident() Report {
 		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},
 		Remedy: "Set `rest.bind-address: localhost` in Flink's configuration and restart it.",
 		Auth:   model.AuthNone, RunsCode: true, Answer: &model.Answer{Time: noon().Add(-3 * time.Minute), App: "flink", Auth: model.AuthNone, Version: "1.20.5"},
-		Log: &model.FlinkLog{Path: "/opt/flink/log/flink.log", Recent: []model.FlinkEntry{
-			{Event: model.FlinkJarUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,
+		Log: &model.SubmissionLog{Path: "/opt/flink/log/flink.log", Recent: []model.Submission{
+			{Event: model.SubmissionUpload, Time: run.Time.Add(-2 * time.Second), Text: "job.jar"}, run,
 		}},
 	}
 	r.Findings.Exposures = []model.Exposure{*exposure}

@@ -152,7 +152,7 @@ type jsonEntry struct {
 	Port    uint16 `json:"port"`
 	Alive   bool   `json:"alive"`
 
-	Run              *jsonFlinkEntry `json:"run,omitempty"` // the jar that brought it
+	Run              *jsonSubmission `json:"run,omitempty"` // what brought it
 	RunBeforeSeconds float64         `json:"run_before_seconds"`
 }
 
@@ -179,34 +179,34 @@ type jsonFile struct {
 }
 
 type jsonExposed struct {
-	Protocol   string        `json:"protocol"`
-	Address    string        `json:"address"`
-	Port       uint16        `json:"port"`
-	Endpoints  []string      `json:"endpoints"` // of the host, where the port is published
-	Scope      string        `json:"scope"`
-	App        string        `json:"app"`
-	Confidence string        `json:"confidence"`
-	PID        int           `json:"pid"`
-	Process    string        `json:"process"`
-	Unit       string        `json:"unit"`
-	Container  string        `json:"container"`
-	Netns      string        `json:"netns"`     // inode number of its network namespace; "" for the host's
-	Published  string        `json:"published"` // yes, no or unknown; "" in the host's namespace
-	Auth       string        `json:"auth"`
-	Asked      time.Time     `json:"asked,omitzero"`
-	Version    string        `json:"version"`
-	Failure    string        `json:"failure"` // why auth is unknown
-	RunsCode   bool          `json:"runs_code"`
-	FlinkLog   *jsonFlinkLog `json:"flink_log,omitempty"`
+	Protocol      string             `json:"protocol"`
+	Address       string             `json:"address"`
+	Port          uint16             `json:"port"`
+	Endpoints     []string           `json:"endpoints"` // of the host, where the port is published
+	Scope         string             `json:"scope"`
+	App           string             `json:"app"`
+	Confidence    string             `json:"confidence"`
+	PID           int                `json:"pid"`
+	Process       string             `json:"process"`
+	Unit          string             `json:"unit"`
+	Container     string             `json:"container"`
+	Netns         string             `json:"netns"`     // inode number of its network namespace; "" for the host's
+	Published     string             `json:"published"` // yes, no or unknown; "" in the host's namespace
+	Auth          string             `json:"auth"`
+	Asked         time.Time          `json:"asked,omitzero"`
+	Version       string             `json:"version"`
+	Failure       string             `json:"failure"` // why auth is unknown
+	RunsCode      bool               `json:"runs_code"`
+	SubmissionLog *jsonSubmissionLog `json:"flink_log,omitempty"`
 }
 
-type jsonFlinkLog struct {
+type jsonSubmissionLog struct {
 	Path    string           `json:"path"`
 	Failure string           `json:"failure"`
-	Recent  []jsonFlinkEntry `json:"recent"` // oldest first
+	Recent  []jsonSubmission `json:"recent"` // oldest first
 }
 
-type jsonFlinkEntry struct {
+type jsonSubmission struct {
 	Event string    `json:"event"`
 	Time  time.Time `json:"time"`
 	Text  string    `json:"text"`

@@ -188,7 +188,7 @@ func hostile(name string) Report {
 	door := model.Exposure{
 		App: name, Scope: model.ScopeAny, Socket: model.Socket{App: name, OwnerExe: name, OwnerComm: name}, Endpoints: []string{text.Label(name)},
 		Unit: name, Answer: &model.Answer{Version: name, Failure: name},
-		Log: &model.FlinkLog{Path: name, Failure: name, Recent: []model.FlinkEntry{{Text: name}}},
+		Log: &model.SubmissionLog{Path: name, Failure: name, Recent: []model.Submission{{Text: name}}},
 	}
 	r.Findings.Exposures = []model.Exposure{door}
 	r.Findings.Active = append(r.Findings.Active, model.Finding{

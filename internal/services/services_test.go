@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,7 @@ func newLab(t *testing.T, sockets ...model.Socket) *lab {
 	l.Sensor = New(Options{
 		Proc: t.TempDir(), Catalogue: func() *catalogue.Catalogue { return known }, Probing: func() bool { return l.probing },
 		Sockets: func() *model.SocketSnapshot { return l.sockets }, Interval: 5 * time.Second, Logger: log.NewNopLogger(),
-		Ask: func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
+		Probe: func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
 			l.asked = append(l.asked, target)
 			answer := l.answer
 			answer.Time, answer.Asked = l.now, target
@@ -82,7 +83,7 @@ func TestAskedOnceInTenMinutes(t *testing.T) {
 	if answer := l.Snapshot().Answers[l.sockets.Sockets[0].Key()]; answer.Auth != model.AuthNone || answer.Asked != l.asked[0] || answer.Time.IsZero() {
 		t.Errorf("%+v", answer)
 	}
-	l.sample(t, askEvery)
+	l.sample(t, probeEvery)
 	if len(l.asked) != 2 {
 		t.Errorf("asked %d times after ten minutes", len(l.asked))
 	}
@@ -92,7 +93,7 @@ func TestAskedOnceInTenMinutes(t *testing.T) {
 		t.Errorf("asked %d times, %d answers", len(l.asked), len(l.Snapshot().Answers))
 	}
 	l.probing = false
-	if s := l.sample(t, askEvery); len(l.asked) != 3 || s.Probing || len(s.Answers) != 0 {
+	if s := l.sample(t, probeEvery); len(l.asked) != 3 || s.Probing || len(s.Answers) != 0 {
 		t.Errorf("probing is off: asked %d times, %+v", len(l.asked), s)
 	}
 }
@@ -171,16 +172,16 @@ func TestSlowServicesAreAskedInTurn(t *testing.T) {
 			sockets = append(sockets, listening("0.0.0.0", uint16(8081+i), "flink", model.ConfidenceEvidence))
 		}
 		l := newLab(t, sockets...)
-		quick := l.options.Ask
-		l.options.Ask = func(ctx context.Context, target netip.AddrPort, candidates []catalogue.Candidate) model.Answer {
-			time.Sleep(askTime + time.Millisecond)
+		quick := l.options.Probe
+		l.options.Probe = func(ctx context.Context, target netip.AddrPort, candidates []catalogue.Candidate) model.Answer {
+			time.Sleep(probeTime + time.Millisecond)
 			return quick(ctx, target, candidates)
 		}
 		s := l.sample(t, 0)
 		if len(s.Answers) != 1 || len(s.Waiting) != 2 {
 			t.Fatalf("%d answers, %d wait", len(s.Answers), len(s.Waiting))
 		}
-		l.options.Ask = quick
+		l.options.Probe = quick
 		s = l.sample(t, 5*time.Second)
 		if len(s.Answers) != 3 || len(s.Waiting) != 0 || len(l.asked) != 3 {
 			t.Errorf("%d answers, %d wait, asked %v", len(s.Answers), len(s.Waiting), l.asked)
@@ -191,11 +192,11 @@ func TestSlowServicesAreAskedInTurn(t *testing.T) {
 func TestThousandsOfSocketsAreNotAllAsked(t *testing.T) {
 	t.Parallel()
 	var sockets []model.Socket
-	for i := range 3 * maxAsked {
+	for i := range 3 * maxProbed {
 		sockets = append(sockets, listening("0.0.0.0", uint16(1000+i), "flink", model.ConfidenceEvidence))
 	}
 	l := newLab(t, sockets...)
-	if s := l.sample(t, 0); len(l.asked) != maxAsked || len(s.Answers) != len(sockets) {
+	if s := l.sample(t, 0); len(l.asked) != maxProbed || len(s.Answers) != len(sockets) {
 		t.Errorf("asked %d, %d answers", len(l.asked), len(s.Answers))
 	}
 }
@@ -209,15 +210,15 @@ func TestWithoutSockets(t *testing.T) {
 	}
 }
 
-// TestFlinkLog follows the log of a JVM that listens, and notes who was connected
+// TestSubmissionLog follows the log of a JVM that listens, and notes who was connected
 // when a jar was run.
-func TestFlinkLog(t *testing.T) {
+func TestSubmissionLog(t *testing.T) {
 	t.Parallel()
 	rest := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
 	blob := listening("0.0.0.0", 40001, "flink", model.ConfidenceEvidence)
 	rest.LogFile, blob.LogFile, blob.Owner = "/opt/flink.log", "/opt/flink.log", rest.Owner
 	l := newLab(t, rest, blob)
-	l.options.Ask = func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
+	l.options.Probe = func(_ context.Context, target netip.AddrPort, _ []catalogue.Candidate) model.Answer {
 		return model.Answer{OtherApp: target.Port() != 8081, Auth: model.AuthUnknown}
 	}
 	file := filepath.Join(l.options.Proc, "100/root/opt/flink.log")
@@ -235,27 +236,57 @@ func TestFlinkLog(t *testing.T) {
 	}
 	line()
 	s := l.sample(t, 0)
-	if len(s.FlinkLogs) != 1 || len(s.FlinkLogs[0].Recent) != 1 || s.FlinkEvents[model.FlinkJarRun] != 0 {
-		t.Fatalf("%+v %v", s.FlinkLogs, s.FlinkEvents)
+	if len(s.SubmissionLogs) != 1 || len(s.SubmissionLogs[0].Recent) != 1 || s.Submissions[model.SubmissionRun] != 0 {
+		t.Fatalf("%+v %v", s.SubmissionLogs, s.Submissions)
 	}
-	peer := netip.MustParseAddr("198.51.100.7")
+	peer, elsewhere := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("203.0.113.9")
 	l.now = l.now.Add(5 * time.Second)
 	l.sockets = &model.SocketSnapshot{Meta: model.Meta{Time: l.now}, Sockets: l.sockets.Sockets, Namespaces: l.sockets.Namespaces, Peers: []model.Peer{
 		{Port: 8081, Remote: peer},
-		{Port: 40001, Remote: netip.MustParseAddr("198.51.100.8")},            // answers as another service
-		{Port: 8081, NetNS: "7", Remote: netip.MustParseAddr("198.51.100.9")}, // what listens there has no log
+		{Port: 40001, Remote: elsewhere},            // answers as another service
+		{NetNS: "7", Port: 8081, Remote: elsewhere}, // what listens there has no log
 	}}
 	line()
 	s = l.sample(t, time.Second)
-	last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]
-	if s.FlinkEvents[model.FlinkJarRun] != 1 || !slices.Equal(last.Peers, []netip.Addr{peer}) {
-		t.Errorf("%v %+v", s.FlinkEvents, last)
+	last := s.SubmissionLogs[0].Recent[len(s.SubmissionLogs[0].Recent)-1]
+	if s.Submissions[model.SubmissionRun] != 1 || !slices.Equal(last.Peers, []netip.Addr{peer}) {
+		t.Errorf("%v %+v", s.Submissions, last)
 	}
 	l.sockets.Peers = nil
 	l.now = l.now.Add(2 * peerSpan)
 	line()
 	s = l.sample(t, time.Second)
-	if last := s.FlinkLogs[0].Recent[len(s.FlinkLogs[0].Recent)-1]; len(last.Peers) != 0 || s.FlinkEvents[model.FlinkJarRun] != 2 {
-		t.Errorf("a connection of long ago: %+v %v", last, s.FlinkEvents)
+	if last := s.SubmissionLogs[0].Recent[len(s.SubmissionLogs[0].Recent)-1]; len(last.Peers) != 0 || s.Submissions[model.SubmissionRun] != 2 {
+		t.Errorf("a connection of long ago: %+v %v", last, s.Submissions)
+	}
+}
+
+// TestHostilePathInTheLog: who starts a process chooses the path of its log.
+func TestHostilePathInTheLog(t *testing.T) {
+	t.Parallel()
+	socket := listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence)
+	socket.LogFile = "/x\x1b[2J\nmsg=forged"
+	l := newLab(t, socket)
+	var out strings.Builder
+	l.options.Logger = log.NewLogfmtLogger(&out)
+	l.sample(t, 0)
+	l.sample(t, time.Second)
+	if got := out.String(); strings.Count(got, "not read") != 1 || !strings.Contains(got, `/x\\x1b[2J\\x0amsg=forged`) {
+		t.Errorf("got %q, want the path escaped, once", got)
+	}
+}
+
+// TestStop: when the context ends, nothing more is probed, and it is due at the next
+// sample.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, listening("0.0.0.0", 8081, "flink", model.ConfidenceEvidence))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Sample(ctx, l.now); err != nil || len(l.asked) != 0 || len(l.Snapshot().Waiting) != 1 {
+		t.Errorf("%v, probed %v, %+v", err, l.asked, l.Snapshot())
+	}
+	if l.sample(t, time.Second); len(l.asked) != 1 {
+		t.Errorf("probed %v", l.asked)
 	}
 }

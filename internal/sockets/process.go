@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,9 +27,6 @@ const (
 	// and sockets without an owner are looked for again, though nothing changed.
 	retryEvery = 10
 
-	flinkApp   = "flink"
-	logFileKey = "-Dlog.file=" // bin/flink-daemon.sh of Flink
-	maxPath    = 4096
 )
 
 // fdBatch is how many names of a directory are read at once: a process may have
@@ -56,7 +52,7 @@ type owner struct {
 type arguments struct {
 	evidence string             // the app that it is, in the eyes of a catalogue
 	internal bool               // it belongs to that app, and is no service of its own
-	logFile  string             // of Flink's JVM; ""
+	logFile  string             // of submissions to that app; ""
 	forwards *model.PortForward // by a docker-proxy; nil
 }
 
@@ -125,21 +121,9 @@ func (p *processReader) arguments(pid int, exe string, catalogue *catalogue.Cata
 		p.failed(err)
 	}
 	read := arguments{evidence: catalogue.Evidence(exe, argv), forwards: forward.ParseDockerProxy(exe, argv)}
-	read.internal = catalogue.Part(read.evidence, argv)
-	if read.evidence == flinkApp {
-		read.logFile = logFileOf(argv)
-	}
+	read.internal = catalogue.InternalComponent(read.evidence, argv)
+	read.logFile = catalogue.LogFile(read.evidence, argv)
 	return read, err
-}
-
-// logFileOf returns the log file that Flink's start script gave to the JVM, or "".
-func logFileOf(argv []string) string {
-	for _, argument := range argv {
-		if name, ok := strings.CutPrefix(argument, logFileKey); ok && path.IsAbs(name) && len(name) <= maxPath {
-			return name
-		}
-	}
-	return ""
 }
 
 // argv reads a command line under a deadline: the kernel reads it out of the

@@ -171,9 +171,9 @@ func (s *Sensor) identify(
 			socket.Owner, socket.OwnerComm, socket.OwnerExe = by.identity, by.comm, by.exe
 			socket.OwnedByExporter = by.identity.PID == s.options.OwnPID
 		}
-		socket.App, socket.Confidence = catalogue.Judge(socket.Protocol, socket.Port, by.exe, by.evidence)
+		socket.App, socket.Confidence = catalogue.Identify(socket.Protocol, socket.Port, by.exe, by.evidence)
 		socket.InternalComponent = by.internal && socket.App == by.evidence
-		if socket.App == flinkApp && socket.Confidence == model.ConfidenceEvidence {
+		if socket.Confidence == model.ConfidenceEvidence {
 			socket.LogFile = by.logFile
 		}
 		if by.forwards != nil && socket.NetNS == "" {

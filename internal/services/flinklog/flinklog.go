@@ -1,173 +1,129 @@
-// Package flinklog follows the logs of Flink's processes, as log4j writes them: who
-// submits a jar to the JobManager leaves a line there.
+// Package flinklog knows what the log of a Flink JobManager looks like: who submits a
+// jar leaves a line there.
+//
+// The lines were measured with Flink 1.13.6, 1.20.5 and 2.2.1 and the
+// log4j.properties that they ship: `%d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %-60c %x -
+// %m%n`. A jar that is uploaded leaves no line, and is seen as a new file. Whoever
+// reaches the REST port can have Flink write lines of his own (a line feed in a path):
+// he can raise an alarm, and cannot hide one.
 package flinklog
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
-	"net/netip"
-	"path/filepath"
-	"strconv"
+	"bytes"
+	"regexp"
+	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-const (
-	maxLogs  = 16 // followed at a time
-	openTime = 500 * time.Millisecond
-	// clockSlack is how far the time of a new line may lie outside the time between
-	// two reads.
-	clockSlack = time.Minute
-)
+// App is Flink's name in the catalogue.
+const App = "flink"
 
-// Target is one log to follow.
-type Target struct {
-	Owner model.Identity // the JVM; its root directory is where Path is looked up
-	Path  string         // absolute
+const timeLayout = "2006-01-02 15:04:05.000"
+
+// uploadName is what the JobManager calls a jar that was uploaded whole: a UUID and
+// the client's name (JarUploadHandler).
+var uploadName = regexp.MustCompile(`(?s)^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}_(.*\.jar)$`)
+
+// Format is a submissions.Format.
+type Format struct{}
+
+// Time reads the time at the beginning of a line, as if its zone were UTC.
+func (Format) Time(line []byte) (time.Time, bool) {
+	if len(line) < len(timeLayout) || line[4] != '-' || line[19] != ',' {
+		return time.Time{}, false
+	}
+	at, err := time.ParseInLocation(timeLayout, string(line[:19])+"."+string(line[20:23]), time.UTC)
+	return at, err == nil
 }
 
-// Reader follows logs. It is used by one goroutine.
-type Reader struct {
-	proc   string
-	guard  *hostfs.Guard // of opening: a path may lead through a FUSE file system
-	logs   map[Target]*follower
-	events map[model.FlinkEvent]uint64
-	errors map[model.ReadError]uint64
-	share  model.Share
+// Parse tells which event a line stands for; its Text is the message.
+func (f Format) Parse(line []byte) (model.Submission, bool) {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if !mayMatter(line) {
+		return model.Submission{}, false
+	}
+	at, ok := f.Time(line)
+	level, class, message, isRecord := split(line)
+	if !ok || !isRecord {
+		return model.Submission{}, false
+	}
+	event, ok := eventOf(level, class, message)
+	return model.Submission{Event: event, Time: at, Text: message}, ok
 }
 
-// New returns a reader of what lies below a procfs' PID/root.
-func New(proc string) *Reader {
-	events := map[model.FlinkEvent]uint64{}
-	for _, event := range model.FlinkEvents() {
-		events[event] = 0
+// UploadName returns what the client called a jar.
+func (Format) UploadName(file string) (string, bool) {
+	match := uploadName.FindStringSubmatch(file)
+	if match == nil {
+		return "", false
 	}
-	return &Reader{proc: proc, guard: hostfs.NewGuard(4), logs: map[Target]*follower{}, events: events, errors: map[model.ReadError]uint64{}}
+	return match[1], true
 }
 
-// Events counts what was written since the logs were first seen.
-func (r *Reader) Events() map[model.FlinkEvent]uint64 { return maps.Clone(r.events) }
-
-// Errors counts the reads that failed.
-func (r *Reader) Errors() map[model.ReadError]uint64 { return maps.Clone(r.errors) }
-
-// Share is how many of the logs could be read last. One that does not exist is
-// none: in a container Flink often writes to its standard output only.
-func (r *Reader) Share() model.Share { return r.share }
-
-// Read reads what was added to each log since the last call. What a log held when
-// it is first seen is told and not counted. callers were connected to Flink about
-// now: they are noted with the submissions that are new.
-func (r *Reader) Read(now time.Time, targets []Target, callers []netip.Addr) []model.FlinkLog {
-	r.share = model.Share{}
-	still := map[Target]*follower{}
-	var logs []model.FlinkLog
-	for _, target := range targets[:min(len(targets), maxLogs)] {
-		followed := r.logs[target]
-		if followed == nil {
-			followed = &follower{}
-		}
-		still[target] = followed
-		err := r.read(now, target, followed, callers)
-		log := model.FlinkLog{Owner: target.Owner, Path: target.Path, Recent: followed.recentEntries()}
-		if err != nil {
-			log.Failure = explain(err)
-		}
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			r.share.Total++
-		}
-		if err == nil {
-			r.share.Readable++
-		}
-		logs = append(logs, log)
+// UploadDirectory reads where the JobManager keeps jars, which it says once when it
+// starts.
+func (f Format) UploadDirectory(line []byte) (string, bool) {
+	if !bytes.HasSuffix(line, []byte(" for file uploads.")) {
+		return "", false
 	}
-	for target, followed := range r.logs {
-		if still[target] == nil {
-			followed.close()
+	_, isDated := f.Time(line)
+	_, class, message, ok := split(line)
+	if !isDated || !ok || !isREST(class) {
+		return "", false
+	}
+	message = strings.TrimSuffix(message, " for file uploads.")
+	for _, start := range []string{"Created directory ", "Using directory "} {
+		if directory, ok := strings.CutPrefix(message, start); ok && strings.HasPrefix(directory, "/") {
+			return directory, true
 		}
 	}
-	r.logs = still
-	return logs
+	return "", false
 }
 
-// read goes on with one log. A file that was renamed (rotation) is read to its end
-// before its successor.
-func (r *Reader) read(now time.Time, target Target, followed *follower, callers []netip.Addr) error {
-	isNew := followed.seen
-	note := func(entry model.FlinkEntry) {
-		if isNew {
-			r.events[entry.Event]++
-			entry.Peers = callers
-			if entry.Time.Before(followed.last.Add(-clockSlack)) || entry.Time.After(now.Add(clockSlack)) {
-				entry.Time = now // the line's own time is not to be trusted
-			}
-		}
-		followed.keep(entry)
+// split takes what follows a line's time apart into the level, the class that logs
+// and the message.
+func split(line []byte) (level, class, message string, ok bool) {
+	head, tail, ok := bytes.Cut(line[min(len(line), len(timeLayout)):], []byte(" - "))
+	fields := strings.Fields(string(head))
+	if !ok || len(fields) < 2 {
+		return "", "", "", false
 	}
-	if err := followed.drain(now, note); err != nil {
-		followed.close()
-		return r.failed(err)
-	}
-	file, err := hostfs.Within(r.guard, openTime, func() (opened, error) { return r.open(target) })
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			followed.seen, followed.last = true, now // what is written there from now on is new
-		}
-		return r.failed(err)
-	}
-	if followed.succeed(file.file, file.id) {
-		err = followed.drain(now, note)
-	}
-	if err == nil {
-		err = r.readUploads(target, followed, note)
-	}
-	if err == nil {
-		err = followed.check()
-	}
-	followed.seen, followed.last = true, now
-	if err != nil {
-		return r.failed(err)
-	}
-	return nil
+	return fields[0], fields[1], string(tail), true
 }
 
-func (r *Reader) failed(err error) error {
-	if !errors.Is(err, fs.ErrNotExist) {
-		r.errors[model.ReadError{Aspect: model.AspectFlinkLog, Reason: hostfs.ReasonOf(err)}]++
-	}
-	return err
+// mayMatter is a quick look: few lines of a log are taken apart.
+func mayMatter(line []byte) bool {
+	return bytes.Contains(line, []byte("Starting program (detached:")) || bytes.Contains(line, []byte("xception")) ||
+		bytes.Contains(line, []byte("POST request not allowed"))
 }
 
-func (r *Reader) open(target Target) (opened, error) {
-	root, err := hostfs.OpenRoot(filepath.Join(r.proc, strconv.Itoa(target.Owner.PID), "root"))
-	if err != nil {
-		return opened{}, err
-	}
-	defer root.Close()
-	file, err := root.Regular(target.Path)
-	if err != nil {
-		return opened{}, fmt.Errorf("open %s: %w", target.Path, err)
-	}
-	id, err := identify(file)
-	if err != nil {
-		file.Close()
-		return opened{}, err
-	}
-	return opened{file: file, id: id}, nil
-}
-
-// explain says for people why a log is not read.
-func explain(err error) string {
+func eventOf(level, class, message string) (model.SubmissionEvent, bool) {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "it does not exist; does Flink write to its standard output instead?"
-	case errors.Is(err, fs.ErrPermission):
-		return "permission is denied; run the exporter as root or give it CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."
+	// Written once for each run, before the jar's main method is called, whatever
+	// becomes of it.
+	case class == "org.apache.flink.client.ClientUtils" && isStart(message):
+		return model.SubmissionRun, true
+	// A request for a plan runs the main method too. It leaves a line only where that
+	// makes no job, as the program of an intruder does.
+	case strings.HasSuffix(class, ".JarPlanHandler") && message == "Unhandled exception.":
+		return model.SubmissionRun, true
+	case level != "WARN" && level != "ERROR", !isREST(class):
+		return "", false
+	case strings.HasPrefix(message, "Unhandled exception"), strings.HasPrefix(message, "Exception occurred in REST handler"),
+		message == "POST request not allowed":
+		return model.SubmissionFailure, true
 	default:
-		return err.Error() + "."
+		return "", false
 	}
+}
+
+func isStart(message string) bool {
+	return message == "Starting program (detached: true)" || message == "Starting program (detached: false)"
+}
+
+func isREST(class string) bool {
+	return class == "org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint" ||
+		strings.HasPrefix(class, "org.apache.flink.runtime.rest.") || strings.HasPrefix(class, "org.apache.flink.runtime.webmonitor.")
 }

@@ -1,363 +1,60 @@
 package flinklog
 
 import (
-	"fmt"
-	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
-	logPath = "/opt/flink/log/flink-nobody-standalonesession-0-lab.log"
-	runLine = "INFO  org.apache.flink.client.ClientUtils                          [] - Starting program (detached: true)"
-	resets  = "WARN  org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint   [] - Unhandled exception\njava.net.SocketException: Connection reset"
+	stamp   = "2026-11-24 03:17:44,123 "
+	rest    = "org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint [] - "
+	runLine = stamp + "INFO  org.apache.flink.client.ClientUtils [] - Starting program (detached: true)"
 )
 
-// lab is a JVM's root directory with a log in it, on a clock of its own.
-type lab struct {
-	t      *testing.T
-	root   string
-	reader *Reader
-	target Target
-	now    time.Time
-}
-
-func newLab(t *testing.T) *lab {
-	t.Helper()
-	proc := t.TempDir()
-	l := &lab{
-		t: t, root: filepath.Join(proc, "100/root"), reader: New(proc), now: time.Date(2026, 11, 24, 3, 17, 44, 0, time.UTC),
-		target: Target{Owner: model.Identity{PID: 100, StartTime: 1}, Path: logPath},
-	}
-	l.check(os.MkdirAll(filepath.Join(l.root, filepath.Dir(logPath)), 0o755))
-	return l
-}
-
-func (l *lab) check(err error) {
-	l.t.Helper()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-}
-
-func (l *lab) file() string { return filepath.Join(l.root, logPath) }
-
-// stamped begins each line with the time of day in a zone.
-func (l *lab) stamped(zone time.Duration, line string) string {
-	return l.now.Add(zone).Format("2006-01-02 15:04:05,000 ") + line + "\n"
-}
-
-// write appends, as log4j does, now.
-func (l *lab) write(text string) {
-	l.t.Helper()
-	file, err := os.OpenFile(l.file(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	l.check(err)
-	_, err = file.WriteString(text)
-	l.check(err)
-	l.check(file.Close())
-	l.check(os.Chtimes(l.file(), l.now, l.now))
-}
-
-// read looks at the log five seconds later.
-func (l *lab) read(callers ...netip.Addr) model.FlinkLog {
-	l.t.Helper()
-	l.now = l.now.Add(5 * time.Second)
-	logs := l.reader.Read(l.now, []Target{l.target}, callers)
-	if len(logs) != 1 {
-		l.t.Fatalf("%d logs", len(logs))
-	}
-	return logs[0]
-}
-
-func (l *lab) expect(what string, uploads, runs, exceptions uint64) {
-	l.t.Helper()
-	got := l.reader.Events()
-	want := map[model.FlinkEvent]uint64{model.FlinkJarUpload: uploads, model.FlinkJarRun: runs, model.FlinkRESTException: exceptions}
-	for event, count := range want {
-		if got[event] != count {
-			l.t.Errorf("%s: %d of %s, want %d", what, got[event], event, count)
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]model.SubmissionEvent{
+		runLine:        model.SubmissionRun,
+		runLine + "\r": model.SubmissionRun,
+		stamp + "ERROR org.apache.flink.runtime.webmonitor.handlers.JarPlanHandler [] - Unhandled exception.": model.SubmissionRun,
+		stamp + "WARN  " + rest + "Unhandled exception":                                                       model.SubmissionFailure,
+		stamp + "INFO  " + rest + "Unhandled exception":                                                       "",
+		stamp + "WARN  com.example.Job [] - Unhandled exception":                                              "",
+		runLine[1:]:                   "",
+		runLine + " of somebody else": "",
+		stamp + "INFO Starting program (detached: true)": "",
+	} {
+		got, ok := Format{}.Parse([]byte(line))
+		if got.Event != want || ok != (want != "") {
+			t.Errorf("%q: got %q, %v, want %q", line, got.Event, ok, want)
 		}
 	}
 }
 
-// TestRealLog reads what a real Flink wrote when jars were submitted and a scanner
-// cut its connections.
-func TestRealLog(t *testing.T) {
+func TestUploadDirectory(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile("testdata/flink-1.20.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newLab(t)
-	l.write("")
-	l.read()
-	l.write(string(content))
-	log := l.read()
-	// The last line that says "Starting program" there is forged, in a path.
-	l.expect("a real log", 0, 3, 4)
-	if log.Failure != "" || len(log.Recent) == 0 {
-		t.Errorf("%+v", log)
-	}
-}
-
-func TestHistoryIsToldAndNotCounted(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write(l.stamped(0, runLine))
-	ran := l.now
-	log := l.read()
-	l.expect("history", 0, 0, 0)
-	if len(log.Recent) != 1 || !log.Recent[0].Time.Equal(ran) || log.Recent[0].Event != model.FlinkJarRun || len(log.Recent[0].Peers) != 0 {
-		t.Errorf("%+v", log.Recent)
-	}
-	l.write(l.stamped(0, runLine) + l.stamped(0, resets))
-	peer := netip.MustParseAddr("198.51.100.7")
-	log = l.read(peer)
-	l.expect("what is new", 0, 1, 1)
-	if last := log.Recent[len(log.Recent)-1]; len(last.Peers) != 1 || last.Peers[0] != peer {
-		t.Errorf("%+v", last)
-	}
-}
-
-func TestZoneOfTheLog(t *testing.T) {
-	t.Parallel()
-	for _, zone := range []time.Duration{0, 2 * time.Hour, -8 * time.Hour, 5*time.Hour + 45*time.Minute} {
-		l := newLab(t)
-		l.write(l.stamped(zone, runLine))
-		ran := l.now
-		if log := l.read(); len(log.Recent) != 1 || !log.Recent[0].Time.Equal(ran) {
-			t.Errorf("zone %s: %+v, want %s", zone, log.Recent, ran)
+	for line, want := range map[string]string{
+		stamp + "INFO  " + rest + "Created directory /tmp/a b for file uploads.":    "/tmp/a b",
+		stamp + "INFO  " + rest + "Using directory relative for file uploads.":      "",
+		"INFO  " + rest + "Using directory /tmp for file uploads.":                  "",
+		stamp + "INFO  com.example.Job [] - Using directory /tmp for file uploads.": "",
+	} {
+		if got, ok := (Format{}).UploadDirectory([]byte(line)); got != want || ok != (want != "") {
+			t.Errorf("%q: got %q, %v", line, got, ok)
 		}
-	}
-}
-
-// TestForgedTime: a line that says it is of last year is of now.
-func TestForgedTime(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write("")
-	l.read()
-	l.write("2025-01-01 00:00:00,000 " + runLine + "\n" + l.stamped(0, resets))
-	if log := l.read(); len(log.Recent) != 2 || l.now.Sub(log.Recent[0].Time).Abs() > time.Minute {
-		t.Errorf("%+v", log.Recent)
-	}
-}
-
-func TestRotation(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write(l.stamped(0, "INFO x [] - begins"))
-	l.read()
-	l.write(l.stamped(0, runLine)) // the last line before the file is renamed
-	l.check(os.Rename(l.file(), l.file()+".1"))
-	l.read()
-	l.expect("between the files", 0, 1, 0)
-	l.write(l.stamped(0, runLine))
-	l.read()
-	l.expect("the new file", 0, 2, 0)
-	l.check(os.Remove(l.file()))
-	l.write(l.stamped(0, runLine))
-	l.read()
-	l.expect("at once", 0, 3, 0)
-}
-
-func TestTruncation(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write(strings.Repeat(l.stamped(0, "INFO x [] - filler"), 10))
-	l.read()
-	l.check(os.Truncate(l.file(), 0))
-	l.write(l.stamped(0, runLine))
-	l.read()
-	l.expect("shorter than before", 0, 1, 0)
-	l.check(os.Truncate(l.file(), 0))
-	l.write(l.stamped(0, runLine) + strings.Repeat(l.stamped(0, "INFO y [] - more than there was"), 20))
-	l.read()
-	l.expect("longer than before", 0, 2, 0)
-}
-
-func TestLines(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write("")
-	l.read()
-	line := l.stamped(0, runLine)
-	l.write(line[:40])
-	l.read()
-	l.expect("half a line", 0, 0, 0)
-	l.write(line[40:])
-	l.read()
-	l.expect("the other half", 0, 1, 0)
-	l.write(strings.Repeat("x", 3*lineLimit) + " Starting program (detached: true)")
-	l.read()
-	l.write(strings.Repeat("y", 3*lineLimit) + "\n" + line)
-	l.read()
-	l.expect("after an endless line", 0, 2, 0)
-	l.write(strings.Repeat("\x00\xff\n", 1000) + strings.TrimSuffix(line, "\n") + "\r\n")
-	l.read()
-	l.expect("any bytes", 0, 3, 0)
-}
-
-func TestLongHistory(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	directory := "/tmp/flink-web-1/flink-web-upload"
-	l.check(os.MkdirAll(filepath.Join(l.root, directory), 0o755))
-	l.write(l.stamped(0, "INFO  org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint [] - Created directory "+directory+" for file uploads.") +
-		strings.Repeat(l.stamped(0, "INFO x [] - "+strings.Repeat("z", 1000)), 9000) + l.stamped(0, runLine))
-	if log := l.read(); len(log.Recent) != 1 {
-		t.Errorf("%+v", log.Recent)
-	}
-	l.check(os.WriteFile(filepath.Join(l.root, directory, "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f_a b.jar"), nil, 0o600))
-	l.read()
-	l.expect("said nine megabytes before", 1, 0, 0)
-}
-
-func TestUploads(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	directory := "/tmp/flink-web-1/flink-web-upload"
-	inside := filepath.Join(l.root, directory)
-	l.check(os.MkdirAll(inside, 0o755))
-	put := func(name string) {
-		l.check(os.WriteFile(filepath.Join(inside, name), nil, 0o600))
-		l.check(os.Chtimes(filepath.Join(inside, name), l.now, l.now))
-	}
-	put("00000000-0000-0000-0000-000000000001_old.jar")
-	l.write(l.stamped(0, "INFO  org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint [] - Using directory "+directory+" for file uploads."))
-	if log := l.read(); len(log.Recent) != 1 || log.Recent[0].Text != "old.jar" {
-		t.Errorf("%+v", log.Recent)
-	}
-	l.expect("history", 0, 0, 0)
-	put("00000000-0000-0000-0000-000000000002_ev\nil.jar")
-	put("FUp_1.tmp")
-	l.check(os.Mkdir(filepath.Join(inside, "00000000-0000-0000-0000-000000000003_directory.jar"), 0o755))
-	l.check(os.Symlink("/etc/passwd", filepath.Join(inside, "00000000-0000-0000-0000-000000000004_link.jar")))
-	log := l.read()
-	l.expect("one jar", 1, 0, 0)
-	if last := log.Recent[len(log.Recent)-1]; last.Text != "ev\nil.jar" || last.Event != model.FlinkJarUpload {
-		t.Errorf("%+v", last)
-	}
-	l.read()
-	l.expect("known", 1, 0, 0)
-	// Whoever reaches the port can have a line written: it does not lead elsewhere.
-	l.check(os.MkdirAll(filepath.Join(l.root, "elsewhere"), 0o755))
-	l.write(l.stamped(0, "INFO  org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint [] - Using directory /elsewhere for file uploads."))
-	l.read()
-	put("00000000-0000-0000-0000-000000000005_next.jar")
-	l.read()
-	l.expect("still looked for where it was", 2, 0, 0)
-	l.check(os.RemoveAll(inside))
-	if log := l.read(); log.Failure != "" {
-		t.Error(log.Failure)
-	}
-}
-
-func TestFailures(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	if log := l.read(); !strings.Contains(log.Failure, "does not exist") || l.reader.Share().Total != 0 {
-		t.Errorf("%q, %+v", log.Failure, l.reader.Share())
-	}
-	l.write(l.stamped(0, runLine)) // it was not there before: all of it is new
-	l.read()
-	l.expect("a log that came later", 0, 1, 0)
-	if share := l.reader.Share(); share != (model.Share{Readable: 1, Total: 1}) {
-		t.Errorf("%+v", share)
-	}
-	l.check(os.Remove(l.file()))
-	l.check(unix.Mkfifo(l.file(), 0o600))
-	if log := l.read(); !strings.Contains(log.Failure, "neither the file nor") || l.reader.Share().Readable != 0 {
-		t.Errorf("a FIFO: %q, %+v", log.Failure, l.reader.Share())
-	}
-	l.check(os.Remove(l.file()))
-	l.write(strings.Repeat("{\"time\": 1}\n", minLines))
-	if log := l.read(); !strings.Contains(log.Failure, "do not begin with a time") {
-		// The good line that was read before was of the same log.
-		l.target.Owner.StartTime++
-		if log = l.read(); !strings.Contains(log.Failure, "do not begin with a time") {
-			t.Errorf("a form of its own: %q", log.Failure)
-		}
-	}
-	if l.reader.Errors()[model.ReadError{Aspect: model.AspectFlinkLog, Reason: model.ReasonOther}] == 0 {
-		t.Errorf("%v", l.reader.Errors())
-	}
-}
-
-// TestPermission needs to be another user than root, whom nothing is denied.
-func TestPermission(t *testing.T) {
-	t.Parallel()
-	if got := explain(fmt.Errorf("open: %w", unix.EACCES)); !strings.Contains(got, "CAP_DAC_READ_SEARCH") {
-		t.Error(got)
-	}
-	if os.Geteuid() == 0 {
-		t.Skip("root may read everything")
-	}
-	l := newLab(t)
-	l.write(l.stamped(0, runLine))
-	l.check(os.Chmod(l.file(), 0))
-	if log := l.read(); !strings.Contains(log.Failure, "permission is denied") {
-		t.Error(log.Failure)
-	}
-}
-
-func TestLogsAreBoundedAndForgotten(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write(l.stamped(0, runLine))
-	var targets []Target
-	for i := range 3 * maxLogs {
-		targets = append(targets, Target{Owner: model.Identity{PID: 100, StartTime: uint64(i)}, Path: logPath})
-	}
-	if logs := l.reader.Read(l.now, targets, nil); len(logs) != maxLogs || len(l.reader.logs) != maxLogs {
-		t.Errorf("%d logs, %d followed", len(logs), len(l.reader.logs))
-	}
-	if logs := l.reader.Read(l.now, nil, nil); len(logs) != 0 || len(l.reader.logs) != 0 {
-		t.Errorf("%d logs, %d followed", len(logs), len(l.reader.logs))
-	}
-}
-
-func TestRecentIsBounded(t *testing.T) {
-	t.Parallel()
-	l := newLab(t)
-	l.write(strings.Repeat(l.stamped(0, runLine), 1000))
-	if log := l.read(); len(log.Recent) != maxRecent {
-		t.Errorf("%d entries", len(log.Recent))
 	}
 }
 
 // FuzzParse takes any line.
 func FuzzParse(f *testing.F) {
-	f.Add([]byte("2026-11-24 03:17:44,123 " + runLine))
-	f.Add([]byte("2026-11-24 03:17:44,123 ERROR a.JarPlanHandler [] - Unhandled exception."))
+	f.Add([]byte(runLine))
+	f.Add([]byte(stamp + "ERROR a.JarPlanHandler [] - Unhandled exception."))
 	f.Fuzz(func(t *testing.T, line []byte) {
-		entry, ok := parse(line)
-		if ok && (entry.Event == "" || len(entry.Text) > textLimit) {
-			t.Errorf("%+v", entry)
+		if submission, ok := (Format{}).Parse(line); ok && submission.Event == "" {
+			t.Errorf("%+v", submission)
 		}
-		uploadDirectory(line)
+		Format{}.UploadDirectory(line)
+		Format{}.UploadName(string(line))
 	})
-}
-
-func BenchmarkHistory(b *testing.B) {
-	proc := b.TempDir()
-	name := filepath.Join(proc, "100/root", logPath)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		b.Fatal(err)
-	}
-	line := "2026-11-24 03:17:44,123 INFO  org.apache.flink.runtime.checkpoint.CheckpointCoordinator [] - Completed checkpoint 1 for job 2 (3 bytes).\n"
-	if err := os.WriteFile(name, []byte(strings.Repeat(line, historyLimit/len(line))), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(historyLimit)
-	for b.Loop() {
-		New(proc).Read(time.Now(), []Target{{Owner: model.Identity{PID: 100}, Path: logPath}}, nil)
-	}
 }

@@ -14,21 +14,18 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-const (
-	maxVersion = 32   // bytes
-	maxLine    = 4096 // bytes of an answer that is one line
-)
+const maxVersion = 32 // bytes
 
 // reply is what one request brought.
 type reply struct {
 	app     bool // it answered as the app does
-	other   bool // it answered completely, or clearly, and otherwise
+	other   bool // it answered, completely or clearly enough, as another program does
 	auth    model.Auth
 	version string
 	lowered string
-	failure string // a sentence, where neither app nor other nor auth is told
+	failure string // why nothing is known, a sentence; ""
 	tls     bool   // it may want TLS
-	err     error  // that kept it from being read to its end
+	err     error  // that ended reading too early
 }
 
 func failed(sentence string, err error) reply {
@@ -37,8 +34,8 @@ func failed(sentence string, err error) reply {
 
 func other() reply { return reply{auth: model.AuthUnknown, other: true} }
 
-// judge reads an answer and says what it tells. It reads no more than it needs.
-func judge(check *catalogue.Check, stream io.Reader) reply {
+// interpret reads an answer and says what it means. It reads no more than it needs.
+func interpret(check *catalogue.Check, stream io.Reader) reply {
 	source := &source{Reader: stream}
 	raw := bufio.NewReader(source)
 	first, err := raw.Peek(1)
@@ -53,7 +50,7 @@ func judge(check *catalogue.Check, stream io.Reader) reply {
 		r.tls = true
 		return r
 	case check.Send != "":
-		return judgeLine(check, raw)
+		return interpretLine(check, raw)
 	}
 	const protocol = "HTTP/"
 	if start, _ := raw.Peek(len(protocol)); string(start) != protocol[:len(start)] {
@@ -69,7 +66,7 @@ func judge(check *catalogue.Check, stream io.Reader) reply {
 	// To close the body would read it to its end, and it holds nothing.
 	response.Body = io.NopCloser(response.Body)
 	defer response.Body.Close()
-	return judgeResponse(check, response)
+	return interpretResponse(check, response)
 }
 
 // source remembers why reading ended.
@@ -96,44 +93,38 @@ func readResponse(raw *bufio.Reader) (*http.Response, error) {
 	}
 }
 
-func judgeResponse(check *catalogue.Check, response *http.Response) reply {
+func interpretResponse(check *catalogue.Check, response *http.Response) reply {
 	status := response.StatusCode
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusProxyAuthRequired:
 		return reply{auth: model.AuthRequired}
 	case status >= 300 && status < 400:
-		return judgeRedirect(response.Header.Get("Location"))
+		return interpretRedirect(response.Header.Get("Location"))
 	case status == http.StatusBadRequest:
 		content, _ := io.ReadAll(response.Body)
 		r := other()
-		r.tls = saysHTTPS(content)
+		// So servers answer plain HTTP on a port for HTTPS.
+		r.tls = containsAny(content, []string{"HTTPS", "requires TLS", "SSL-enabled"})
 		return r
 	case status >= 500:
 		return failed("It answered that it does not work now ("+response.Status[:3]+").", nil)
 	case status >= 200 && status < 300:
-		return judgeBody(check, response.Body)
+		return interpretBody(check, response.Body)
 	default:
 		return other()
 	}
 }
 
-// saysHTTPS recognises how servers answer plain HTTP on a port for HTTPS.
-func saysHTTPS(content []byte) bool {
-	for _, text := range []string{"HTTPS", "requires TLS", "SSL-enabled"} {
-		if bytes.Contains(content, []byte(text)) {
-			return true
-		}
-	}
-	return false
-}
-
-// judgeRedirect tells a way to a login from any other. It is not followed.
-func judgeRedirect(location string) reply {
+// interpretRedirect distinguishes a redirect to a login from any other. It is not
+// followed.
+func interpretRedirect(location string) reply {
 	target, err := url.Parse(location)
 	if err != nil {
 		return other()
 	}
-	words := strings.FieldsFunc(strings.ToLower(target.Host+target.Path), func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' && r != '_' })
+	words := strings.FieldsFunc(strings.ToLower(target.Host+target.Path), func(r rune) bool {
+		return (r < 'a' || r > 'z') && r != '-' && r != '_'
+	})
 	if slices.ContainsFunc(words, isLogin) {
 		return reply{auth: model.AuthRequired}
 	}
@@ -151,9 +142,9 @@ func isLogin(word string) bool {
 	return slices.Contains([]string{"auth", "authorize", "authenticate", "authentication", "sso"}, word)
 }
 
-// judgeBody judges a successful answer. The beginning of an answer that was cut
+// interpretBody interprets a successful answer. The beginning of an answer that was cut
 // off counts if it has all that is looked for.
-func judgeBody(check *catalogue.Check, body io.Reader) reply {
+func interpretBody(check *catalogue.Check, body io.Reader) reply {
 	buffered := bufio.NewReader(body)
 	if len(check.Shows) > 0 {
 		switch begins, err := beginsJSON(buffered); {
@@ -164,11 +155,11 @@ func judgeBody(check *catalogue.Check, body io.Reader) reply {
 		}
 	}
 	content, err := io.ReadAll(buffered)
-	if matches(content, check.Closed) {
+	if containsAny(content, check.Closed) {
 		return reply{auth: model.AuthRequired}
 	}
 	found, whole, cut := find(content, check.Members())
-	isJSON := whole || cut && err != nil
+	isJSON := whole || (cut && err != nil)
 	shown := func(text string) bool { return holds(found, text) }
 	absent := func(text string) bool { return !bytes.Contains(content, []byte(text)) }
 	switch {
@@ -180,18 +171,25 @@ func judgeBody(check *catalogue.Check, body io.Reader) reply {
 		}
 		return other()
 	}
-	r := reply{app: true, auth: model.AuthUnknown}
-	if check.Version != "" {
+	r := answered(check, shown)
+	switch {
+	case check.Version != "" && isJSON:
 		r.version = version(found[check.Version])
-		if !isJSON {
-			r.version = versionAfter(content, check.Version)
-		}
+	case check.Version != "":
+		r.version = versionAfter(content, check.Version)
 	}
-	if check.Open {
-		r.auth = model.AuthNone
-		if check.Lowered != nil && (check.Lowered.When == "" || shown(check.Lowered.When)) {
-			r.lowered = check.Lowered.Because
-		}
+	return r
+}
+
+// answered is the reply of the app itself. shown tells whether its answer has a member.
+func answered(check *catalogue.Check, shown func(member string) bool) reply {
+	r := reply{app: true, auth: model.AuthUnknown}
+	if !check.Open {
+		return r
+	}
+	r.auth = model.AuthNone
+	if check.Lowered != nil && (check.Lowered.When == "" || shown(check.Lowered.When)) {
+		r.lowered = check.Lowered.Because
 	}
 	return r
 }
@@ -200,11 +198,11 @@ func all(texts []string, is func(string) bool) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool { return !is(text) })
 }
 
-func matches(content []byte, texts []string) bool {
+func containsAny(content []byte, texts []string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(content, []byte(text)) })
 }
 
-// beginsJSON tells whether the first byte that is no blank begins an object or a
+// beginsJSON tells whether the first byte that is not blank begins an object or a
 // list. A page of HTML need not be read to its end.
 func beginsJSON(body *bufio.Reader) (bool, error) {
 	for {
@@ -218,36 +216,20 @@ func beginsJSON(body *bufio.Reader) (bool, error) {
 	}
 }
 
-// judgeLine judges the first line that comes, or what comes in its place.
-func judgeLine(check *catalogue.Check, raw *bufio.Reader) reply {
-	var line []byte
-	var err error
-	for len(line) < maxLine && err == nil {
-		var next byte
-		if next, err = raw.ReadByte(); err == nil {
-			line = append(line, next)
-		}
-		if next == '\n' {
-			break
-		}
-	}
+// interpretLine interprets the first line that comes, or what comes in its place.
+func interpretLine(check *catalogue.Check, raw *bufio.Reader) reply {
+	line, err := raw.ReadSlice('\n') // at most the buffer of 4,096 bytes
 	begins := func(text string) bool { return bytes.HasPrefix(line, []byte(text)) }
 	switch {
 	case slices.ContainsFunc(check.Closed, begins):
 		return reply{auth: model.AuthRequired, app: true}
 	case begins(check.Shows[0]):
-		r := reply{app: true, auth: model.AuthUnknown}
+		r := answered(check, begins) // a line has no members: Validate forbids Lowered.When
 		if check.Version != "" {
 			r.version = versionAfter(line, check.Version)
 		}
-		if check.Open {
-			r.auth = model.AuthNone
-			if check.Lowered != nil {
-				r.lowered = check.Lowered.Because
-			}
-		}
 		return r
-	case err != nil && !errors.Is(err, io.EOF):
+	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull):
 		return failed(sentence(err, false), err)
 	default:
 		return other()

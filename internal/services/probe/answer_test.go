@@ -71,13 +71,13 @@ func TestJudge(t *testing.T) {
 		{"NOAUTH", text, "-NOAUTH Authentication required.\r\n", reply{app: true, auth: model.AuthRequired}},
 		{"another line", text, "-ERR unknown command\r\n", other},
 		{"PONG later", text, "hello\r\n+PONG\r\n", other},
-		{"an endless line", text, strings.Repeat("x", 2*maxLine), other},
+		{"an endless line", text, strings.Repeat("x", 2*4096), other},
 	} {
 		for mode, reader := range map[string]io.Reader{
 			"at once":      strings.NewReader(test.answer),
 			"byte by byte": iotest.OneByteReader(strings.NewReader(test.answer)),
 		} {
-			got := judge(&testChecks[test.check], reader)
+			got := interpret(&testChecks[test.check], reader)
 			if got != test.want {
 				t.Errorf("%s, %s: got %+v, want %+v", test.name, mode, got, test.want)
 			}
@@ -95,7 +95,7 @@ func TestJudgeCutOff(t *testing.T) {
 		"HTTP/1.1 2":                                 model.AuthUnknown,
 		head:                                         model.AuthUnknown,
 	} {
-		got := judge(&testChecks[0], strings.NewReader(answer))
+		got := interpret(&testChecks[0], strings.NewReader(answer))
 		if got.auth != want || got.other || (got.failure == "") != (want == model.AuthNone) {
 			t.Errorf("%q: %+v", answer, got)
 		}
@@ -111,7 +111,7 @@ func FuzzJudge(f *testing.F) {
 	f.Add([]byte("\x15\x03\x01"))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		for i := range testChecks {
-			got := judge(&testChecks[i], bytes.NewReader(answer))
+			got := interpret(&testChecks[i], bytes.NewReader(answer))
 			switch {
 			case got.auth != model.AuthNone && got.auth != model.AuthRequired && got.auth != model.AuthUnknown:
 				t.Errorf("auth %q", got.auth)

@@ -141,7 +141,7 @@ func ask(t *testing.T, candidates []catalogue.Candidate, serve func(net.Conn)) (
 	n := &network{serve: serve}
 	prober := probe.Prober{Now: time.Now, Dial: n.dial}
 	start := time.Now()
-	answer := prober.Ask(t.Context(), target, candidates)
+	answer := prober.Probe(t.Context(), target, candidates)
 	if took := time.Since(start); took > timeLimit {
 		t.Errorf("it took %s", took)
 	}

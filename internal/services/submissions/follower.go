@@ -1,4 +1,4 @@
-package flinklog
+package submissions
 
 import (
 	"bytes"
@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -20,43 +21,30 @@ const (
 	// drainLimit is how much is read at a time: a log may be written faster than it
 	// is worth reading. What is beyond is read next time.
 	drainLimit = 8 << 20
-	headLimit  = 256 << 10 // of a long log: where uploads are kept is said when the JVM starts
-	minLines   = 50        // that must be read before their form is judged
-	lineLimit  = 16 << 10  // bytes of one line; the rest of a longer one is passed over
+	headLimit  = 256 << 10 // of a long log: where uploads are kept is said when the service starts
+	minLines   = 50        // that must be read before a log counts as written in another form
+	lineLimit  = 16 << 10  // bytes of one line; the rest of a longer one is left out
 	markSize   = 256       // bytes before the offset that must still be there, times included
-	maxRecent  = 8         // entries of each event that are kept, the newest
+	maxRecent  = 8         // submissions of each event that are kept, the newest
 )
 
-var errForm = errors.New("its lines do not begin with a time as in Flink's own log4j.properties, so nothing can be read of them")
-
-// opened is a log that was just opened.
-type opened struct {
-	file *os.File
-	id   model.FileID
-}
-
-func identify(file *os.File) (model.FileID, error) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		return model.FileID{}, fmt.Errorf("stat the log: %w", err)
-	}
-	return model.FileID{Dev: stat.Dev, Inode: stat.Ino}, nil
-}
+var errForm = errors.New("its lines do not begin with a time in the form that the service is shipped with, so nothing can be read of them")
 
 // follower is one log that is read from where it was left.
 type follower struct {
+	format Format
 	file   *os.File // nil before it could be opened
 	id     model.FileID
 	offset int64
 	mark   []byte    // what stands before offset: a log that was emptied and has grown again holds something else
-	skip   bool      // the line at offset began before it and is passed over
+	skip   bool      // the line at offset began before it and is left out
 	seen   bool      // it was read once: all that comes is new
 	last   time.Time // when it was read last
 	zone   time.Duration
-	recent map[model.FlinkEvent][]model.FlinkEntry
+	recent map[model.SubmissionEvent][]model.Submission
 
 	directory string          // where uploads are kept; "" if the log did not say it
-	jars      map[string]bool // files in it
+	uploads   map[string]bool // files in it
 	read      int             // lines that were read
 	dated     int             // of these, how many begin with a time as they should
 }
@@ -71,13 +59,14 @@ func (f *follower) close() {
 // succeed goes over to a file, unless it is the one that is read already. It
 // returns whether there is something new to read. Of a log that is seen for the
 // first time only the end is read.
-func (f *follower) succeed(file *os.File, id model.FileID) bool {
-	if f.file != nil && f.id == id {
+func (f *follower) succeed(log opened) bool {
+	file := log.file
+	if f.file != nil && f.id == log.id {
 		file.Close()
 		return false
 	}
 	f.close()
-	f.file, f.id = file, id
+	f.file, f.id = file, log.id
 	if end, err := file.Seek(0, io.SeekEnd); err == nil && !f.seen && end > historyLimit {
 		head := make([]byte, headLimit)
 		n, _ := file.ReadAt(head, 0)
@@ -89,19 +78,19 @@ func (f *follower) succeed(file *os.File, id model.FileID) bool {
 	return true
 }
 
-// learnDirectory reads where uploads are kept. What is said first counts once the
-// log was read: whoever reaches the REST port can have lines written.
+// learnDirectory reads where uploads are kept. Once the log was read, a directory
+// that is known stays: whoever reaches the service can have lines written.
 func (f *follower) learnDirectory(line []byte) {
-	if f.seen && f.directory != "" || !bytes.Contains(line, []byte(" for file uploads.")) {
+	if f.seen && f.directory != "" {
 		return
 	}
-	if directory, ok := uploadDirectory(bytes.TrimRight(line, "\r\n")); ok {
+	if directory, ok := f.format.UploadDirectory(bytes.TrimRight(line, "\r\n")); ok {
 		f.directory = directory
 	}
 }
 
-// check fails for a log that is written in a form of its own.
-func (f *follower) check() error {
+// checkForm fails for a log that is written in another form than the service's own.
+func (f *follower) checkForm() error {
 	if f.read >= minLines && f.dated == 0 {
 		return errForm
 	}
@@ -109,13 +98,13 @@ func (f *follower) check() error {
 }
 
 // drain reads what was added, at most drainLimit.
-func (f *follower) drain(now time.Time, note func(model.FlinkEntry)) error {
+func (f *follower) drain(now time.Time, record func(model.Submission)) error {
 	if f.file == nil {
 		return nil
 	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(f.file.Fd()), &stat); err != nil {
-		return fmt.Errorf("stat the log: %w", err)
+	stat, err := hostfs.Stat(f.file)
+	if err != nil {
+		return err
 	}
 	if stat.Size < f.offset || !f.marked() {
 		f.offset, f.mark, f.skip = 0, nil, false // truncated
@@ -127,7 +116,7 @@ func (f *follower) drain(now time.Time, note func(model.FlinkEntry)) error {
 	}
 	text = text[:n]
 	f.learnZone(text, time.Unix(stat.Mtim.Unix()), now)
-	f.lines(text, note)
+	f.lines(text, record)
 	return nil
 }
 
@@ -143,7 +132,7 @@ func (f *follower) marked() bool {
 
 // lines takes every whole line and leaves a last one that is not finished to the
 // next time.
-func (f *follower) lines(text []byte, note func(model.FlinkEntry)) {
+func (f *follower) lines(text []byte, record func(model.Submission)) {
 	used := 0
 	for used < len(text) {
 		rest := text[used:]
@@ -152,12 +141,12 @@ func (f *follower) lines(text []byte, note func(model.FlinkEntry)) {
 			break
 		}
 		if end < 0 { // too long to wait for
-			f.take(rest[:lineLimit], note)
+			f.take(rest[:lineLimit], record)
 			f.skip = true
 			used = len(text)
 			break
 		}
-		f.take(rest[:min(end, lineLimit)], note)
+		f.take(rest[:min(end, lineLimit)], record)
 		f.skip = false
 		used += end + 1
 	}
@@ -167,24 +156,24 @@ func (f *follower) lines(text []byte, note func(model.FlinkEntry)) {
 	}
 }
 
-func (f *follower) take(line []byte, note func(model.FlinkEntry)) {
+func (f *follower) take(line []byte, record func(model.Submission)) {
 	if f.skip {
 		return
 	}
 	f.read++
-	if _, _, ok := parseTime(line); ok {
+	if _, ok := f.format.Time(line); ok {
 		f.dated++
 	}
 	f.learnDirectory(line)
-	if entry, ok := parse(line); ok {
-		entry.Time = entry.Time.Add(f.zone)
-		note(entry)
+	if submission, ok := f.format.Parse(line); ok {
+		submission.Time = submission.Time.Add(f.zone)
+		record(submission)
 	}
 }
 
-// learnZone finds out by how much the log's clock is behind UTC: log4j writes the
-// time of day in the JVM's zone, which a container sets as it likes. The last line
-// was written when the file was changed last. Zones differ by quarters of an hour.
+// learnZone finds out by how much the log's clock is behind UTC: a service writes the
+// time of day in its own zone, which a container sets as it likes. The last line was
+// written when the file was changed last. Zones differ by quarters of an hour.
 func (f *follower) learnZone(text []byte, modified, now time.Time) {
 	if modified.After(now) {
 		modified = now
@@ -192,7 +181,7 @@ func (f *follower) learnZone(text []byte, modified, now time.Time) {
 	const quarter = 15 * time.Minute
 	for end := len(text); end > 0; {
 		start := bytes.LastIndexByte(text[:end], '\n') + 1
-		if at, _, ok := parseTime(text[start:end]); ok {
+		if at, ok := f.format.Time(text[start:end]); ok {
 			zone := modified.Sub(at).Round(quarter)
 			if zone >= -14*time.Hour && zone <= 14*time.Hour && modified.Sub(at.Add(zone)).Abs() < 5*time.Minute {
 				f.zone = zone
@@ -203,21 +192,22 @@ func (f *follower) learnZone(text []byte, modified, now time.Time) {
 	}
 }
 
-// keep remembers the newest entries of each event.
-func (f *follower) keep(entry model.FlinkEntry) {
+// keep remembers the newest submissions of each event.
+func (f *follower) keep(s model.Submission) {
 	if f.recent == nil {
-		f.recent = map[model.FlinkEvent][]model.FlinkEntry{}
+		f.recent = map[model.SubmissionEvent][]model.Submission{}
 	}
-	list := f.recent[entry.Event]
-	f.recent[entry.Event] = append(list[max(0, len(list)+1-maxRecent):], entry)
+	s.Text = strings.Clone(s.Text[:min(len(s.Text), textLimit)])
+	list := f.recent[s.Event]
+	f.recent[s.Event] = append(list[max(0, len(list)+1-maxRecent):], s)
 }
 
-// recentEntries returns a copy, the oldest first.
-func (f *follower) recentEntries() []model.FlinkEntry {
-	var all []model.FlinkEntry
-	for _, event := range model.FlinkEvents() {
+// recentSubmissions returns a copy, the oldest first.
+func (f *follower) recentSubmissions() []model.Submission {
+	var all []model.Submission
+	for _, event := range model.SubmissionEvents() {
 		all = append(all, f.recent[event]...)
 	}
-	sortByTime(all)
+	slices.SortStableFunc(all, func(a, b model.Submission) int { return a.Time.Compare(b.Time) })
 	return all
 }

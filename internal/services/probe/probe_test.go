@@ -123,7 +123,7 @@ func TestAddresses(t *testing.T) {
 				dialled = address
 				return n.dial(ctx, network, address)
 			}}
-			prober.Ask(t.Context(), netip.MustParseAddrPort(address), []catalogue.Candidate{{App: "it", Checks: []catalogue.Check{{Get: "/", Shows: []string{"a"}}}}})
+			prober.Probe(t.Context(), netip.MustParseAddrPort(address), []catalogue.Candidate{{App: "it", Checks: []catalogue.Check{{Get: "/", Shows: []string{"a"}}}}})
 			synctest.Wait()
 			if dialled != want[0] || !strings.Contains(request, "\r\nHost: "+want[1]+"\r\n") {
 				t.Errorf("%s: dialled %s and sent %q", address, dialled, request)
@@ -150,7 +150,7 @@ func TestCancelled(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		answer := prober.Ask(ctx, target, candidates(t, 8081))
+		answer := prober.Probe(ctx, target, candidates(t, 8081))
 		if time.Since(start) != 100*time.Millisecond || answer.Auth != model.AuthUnknown || answer.Failure == "" {
 			t.Errorf("after %s: %+v", time.Since(start), answer)
 		}
@@ -162,7 +162,7 @@ func real(t *testing.T, server *httptest.Server, checks []catalogue.Check) model
 	t.Helper()
 	prober := probe.Prober{Now: time.Now}
 	address := netip.MustParseAddrPort(server.Listener.Addr().String())
-	return prober.Ask(t.Context(), address, []catalogue.Candidate{{App: "it", Checks: checks}})
+	return prober.Probe(t.Context(), address, []catalogue.Candidate{{App: "it", Checks: checks}})
 }
 
 func TestSockets(t *testing.T) {
