@@ -83,7 +83,10 @@ func exporterAndReplica(t *testing.T) *incident {
 		"REPLICA_CONTROL=" + controlPath,
 		"REPLICA_DUTY=1",
 	}, servicePath, flinkEvidence)
-	t.Cleanup(func() { waitUntilGone(t, burnerPath, renamedPath, guardianPath) })
+	t.Cleanup(func() {
+		running.service.stop(t) // the guardian ends when it is gone, then the burner
+		waitUntilGone(t, burnerPath, renamedPath, guardianPath)
+	})
 	return running
 }
 

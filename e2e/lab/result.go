@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // The outcomes. Only the first and the last let a run succeed.
@@ -52,20 +53,13 @@ func (r result) failed() bool { return r.outcome != outcomePass && r.outcome != 
 // listAbsent appends the scenarios that could not be played here, and why, to a file,
 // unless that has no name.
 func listAbsent(name string, results []result) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
+	var absent []string
 	for _, r := range results {
 		if r.outcome == outcomeAbsent {
-			fmt.Fprintf(file, "lab %s: %s\n", r.name, r.problem)
+			absent = append(absent, fmt.Sprintf("lab %s: %s", r.name, r.problem))
 		}
 	}
-	return nil
+	return programs.AppendLines(name, absent)
 }
 
 // summary is what a run of the lab comes to.

@@ -13,6 +13,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 // event is one line of `go test -json`, see `go doc test2json`.
@@ -118,16 +120,6 @@ func (r *report) finish(name string) error {
 	if len(r.skipped) == 0 {
 		return nil
 	}
-	all := strings.Join(r.skipped, "\n") + "\n"
-	fmt.Fprintf(r.out, "%d skipped:\n%s", len(r.skipped), all)
-	if name == "" {
-		return nil
-	}
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	_, err = file.WriteString(all)
-	return err
+	fmt.Fprintf(r.out, "%d skipped:\n%s\n", len(r.skipped), strings.Join(r.skipped, "\n"))
+	return programs.AppendLines(name, r.skipped)
 }

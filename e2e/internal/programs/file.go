@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -41,4 +42,18 @@ func WriteNew(path string, content []byte, mode os.FileMode) error {
 // AlreadyThere is the error about a file that the tests would have made.
 func AlreadyThere(path string) error {
 	return fmt.Errorf("%s exists already. Is it the rest of a killed run, or is this host infected? Look, then remove it: %w", path, os.ErrExist)
+}
+
+// AppendLines appends lines to a file, which it makes if it is not there. Without a
+// name or lines it does nothing.
+func AppendLines(path string, lines []string) error {
+	if path == "" || len(lines) == 0 {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(strings.Join(lines, "\n") + "\n")
+	return errors.Join(err, file.Close())
 }
