@@ -27,7 +27,7 @@ type PortForward struct {
 	Owner    Identity // of a proxy; zero for a rule of the kernel
 }
 
-// Forwarder is what publishes a port.
+// Forwarder is what forwards a port.
 type Forwarder string
 
 // The forwarders that can be told.

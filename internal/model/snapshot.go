@@ -197,9 +197,10 @@ type SocketSnapshot struct {
 
 	Namespaces   []NetNamespace // the host's first
 	PortForwards []PortForward
-	// ForwardingUnknown says why publications may be missing; "" if all can be seen.
+	// ForwardingUnknown says why some of PortForwards may be missing; "" if all can be seen.
 	ForwardingUnknown string
-	// Peers are the remote ends of connections to ports that were asked for.
+	// Peers are the remote ends of connections, open ones or closed lately, to the ports of
+	// services with a log of submissions: at most 64 of each of 32 ports.
 	Peers []Peer
 }
 

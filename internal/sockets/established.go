@@ -171,12 +171,11 @@ func (e *established) wantConnections(
 		switch {
 		case err != nil:
 		case hostsErr == nil && link == hosts:
-			key = ""
+			key, directory = "", tables[""]
+		case tables[link] != "":
+			key, id = link, link
 		default:
 			key = link
-			if _, known := tables[link]; known {
-				id = link
-			}
 		}
 		rows := rowsIn(wanted, key, id, directory)
 		for _, inode := range inodes {

@@ -25,17 +25,22 @@ func withInodes(inodes ...uint64) (sockets []model.Socket) {
 	return sockets
 }
 
+// rested returns a clock that goes on by the rest which follows a search on a slow machine.
+func rested() func() time.Time {
+	now := time.Unix(0, 0)
+	return func() time.Time {
+		now = now.Add(longestRest)
+		return now
+	}
+}
+
 func TestSteadyHostIsNotSearched(t *testing.T) {
 	t.Parallel()
 	f := fakeProc{t, t.TempDir()}
 	f.process(50, 1, "/x", nil, 11)
 	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
 	known := newCatalogue(t)
-	second := int64(0)
-	now := func() time.Time { // after the rest that follows a search on a slow machine
-		second += int64(longestRest.Seconds())
-		return time.Unix(second, 0)
-	}
+	now := rested()
 	for range 2*retryEvery + 1 {
 		o.find(now(), withInodes(11), known)
 	}
@@ -75,9 +80,10 @@ func TestOwnerChanges(t *testing.T) {
 	f := fakeProc{t, t.TempDir()}
 	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
 	known := newCatalogue(t)
+	now := rested()
 	owner := func(c *catalogue.Catalogue) owner {
 		t.Helper()
-		found := o.find(time.Unix(1, 0), withInodes(11, 12), c)
+		found := o.find(now(), withInodes(11, 12), c)
 		if found[11].owner == nil || found[11].owner != found[12].owner {
 			t.Fatalf("two sockets of one process: %+v", found)
 		}
@@ -105,11 +111,11 @@ func TestOwnerChanges(t *testing.T) {
 	}
 	f.process(50, 1, "/usr/bin/java", []string{"java", "mine.Main"}, 12) // 11 is closed
 	f.process(60, 5, "/usr/sbin/nginx", nil, 11)
-	found := o.find(time.Unix(1, 0), withInodes(11, 12), extended)
+	found := o.find(now(), withInodes(11, 12), extended)
 	if found[11].owner.identity.PID != 60 || found[12].owner.identity.PID != 50 {
 		t.Errorf("a socket that was handed on: %+v", found)
 	}
-	if o.find(time.Unix(1, 0), nil, extended); len(o.known) != 0 {
+	if o.find(now(), nil, extended); len(o.known) != 0 {
 		t.Errorf("closed sockets are remembered: %+v", o.known)
 	}
 }

@@ -56,6 +56,40 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// TestConnectionsAndPeers has a process that is watched and whose port's peers are kept,
+// both out of one read of the host's table.
+func TestConnectionsAndPeers(t *testing.T) {
+	t.Parallel()
+	f, s, _ := newHost(t)
+	withInode := func(row string, inode int) string {
+		return strings.Replace(row, " 1000        0 0 1", fmt.Sprintf(" 1000        0 %d 1", inode), 1)
+	}
+	f.write("1/net/tcp", header+line("00000000", 8081, 0, 0x0a, 11)+
+		withInode(connection("0100007F", 8081, "050000CB", 0x01), 12)+
+		withInode(connection("0100007F", 40000, "060000CB", 0x01), 13)+
+		withInode(connection("0100007F", 40001, "060000CB", 0x06), 14)+ // TIME_WAIT
+		withInode(connection("0100007F", 40002, "060000CB", 0x01), 15)) // another's
+	f.write("1/ns/x", "")
+	f.link("net:[1]", f.root+"/1/ns/net")
+	f.process(50, 7, "/usr/bin/java", []string{"java", "-Dlog.file=/x", "org.apache.flink.X"}, 11, 12, 13, 14)
+	f.enter(50, "1", "garbage\n") // its own view of the host's tables is not looked at again
+	s.options.Watched = func() []model.Identity { return []model.Identity{{PID: 50, StartTime: 7}} }
+	snapshot := sample(t, s, 1)
+	if len(snapshot.Peers) != 1 || snapshot.Peers[0].Port != 8081 {
+		t.Errorf("%+v", snapshot.Peers)
+	}
+	var got []string
+	for _, c := range snapshot.Connections {
+		got = append(got, fmt.Sprintf("%s outbound=%t", c.Remote.Addr(), c.Outbound))
+	}
+	if diff := cmp.Diff([]string{"203.0.0.5 outbound=false", "203.0.0.6 outbound=true"}, got); diff != "" {
+		t.Error(diff)
+	}
+	if at := sample(t, s, 9).Connections[0].Since; !at.Equal(snapshot.Time) {
+		t.Errorf("seen since %s", at)
+	}
+}
+
 // TestPeerPortsAreBounded has a service that listens at very many ports.
 func TestPeerPortsAreBounded(t *testing.T) {
 	t.Parallel()
