@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
 const (
@@ -153,9 +154,7 @@ func (l *lineage) guardian(p *model.Process) *model.Guardian {
 
 // isLauncher knows programs of the system that only start others.
 func isLauncher(a *model.Ancestor) bool {
-	return a.Origin == model.OriginSystem && contains([]string{
-		"sh", "bash", "dash", "zsh", "ksh", "busybox", "nohup", "setsid", "env", "timeout", "nice", "ionice", "sudo", "su", "runuser", "setpriv", "stdbuf", "xargs",
-	}, path.Base(a.Exe))
+	return a.Origin == model.OriginSystem && programs.OnlyStarts(path.Base(a.Exe))
 }
 
 // keepsItself holds for an ancestor with the same content that is more than a

@@ -268,3 +268,29 @@ func TestGuardiansOfGuardians(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardianBehindLaunchers: a guardian that idles in memory is found through any
+// program that only starts others, but not through one with work of its own.
+func TestGuardianBehindLaunchers(t *testing.T) {
+	t.Parallel()
+	for exe, want := range map[string]bool{
+		"/usr/bin/sudo": true, "/usr/bin/doas": true, "/usr/bin/taskset": true, "/usr/bin/chrt": true, "/usr/bin/systemd-run": true,
+		"/usr/bin/fish": true, "/usr/bin/screen": false, "/usr/sbin/sshd": false,
+	} {
+		guardian := process(20, func(p *model.Process) {
+			p.Exe, p.ExeDeleted, p.Origin, p.CPUSeconds = "/memfd:x", true, model.OriginMemfd, 0
+		})
+		launcher := process(25, all(childOf(guardian, model.OriginMemfd), func(p *model.Process) { p.Exe = exe }))
+		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(launcher, model.OriginSystem)))
+		miner.Parent.Parent = launcher.Parent
+		found := false
+		for _, f := range evaluate(t, snapshotOf(guardian, launcher, miner), Policy{}) {
+			if f.Suspect != nil && f.Suspect.Process.PID == 30 {
+				found = f.Suspect.Guardian != nil && f.Suspect.Guardian.PID == 20
+			}
+		}
+		if found != want {
+			t.Errorf("through %s: guardian found %v, want %v", exe, found, want)
+		}
+	}
+}

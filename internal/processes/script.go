@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
 // scriptOf returns the file that an interpreter runs, or "". It is the first
@@ -11,7 +13,7 @@ import (
 // standard input are no file. directory is asked for the working directory only
 // if it is needed.
 func scriptOf(exe string, argv []string, directory func() string) string {
-	flags, ok := interpreterFlags(path.Base(exe))
+	options, ok := programs.InterpreterOf(path.Base(exe))
 	if !ok || len(argv) < 2 {
 		return ""
 	}
@@ -20,9 +22,9 @@ func scriptOf(exe string, argv []string, directory func() string) string {
 		switch {
 		case argument == "":
 			return ""
-		case argument == "-jar" && flags.jar && i+1 < len(argv):
+		case argument == "-jar" && options.Java && i+1 < len(argv):
 			return absolute(argv[i+1], directory)
-		case flags.jar && !strings.HasPrefix(argument, "-") && !strings.HasSuffix(argument, ".java"):
+		case options.Java && !strings.HasPrefix(argument, "-") && !strings.HasSuffix(argument, ".java"):
 			return "" // a class
 		case argument == "-" || argument == "-jar":
 			return ""
@@ -31,11 +33,11 @@ func scriptOf(exe string, argv []string, directory func() string) string {
 				return absolute(argv[i+1], directory)
 			}
 			return ""
-		case strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "--") && strings.ContainsAny(argument[1:], flags.code):
+		case strings.HasPrefix(argument, "-") && !strings.HasPrefix(argument, "--") && strings.ContainsAny(argument[1:], options.Code):
 			return ""
-		case slices.Contains(flags.code2, argument):
+		case slices.Contains(options.LongCode, argument):
 			return ""
-		case slices.Contains(flags.valued, argument):
+		case slices.Contains(options.Valued, argument):
 			i++
 		case strings.HasPrefix(argument, "-"):
 		default:
@@ -43,38 +45,6 @@ func scriptOf(exe string, argv []string, directory func() string) string {
 		}
 	}
 	return ""
-}
-
-// interpreter says which options end the search for a script.
-type interpreter struct {
-	code   string   // letters of short options that hold code
-	code2  []string // long ones
-	valued []string // options whose next argument is their value
-	jar    bool
-}
-
-func interpreterFlags(base string) (interpreter, bool) {
-	stem := strings.TrimRight(base, "0123456789.")
-	switch stem {
-	case "python", "pypy":
-		return interpreter{code: "cm", valued: []string{"-W", "-X", "--check-hash-based-pycs"}}, true
-	case "perl":
-		return interpreter{code: "eE"}, true
-	case "ruby":
-		return interpreter{code: "e", valued: []string{"-I", "-r", "-C"}}, true
-	case "node", "nodejs", "bun", "deno":
-		return interpreter{code: "ep", code2: []string{"--eval", "--print"}, valued: []string{"-r", "--require", "--import"}}, true
-	case "php", "php-cli":
-		return interpreter{code: "rBRE", valued: []string{"-d", "-c", "-f"}}, true
-	case "lua", "luajit":
-		return interpreter{code: "e", valued: []string{"-l"}}, true
-	case "sh", "bash", "dash", "ash", "ksh", "zsh":
-		return interpreter{code: "c", valued: []string{"-o", "+o", "-O", "+O"}}, true
-	case "java":
-		return interpreter{jar: true, valued: []string{"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"}}, true
-	default:
-		return interpreter{}, false
-	}
 }
 
 // absolute is the path of a script as its interpreter finds it. An open file

@@ -88,6 +88,7 @@ func TestScripts(t *testing.T) {
 		{"/usr/lib/jvm/bin/java", "java -Xmx1g -cp /opt/lib Main /tmp/x", ""},
 		{"/usr/lib/jvm/bin/java", "java -Xmx1g -jar /tmp/x.jar", "/tmp/x.jar"},
 		{"/usr/bin/bash", "bash /dev/fd/63", ""},
+		{"/usr/bin/fish", "fish /tmp/x.fish", "/tmp/x.fish"},
 		{"/usr/bin/vim", "vim /tmp/x.py", ""},
 	} {
 		got := scriptOf(test.exe, strings.Fields(test.argv), func() string { return "/home/alice/work" })

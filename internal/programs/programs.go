@@ -22,8 +22,8 @@ type Interpreter struct {
 	Java        bool     // it runs classes, and files by -jar only
 }
 
-// InterpreterOf describes an interpreter, other than a shell, by its base name with
-// or without a version.
+// InterpreterOf describes a shell or another interpreter by its base name, with or
+// without a version.
 func InterpreterOf(base string) (Interpreter, bool) {
 	switch strings.TrimRight(base, "0123456789.") {
 	case "python", "pypy":
@@ -45,18 +45,18 @@ func InterpreterOf(base string) (Interpreter, bool) {
 	case "tclsh":
 		return Interpreter{}, true
 	case "pwsh":
-		return Interpreter{Code: "c", LongCode: []string{"-Command", "-EncodedCommand"}}, true
+		return Interpreter{
+			LongCode: []string{"-c", "-Command", "-EncodedCommand", "-e"}, Valued: []string{"-ExecutionPolicy", "-WorkingDirectory"},
+		}, true
 	case "java":
 		return Interpreter{Java: true, Valued: []string{
 			"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules",
 		}}, true
 	}
+	if IsShell(base) {
+		return Interpreter{Code: "c", Valued: []string{"-o", "+o", "-O", "+O"}}, true
+	}
 	return Interpreter{}, false
-}
-
-// ShellOptions is what Interpreter says of the shells.
-func ShellOptions() Interpreter {
-	return Interpreter{Code: "c", Valued: []string{"-o", "+o", "-O", "+O"}}
 }
 
 // Launcher is a program whose arguments are another command, such as nohup(1).
@@ -116,8 +116,8 @@ func LauncherOf(base string) (Launcher, bool) {
 }
 
 // OnlyStarts tells whether a program does nothing of its own but to start others: a
-// shell or a launcher.
+// shell or a launcher. What keeps whole sessions, as screen(1), does more.
 func OnlyStarts(base string) bool {
 	_, launches := LauncherOf(base)
-	return launches || IsShell(base)
+	return IsShell(base) || launches && base != "screen"
 }

@@ -64,5 +64,5 @@ func baseName(name string) string { return name[strings.LastIndexByte(name, '/')
 // shell's: as a file, an argument or from the standard input.
 func isInterpreter(base string) bool {
 	known, ok := programs.InterpreterOf(base)
-	return ok && !known.Java && !known.Subcommands
+	return ok && !known.Java && !known.Subcommands && !programs.IsShell(base)
 }
