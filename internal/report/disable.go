@@ -9,8 +9,9 @@ import (
 
 // disable names what switches off entries that start programs by themselves. A
 // line is made a comment, so that it can be looked at later; a unit is stopped; a
-// file that is one entry as a whole is moved away.
-func disable(findings []*model.Finding, severity model.Severity) []string {
+// file that is one entry as a whole is moved away. A service of the system is not
+// stopped because of one line.
+func (p *planner) disable(findings []*model.Finding, severity model.Severity) []string {
 	var commands []string
 	for _, finding := range findings {
 		if finding.Severity != severity {
@@ -18,12 +19,8 @@ func disable(findings []*model.Finding, severity model.Severity) []string {
 		}
 		entry := finding.Persistence
 		switch {
-		case entry.Unit != "":
-			option := ""
-			if strings.HasPrefix(entry.Unit, "-") {
-				option = "-- "
-			}
-			commands = appendNew(commands, "systemctl disable --now "+option+shellWord(entry.Unit))
+		case entry.Unit != "" && (entry.Line == 0 || !isInfrastructureUnit(entry.Unit)):
+			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
 		case entry.Kind == model.PersistencePreload:
 			commands = appendNew(commands, fmt.Sprintf("sed -i %dd %s", entry.Line, shellQuote(entry.Path))) // it knows no comments
 		case entry.Line > 0:
@@ -33,4 +30,18 @@ func disable(findings []*model.Finding, severity model.Severity) []string {
 		}
 	}
 	return commands
+}
+
+// disableUnit stops a unit. One of the system, whose end would cut people off, is
+// only looked at: an intruder may have changed it.
+func (p *planner) disableUnit(unit string) []string {
+	option := ""
+	if strings.HasPrefix(unit, "-") {
+		option = "-- "
+	}
+	if isInfrastructureUnit(unit) {
+		p.lookUp = appendNew(p.lookUp, "systemctl cat "+option+shellWord(unit))
+		return nil
+	}
+	return []string{"systemctl disable --now " + option + shellWord(unit)}
 }

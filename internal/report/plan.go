@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -97,14 +98,14 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 
 	p.add("Make visible what is hidden.", p.uncover)
 	p.add("Keep the evidence, before anything is stopped.", p.evidence)
-	p.add("Switch off what starts it again by itself.", disable(entries, model.Critical))
+	p.add("Switch off what starts it again by itself.", p.disable(entries, model.Critical))
 	p.add("Stop what starts it again.", p.stopGuardians(sure))
 	p.add("Stop the other suspects.", p.stop(sure))
 	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
 	commands := append(p.stopGuardians(doubtful), p.stop(doubtful)...)
 	commands = append(commands, p.removePrograms(doubtful)...)
 	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
-	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", disable(entries, model.Warning))
+	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", p.disable(entries, model.Warning))
 	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
 	for _, title := range p.containers {
 		p.steps = append(p.steps, Step{Title: title})
@@ -160,12 +161,13 @@ func (p *planner) add(title string, commands []string) {
 }
 
 func (p *planner) keepEvidence(suspect *model.Suspect) {
-	if process := &suspect.Process; suspect.Running && process.HiddenBy != "" {
+	runs := suspect.Running && p.isInstance(suspect, suspect.Process.PID)
+	if process := &suspect.Process; runs && process.HiddenBy != "" {
 		p.uncover = appendNew(p.uncover, fmt.Sprintf("umount /proc/%d", process.PID))
 	}
 	copyTo := shellWord("./evidence-" + suspect.ID)
 	switch process := &suspect.Process; {
-	case suspect.Running:
+	case runs:
 		p.evidence = appendNew(p.evidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, copyTo))
 	case onDisk(process):
 		p.evidence = appendNew(p.evidence, "cp -- "+shellQuote(process.Exe)+" "+copyTo)
@@ -189,11 +191,7 @@ func (p *planner) stopGuardian(suspect *model.Suspect) []string {
 	switch {
 	case g == nil, g.Relation == model.RelationCron: // its line is a finding of its own, see disable
 	case g.Relation == model.RelationUnit:
-		option := ""
-		if strings.HasPrefix(g.Unit, "-") {
-			option = "-- "
-		}
-		return []string{"systemctl disable --now " + option + shellWord(g.Unit)}
+		return p.disableUnit(g.Unit)
 	case suspect.Entry != nil && suspect.Entry.PID == g.PID:
 		p.closeEntry(suspect.Entry) // the service itself starts it: close it first
 	case g.PID <= 1 || p.stopped[g.PID] || !p.stillRuns(g):
@@ -240,9 +238,20 @@ func (p *planner) stillRuns(g *model.Guardian) bool {
 	return found && now.Exe == g.Exe && (g.Exe != "" || now.Comm == g.Comm)
 }
 
-// living returns the pids of a suspect that no step has stopped yet.
+// isInstance guards against a pid that has ended, or is somebody else's, since the
+// findings were made.
+func (p *planner) isInstance(suspect *model.Suspect, pid int) bool {
+	if p.report.Snapshot.Processes == nil {
+		return true
+	}
+	now, found := p.report.Snapshot.Processes.Process(pid)
+	return found && (now.Identity == suspect.Process.Identity || now.Suspect() == suspect.ID)
+}
+
+// living returns the pids of a suspect that still run and that no step has stopped
+// yet. A service of the system that was abused is not stopped, see removeProgram.
 func (p *planner) living(suspect *model.Suspect) []int {
-	if !suspect.Running {
+	if !suspect.Running || isScheduler(suspect.Process.Exe) || isInfrastructure(suspect.Process.Exe) {
 		return nil
 	}
 	pids := suspect.PIDs
@@ -251,7 +260,7 @@ func (p *planner) living(suspect *model.Suspect) []int {
 	}
 	var left []int
 	for _, pid := range pids {
-		if pid > 1 && !p.stopped[pid] {
+		if pid > 1 && !p.stopped[pid] && p.isInstance(suspect, pid) {
 			p.stopped[pid] = true
 			left = append(left, pid)
 		}
@@ -359,11 +368,18 @@ func isInfrastructure(exe string) bool {
 	return isSystemProgram(exe, "systemd", "sshd", "sshd-session", "dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "conmon", "crio", "kubelet")
 }
 
+// isInfrastructureUnit is isInfrastructure and isScheduler for the units of such
+// programs.
+func isInfrastructureUnit(unit string) bool {
+	name := strings.TrimSuffix(unit, path.Ext(unit))
+	name, _, _ = strings.Cut(name, "@")
+	return strings.HasPrefix(name, "systemd-") ||
+		slices.Contains([]string{"ssh", "sshd", "cron", "crond", "anacron", "atd", "docker", "containerd", "crio", "kubelet", "dbus", "init"}, name)
+}
+
 func isSystemProgram(exe string, names ...string) bool {
-	if !strings.HasPrefix(exe, "/usr/") && !strings.HasPrefix(exe, "/bin/") && !strings.HasPrefix(exe, "/sbin/") && !strings.HasPrefix(exe, "/lib/") {
-		return false
-	}
-	return slices.Contains(names, path.Base(exe))
+	origin, _ := place.Origin(exe, false)
+	return origin == model.OriginSystem && slices.Contains(names, path.Base(exe))
 }
 
 // appendNew appends what list does not hold yet.

@@ -46,13 +46,21 @@ func TestPlanDoesNoHarm(t *testing.T) {
 		"cron":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
 		"guardian is init":      {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
 		"guardian is the entry": {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the service that it came in by", "kill -9 100"},
-		"deleted":               {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"memfd":                 {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"container":             {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
-		"system program":        {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
-		"does not run":          {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
-		"uncatalogued":          {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
-		"name with quote":       {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
+		"unit of the system": {func(s *model.Suspect) {
+			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "ssh.service"}
+		}, "systemctl cat ssh.service", "disable"},
+		"has ended":           {func(s *model.Suspect) { s.PIDs = []int{4711, 4999} }, "kill -9 4711\n", "4999"},
+		"somebody else's pid": {func(s *model.Suspect) { s.PIDs = []int{4711, 600} }, "kill -9 4711\n", "600"},
+		"pid was reused":      {func(s *model.Suspect) { s.Process.PID, s.PIDs = 600, []int{600} }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "600"},
+		"suspect is sshd":     {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/sbin/sshd" }, "dpkg -S '/usr/sbin/sshd'", "kill -9 4711"},
+		"suspect is cron":     {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/sbin/cron" }, "dpkg -S '/usr/sbin/cron'", "kill -9 4711"},
+		"deleted":             {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"memfd":               {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
+		"container":           {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
+		"system program":      {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
+		"does not run":        {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
+		"uncatalogued":        {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
+		"name with quote":     {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -153,12 +161,28 @@ func TestPlanAsksAboutWarnings(t *testing.T) {
 		ID: "0123456789ab", Running: true, PIDs: []int{9001, 9002}, Instances: 2,
 		Process: model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work", Origin: model.OriginTemp, Isolation: model.IsolationHost},
 	}})
+	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes,
+		model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work"},
+		model.Process{Identity: model.Identity{PID: 9002}, Exe: "/tmp/work", SHA256: "0123456789ab" + strings.Repeat("0", 52)})
 	sure := Plan(incident())
 	want := slices.Insert(sure, len(sure)-1, Step{
 		"Ask the owners about these, which are only a warning. Stop and remove what nobody knows.",
 		"kill -9 9001 9002\nrm -- '/tmp/work'\nrm -- '/tmp/.x/it'\\''s'",
 	})
 	want[0].Command += "\ncp /proc/9001/exe ./evidence-0123456789ab"
+	if diff := cmp.Diff(want, Plan(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLineInAUnitOfTheSystem: one line was added to what starts sshd.
+func TestLineInAUnitOfTheSystem(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	r.Findings.Active = []model.Finding{{Severity: model.Critical, Persistence: &model.PersistenceEntry{
+		Kind: model.PersistenceSystemdService, Unit: "ssh.service", Path: "/etc/systemd/system/ssh.service.d/x.conf", Line: 2,
+	}}}
+	want := []Step{{"Switch off what starts it again by itself.", "sed -i '2s/^/# /' '/etc/systemd/system/ssh.service.d/x.conf'"}}
 	if diff := cmp.Diff(want, Plan(r)); diff != "" {
 		t.Error(diff)
 	}
