@@ -110,8 +110,8 @@ type Process struct {
 	ArgvErased    bool          // the memory of its arguments holds nothing but NUL bytes
 	MountNS       string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
 	NetNS         string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
-	ConstantCores float64       // mean use over SteadySpan
-	ConstantSpan  time.Duration // how long each minute's use has been within a third of SteadyCores; 0 below 0.15 core
+	ConstantCores float64       // mean use over ConstantSpan
+	ConstantSpan  time.Duration // how long each minute's use has been within a third of ConstantCores; 0 below 0.15 core
 	Inspection    *Inspection   // what a closer look showed; nil for what gave no cause for one
 }
 
@@ -186,7 +186,7 @@ type Starter struct {
 }
 
 // Respawn is the history of one executable that ended and came back, keyed by
-// Process.SHA256, by path for system and local origins, or by Brood.
+// Process.SHA256, by path for system and local origins, or by PolymorphicKey.
 type Respawn struct {
 	Key      string
 	Count    uint64        // since the exporter started
@@ -207,9 +207,9 @@ func (r *Respawn) Within(span time.Duration, now time.Time) (count int) {
 }
 
 // PolymorphicKey is the Respawn.Key of what one process starts from one directory, whatever
-// the content: some keepers change it at each start.
-func PolymorphicKey(keeper Identity, directory string) string {
-	return fmt.Sprintf("%d@%d %s", keeper.PID, keeper.StartTime, directory)
+// the content: some guardians change it at each start.
+func PolymorphicKey(guardian Identity, directory string) string {
+	return fmt.Sprintf("%d@%d %s", guardian.PID, guardian.StartTime, directory)
 }
 
 // Source feeds the process table.
@@ -236,7 +236,7 @@ type UnattributedRate struct {
 	Cores          float64
 	Span           time.Duration // that Cores is the mean of; about 60 s, less after the start
 	ExitsPerSecond float64       // of threads: the kernel's own work for each has no owner
-	Complete       bool          // the kernel told of every exit in that time
+	Complete       bool          // the kernel reported every exit in that time
 }
 
 // ProcessSnapshot is one sample of the process table. It is never changed after

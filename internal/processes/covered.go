@@ -15,11 +15,11 @@ import (
 // maxHidden bounds the processes that are looked for behind mounts.
 const maxHidden = 1024
 
-// covered returns the processes whose directory in procfs, or a file of it, has
-// something mounted over it, and says what (T1564.013). One such mount in the
+// covered returns the processes whose directory in procfs, or a file in it, has
+// something mounted over it, and what that is (T1564.013). One such mount in the
 // namespace of this process hides them from every tool in it; one in that of
-// pid 1 hides them from the host's. Lines are read one by one here: one that
-// cannot be understood must not lose the rest.
+// pid 1 hides them from the host's. A line that cannot be parsed
+// is skipped, so that it does not hide the rest.
 func (r *reader) covered() map[int]string {
 	covered := map[int]string{}
 	for _, pid := range []string{"self", "1"} {

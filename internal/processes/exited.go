@@ -76,7 +76,7 @@ func (s *sample) countUnseen(t *trace) {
 	s.accounts.Claim(s.owner(e), e.cpu.Used())
 	s.exitedAt(e, t)
 	if _, taken := s.entries[t.pid]; !taken {
-		s.entries[t.pid] = e // it may stay there as a zombie until its parent waits for it
+		s.entries[t.pid] = e // it may still be seen as a zombie, until its parent waits for it
 	}
 }
 
@@ -85,7 +85,7 @@ func (s *sample) setImage(e *entry, t *trace) {
 	process := &e.process
 	process.Origin, e.directory = model.OriginUnreadable, "unreadable"
 	if t.image != nil {
-		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.path, t.image.deleted, t.image.again
+		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.path, t.image.deleted, t.image.replaced
 		process.ExeFile, process.Origin, e.directory = t.image.file, t.image.origin, t.image.directory
 		process.SHA256, e.content = s.contentOf(t.image), t.image.content
 	}

@@ -4,14 +4,15 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
-	"golang.org/x/sys/unix"
 )
 
-// follower keeps the traces. Its handlers are called by the goroutines of the
-// event sources, take and the rest by the goroutine that samples. They meet for
-// moments only: a sample must not hold up the sources, whose buffers would fill.
+// follower keeps the traces. Its handlers (event, account, lost) are called by the
+// goroutines of the event sources, all else by the goroutine that samples. The lock is
+// held for moments only: a sample must not hold up the sources, whose buffers would fill.
 type follower struct {
 	reader    *reader
 	userName  func(uid uint32) string
@@ -42,7 +43,7 @@ func newFollower(r *reader, userName func(uint32) string, published func() *mode
 }
 
 // setClock sets when the host was booted, and returns CLOCK_BOOTTIME. Events
-// are told in CLOCK_MONOTONIC, which stands still in suspend.
+// carry CLOCK_MONOTONIC, which stands still in suspend.
 func (f *follower) setClock(boot time.Time) time.Duration {
 	sinceBoot, running := clock(unix.CLOCK_BOOTTIME), clock(unix.CLOCK_MONOTONIC)
 	f.mu.Lock()
@@ -77,7 +78,7 @@ func (f *follower) event(e procevents.Event) {
 		defer f.mu.Unlock()
 		if t := f.traces[e.TGID]; t != nil && t.owner != nil {
 			changed := *t.owner
-			changed.uid, changed.user = e.UID, userOf(e.UID, changed.namespace, f.userName)
+			changed.uid, changed.user = e.UID, userOf(e.UID, changed.isolation, f.userName)
 			t.owner = &changed
 		}
 	case procevents.Exit:
@@ -99,7 +100,7 @@ func (f *follower) fork(e procevents.Event) {
 	delete(f.threads, e.PID)
 	old := f.traces[e.PID]
 	if old != nil && (old.forked || old.older) {
-		f.finish(old) // its exit was lost: the pid is another's now
+		f.finish(old) // its exit was lost: the pid belongs to another process now
 		old = nil
 	}
 	if len(f.traces) >= maxTraces {
@@ -113,21 +114,21 @@ func (f *follower) fork(e procevents.Event) {
 	} else if known := f.known(e.ParentTGID); known != nil {
 		t.parent, t.image, t.owner, t.comm = ancestorOf(known), imageOf(known), ownerOf(known), known.Comm
 	}
-	if old != nil { // its account was faster than this event
+	if old != nil { // its account came before this event
 		t.cpu, t.accounted, t.ended, t.exitCode = old.cpu, old.accounted, old.ended, old.exitCode
 		t.threads += old.threads
 	}
 	f.traces[e.PID] = t
 }
 
-// exec notes another program. The link is read at once: who execs may be gone
-// within a millisecond.
+// exec notes that a process runs another program. The link is read at once: the process may
+// be gone within a millisecond.
 func (f *follower) exec(e procevents.Event) {
 	f.mu.Lock()
 	t := f.traces[e.TGID]
 	f.mu.Unlock()
 	if t == nil || !t.forked {
-		return // it is older than the traces: the next sample sees what it runs
+		return // it is older than its trace: the next sample sees what it runs
 	}
 	found := f.reader.image(e.TGID)
 	f.mu.Lock()
@@ -139,8 +140,8 @@ func (f *follower) exec(e procevents.Event) {
 	}
 }
 
-// exit counts a thread that has ended. Where accounts come they say more, and
-// earlier (do_exit in kernel/exit.c).
+// exit counts a thread that has ended. If the kernel sends accounts, they say more, and
+// come earlier (do_exit in kernel/exit.c).
 func (f *follower) exit(e procevents.Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -155,8 +156,12 @@ func (f *follower) exit(e procevents.Event) {
 		return
 	}
 	f.threadEnded(t, e.PID, e.ExitCode)
-	// Of an older process only the first thread's exit is known for what it is.
-	if t.forked && t.threads <= 0 || !t.forked && e.PID == e.TGID {
+	// How many threads an older process has is not known: it counts as ended when its first thread has.
+	ended := t.threads <= 0
+	if !t.forked {
+		ended = e.PID == e.TGID
+	}
+	if ended {
 		t.ended = e.Time + f.sleep
 		f.finish(t)
 	}
@@ -167,7 +172,7 @@ func (f *follower) account(a procevents.Account) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	tgid, last := a.TGID, a.Last
-	if tgid == 0 { // an old kernel, which tells of several threads only at the last
+	if tgid == 0 { // a kernel before 5.19, whose accounts do not name the process
 		if tgid = f.threads[a.PID]; tgid == 0 {
 			tgid = a.PID
 		}
@@ -190,7 +195,7 @@ func (f *follower) account(a procevents.Account) {
 		t.accounted, t.ended = true, f.now()
 		if t.forked || t.older || !f.connector {
 			f.finish(t)
-		} // else it is so short that the event of its fork is yet to come
+		} // else it was so short that the event of its fork has not come yet
 	}
 }
 
@@ -229,8 +234,8 @@ func (f *follower) finish(t *trace) {
 	f.ends[0][t.pid] = t
 }
 
-// parent finds the trace of who forked. Its account may have been faster than the
-// event of the fork: a double fork takes less than a millisecond.
+// parent finds the trace of the process that forked. It may have ended already, as its account comes
+// before the event of the fork: a double fork takes less than a millisecond.
 func (f *follower) parent(pid int) *trace {
 	for _, traces := range []map[int]*trace{f.traces, f.ends[0], f.ends[1]} {
 		if t := traces[pid]; t != nil {
@@ -247,15 +252,15 @@ func (f *follower) lost() {
 	f.lossy = true
 }
 
-// exitCount is how many threads that have ended.
+// exitCount is how many threads have ended since the exporter started.
 func (f *follower) exitCount() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.exits
 }
 
-// take returns what has ended since it was last called, and whether all of it
-// is known.
+// take returns the processes that have ended since it was last called, and whether
+// these are all.
 func (f *follower) take() (exited []*trace, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -292,15 +297,16 @@ func (f *follower) imageOf(pid int) *image {
 	return nil
 }
 
-// forget drops the traces of processes that several samples did not see
-// and that are older than these, or whose pid is another's: their end was lost.
+// forget drops the traces of processes whose end was lost. Either patience samples in a row did not see
+// them, or their pid belongs to another process. before is CLOCK_BOOTTIME when this sample began: it cannot
+// have seen a younger process.
 func (f *follower) forget(seenNow func(pid int) seen, before time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for pid, t := range f.traces {
 		now := seenNow(pid)
 		switch {
-		case t.born >= before || now.ok && t.is(now.startTime):
+		case t.born >= before, now.ok && t.is(now.startTime):
 			t.unseen = 0
 		case t.unseen < patience && !t.accounted && !now.ok:
 			t.unseen++

@@ -97,7 +97,7 @@ func (s *sample) readHidden(e *entry) {
 		return
 	}
 	process := &e.process
-	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.again, found.file
+	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.replaced, found.file
 	process.Origin, e.directory, e.content = found.origin, found.directory, found.content
 	process.SHA256 = s.contentOf(found)
 	if argv, err := private.argv(process.PID); err == nil {

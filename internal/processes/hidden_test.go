@@ -32,7 +32,7 @@ func TestHiddenByMount(t *testing.T) {
 			return procevents.Account{}, unix.ESRCH
 		}
 		return procevents.Account{
-			PID: pid, TGID: pid, PPID: 1, Comm: "told", UID: 7, Elapsed: time.Duration((now - 50) * float64(time.Second)),
+			PID: pid, TGID: pid, PPID: 1, Comm: "early", UID: 7, Elapsed: time.Duration((now - 50) * float64(time.Second)),
 			User: time.Duration(used[pid] * float64(time.Second)),
 		}, nil
 	}
@@ -54,14 +54,14 @@ func TestHiddenByMount(t *testing.T) {
 	if seen.Exe != "/opt/seen" || seen.HiddenBy != "tmpfs /empty" || seen.CPUSeconds != 61 || seen.Cores < 0.79 || seen.Cores > 0.81 {
 		t.Errorf("known before it was hidden: %+v", seen)
 	}
-	told := processOf(t, snapshot, 71)
-	if told.Comm != "told" || told.HiddenBy != "proc /71" || told.Origin != model.OriginUnreadable || told.User != "user7" || told.Parent == nil || told.Parent.PID != 1 {
-		t.Errorf("hidden from the first: %+v", told)
+	early := processOf(t, snapshot, 71)
+	if early.Comm != "early" || early.HiddenBy != "proc /71" || early.Origin != model.OriginUnreadable || early.User != "user7" || early.Parent == nil || early.Parent.PID != 1 {
+		t.Errorf("hidden from the first: %+v", early)
 	}
 	if open := processOf(t, snapshot, 72); open.HiddenBy != "" {
 		t.Errorf("not hidden: %+v", open)
 	}
-	// Their time has no owner in /proc, and is told as such.
+	// Their time has no owner in /proc, and is reported as such.
 	if snapshot.Unattributed < 59 || attributed(snapshot) > 1 {
 		t.Errorf("%.1f s unattributed, %.1f s attributed", snapshot.Unattributed, attributed(snapshot))
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// networkCycle is within what time every process is asked again for its network
-// namespace: it may change without an exec (unshare(2), setns(2)).
+// networkCycle is how often the network namespace of every process is read again:
+// it may change without an exec (unshare(2), setns(2)).
 const networkCycle = time.Minute
 
 // namespaces are those of the host; "" if unknown.
@@ -21,7 +21,7 @@ type namespaces struct {
 
 // hostNamespaces are those of pid 1, or else the exporter's own: pid 1 may hold
 // more capabilities than it does. Where both cannot be read, a sandbox cannot be
-// told from a container, and everything counts as the host.
+// distinguished from a container, and everything counts as the host.
 func hostNamespaces(proc string) namespaces {
 	link := func(process, name string) string {
 		target, err := os.Readlink(filepath.Join(proc, process, "ns", name))
@@ -48,8 +48,8 @@ func hostNamespaces(proc string) namespaces {
 }
 
 // otherMount returns the mount namespace of a process if it is not the host's. It
-// tells a container from a sandbox on the host: browsers too put their helpers
-// into a pid namespace.
+// distinguishes a container from a sandbox on the host, as browsers put their helpers
+// into a pid namespace too.
 func (r *reader) otherMount(pid int, hosts namespaces) string {
 	mount, err := os.Readlink(r.path(pid, "ns/mnt"))
 	if err != nil || hosts.mount == "" || mount == hosts.mount {
@@ -68,7 +68,7 @@ func (r *reader) otherNetwork(pid int, hosts namespaces) (string, error) {
 	return network, nil
 }
 
-// networkTurns is over how many samples a cycle is spread.
+// networkTurns is how many samples a cycle is spread over.
 func networkTurns(last *model.ProcessSnapshot) int {
 	if last == nil || last.Interval <= 0 {
 		return 1

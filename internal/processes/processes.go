@@ -1,6 +1,11 @@
 // Package processes is the process sensor: it samples /proc on a clock of its
-// own and keeps what a single look cannot tell - CPU use over time, who started
-// whom, and which program ended and came back.
+// own and keeps what a single look cannot show: CPU use over time (package cpu), who
+// started whom, and which program ended and came back (package respawn).
+//
+// Each file rests on those before it: entry (what is kept of a process) and read, covered,
+// namespaces (/proc); trace, follower, sources (what the kernel reports between samples);
+// table (what is kept between samples); sample with program, exited, hidden, closer (one
+// sample); processes (the sensor).
 package processes
 
 import (
@@ -37,11 +42,11 @@ const (
 	DefaultRespawnWindow = 5 * time.Minute
 	maxInterval          = 30 * time.Second
 
-	// uncertainSamples is for how many samples the accounts of parents are asked
-	// after accounts of ended processes are known to be lost: a parent may wait late.
+	// uncertainSamples is for how many samples after a loss the unattributed time is said to
+	// be incomplete: a parent may wait late for a child whose account was lost.
 	uncertainSamples = 3
 	// maxUndrained is how many samples in a row may leave the unattributed time
-	// alone because the kernel tells faster than can be read.
+	// as it is because events come faster than they can be read.
 	maxUndrained = 3
 )
 
@@ -59,8 +64,8 @@ type Options struct {
 	Logger        log.Logger
 }
 
-// Sensor is the process table. Sample is called by one goroutine; the Follow methods may run beside it, and Snapshot may be
-// called by any.
+// Sensor is the process table. Sample is called by one goroutine at a time. The Follow methods may run beside it, and
+// Snapshot may be called by any goroutine.
 type Sensor struct {
 	*table
 	fs        procfs.FS
@@ -106,7 +111,7 @@ func New(o Options) (*Sensor, error) {
 		respawns: respawn.New(o.RespawnWindow),
 		entries:  map[int]*entry{},
 	}}
-	// This closes a circle on purpose: when an event tells of a child, its parent is looked up in the last sample that
+	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
 	return s, nil

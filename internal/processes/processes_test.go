@@ -208,9 +208,9 @@ func TestRespawn(t *testing.T) {
 	proc, exe := newFakeProc(t), program(t, "miner", "one content")
 	other := program(t, "x9f3ka", "one content")
 	sensor := proc.sensor()
-	keeper := fakeProcess{pid: 5, ppid: 1, comm: "keeper", exe: "/var/tmp/keeper", start: 10}
+	guardian := fakeProcess{pid: 5, ppid: 1, comm: "guardian", exe: "/var/tmp/guardian", start: 10}
 	proc.put(fakeProcess{pid: 1, comm: "init", exe: "/sbin/init"})
-	proc.put(keeper)
+	proc.put(guardian)
 	proc.put(fakeProcess{pid: 20, ppid: 5, comm: "miner", exe: exe, start: 20})
 	first := sampleAt(t, sensor, 100)
 	key := processOf(t, first, 20).SHA256
@@ -226,7 +226,7 @@ func TestRespawn(t *testing.T) {
 		t.Error("the other name is another group")
 	}
 	temp := model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}
-	if got := second.Origins[temp]; got.Respawns != 1 || got.Processes != 2 { // the miner and the keeper, no zombie
+	if got := second.Origins[temp]; got.Respawns != 1 || got.Processes != 2 { // the miner and the guardian, no zombie
 		t.Errorf("origin temp: %+v", got)
 	}
 	// A second instance at the same time is no respawn.
@@ -249,9 +249,9 @@ func TestRespawn(t *testing.T) {
 func TestGuardianWithTheMinersContent(t *testing.T) {
 	t.Parallel()
 	proc := newFakeProc(t)
-	keeper, miner := program(t, "kinsing", "one content"), program(t, "kdevtmpfsi", "one content")
+	guardian, miner := program(t, "kinsing", "one content"), program(t, "kdevtmpfsi", "one content")
 	sensor := proc.sensor()
-	proc.put(fakeProcess{pid: 5, comm: "kinsing", exe: keeper, start: 10})
+	proc.put(fakeProcess{pid: 5, comm: "kinsing", exe: guardian, start: 10})
 	proc.put(fakeProcess{pid: 20, ppid: 5, comm: "kdevtmpfsi", exe: miner, start: 20})
 	key := processOf(t, sampleAt(t, sensor, 100), 20).SHA256
 	proc.remove(20)
@@ -265,11 +265,11 @@ func TestGuardianWithTheMinersContent(t *testing.T) {
 func TestOtherContentEachTime(t *testing.T) {
 	t.Parallel()
 	proc := newFakeProc(t)
-	keeper := program(t, "keeper", "keeper")
+	guardian := program(t, "guardian", "guardian")
 	directory := program(t, "first", "first")
 	directory = directory[:strings.LastIndex(directory, "/")]
 	sensor := proc.sensor()
-	proc.put(fakeProcess{pid: 5, comm: "keeper", exe: keeper, start: 10})
+	proc.put(fakeProcess{pid: 5, comm: "guardian", exe: guardian, start: 10})
 	proc.put(fakeProcess{pid: 6, ppid: 5, comm: "sh", exe: "/usr/bin/dash", start: 11})
 	proc.put(fakeProcess{pid: 20, ppid: 6, comm: "first", exe: directory + "/first", start: 20})
 	sampleAt(t, sensor, 100)

@@ -4,11 +4,12 @@ import (
 	"path/filepath"
 	"sort"
 
+	"github.com/prometheus/procfs"
+
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
-	"github.com/prometheus/procfs"
 )
 
 // identify finds out which program a process runs. The link is read at every
@@ -28,9 +29,9 @@ func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNe
 	target, err := s.reader.link(proc.PID, stat.State)
 	switch {
 	case err != nil && hostfs.Vanished(err) && !isNew:
-		return // exiting: what it was is known
+		return // it is exiting, and what it ran is known
 	case err != nil && hostfs.Vanished(err) && stat.State == "Z":
-		// A zombie first seen as one: nothing is hidden, there is no program.
+		// It was a zombie when it was first seen: it runs nothing, so nothing is hidden.
 	case err != nil && !hostfs.Vanished(err):
 		s.saw(model.AspectExe, false)
 		if !e.unreadable {
@@ -55,9 +56,9 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 		return
 	}
 	e.partial = err != nil && !hostfs.Vanished(err)
-	process.Argv, process.UID, process.Cgroup, process.Isolation = found.argv, found.uid, found.cgroup, found.namespace
+	process.Argv, process.UID, process.Cgroup, process.Isolation = found.argv, found.uid, found.cgroup, found.isolation
 	process.MountNS, process.NetNS = found.mount, found.network
-	process.User = userOf(found.uid, found.namespace, s.options.UserName)
+	process.User = userOf(found.uid, found.isolation, s.options.UserName)
 	process.Unit, process.ContainerID = containers.Unit(found.cgroup), containers.ID(found.cgroup)
 
 	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}
@@ -73,14 +74,14 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 		switch {
 		case err == nil:
 		case hostfs.Vanished(err) && traced != nil:
-			exe = traced.executable // it is ending: what it ran is known from its exec
+			exe = traced.executable // it is exiting, and what it ran is known from its exec
 		default:
 			if !hostfs.Vanished(err) {
 				s.reader.failed(model.AspectExe, err)
 			}
 			exe.file, exe.content = model.FileID{}, hostfs.ContentKey{}
 		}
-		process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.again
+		process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.replaced
 		process.ExeFile, e.content = exe.file, exe.content
 		process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
 	}
@@ -99,8 +100,8 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 	}
 }
 
-// refreshNetwork asks a known process again, if it is its turn in this sample.
-// Each sample asks an equal share of all.
+// refreshNetwork reads the network namespace of a known process again, if it is its turn. Each
+// sample reads an equal share of them.
 func (s *sample) refreshNetwork(e *entry, proc procfs.Proc) {
 	if s.networkTurns > 1 && (proc.PID+s.samples)%s.networkTurns != 0 {
 		return
@@ -111,7 +112,7 @@ func (s *sample) refreshNetwork(e *entry, proc procfs.Proc) {
 }
 
 // hashContents hashes the executables of new programs within the budget, those
-// from suspicious places first. What is left over is taken up by later samples.
+// from suspicious places first. Later samples go on with the rest.
 func (s *sample) hashContents() {
 	var wanting []*entry
 	for _, e := range s.order {
@@ -168,8 +169,8 @@ func (s *sample) hash(e *entry) string {
 	return sum
 }
 
-// contentOf returns the hash of a program that has ended. If nobody knows it yet
-// it is read under the path that it had, if the same file is still there.
+// contentOf returns the hash of a program that a process ran, or "". If it is not known yet, the file is
+// read under the path that it had, as long as it is still the same file.
 func (s *sample) contentOf(i *image) string {
 	if i.sha256 != "" || !i.origin.Suspicious() {
 		return i.sha256

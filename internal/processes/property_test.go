@@ -32,7 +32,7 @@ type message struct {
 	source  model.Source
 }
 
-// simulation is a kernel with random processes, which tells of them as the real
+// simulation is a kernel with random processes, which reports them as the real
 // one does: what /proc shows is true at once, messages come in order but late.
 type simulation struct {
 	t      *testing.T
@@ -78,7 +78,7 @@ func (s *simulation) Lost() uint64 { return 0 }
 
 // Drained is asked for what happened before.
 func (s *simulation) Drained() bool {
-	told := len(s.queue)
+	handled := len(s.queue)
 	for range s.random.IntN(3) {
 		if s.still {
 			break
@@ -87,10 +87,10 @@ func (s *simulation) Drained() bool {
 		s.exit()
 		s.reap()
 	}
-	if s.late && told > 0 && s.random.IntN(4) == 0 {
-		told-- // it was read, but is not handled yet
+	if s.late && handled > 0 && s.random.IntN(4) == 0 {
+		handled-- // it was read, but is not handled yet
 	}
-	s.deliver(told)
+	s.deliver(handled)
 	return true
 }
 
@@ -125,13 +125,13 @@ func (s *simulation) fork() {
 	parent, pid := s.any(), s.id()
 	s.now += 2 * traceSlack // see there
 	s.living[pid] = &simulated{pid: pid, parent: parent.pid, start: s.now, exe: parent.exe, threads: map[int]int{pid: 0}}
-	s.tell(procevents.Event{Kind: procevents.Fork, PID: pid, TGID: pid, ParentPID: parent.pid, ParentTGID: parent.pid})
+	s.tell(procevents.Event{Kind: procevents.Fork, PID: pid, TGID: pid, ParentTGID: parent.pid})
 }
 
 func (s *simulation) thread() {
 	p, id := s.any(), s.id()
 	p.threads[id] = 0
-	s.tell(procevents.Event{Kind: procevents.Fork, PID: id, TGID: p.pid, ParentPID: p.pid, ParentTGID: p.pid})
+	s.tell(procevents.Event{Kind: procevents.Fork, PID: id, TGID: p.pid, ParentTGID: p.pid})
 }
 
 func (s *simulation) exec() {
@@ -269,7 +269,7 @@ func (s *simulation) sample() *model.ProcessSnapshot {
 	busy := float64(s.busy-s.initial) / userHz
 	snapshot := sampleAt(s.t, s.sensor, float64(s.now)/userHz)
 	if math.Abs(snapshot.BusySeconds-busy) > 1e-6 && before != nil {
-		s.t.Fatalf("busy for %.2f s, told as %.2f s", busy, snapshot.BusySeconds)
+		s.t.Fatalf("busy for %.2f s, reported as %.2f s", busy, snapshot.BusySeconds)
 	}
 	if got, most := attributed(snapshot), float64(s.busy-s.initial)/userHz; got > most+1e-6 {
 		s.t.Errorf("%.2f s are attributed of %.2f s", got, most)
@@ -296,7 +296,7 @@ func attributed(s *model.ProcessSnapshot) (seconds float64) {
 
 // TestNoSecondIsLostOrCountedTwice runs random births, execs, threads that
 // outlive their leader, exits and pid reuse. As long as nothing is lost every
-// second has its owner; with losses none has two, and what has none is told.
+// second has its owner; with losses none has two, and what has none is reported.
 func TestNoSecondIsLostOrCountedTwice(t *testing.T) {
 	t.Parallel()
 	kinds := []struct {

@@ -29,18 +29,18 @@ type facts struct {
 	argv      []string
 	uid       uint32
 	cgroup    string
-	namespace model.Isolation
+	isolation model.Isolation
 	mount     string // the mount namespace, if it is not the host's
 	network   string // the network namespace, if it is not the host's
 }
 
-// executable is what /proc/PID/exe tells.
+// executable is what /proc/PID/exe shows.
 type executable struct {
-	path    string
-	deleted bool
-	again   bool
-	file    model.FileID
-	content hostfs.ContentKey
+	path     string
+	deleted  bool
+	replaced bool // deleted, and another file has taken its name
+	file     model.FileID
+	content  hostfs.ContentKey
 }
 
 // reader reads one /proc.
@@ -82,21 +82,21 @@ func (r *reader) link(pid int, state string) (string, error) {
 // inspect looks at the file behind a link.
 func (r *reader) inspect(pid int, target string) (executable, error) {
 	type answer struct {
-		stat  unix.Stat_t
-		again bool
+		stat     unix.Stat_t
+		replaced bool
 	}
 	name, marked := strings.CutSuffix(target, deletedSuffix)
 	got, err := hostfs.Within(r.guard, readTime, func() (a answer, err error) {
 		err = unix.Stat(r.path(pid, "exe"), &a.stat)
 		if marked {
 			var other unix.Stat_t
-			a.again = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
+			a.replaced = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
 		}
 		return a, err
 	})
 	// A file may really be called "x (deleted)". Only one without links is gone.
 	if marked && (err != nil || got.stat.Nlink == 0) {
-		return executable{name, true, got.again, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
+		return executable{name, true, got.replaced, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
 	}
 	return executable{target, false, false, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
 }
@@ -119,11 +119,11 @@ func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
 	if cgroupErr == nil {
 		out.cgroup = cgroupPath(groups)
 	}
-	out.namespace, out.mount = model.IsolationHost, r.otherMount(proc.PID, hosts)
+	out.isolation, out.mount = model.IsolationHost, r.otherMount(proc.PID, hosts)
 	// A failure to read it is that of exe too, and counted there.
 	out.network, _ = r.otherNetwork(proc.PID, hosts)
 	if containers.ID(out.cgroup) != "" || (len(status.NSpids) > 1 && out.mount != "") {
-		out.namespace = model.IsolationContainer
+		out.isolation = model.IsolationContainer
 	}
 	if cgroupErr != nil && !hostfs.Vanished(cgroupErr) {
 		r.failed(model.AspectCgroup, cgroupErr)

@@ -187,7 +187,7 @@ func (s *sample) countLiving() {
 	}
 }
 
-// creditChildren credits parents with the time of children that nothing else has told of.
+// creditChildren credits parents with the time of children that no account covers.
 func (s *sample) creditChildren() (waiting float64) {
 	accounts := s.follower.hasAccounts()
 	for _, e := range s.order {

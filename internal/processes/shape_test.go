@@ -20,20 +20,20 @@ func TestShapes(t *testing.T) {
 		maps string
 		want model.MemorySignature
 	}{
-		"dataset, reference":         {program + "7f0000000000-7f0082001000 rw-p 00000000 00:00 0 \n", model.SignatureRandomXFast},
-		"dataset, executable":        {"7f0000000000-7f0082000000 rwxp 00000000 00:00 0\n", model.SignatureRandomXFast},
-		"dataset in 2 MiB pages":     {"7f0000000000-7f0082000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.SignatureRandomXFast},
-		"dataset in 1 GiB pages":     {"7f0000000000-7f00c0000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.SignatureRandomXFast},
-		"twin: 3 GiB of small pages": {"7f0000000000-7f00c0000000 rw-p 00000000 00:00 0 \n", ""},
-		"twin: 2,000 MiB":            {"7f0000000000-7f007d000000 rw-p 00000000 00:00 0 \n", ""},
-		"twin: a file of that size":  {"7f0000000000-7f0082000000 rw-p 00000000 08:01 99 /var/lib/data.bin\n", ""},
-		"light":                      {program + cache + pads + code, model.SignatureRandomXLight},
-		"light, executable cache":    {strings.Replace(cache, "rw-p", "rwxp", 1) + pads, model.SignatureRandomXLight},
-		"twin: no compiled code":     {program + cache + pads, ""},
-		"twin: no scratchpads":       {program + cache + code, ""},
-		"twin: a JVM":                {cache + pads + code + "7f6000000000-7f6000100000 r-xp 00000000 08:01 5 /usr/lib/jvm/lib/server/libjvm.so\n", ""},
-		"twin: node":                 {"00400000-00500000 r-xp 00000000 08:01 77 /usr/bin/node\n" + cache + pads + code, ""},
-		"garbage":                    {"\x00\xff\n- - -\nzz-yy rw\n" + strings.Repeat("x", 5000) + "\n", ""},
+		"dataset, reference":           {program + "7f0000000000-7f0082001000 rw-p 00000000 00:00 0 \n", model.SignatureRandomXFast},
+		"dataset, executable":          {"7f0000000000-7f0082000000 rwxp 00000000 00:00 0\n", model.SignatureRandomXFast},
+		"dataset in 2 MiB pages":       {"7f0000000000-7f0082000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.SignatureRandomXFast},
+		"dataset in 1 GiB pages":       {"7f0000000000-7f00c0000000 rw-p 00000000 00:0f 1234 /anon_hugepage (deleted)\n", model.SignatureRandomXFast},
+		"benign: 3 GiB of small pages": {"7f0000000000-7f00c0000000 rw-p 00000000 00:00 0 \n", ""},
+		"benign: 2,000 MiB":            {"7f0000000000-7f007d000000 rw-p 00000000 00:00 0 \n", ""},
+		"benign: a file of that size":  {"7f0000000000-7f0082000000 rw-p 00000000 08:01 99 /var/lib/data.bin\n", ""},
+		"light":                        {program + cache + pads + code, model.SignatureRandomXLight},
+		"light, executable cache":      {strings.Replace(cache, "rw-p", "rwxp", 1) + pads, model.SignatureRandomXLight},
+		"benign: no compiled code":     {program + cache + pads, ""},
+		"benign: no scratchpads":       {program + cache + code, ""},
+		"benign: a JVM":                {cache + pads + code + "7f6000000000-7f6000100000 r-xp 00000000 08:01 5 /usr/lib/jvm/lib/server/libjvm.so\n", ""},
+		"benign: node":                 {"00400000-00500000 r-xp 00000000 08:01 77 /usr/bin/node\n" + cache + pads + code, ""},
+		"garbage":                      {"\x00\xff\n- - -\nzz-yy rw\n" + strings.Repeat("x", 5000) + "\n", ""},
 	} {
 		got, err := shapeOf(strings.NewReader(test.maps))
 		if err != nil || got.kind != test.want {
@@ -105,7 +105,7 @@ func TestEqualThreads(t *testing.T) {
 		t.Errorf("miner: %d, want 3", got)
 	}
 	if got := equalThreads(before, map[int]float64{1: 9.5, 2: 14, 3: 21, 4: 5}, 10); got != 0 {
-		t.Errorf("twin: %d, want 0", got)
+		t.Errorf("unequal threads: %d, want 0", got)
 	}
 	if got := equalThreads(nil, before, 10); got != 0 {
 		t.Errorf("first look: %d", got)

@@ -37,7 +37,7 @@ func polled(err error) error {
 	return fmt.Errorf("processes are polled from now on: %w", err)
 }
 
-// source is what the follower asks one of the kernel's sources.
+// source is what the follower asks of the kernel's event sources.
 type source interface {
 	Lost() uint64
 	Drained() bool // nothing is waiting to be read
@@ -64,8 +64,8 @@ func (f *follower) setInactive(name model.Source) {
 	f.lossy = true
 }
 
-// drain waits until the sources have told all that happened before now, and
-// returns false if that took too long. The kernel sends the account of a thread
+// drain waits until all that happened before now has been reported by the sources and handled. It
+// returns false if that takes longer than drainTime. The kernel sends the account of a thread
 // before it takes it out of /proc (do_exit in kernel/exit.c).
 func (f *follower) drain() bool {
 	f.mu.Lock()
@@ -90,7 +90,7 @@ func (f *follower) drain() bool {
 	return false
 }
 
-// state tells which sources are active, and what each has lost.
+// state returns which sources are active, and how many losses each has had.
 func (f *follower) state() (active map[model.Source]bool, lost map[model.Source]uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

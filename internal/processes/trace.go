@@ -14,10 +14,10 @@ const (
 	maxTraces = 1 << 17
 	// traceSlack is how far the time of a fork's event may be from the start time
 	// in /proc/PID/stat, in clock ticks of 10 ms: the event is later, on a busy host
-	// by some slices of CPU time. No pid comes round again within half a second.
+	// by some slices of CPU time. No pid is used again within half a second.
 	traceSlack = 50
-	// patience is how many looks at /proc may miss a process before its trace is
-	// dropped: its end may be on the way.
+	// patience is how many samples in a row may miss a process before its trace is
+	// dropped: the report of its end may be on the way.
 	patience = 3
 )
 
@@ -29,20 +29,20 @@ type image struct {
 	sha256    string // if it was known when it was inherited
 }
 
-// owner is what a child has from its parent.
+// owner is what a child inherits from its parent.
 type owner struct {
-	uid                           uint32
-	user, cgroup, unit, contained string
-	namespace                     model.Isolation
+	uid                             uint32
+	user, cgroup, unit, containerID string
+	isolation                       model.Isolation
 }
 
-// trace is what the kernel told of one process since the exporter follows.
+// trace is what the event sources have reported of one process.
 type trace struct {
 	pid    int
 	comm   string
 	born   time.Duration // CLOCK_BOOTTIME of the fork, if it was seen
 	forked bool          // so its parent, and all its threads, are known
-	older  bool          // a sample saw it before anything was told of it
+	older  bool          // a sample saw it before the first report
 	parent *model.Ancestor
 	image  *image // nil: it could not be read
 	owner  *owner
@@ -59,7 +59,7 @@ type trace struct {
 // startTime is field 22 of /proc/PID/stat, give or take traceSlack.
 func (t *trace) startTime() uint64 { return uint64(t.born / (time.Second / userHz)) }
 
-// is tells whether a trace is of the process with this start time.
+// is reports whether a trace may belong to the process with this start time.
 func (t *trace) is(startTime uint64) bool { return !t.forked || near(t.startTime(), startTime) }
 
 func near(a, b uint64) bool { return max(a, b)-min(a, b) <= traceSlack }
@@ -101,13 +101,13 @@ func (r *reader) image(pid int) *image {
 func imageOf(p *model.Process) *image {
 	_, directory := place.Origin(p.Exe, p.ExeDeleted)
 	return &image{
-		executable: executable{path: p.Exe, deleted: p.ExeDeleted, again: p.ExeReplaced, file: p.ExeFile},
+		executable: executable{path: p.Exe, deleted: p.ExeDeleted, replaced: p.ExeReplaced, file: p.ExeFile},
 		origin:     p.Origin, directory: directory, sha256: p.SHA256,
 	}
 }
 
 func ownerOf(p *model.Process) *owner {
-	return &owner{uid: p.UID, user: p.User, cgroup: p.Cgroup, unit: p.Unit, contained: p.ContainerID, namespace: p.Isolation}
+	return &owner{uid: p.UID, user: p.User, cgroup: p.Cgroup, unit: p.Unit, containerID: p.ContainerID, isolation: p.Isolation}
 }
 
 // commOf is what the kernel calls a program that it has just started: at most
@@ -117,12 +117,12 @@ func commOf(path string) string {
 	return name[:min(len(name), 15)]
 }
 
-// give sets what a process has from its parent. Without an owner it counts as the host's.
+// give hands down to a process. Without an owner the process counts as the host's.
 func (o *owner) give(process *model.Process) {
 	process.Isolation = model.IsolationHost
 	if o == nil {
 		return
 	}
 	process.UID, process.User, process.Cgroup = o.uid, o.user, o.cgroup
-	process.Unit, process.ContainerID, process.Isolation = o.unit, o.contained, o.namespace
+	process.Unit, process.ContainerID, process.Isolation = o.unit, o.containerID, o.isolation
 }

@@ -98,7 +98,7 @@ func answer(data []byte) (code uint32, ok bool) {
 	return binary.NativeEndian.Uint32(data[cnMsgBytes+headerBytes:]), true
 }
 
-// Drained tells whether nothing waits to be read. What was read last may still
+// Drained reports whether nothing waits to be read. What was read last may still
 // be on its way to the handler.
 func (c *Connector) Drained() bool { return !waiting(c.conn) }
 
@@ -152,7 +152,7 @@ func parseEvent(data []byte) (event Event, known bool, err error) {
 		if !enough(4) {
 			return Event{}, false, errShort
 		}
-		event.Kind, event.ParentPID, event.ParentTGID, event.PID, event.TGID = Fork, field(0), field(1), field(2), field(3)
+		event.Kind, event.ParentTGID, event.PID, event.TGID = Fork, field(1), field(2), field(3)
 	case eventExec:
 		if !enough(2) {
 			return Event{}, false, errShort
@@ -169,7 +169,7 @@ func parseEvent(data []byte) (event Event, known bool, err error) {
 		}
 		event.Kind, event.PID, event.TGID, event.ExitCode = Exit, field(0), field(1), word(fields[8:])
 		if enough(6) { // Linux 4.18
-			event.ParentPID, event.ParentTGID = field(4), field(5)
+			event.ParentTGID = field(5)
 		}
 	default:
 		return Event{}, false, nil

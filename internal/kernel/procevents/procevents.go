@@ -22,7 +22,7 @@ import (
 // Kind is what happened to a process.
 type Kind uint8
 
-// The kinds of events that are told on; others are left out.
+// The kinds of events that are passed on; others are dropped.
 const (
 	Fork Kind = iota + 1 // a process or thread was made
 	Exec                 // a process runs another program now
@@ -37,29 +37,23 @@ type Event struct {
 	Time       time.Duration // CLOCK_MONOTONIC
 	PID        int           // thread; for Fork that of the child
 	TGID       int           // process; equal to PID for its first thread
-	ParentPID  int           // Fork: the thread that forked; Exit: the parent's, 0 before Linux 4.18
-	ParentTGID int
-	ExitCode   uint32 // Exit: status as of wait(2)
-	UID        uint32 // UID: effective
+	ParentTGID int           // Fork: the process that forked; Exit: the parent, 0 before Linux 4.18
+	ExitCode   uint32        // Exit: status as of wait(2)
+	UID        uint32        // UID: effective
 }
-
-// Signal is what ended the process, or 0 if it exited by itself.
-func (e Event) Signal() int { return int(e.ExitCode & 0x7f) }
 
 // Account is what a thread used from its birth to its exit.
 type Account struct {
 	PID      int           // thread
-	TGID     int           // process; 0 where the kernel does not tell (before Linux 5.19)
+	TGID     int           // process; 0 where the kernel does not say (before Linux 5.19)
 	PPID     int           // process of the parent
-	Last     bool          // no thread of the process is left; without TGID it is only told for processes that had several
+	Last     bool          // no thread of the process is left; without TGID it is only set for processes that had several
 	User     time.Duration // µs precision, as are all times that the kernel gives here
 	System   time.Duration
 	Elapsed  time.Duration
 	UID      uint32
 	Comm     string // raw bytes, at most 15
 	ExitCode uint32 // status as of wait(2); of the first thread only
-	ExeDev   uint64 // of the program's file, as of stat(2); 0 before Linux 5.19
-	ExeInode uint64
 }
 
 // CPU is the whole time that the thread used.
@@ -73,10 +67,10 @@ const receiveBuffer = 32 << 20
 type counter struct{ lost atomic.Uint64 }
 
 // Lost is how often the kernel said that it dropped messages, or a message could
-// not be understood. How many it dropped each time is not told.
+// not be understood. How many were dropped each time is not known.
 func (c *counter) Lost() uint64 { return c.lost.Load() }
 
-// waiting tells whether there is something to read from a socket.
+// waiting reports whether there is something to read from a socket.
 func waiting(conn interface {
 	SyscallConn() (syscall.RawConn, error)
 },
@@ -100,9 +94,9 @@ func explain(what string, err error) error {
 	case errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("%s: this kernel was built without it: %w", what, err)
 	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.EINVAL):
-		return fmt.Errorf("%s: it is only told in the host's first pid, user and network namespace (--pid=host --net=host): %w", what, err)
+		return fmt.Errorf("%s: it is only available in the host's first pid, user and network namespace (--pid=host --net=host): %w", what, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("%s: the kernel did not answer; it is only told in the host's first pid and user namespace (--pid=host): %w", what, err)
+		return fmt.Errorf("%s: the kernel did not answer; it is only available in the host's first pid and user namespace (--pid=host): %w", what, err)
 	default:
 		return fmt.Errorf("%s: %w", what, err)
 	}

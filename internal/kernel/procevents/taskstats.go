@@ -81,7 +81,7 @@ func dialTaskstats() (*genetlink.Conn, genetlink.Family, error) {
 	return conn, family, nil
 }
 
-// Drained tells whether nothing waits to be read. What was read last may still
+// Drained reports whether nothing waits to be read. What was read last may still
 // be on its way to the handler.
 func (t *Taskstats) Drained() bool { return !waiting(t.conn) }
 
@@ -163,7 +163,7 @@ func parseAggregate(data []byte) (Account, error) {
 
 // parseStats reads struct taskstats of versions 8 and later
 // (include/uapi/linux/taskstats.h). Fields are only ever added at its end, but
-// for version 15 and the kernels just before it, which are told by their size.
+// for version 15 and the kernels just before it, which are recognised by their size.
 func parseStats(data []byte) (Account, error) {
 	if len(data) < 4 {
 		return Account{}, errFormat
@@ -197,7 +197,7 @@ func parseStats(data []byte) (Account, error) {
 	}
 	if version >= tgidFormat {
 		account.Last = data[8]&agroup != 0
-		account.TGID, account.ExeDev, account.ExeInode = int(word(368+late)), long(384+late), long(392+late)
+		account.TGID = int(word(368 + late))
 	}
 	return account, nil
 }

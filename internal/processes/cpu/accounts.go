@@ -1,5 +1,5 @@
 // Package cpu says whom the host's CPU time counts for. Time of living processes comes from samples, time of exited
-// ones from the kernel's accounts or from the parent that waited for them, and what is left has no owner.
+// ones from the kernel's accounts or from the parent that waited for them, and the rest has no owner.
 //
 // Two things always hold: the time of all origins and the unattributed time make up the host's busy time, and no
 // counter ever goes back.
@@ -38,7 +38,7 @@ type Accounts struct {
 	complete       time.Time // since when all exits are known; zero if some are not
 }
 
-// claim is CPU time that the kernel's account of an exited process tells of.
+// claim is CPU time in the kernel's account of an exited process.
 type claim struct {
 	origin  model.OriginKey
 	group   *groupSample
@@ -101,12 +101,12 @@ func (a *Accounts) credit(origin model.OriginKey, group *groupSample, seconds fl
 	group.cpuSeconds += seconds
 }
 
-// Claim notes time that the account of an exited process tells of. It waits for CreditClaims.
+// Claim notes time in the account of an exited process. It waits for CreditClaims.
 func (a *Accounts) Claim(o Owner, seconds float64) {
 	a.claims = append(a.claims, claim{o.Origin, a.group(o), seconds})
 }
 
-// CreditClaims credits what accounts tell of. After losses an account may have been taken for that of an earlier
+// CreditClaims credits what was claimed. After losses an account may have been taken for that of an earlier
 // process with the same pid, whose end was lost: then no more is credited than has no owner, for no time must be
 // counted twice.
 func (a *Accounts) CreditClaims(afterLosses bool) {

@@ -12,7 +12,7 @@ const (
 )
 
 // constant remembers the use of the last minutes one by one, so that a throttled
-// miner, which keeps to one share of a core for hours, can be told from a
+// miner, which keeps to one share of a core for hours, can be distinguished from a
 // program that works and waits.
 type constant struct {
 	began   point                    // of the minute that still lasts

@@ -26,7 +26,7 @@ type groupSample struct {
 	respawns   uint64
 	topPID     int
 	topSeconds float64
-	sanitized  int // of the group's names, how many had to be changed to be fit for a label
+	sanitized  int // see Owner
 }
 
 // slot is a group that has its own series.
@@ -146,9 +146,9 @@ func (t *slotTable) admit(now time.Time, samples map[model.GroupKey]*groupSample
 	}
 }
 
-// evictOne frees the slot that is idle longest, if one has been idle for long
-// enough. For a group that burns CPU, one that never did may go at once: else
-// 64 sleeping programs would keep a miner out.
+// evictOne frees the slot that has been idle longest, if that was long enough. For a
+// group that burns CPU, one that never did may go at once: otherwise 64 sleeping
+// programs would keep a miner out.
 func (t *slotTable) evictOne(now time.Time, forBurner bool) bool {
 	var victim *slot
 	for _, s := range t.slots {
@@ -167,7 +167,7 @@ func (t *slotTable) evictOne(now time.Time, forBurner bool) bool {
 	return true
 }
 
-// evictIdle lets the series of groups end that have long had no process.
+// evictIdle ends the series of groups that have long had no process.
 func (t *slotTable) evictIdle(now time.Time) {
 	for _, s := range t.slots {
 		if s.totals.Processes == 0 && now.Sub(s.active) >= idleTime {

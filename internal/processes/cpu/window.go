@@ -14,9 +14,9 @@ type point struct {
 	seconds float64
 }
 
-// window remembers enough of a process' CPU use to tell its mean over about
-// the last 60 s. A process that was already old when it was first seen has its
-// life's mean to begin with.
+// window remembers enough of a process' CPU use for its mean over about the last
+// 60 s. A process that was already old when it was first seen begins with the mean
+// of its whole life.
 type window struct {
 	points  [windowSize]point // ring, oldest at first
 	first   int
@@ -61,7 +61,7 @@ func (w *window) mean(now time.Time, seconds float64) (cores float64, span time.
 	if ownSpan >= windowSpan || w.initial.at.Sub(w.born) < windowSpan {
 		return own, ownSpan
 	}
-	// Too little seen as yet. The whole life speaks, unless the process has
+	// Less than a minute was seen. The mean of the whole life is taken, unless the process has
 	// slowed down since.
 	life, lifeSpan := rate(point{w.born, 0}, point{now, seconds})
 	if ownSpan > 0 && own < life {

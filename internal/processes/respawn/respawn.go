@@ -1,4 +1,4 @@
-// Package respawn tells a program that ended and came back from one that only runs more than once.
+// Package respawn recognises programs that ended and came back, among those that only run more than once.
 package respawn
 
 import (
@@ -148,8 +148,8 @@ func (h *History) End(i *Instance, how Ending) {
 	*i = Instance{}
 }
 
-// Leave records that a process went on as another program (execve(2)): that is
-// no end that a respawn could follow.
+// Leave records that a process became another program (execve(2)). That is no end, so no
+// respawn can follow it.
 func (h *History) Leave(i *Instance) {
 	for _, key := range []string{i.key, i.polymorphic} {
 		if p, ok := h.programs[key]; ok {
@@ -172,7 +172,7 @@ func (h *History) Prune(now time.Time) {
 	}
 }
 
-// forgetOne makes room: any that does not run goes first.
+// forgetOne makes room. It prefers a program that does not run.
 func (h *History) forgetOne() {
 	victim := ""
 	for key, p := range h.programs {
