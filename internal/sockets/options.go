@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/go-kit/log"
@@ -48,20 +49,13 @@ func Netlink(root string) Kernel {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Proc == "" {
-		o.Proc = "/proc"
-	}
-	if o.Root == "" {
-		o.Root = "/"
-	}
+	o.Proc, o.Root = cmp.Or(o.Proc, "/proc"), cmp.Or(o.Root, "/")
+	o.Interval = cmp.Or(o.Interval, defaultInterval)
 	if o.Watched == nil {
 		o.Watched = func() []model.Identity { return nil }
 	}
 	if o.Namespaces == nil {
 		o.Namespaces = func() []model.NetNamespace { return nil }
-	}
-	if o.Interval <= 0 {
-		o.Interval = defaultInterval
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()

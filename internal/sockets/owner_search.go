@@ -40,19 +40,25 @@ type ownerSearch struct {
 	share     model.Share               // of the processes that it came to
 }
 
-func (s *ownerSearch) run() {
+// run returns how many of the processes that it came to could be looked through.
+func (s *ownerSearch) run() model.Share {
+	s.owners = map[model.Identity]*owner{}
+	for _, held := range s.found {
+		s.owners[held.owner.identity] = held.owner
+	}
 	processes := s.list()
 	for i, process := range processes {
 		if len(s.wanted) == 0 {
-			return
+			break
 		}
 		if time.Now().After(s.end) {
 			s.share.Total += len(processes) - i
 			s.processes.failed(fmt.Errorf("look for the owners of %d sockets: %w", len(s.wanted), hostfs.ErrTimeout))
-			return
+			break
 		}
 		s.count(s.lookThrough(process))
 	}
+	return s.share
 }
 
 // count takes how it went with one process. One that has ended is not counted.

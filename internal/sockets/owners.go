@@ -62,8 +62,12 @@ func (o *owners) find(now time.Time, sockets []model.Socket, catalogue *catalogu
 		return o.known
 	}
 	began := time.Now()
-	o.search(wanted, catalogue)
-	o.missing, o.since = wanted, 0
+	search := ownerSearch{
+		processes: o.processes, catalogue: catalogue, end: began.Add(o.searchTime), fdLimit: o.fdLimit,
+		wanted: wanted, found: o.known,
+	}
+	o.share = search.run()
+	o.missing, o.since = wanted, 0 // what is still wanted was not found
 	o.searches++
 	if spent := time.Since(began); spent > cheapSearch {
 		o.notBefore = now.Add(min(restFactor*spent, longestRest))
@@ -89,18 +93,4 @@ func (o *owners) verify(inodes map[uint64]bool, catalogue *catalogue.Catalogue) 
 			delete(o.known, inode)
 		}
 	}
-}
-
-// search adds the owners that it finds to those known. What it finds is taken out of
-// wanted.
-func (o *owners) search(wanted map[uint64]bool, catalogue *catalogue.Catalogue) {
-	search := ownerSearch{
-		processes: o.processes, catalogue: catalogue, wanted: wanted, found: o.known,
-		owners: map[model.Identity]*owner{}, end: time.Now().Add(o.searchTime), fdLimit: o.fdLimit,
-	}
-	for _, held := range o.known {
-		search.owners[held.owner.identity] = held.owner
-	}
-	search.run()
-	o.share = search.share
 }

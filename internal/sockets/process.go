@@ -26,7 +26,6 @@ const (
 	// retryEvery is how many samples pass before an owner's command line is read again,
 	// and sockets without an owner are looked for again, though nothing changed.
 	retryEvery = 10
-
 )
 
 // fdBatch is how many names of a directory are read at once: a process may have

@@ -73,13 +73,14 @@ func BenchmarkSample(b *testing.B) {
 func BenchmarkWalk(b *testing.B) {
 	f := fakeProc{b, b.TempDir()}
 	f.crowd(30_000)
-	o := newOwners(newProcessReader(f.root, newFailures(log.NewNopLogger())))
-	catalogue := newCatalogue(b)
+	processes := newProcessReader(f.root, newFailures(log.NewNopLogger()))
+	var share model.Share
 	for b.Loop() {
-		o.search(map[uint64]bool{2: true}, catalogue)
+		search := ownerSearch{processes: processes, wanted: map[uint64]bool{2: true}, end: time.Now().Add(time.Minute), fdLimit: 1}
+		share = search.run()
 	}
-	if o.share.Readable != 30_000 {
-		b.Fatalf("share %+v", o.share)
+	if share.Readable != 30_000 {
+		b.Fatalf("share %+v", share)
 	}
 }
 
