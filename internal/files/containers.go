@@ -3,9 +3,9 @@ package files
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,7 +30,7 @@ const (
 // file system is not looked at.
 func (s *Sensor) openContainers(containers []model.MountNamespace, names []string, seen map[model.FileID]bool) []*watched {
 	if more := len(containers) - maxContainers; more > 0 {
-		s.troubles.manyContainers(more)
+		s.errors.manyContainers(more)
 		containers = containers[:maxContainers]
 	}
 	var all []*watched
@@ -41,7 +41,7 @@ func (s *Sensor) openContainers(containers []model.MountNamespace, names []strin
 				continue
 			}
 			if directory.err == nil && seen[directory.id] {
-				hostfs.CloseFD(directory.fd)
+				directory.close()
 				continue
 			}
 			seen[directory.id] = true
@@ -55,13 +55,14 @@ func (s *Sensor) openContainers(containers []model.MountNamespace, names []strin
 func (s *Sensor) openInContainer(container model.MountNamespace, name string) *watched {
 	var failure error
 	for _, pid := range container.PIDs {
-		fd, err := s.openInTime(pid, name)
+		// What is opened too late is closed when it is collected as garbage.
+		file, err := hostfs.Within(s.guard, openTime, func() (*os.File, error) { return s.openBelow(pid, name) })
 		if errors.Is(err, hostfs.ErrTimeout) {
 			failure = fmt.Errorf("%s in container %s: %w", name, container.Name, err)
 			break // the others would wait for the same
 		}
 		if err == nil {
-			directory := &watched{name: name, container: container.Name, fd: fd}
+			directory := &watched{name: name, container: container.Name, file: file}
 			directory.identify(s.options.Root)
 			return directory
 		}
@@ -73,62 +74,22 @@ func (s *Sensor) openInContainer(container model.MountNamespace, name string) *w
 	if failure == nil || hasVanished(failure) {
 		return nil
 	}
-	return &watched{name: name, container: container.Name, fd: -1, err: failure}
+	return &watched{name: name, container: container.Name, err: failure}
 }
 
-// openInTime is openBelow under a deadline. What comes after it is closed again.
-func (s *Sensor) openInTime(pid int, name string) (int, error) {
-	var answered atomic.Bool // by the open, or given up by the caller: whoever is first
-	fd := -1
-	_, err := hostfs.Within(s.guard, openTime, func() (struct{}, error) {
-		opened, err := s.openBelow(pid, name)
-		if err != nil {
-			return struct{}{}, err
-		}
-		fd = opened
-		if !answered.CompareAndSwap(false, true) {
-			hostfs.CloseFD(opened)
-		}
-		return struct{}{}, nil
-	})
-	if err != nil && answered.CompareAndSwap(false, true) {
-		return -1, err
-	}
-	return fd, nil
-}
-
-// openBelow opens a directory in the root directory of a process.
-func (s *Sensor) openBelow(pid int, name string) (int, error) {
-	root := filepath.Join(s.options.Proc, strconv.Itoa(pid), "root")
-	rootFD, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// openBelow opens a directory in the root directory of a process. It refuses file
+// systems that another program answers for.
+func (s *Sensor) openBelow(pid int, name string) (*os.File, error) {
+	root, err := hostfs.OpenRoot(filepath.Join(s.options.Proc, strconv.Itoa(pid), "root"))
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
-	defer hostfs.CloseFD(rootFD)
-	if err := checkAnswers(rootFD); err != nil {
-		return -1, err
+	defer root.Close()
+	if s.opener.old {
+		root.Plain()
 	}
-	at, err := s.opener.inRoot(rootFD, root, name)
-	if err != nil {
-		return -1, err
+	if err := root.Local(); err != nil {
+		return nil, err
 	}
-	defer hostfs.CloseFD(at)
-	if err := checkAnswers(at); err != nil {
-		return -1, err
-	}
-	return hostfs.Retry(func() (int, error) {
-		return unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
-}
-
-// checkAnswers refuses file systems that another program answers for.
-func checkAnswers(fd int) error {
-	var system unix.Statfs_t
-	if err := unix.Fstatfs(fd, &system); err != nil {
-		return fmt.Errorf("statfs: %w", err)
-	}
-	if hostfs.IsRemote(uint32(system.Type)) {
-		return errRemote
-	}
-	return nil
+	return root.Directory(name)
 }

@@ -77,7 +77,7 @@ func (s *Sensor) hash(found []*candidate) {
 			sum, err := s.sum(c)
 			if err != nil {
 				if !hasVanished(err) {
-					s.troubles.unreadable(c.place.path()+"/"+c.name, err)
+					s.errors.unreadable(c.location.path()+"/"+c.name, err)
 				}
 				continue
 			}
@@ -85,13 +85,13 @@ func (s *Sensor) hash(found []*candidate) {
 			s.known.hashed(c.key, sum)
 		}
 		c.knownMiner = c.knownMiner || c.sha256 != "" && s.options.KnownHash(c.sha256)
-		c.judge()
+		c.setReason()
 	}
 }
 
 // sum hashes the content of a file.
 func (s *Sensor) sum(c *candidate) (string, error) {
-	directory, err := s.opener.place(c.place)
+	directory, err := s.opener.open(c.location)
 	if err != nil {
 		return "", err
 	}

@@ -9,25 +9,25 @@ package files
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"time"
 
-	"github.com/go-kit/log/level"
-	"golang.org/x/sys/unix"
-
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/go-kit/log/level"
 )
 
 // Sensor scans directories. Sample is called by one goroutine, Watch by another.
 type Sensor struct {
-	options  Options
-	opener   opener
-	known    *contents
-	troubles *troubles
-	pace     pace
-	guard    *hostfs.Guard // of what containers are asked
+	options Options
+	opener  opener
+	known   *contents
+	errors  *readErrors
+	rate    rateLimit
+	guard   *hostfs.Guard // of opening directories of containers
 
 	running   map[model.FileID]bool // as of this sample
 	published atomic.Pointer[model.FileSnapshot]
@@ -39,8 +39,8 @@ type Sensor struct {
 func New(o Options) *Sensor {
 	o = o.withDefaults()
 	return &Sensor{
-		options: o, opener: newOpener(), known: newContents(), troubles: newTroubles(o.Logger),
-		pace: pace{scanned: make(chan struct{}, 1)}, guard: hostfs.NewGuard(maxStuck),
+		options: o, opener: newOpener(), known: newContents(), errors: newReadErrors(o.Logger),
+		rate: rateLimit{scanned: make(chan struct{}, 1)}, guard: hostfs.NewGuard(maxStuck),
 	}
 }
 
@@ -64,25 +64,29 @@ func (s *Sensor) Meta() *model.Meta {
 	return nil
 }
 
-// Next is how long to wait for the next sample. It is asked after a sample.
+// Next is how long to wait for the next sample. It may be called after the first.
 func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample scans every watched directory once. A directory that does not exist is
-// empty; what cannot be read is counted, and the rest is still told. File
-// systems that are mounted below a watched directory are not entered, name them
+// empty; what cannot be read is counted, and the rest is still reported. File
+// systems that are mounted below a watched directory are not entered: name them
 // as watched directories of their own. Sample fails only if Root cannot be
 // opened.
 func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	began := time.Now()
-	s.pace.begin()
-	defer s.pace.end(began)
+	s.rate.begin()
+	defer s.rate.end(began)
 	processes := s.options.Processes()
 	s.running = processes.RunningFiles()
 	watched, err := s.open(s.options.Directories())
 	if err != nil {
 		return err
 	}
-	defer func() { closeAll(watched) }()
+	defer func() {
+		for _, directory := range watched {
+			directory.close()
+		}
+	}()
 
 	snapshot := &model.FileSnapshot{
 		Counts: map[model.FileCount]int{}, Truncated: map[string]bool{},
@@ -93,7 +97,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	roots := map[model.FileID]bool{}
 	for _, directory := range watched {
 		snapshot.Directories = append(snapshot.Directories, directory.name)
-		if directory.fd >= 0 {
+		if directory.file != nil {
 			roots[directory.id] = true
 		}
 		for _, reason := range model.FileReasons() {
@@ -117,21 +121,21 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		}
 		snapshot.Truncated[directory.name] = snapshot.Truncated[directory.name] || w.truncated
 		if w.truncated {
-			s.troubles.truncated(directory.name)
+			s.errors.truncated(directory.name)
 		}
 		share.Total += w.share.Total
 		share.Readable += w.share.Readable
 	}
 	s.hash(found)
 	for _, c := range found {
-		snapshot.Counts[model.FileCount{Directory: c.place.watched.name, Reason: c.reason}]++
+		snapshot.Counts[model.FileCount{Directory: c.location.watched.name, Reason: c.reason}]++
 	}
 	snapshot.Files = s.details(found)
 	s.known.prune()
 	s.publishWatchable(watchable)
 	snapshot.Watching = s.watching.Load()
 	snapshot.Meta = model.Meta{
-		Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.troubles.copy(),
+		Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.errors.snapshot(),
 		Visibility: map[model.Aspect]model.Share{model.AspectTemp: share},
 	}
 	s.published.Store(snapshot)
@@ -141,10 +145,10 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 
 // watched is a directory of the configuration during one scan.
 type watched struct {
-	name      string // as configured
-	container string // whose directory it is; "" for the host's
-	reached   string // as the exporter reaches it, links resolved; only for the host's
-	fd        int    // -1 if it does not exist or cannot be looked at
+	name      string   // as configured
+	container string   // whose directory it is; "" for the host's
+	reached   string   // as the exporter reaches it, links resolved; only for the host's
+	file      *os.File // nil if it does not exist, cannot be looked at, or is looked at under another name
 	id        model.FileID
 	err       error
 }
@@ -152,11 +156,14 @@ type watched struct {
 // open opens the watched directories. A directory with several names, as with a
 // link from /var/tmp to /tmp, is opened under the first of them only.
 func (s *Sensor) open(directories []string) ([]*watched, error) {
-	root, err := unix.Open(s.options.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := hostfs.OpenRoot(s.options.Root)
 	if err != nil {
-		return nil, fmt.Errorf("open the root directory %q (is --path.rootfs right?): %w", s.options.Root, err)
+		return nil, fmt.Errorf("is --path.rootfs right?: %w", err)
 	}
-	defer hostfs.CloseFD(root)
+	defer root.Close()
+	if s.opener.old {
+		root.Plain()
+	}
 	seen, names := map[model.FileID]bool{}, map[string]bool{}
 	all := make([]*watched, 0, len(directories))
 	for _, name := range directories {
@@ -164,13 +171,15 @@ func (s *Sensor) open(directories []string) ([]*watched, error) {
 			continue
 		}
 		names[name] = true
-		directory := &watched{name: name, fd: -1}
-		directory.fd, directory.err = s.opener.directory(root, s.options.Root, name)
-		if directory.err == nil {
+		directory := &watched{name: name}
+		directory.file, directory.err = root.Directory(name)
+		switch {
+		case errors.Is(directory.err, hostfs.ErrRemote):
+			directory.err = fmt.Errorf("%w: watch a local directory", directory.err)
+		case directory.err == nil:
 			directory.identify(s.options.Root)
 			if seen[directory.id] {
-				hostfs.CloseFD(directory.fd)
-				directory.fd = -1
+				directory.close()
 			}
 			seen[directory.id] = true
 		}
@@ -179,10 +188,11 @@ func (s *Sensor) open(directories []string) ([]*watched, error) {
 	return all, nil
 }
 
-func closeAll(directories []*watched) {
-	for _, directory := range directories {
-		if directory.fd >= 0 {
-			hostfs.CloseFD(directory.fd)
-		}
+func (w *watched) fd() int { return int(w.file.Fd()) }
+
+func (w *watched) close() {
+	if w.file != nil {
+		w.file.Close()
+		w.file = nil
 	}
 }

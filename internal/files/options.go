@@ -20,10 +20,10 @@ func DefaultDirectories() []string { return []string{"/tmp", "/var/tmp", "/dev/s
 type Options struct {
 	Root string // --path.rootfs; "" is "/"
 	Proc string // --path.procfs; "" is "/proc"
-	// Processes is the last process sample, or nil: it tells which files run, and which
+	// Processes is the last process sample, or nil: which files run, and which
 	// mount namespaces there are, in which the same directories are looked at.
 	Processes   func() *model.ProcessSnapshot
-	Directories func() []string            // absolute paths without Root; asked at each scan; nil: DefaultDirectories
+	Directories func() []string            // absolute paths without Root; called at each scan; nil: DefaultDirectories
 	KnownMiner  func(baseName string) bool // is it the name of a known miner?
 	KnownHash   func(sha256 string) bool   // is it the content of one? 64 hex, as in model.File
 	UserName    func(uid uint32) string

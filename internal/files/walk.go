@@ -26,13 +26,13 @@ const (
 // huge nor a deep directory keeps the walk from its neighbours, and the watched
 // directory itself has the first and largest turn.
 type walk struct {
-	sensor   *Sensor
-	limits   Limits
-	root     *location
-	others   map[model.FileID]bool // watched directories: they are counted under their own names
-	seen     map[model.FileID]bool // directories of this walk
-	entries  int                   // left of the budget
-	deadline time.Time
+	sensor     *Sensor
+	limits     Limits
+	root       *location
+	watchedIDs map[model.FileID]bool // watched directories: they are counted under their own names
+	seen       map[model.FileID]bool // directories of this walk
+	entries    int                   // left of the budget
+	deadline   time.Time
 
 	waiting    []*location
 	unfinished []*listing
@@ -64,27 +64,27 @@ func (p *location) elements() []string {
 
 // listing is a directory that is being read.
 type listing struct {
-	place *location
-	file  *os.File
-	fd    int // of file
+	location *location
+	file     *os.File
+	fd       int // of file
 }
 
-func newWalk(s *Sensor, directory *watched, others map[model.FileID]bool) *walk {
+func newWalk(s *Sensor, directory *watched, watchedIDs map[model.FileID]bool) *walk {
 	return &walk{
-		sensor: s, limits: s.options.Limits, root: &location{watched: directory}, others: others, seen: map[model.FileID]bool{},
+		sensor: s, limits: s.options.Limits, root: &location{watched: directory}, watchedIDs: watchedIDs, seen: map[model.FileID]bool{},
 		entries: s.options.Limits.Entries, deadline: time.Now().Add(s.options.Limits.Time),
 	}
 }
 
 func (w *walk) run() {
 	directory := w.root.watched
-	if directory.fd < 0 {
+	if directory.file == nil {
 		w.share.Total++
 		if directory.err == nil || errors.Is(directory.err, fs.ErrNotExist) {
 			w.share.Readable++ // there is nothing to see, or it is seen under its first name
 			return
 		}
-		w.sensor.troubles.unreadable(directory.name, directory.err)
+		w.sensor.errors.unreadable(directory.name, directory.err)
 		return
 	}
 	w.waiting = append(w.waiting, w.root)
@@ -109,33 +109,35 @@ func (w *walk) run() {
 
 func (w *walk) spent() bool { return w.entries <= 0 || time.Now().After(w.deadline) }
 
-// open begins to list a directory. It returns nil if that is not to be.
+// open begins to list a directory. It returns nil if it cannot be listed, or was
+// listed already.
 func (w *walk) open(p *location) *listing {
-	fd, err := w.sensor.opener.place(p)
+	fd, err := w.sensor.opener.open(p)
 	if err != nil {
 		if !errors.Is(err, unix.EXDEV) && !hasVanished(err) {
 			w.share.Total++
-			w.sensor.troubles.unreadable(p.path(), err)
+			w.sensor.errors.unreadable(p.path(), err)
 		}
 		return nil
 	}
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		hostfs.CloseFD(fd)
+	file := os.NewFile(uintptr(fd), p.name)
+	stat, err := hostfs.Stat(file)
+	if err != nil {
+		file.Close()
 		w.share.Total++
-		w.sensor.troubles.unreadable(p.path(), err)
+		w.sensor.errors.unreadable(p.path(), err)
 		return nil
 	}
 	id := model.FileID{Dev: stat.Dev, Inode: stat.Ino}
-	if w.seen[id] || p != w.root && w.others[id] {
-		hostfs.CloseFD(fd)
+	if w.seen[id] || (p != w.root && w.watchedIDs[id]) {
+		file.Close()
 		return nil
 	}
 	w.seen[id] = true
 	w.share.Total++
 	w.share.Readable++
 	w.watchable = append(w.watchable, p)
-	return &listing{place: p, file: os.NewFile(uintptr(fd), p.name), fd: fd}
+	return &listing{location: p, file: file, fd: fd}
 }
 
 // turn reads on in a directory, at least a chunk and at most half of what is
@@ -157,7 +159,7 @@ func (w *walk) turn(l *listing) {
 		if err != nil || len(names) == 0 {
 			if err != nil && !errors.Is(err, io.EOF) && !hasVanished(err) {
 				w.share.Readable--
-				w.sensor.troubles.unreadable(l.place.path(), err)
+				w.sensor.errors.unreadable(l.location.path(), err)
 			}
 			l.file.Close()
 			return
@@ -179,21 +181,21 @@ func (w *walk) entry(l *listing, name string) {
 	var stat unix.Stat_t
 	if err := w.sensor.opener.stat(l.fd, name, &stat); err != nil {
 		if !errors.Is(err, unix.EXDEV) && !hasVanished(err) {
-			w.sensor.troubles.unreadable(l.place.path()+"/"+name, err)
+			w.sensor.errors.unreadable(l.location.path()+"/"+name, err)
 		}
 		return
 	}
 	switch stat.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		w.look(l.place, l.fd, name, &stat)
+		w.examine(l.location, l.fd, name, &stat)
 	case unix.S_IFDIR:
-		if l.place.depth >= w.limits.Depth {
+		if l.location.depth >= w.limits.Depth {
 			w.truncated = true
 			return
 		}
 		w.waiting = append(w.waiting, &location{
-			watched: l.place.watched, above: l.place, name: name, depth: l.place.depth + 1,
-			hidden: l.place.hidden || place.IsHiddenName(name),
+			watched: l.location.watched, above: l.location, name: name, depth: l.location.depth + 1,
+			hidden: l.location.hidden || place.IsHiddenName(name),
 		})
 	}
 }

@@ -87,7 +87,10 @@ func TestTimeBudget(t *testing.T) {
 func TestManyUnfinishedDirectories(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Limits{Entries: 3 * maxUnfinished * chunk, Time: time.Nanosecond})
-	w := newWalk(f.sensor, &watched{name: "/tmp", fd: f.open("/tmp")}, nil)
+	file, err := os.Open(f.path("/tmp"))
+	f.must(err)
+	defer file.Close()
+	w := newWalk(f.sensor, &watched{name: "/tmp", file: file}, nil)
 	w.deadline = time.Now().Add(time.Minute)
 	for range maxUnfinished {
 		w.unfinished = append(w.unfinished, nil)

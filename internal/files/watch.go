@@ -34,36 +34,36 @@ func (s *Sensor) Watch(ctx context.Context, changed chan<- struct{}) error {
 	defer func() { _ = watcher.Close() }()
 	defer s.watching.Store(false)
 	f := &follower{sensor: s, watcher: watcher}
-	alarm := newAlarm()
-	defer alarm.timer.Stop()
+	wake := newDebounce()
+	defer wake.timer.Stop()
 	if f.follow() {
-		alarm.set(settleTime) // what came before a directory was watched
+		wake.set(settleTime) // what came before a directory was watched
 	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.pace.scanned:
+		case <-s.rate.scanned:
 			if f.follow() {
-				alarm.set(settleTime)
+				wake.set(settleTime)
 			}
 		case event, ok := <-watcher.Events:
 			if !ok {
 				return errors.New("changes are only seen at the next full scan: inotify has stopped")
 			}
-			alarm.set(delayOf(event.Op))
+			wake.set(delayOf(event.Op))
 		case _, ok := <-watcher.Errors:
 			if !ok {
 				return errors.New("changes are only seen at the next full scan: inotify has stopped")
 			}
-			alarm.set(settleTime) // events were lost: look
-		case <-alarm.timer.C:
-			alarm.due = time.Time{}
-			if wait := s.pace.wait(time.Now()); wait > 0 {
-				alarm.set(wait)
+			wake.set(settleTime) // events were lost: look
+		case <-wake.timer.C:
+			wake.due = time.Time{}
+			if wait := s.rate.wait(time.Now()); wait > 0 {
+				wake.set(wait)
 				continue
 			}
-			s.pace.signalled(time.Now())
+			s.rate.signalled(time.Now())
 			select {
 			case changed <- struct{}{}:
 			default: // a scan is due already
@@ -72,8 +72,8 @@ func (s *Sensor) Watch(ctx context.Context, changed chan<- struct{}) error {
 	}
 }
 
-// delayOf is how long to wait after an event, in case there is more. 0: it can
-// make nothing suspicious.
+// delayOf is how long to wait after an event, in case more follow. 0: no file can
+// become suspicious by it.
 func delayOf(op fsnotify.Op) time.Duration {
 	switch {
 	case op.Has(fsnotify.Create), op.Has(fsnotify.Rename), op.Has(fsnotify.Chmod):
@@ -85,21 +85,22 @@ func delayOf(op fsnotify.Op) time.Duration {
 	}
 }
 
-// alarm is a timer that is only ever set to an earlier time.
-type alarm struct {
+// debounce is a timer that is only ever set to an earlier time.
+type debounce struct {
 	timer *time.Timer
 	due   time.Time // zero if it is not set
 }
 
-func newAlarm() *alarm {
+func newDebounce() *debounce {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
-	return &alarm{timer: timer}
+	return &debounce{timer: timer}
 }
 
-func (a *alarm) set(delay time.Duration) {
+func (a *debounce) set(delay time.Duration) {
 	due := time.Now().Add(delay)
-	if delay <= 0 || !a.due.IsZero() && !due.Before(a.due) {
+	isEarlier := a.due.IsZero() || due.Before(a.due)
+	if delay <= 0 || !isEarlier {
 		return
 	}
 	a.due = due
@@ -108,13 +109,13 @@ func (a *alarm) set(delay time.Duration) {
 
 // follower keeps inotify at the directories of the last scan.
 type follower struct {
-	sensor     *Sensor
-	watcher    *fsnotify.Watcher
-	complained bool
+	sensor  *Sensor
+	watcher *fsnotify.Watcher
+	logged  bool
 }
 
-// follow takes in new directories and drops those that are gone. It tells
-// whether there were new ones.
+// follow watches new directories and drops those that are gone. It returns whether
+// there were new ones.
 func (f *follower) follow() bool {
 	wanted := f.sensor.watchable.Load()
 	if wanted == nil {
@@ -132,7 +133,7 @@ func (f *follower) follow() bool {
 			continue
 		}
 		if err := f.watcher.Remove(directory); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) {
-			f.complain(directory, err)
+			f.logOnce(directory, err)
 		}
 	}
 	added := false
@@ -142,7 +143,7 @@ func (f *follower) follow() bool {
 		}
 		if err := f.watcher.Add(directory); err != nil {
 			if !hasVanished(err) {
-				f.complain(directory, err)
+				f.logOnce(directory, err)
 			}
 			continue
 		}
@@ -153,22 +154,22 @@ func (f *follower) follow() bool {
 	return added
 }
 
-func (f *follower) complain(directory string, err error) {
-	if !f.complained {
-		f.complained = true
+func (f *follower) logOnce(directory string, err error) {
+	if !f.logged {
+		f.logged = true
 		level.Warn(f.sensor.options.Logger).Log("msg", "changes here are only seen at full scans (raise fs.inotify.max_user_watches?)",
 			"directory", text.Escape(directory), "err", err)
 	}
 }
 
 // publishWatchable hands the directories of a scan to Watch: those at the top
-// first, as many as inotify is asked to watch.
-func (s *Sensor) publishWatchable(places []*location) {
-	slices.SortStableFunc(places, func(a, b *location) int { return a.depth - b.depth })
-	s.troubles.unwatched(len(places) - maxWatched)
-	places = places[:min(len(places), maxWatched)]
-	paths := make([]string, 0, len(places))
-	for _, p := range places {
+// first, as many as inotify is to watch.
+func (s *Sensor) publishWatchable(locations []*location) {
+	slices.SortStableFunc(locations, func(a, b *location) int { return a.depth - b.depth })
+	s.errors.unwatched(len(locations) - maxWatched)
+	locations = locations[:min(len(locations), maxWatched)]
+	paths := make([]string, 0, len(locations))
+	for _, p := range locations {
 		paths = append(paths, filepath.Join(p.watched.reached, strings.Join(p.elements(), "/")))
 	}
 	s.watchable.Store(&paths)

@@ -80,7 +80,7 @@ func (f *fixture) eventually(what string, holds func() bool) {
 
 // quiet waits until a signal may come at once.
 func (f *fixture) quiet() {
-	f.eventually("a signal may come", func() bool { return f.sensor.pace.wait(time.Now()) == 0 })
+	f.eventually("a signal may come", func() bool { return f.sensor.rate.wait(time.Now()) == 0 })
 }
 
 // seen waits until a scan has found a file.
@@ -91,7 +91,7 @@ func (f *fixture) seen(name string) {
 	})
 }
 
-// TestWatchWakes: TestDelayOf and TestPace hold how soon.
+// TestWatchWakes: TestDelayOf and TestRateLimit hold how soon.
 func TestWatchWakes(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	f := newFixture(t, Limits{})
@@ -155,9 +155,9 @@ func TestWatchBeforeTheFirstScan(t *testing.T) {
 	f.eventually("directories are watched", f.sensor.watching.Load)
 	f.write("/tmp/x", "text", 0o644)
 	f.eventually("a signal was given", func() bool {
-		f.sensor.pace.mu.Lock()
-		defer f.sensor.pace.mu.Unlock()
-		return !f.sensor.pace.signal.IsZero()
+		f.sensor.rate.mu.Lock()
+		defer f.sensor.rate.mu.Unlock()
+		return !f.sensor.rate.signal.IsZero()
 	})
 	stop()
 	select {
@@ -199,23 +199,23 @@ func TestDelayOf(t *testing.T) {
 	}
 }
 
-func TestPace(t *testing.T) {
+func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for name, test := range map[string]struct {
-		pace *pace
+		rate *rateLimit
 		want time.Duration
 	}{
-		"never":                 {&pace{}, 0},
-		"during a scan":         {&pace{scanning: true}, time.Second},
-		"after a short scan":    {&pace{ended: now.Add(-time.Millisecond), took: time.Millisecond}, 9 * time.Millisecond},
-		"after a long scan":     {&pace{ended: now.Add(-time.Second), took: 5 * time.Second}, 49 * time.Second},
-		"long after a scan":     {&pace{ended: now.Add(-time.Hour), took: 5 * time.Second}, 0},
-		"just after a signal":   {&pace{signal: now.Add(-time.Millisecond)}, 999 * time.Millisecond},
-		"a second after it":     {&pace{signal: now.Add(-time.Second)}, 0},
-		"the longer of the two": {&pace{signal: now, ended: now, took: time.Second}, 10 * time.Second},
+		"never":                 {&rateLimit{}, 0},
+		"during a scan":         {&rateLimit{scanning: true}, time.Second},
+		"after a short scan":    {&rateLimit{ended: now.Add(-time.Millisecond), took: time.Millisecond}, 9 * time.Millisecond},
+		"after a long scan":     {&rateLimit{ended: now.Add(-time.Second), took: 5 * time.Second}, 49 * time.Second},
+		"long after a scan":     {&rateLimit{ended: now.Add(-time.Hour), took: 5 * time.Second}, 0},
+		"just after a signal":   {&rateLimit{signal: now.Add(-time.Millisecond)}, 999 * time.Millisecond},
+		"a second after it":     {&rateLimit{signal: now.Add(-time.Second)}, 0},
+		"the longer of the two": {&rateLimit{signal: now, ended: now, took: time.Second}, 10 * time.Second},
 	} {
-		if got := test.pace.wait(now); got != test.want {
+		if got := test.rate.wait(now); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}

@@ -51,6 +51,10 @@ func OpenRoot(name string) (*Root, error) {
 	return r, nil
 }
 
+// Local refuses a root that itself lies on a file system that may hang (ErrRemote):
+// the other methods take what lies on the same file system as the root.
+func (r *Root) Local() error { return checkLocal(r.file, r.device, 0) }
+
 // Plain has the root do without openat2(2), as on an old kernel.
 func (r *Root) Plain() { r.plain = true }
 

@@ -75,3 +75,16 @@ func TestOpenFailsWithoutADirectory(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestLocal: a root on a local file system is taken. A remote one cannot be mounted here.
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	r, err := OpenRoot(fixture(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Local(); err != nil {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,20 +1,15 @@
 package files
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
-
-// errRemote is why a watched directory is not looked at.
-var errRemote = fmt.Errorf("%w: watch a local directory", hostfs.ErrRemote)
 
 // opener opens files without being led elsewhere.
 type opener struct {
@@ -78,23 +73,24 @@ func (o opener) stat(directory int, name string, stat *unix.Stat_t) error {
 	return nil
 }
 
-// place opens a directory below a watched one, name by name, so that no path is
+// open opens a directory below a watched one, name by name, so that no path is
 // too long. The caller closes it.
-func (o opener) place(p *location) (int, error) {
+func (o opener) open(p *location) (int, error) {
 	flags := unix.O_PATH | unix.O_DIRECTORY
 	if p.above == nil {
 		return hostfs.Retry(func() (int, error) {
-			return unix.Openat(p.watched.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+			return unix.Openat(p.watched.fd(), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		})
 	}
-	at := p.watched.fd
+	top := p.watched.fd()
+	at := top
 	elements := p.elements()
 	for i, element := range elements {
 		if i == len(elements)-1 {
 			flags = unix.O_RDONLY | unix.O_DIRECTORY
 		}
 		next, err := o.beneath(at, element, flags)
-		if at != p.watched.fd {
+		if at != top {
 			hostfs.CloseFD(at)
 		}
 		if err != nil {
@@ -105,69 +101,12 @@ func (o opener) place(p *location) (int, error) {
 	return at, nil
 }
 
-// directory opens a directory of the configuration. Links in it are followed as
-// the host would, never out of the root.
-func (o opener) directory(rootFD int, root, name string) (int, error) {
-	at, err := o.inRoot(rootFD, root, name)
-	if err != nil {
-		return -1, err
-	}
-	defer hostfs.CloseFD(at)
-	if err := checkLocal(rootFD, at); err != nil {
-		return -1, err
-	}
-	return hostfs.Retry(func() (int, error) {
-		return unix.Openat(at, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	})
-}
-
-func (o opener) inRoot(rootFD int, root, name string) (int, error) {
-	flags := unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
-	if !o.old {
-		how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-		return hostfs.Retry(func() (int, error) { return unix.Openat2(rootFD, name, &how) })
-	}
-	if filepath.Clean(root) == "/" {
-		return hostfs.Retry(func() (int, error) { return unix.Open(name, flags, 0) })
-	}
-	// Without openat2 a link could lead out of the root: it is an error here.
-	at, err := hostfs.Retry(func() (int, error) { return unix.Openat(rootFD, ".", flags, 0) })
-	for _, element := range strings.FieldsFunc(filepath.Clean(name), func(r rune) bool { return r == '/' }) {
-		if err != nil {
-			return -1, err
-		}
-		above := at
-		at, err = hostfs.Retry(func() (int, error) { return unix.Openat(above, element, flags|unix.O_NOFOLLOW, 0) })
-		hostfs.CloseFD(above)
-	}
-	return at, err
-}
-
-// checkLocal refuses file systems on which any system call may block for as long
-// as another machine or another user's program likes. The one that the root
-// itself lies on is taken: a host may live on virtiofs.
-func checkLocal(rootFD, fd int) error {
-	var root, at unix.Stat_t
-	if unix.Fstat(rootFD, &root) == nil && unix.Fstat(fd, &at) == nil && root.Dev == at.Dev {
-		return nil
-	}
-	var system unix.Statfs_t
-	if err := unix.Fstatfs(fd, &system); err != nil {
-		return fmt.Errorf("statfs: %w", err)
-	}
-	if hostfs.IsRemote(uint32(system.Type)) {
-		return errRemote
-	}
-	return nil
-}
-
-// identify notes which directory it is and where the exporter reaches it.
+// identify finds out which directory it is and where the exporter reaches it.
 func (w *watched) identify(root string) {
-	var stat unix.Stat_t
-	if err := unix.Fstat(w.fd, &stat); err == nil {
+	if stat, err := hostfs.Stat(w.file); err == nil {
 		w.id = model.FileID{Dev: stat.Dev, Inode: stat.Ino}
 	}
-	reached, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(w.fd))
+	reached, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(w.fd()))
 	if err != nil {
 		reached = filepath.Join(root, w.name)
 	}

@@ -18,7 +18,7 @@ import (
 // candidate is a suspicious file on its way to the snapshot. Its path is put
 // together only if it is published: there may be many of them.
 type candidate struct {
-	place     *location
+	location  *location
 	name      string
 	key       hostfs.ContentKey
 	uid, mode uint32
@@ -35,8 +35,8 @@ func (p *location) path() string {
 	return path.Join(p.watched.name, strings.Join(p.elements(), "/"))
 }
 
-// look finds out whether a regular file is suspicious.
-func (w *walk) look(at *location, directory int, name string, stat *unix.Stat_t) {
+// examine finds out whether a regular file is suspicious.
+func (w *walk) examine(at *location, directory int, name string, stat *unix.Stat_t) {
 	options := &w.sensor.options
 	key, mode := hostfs.ContentKeyOf(stat), stat.Mode&0o7777
 	running := w.sensor.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}]
@@ -54,10 +54,10 @@ func (w *walk) look(at *location, directory int, name string, stat *unix.Stat_t)
 		return
 	}
 	c := &candidate{
-		place: at, name: name, key: key, uid: stat.Uid, mode: mode, program: program, running: running,
+		location: at, name: name, key: key, uid: stat.Uid, mode: mode, program: program, running: running,
 		knownMiner: knownMiner, hidden: at.hidden || place.IsHiddenName(name),
 	}
-	c.judge()
+	c.setReason()
 	w.found = append(w.found, c)
 }
 
@@ -70,7 +70,7 @@ func (w *walk) classify(at *location, directory int, name string, key hostfs.Con
 	n, err := w.sensor.opener.read(directory, name, key, head)
 	if err != nil {
 		if !hasVanished(err) {
-			w.sensor.troubles.unreadable(at.path()+"/"+name, err)
+			w.sensor.errors.unreadable(at.path()+"/"+name, err)
 		}
 		return kindOther
 	}
@@ -79,8 +79,8 @@ func (w *walk) classify(at *location, directory int, name string, key hostfs.Con
 	return kind
 }
 
-// judge finds the strongest reason, under which the file counts.
-func (c *candidate) judge() {
+// setReason finds the strongest reason, under which the file counts.
+func (c *candidate) setReason() {
 	switch {
 	case c.running:
 		c.reason = model.FileRunning
@@ -110,8 +110,8 @@ func (s *Sensor) details(found []*candidate) []model.File {
 	files := make([]model.File, 0, len(found))
 	for _, c := range found {
 		files = append(files, model.File{
-			Path: path.Join(c.place.path(), c.name), Directory: c.place.watched.name, Reason: c.reason,
-			Container: c.place.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c), SHA256: c.sha256,
+			Path: path.Join(c.location.path(), c.name), Directory: c.location.watched.name, Reason: c.reason,
+			Container: c.location.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c), SHA256: c.sha256,
 			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
 			ID: model.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
 		})
@@ -122,7 +122,7 @@ func (s *Sensor) details(found []*candidate) []model.File {
 // userOf names the owner of a file. A container's users are not in the host's
 // passwd(5): they stay numbers.
 func (s *Sensor) userOf(c *candidate) string {
-	if c.place.watched.container != "" {
+	if c.location.watched.container != "" {
 		return passwd.Number(c.uid)
 	}
 	return s.options.UserName(c.uid)

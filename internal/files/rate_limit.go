@@ -10,8 +10,8 @@ const (
 	quietRatio = 10          // and from a scan to the next signal, this many times as long as it took
 )
 
-// pace keeps events from making scans continuous. Sample and Watch share it.
-type pace struct {
+// rateLimit keeps events from making scans continuous. Sample and Watch share it.
+type rateLimit struct {
 	scanned chan struct{} // one scan has ended, or more
 
 	mu       sync.Mutex
@@ -21,13 +21,13 @@ type pace struct {
 	signal   time.Time     // the last
 }
 
-func (p *pace) begin() {
+func (p *rateLimit) begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.scanning = true
 }
 
-func (p *pace) end(began time.Time) {
+func (p *rateLimit) end(began time.Time) {
 	p.mu.Lock()
 	p.scanning, p.ended = false, time.Now()
 	p.took = p.ended.Sub(began)
@@ -38,14 +38,14 @@ func (p *pace) end(began time.Time) {
 	}
 }
 
-func (p *pace) signalled(now time.Time) {
+func (p *rateLimit) signalled(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.signal = now
 }
 
-// wait tells how long no signal must be given yet; 0: it may be given now.
-func (p *pace) wait(now time.Time) time.Duration {
+// wait is how long no signal may be given yet; 0: it may be given now.
+func (p *rateLimit) wait(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.scanning {

@@ -100,8 +100,8 @@ func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Limits{})
 	var lines bytes.Buffer
-	f.sensor.troubles = newTroubles(log.NewLogfmtLogger(&lines))
-	directory := &watched{name: "/tmp", fd: -1, err: fmt.Errorf("open: %w", unix.EACCES)}
+	f.sensor.errors = newReadErrors(log.NewLogfmtLogger(&lines))
+	directory := &watched{name: "/tmp", err: fmt.Errorf("open: %w", unix.EACCES)}
 	for range 3 {
 		w := newWalk(f.sensor, directory, nil)
 		w.run()
