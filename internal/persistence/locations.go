@@ -28,11 +28,9 @@ func systemLocations() []location {
 		}
 	}
 	directory := func(kind model.PersistenceKind, f format, takes func(string) bool, paths ...string) {
+		once := kind != model.PersistenceCronScript && kind != model.PersistenceProfile
 		for _, p := range paths {
-			all = append(all, location{
-				kind: kind, path: p, format: f, takes: takes, directory: true,
-				once: kind != model.PersistenceCronScript && kind != model.PersistenceProfile,
-			})
+			all = append(all, location{kind: kind, path: p, format: f, takes: takes, directory: true, once: once})
 		}
 	}
 	// crontab(5), cron(8) of Debian and cronie, /var/spool/cron/tabs of SUSE.

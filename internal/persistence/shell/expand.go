@@ -3,6 +3,7 @@ package shell
 import (
 	"strings"
 
+	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
 )
 
@@ -114,59 +115,12 @@ func unescape(b *strings.Builder, text string, quoted bool) {
 	}
 }
 
-// decodeANSI decodes the escapes of $'...' that hide text: \xHH and octal.
+// decodeANSI decodes the escapes of $'...' that hide text, such as \x2f. What cannot
+// be decoded stays as it is.
 func decodeANSI(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' || i+1 == len(text) {
-			b.WriteByte(text[i])
-			continue
-		}
-		i++
-		base, digits := byte(8), 3
-		if text[i] == 'x' {
-			base, digits = 16, 2
-			i++
-		}
-		value, read := 0, 0
-		for ; read < digits && i+read < len(text); read++ {
-			digit := digitOf(text[i+read])
-			if digit >= base {
-				break
-			}
-			value = value*int(base) + int(digit)
-		}
-		switch {
-		case read > 0:
-			b.WriteByte(byte(value))
-			i += read - 1
-		case i < len(text):
-			b.WriteByte(control(text[i]))
-		}
+	decoded, _, err := expand.Format(&expand.Config{}, text, nil)
+	if err != nil {
+		return text
 	}
-	return b.String()
-}
-
-func digitOf(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
-}
-
-func control(c byte) byte {
-	switch c {
-	case 'n':
-		return '\n'
-	case 't':
-		return '\t'
-	case 'r':
-		return '\r'
-	}
-	return c
+	return decoded
 }

@@ -7,33 +7,27 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// flatten lists the stages of a pipeline.
-func flatten(n *syntax.BinaryCmd) []*syntax.Stmt {
-	var stages []*syntax.Stmt
+// stages lists the stages of a pipeline. The pipelines that it begins with are
+// analyzed with it.
+func (a *analysis) stages(n *syntax.BinaryCmd) []*syntax.Stmt {
+	var all []*syntax.Stmt
 	for {
-		stages = append(stages, n.Y)
+		a.piped[n] = true
+		all = append(all, n.Y)
 		left, ok := n.X.Cmd.(*syntax.BinaryCmd)
 		if !ok || !isPipe(left) || len(n.X.Redirs) > 0 {
-			stages = append(stages, n.X)
+			all = append(all, n.X)
 			break
 		}
 		n = left
 	}
-	slices.Reverse(stages)
-	return stages
+	slices.Reverse(all)
+	return all
 }
 
 // pipeline analyzes what flows into a program that runs its standard input.
 func (a *analysis) pipeline(n *syntax.BinaryCmd) {
-	for left := n; ; {
-		a.piped[left] = true
-		next, ok := left.X.Cmd.(*syntax.BinaryCmd)
-		if !ok || !isPipe(next) {
-			break
-		}
-		left = next
-	}
-	stages := flatten(n)
+	stages := a.stages(n)
 	flows := a.output(stages[0])
 	for i := 1; i < len(stages); i++ {
 		if call, runs := a.runsInput(stages[i]); runs {

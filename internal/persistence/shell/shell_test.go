@@ -83,6 +83,7 @@ func TestAnalyze(t *testing.T) {
 		{"start-stop-daemon --start --exec /tmp/x", temp, ""},
 		{"busybox sh /tmp/x", temp, ""},
 		{"exec -a '[kworker]' /tmp/x", temp, ""},
+		{`$'\u002ftmp/%d\057x'`, temp, "/tmp/%d/x"},
 		{"/run/shm/x", temp, ""},
 		{"/proc/1/root/tmp/x", temp, ""},
 		{"LD_PRELOAD=/var/../tmp/x.so ls", temp, ""},
