@@ -112,30 +112,48 @@ type Process struct {
 	NetNS         string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
 	ConstantCores float64       // mean use over ConstantSpan
 	ConstantSpan  time.Duration // how long each minute's use has been within a third of ConstantCores; 0 below 0.15 core
-	Inspection    *Inspection   // what a closer look showed; nil for what gave no cause for one
+	Inspection    *Inspection   // what was seen when it was inspected; nil for what gave no cause for it
+	MemoryHangs   time.Duration // for how long its memory has not answered a read, as that of a FUSE file that never does; 0 if it does
 }
 
 // MemorySignature is what the memory map of a process looks like.
 type MemorySignature string
 
-// The shapes that RandomX leaves (its configuration.h: RANDOMX_DATASET_BASE_SIZE,
+// The signatures that RandomX leaves (its configuration.h: RANDOMX_DATASET_BASE_SIZE,
 // RANDOMX_ARGON_MEMORY, RANDOMX_SCRATCHPAD_L3).
 const (
 	SignatureRandomXFast  MemorySignature = "randomx_fast"  // one anonymous mapping of 2,080 MiB
 	SignatureRandomXLight MemorySignature = "randomx_light" // 256 MiB and 2 MiB for each thread
 )
 
-// Inspection is what a closer look at a process showed. It is taken of those that use
-// CPU and of those from suspicious places only, for it costs.
+// InspectionPart is a part of a process that is read by itself, in words for people.
+type InspectionPart string
+
+// The parts of an inspection.
+const (
+	PartArguments   InspectionPart = "arguments"
+	PartEnvironment InspectionPart = "environment"
+	PartMemoryMap   InspectionPart = "memory map"
+	PartThreads     InspectionPart = "threads"
+	PartHugePages   InspectionPart = "use of huge pages"
+	PartOpenFiles   InspectionPart = "open files"
+	PartProgram     InspectionPart = "program's head"
+)
+
+// Inspection is what the expensive look at a process showed. It is taken of those
+// that use CPU and of those from suspicious places only. What could not be read is
+// zero, and listed in Unread.
 type Inspection struct {
 	MemorySignature    MemorySignature // "" for neither
-	MemorySignatureKiB uint64          // of the mapping that gives the shape
+	MemorySignatureKiB uint64          // of the mapping that gives the signature
 	EqualThreads       int             // threads that each used at least half a core, within a tenth of each other; 0 for less than two
 	HugePagesKiB       uint64          // HugetlbPages of /proc/PID/status
 	MSR                bool            // holds /dev/cpu/N/msr open
 	Preload            string          // its variable LD_PRELOAD
 	Packed             bool            // the executable was packed by UPX
 	Static             bool            // the executable has no interpreter and no symbol table
+
+	Unread map[InspectionPart]Reason // what could not be read, and why; nil if all could. Never changed
 }
 
 // Suspect is the stable name of what a process runs: 12 hex of the content

@@ -19,7 +19,7 @@ type entry struct {
 	content   hostfs.ContentKey
 	cpu       cpu.Process
 	instance  respawn.Instance
-	closer    closer
+	inspected inspected
 
 	imageStarted time.Time // when this program began: the process' start, or the sample that saw the exec
 	sample       int       // the last that saw it
@@ -27,6 +27,8 @@ type entry struct {
 	counted      bool      // it began after the exporter did
 	dead         bool      // a zombie: it ended and nobody has waited for it
 	unreadable   bool      // the failure to read exe was counted
+	argumentsDue bool      // its arguments could not be read in time
+	fileDue      bool      // the file that it runs could not be read in time
 	partial      bool      // user or cgroup could not be read
 	hidden       bool      // something is mounted over it: what /proc shows of it belongs to something else
 	accounted    bool      // the account of its last thread was counted

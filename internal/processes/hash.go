@@ -1,11 +1,8 @@
 package processes
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,13 +12,12 @@ import (
 const (
 	// hashBudget is how much is hashed in one sample, in bytes.
 	hashBudget = 128 << 20
-	// hashTime bounds the hashing of one of them.
-	hashTime = 5 * time.Second
 	// hashEntries bounds the cache of hashes.
 	hashEntries = 16384
 )
 
-var errReplaced = errors.New("another file has taken its name")
+// errReplaced is a kind of hostfs.Vanished.
+var errReplaced = fmt.Errorf("another file has taken its place: %w", unix.ESTALE)
 
 // hasher remembers the hashes of executables.
 type hasher struct {
@@ -49,19 +45,19 @@ func (h *hasher) put(key hostfs.ContentKey, sum string) {
 	h.hashes[key] = sum
 }
 
-// hash returns the SHA-256 of the file behind /proc/PID/exe.
+// hash returns the SHA-256 of the file behind /proc/PID/exe, unless the process runs
+// another file by now. Links to the file may have come and gone.
 func (h *hasher) hash(name string, key hostfs.ContentKey) (string, error) {
-	file, err := hostfs.OpenLocal(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	return h.sum(file, key)
+	return h.hashIf(name, key, func(now hostfs.ContentKey) bool { return now.Dev == key.Dev && now.Inode == key.Inode })
 }
 
-// same is hash for a path: the file must still be the one with this key.
+// same is hash for a path: the file must still be the one with this key, unchanged.
 func (h *hasher) same(name string, key hostfs.ContentKey) (string, error) {
-	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
+	return h.hashIf(name, key, func(now hostfs.ContentKey) bool { return now == key })
+}
+
+func (h *hasher) hashIf(name string, key hostfs.ContentKey, fits func(hostfs.ContentKey) bool) (string, error) {
+	file, err := hostfs.OpenLocal(name)
 	if err != nil {
 		return "", err
 	}
@@ -70,16 +66,12 @@ func (h *hasher) same(name string, key hostfs.ContentKey) (string, error) {
 	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
 		return "", fmt.Errorf("stat %s: %w", name, err)
 	}
-	if hostfs.ContentKeyOf(&stat) != key {
+	if !fits(hostfs.ContentKeyOf(&stat)) {
 		return "", fmt.Errorf("%s: %w", name, errReplaced)
 	}
-	return h.sum(file, key)
-}
-
-func (h *hasher) sum(file *os.File, key hostfs.ContentKey) (string, error) {
 	sum, err := hostfs.HashContent(file, key.Size)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", file.Name(), err)
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	h.put(key, sum)
 	return sum, nil

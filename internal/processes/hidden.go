@@ -12,6 +12,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 )
 
 // seeHidden takes the processes behind mounts into the table. The kernel's
@@ -99,8 +100,11 @@ func (s *sample) readHidden(e *entry) {
 	process := &e.process
 	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.replaced, found.file
 	process.Origin, e.directory, e.content = found.origin, found.directory, found.content
-	process.SHA256 = s.contentOf(found)
-	if argv, err := private.argv(process.PID); err == nil {
+	process.SHA256 = s.contentOf(found, subjectOf(process))
+	argv, err := inspect.Within(s.reads, subjectOf(process), inspect.Memory, inspect.ReadTime, func() ([]string, error) {
+		return private.argv(process.PID)
+	})
+	if err == nil {
 		process.Argv = argv
 	}
 	if process.Isolation == "" {

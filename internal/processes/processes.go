@@ -23,11 +23,11 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
 
@@ -99,17 +99,20 @@ func New(o Options) (*Sensor, error) {
 	if o.UserName == nil {
 		o.UserName = passwd.Number
 	}
+	reads := inspect.NewReads()
 	s := &Sensor{fs: fs, table: &table{
 		options: o,
 		reader: &reader{
 			proc:   o.Proc,
-			guard:  hostfs.NewGuard(maxStuck),
+			guard:  reads.Guard(),
 			errors: map[model.ReadError]uint64{},
 		},
-		hasher:   newHasher(),
-		accounts: cpu.New(),
-		respawns: respawn.New(o.RespawnWindow),
-		entries:  map[int]*entry{},
+		reads:     reads,
+		inspector: inspect.New(o.Proc, reads),
+		hasher:    newHasher(),
+		accounts:  cpu.New(),
+		respawns:  respawn.New(o.RespawnWindow),
+		entries:   map[int]*entry{},
 	}}
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
@@ -179,6 +182,7 @@ func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.Pr
 	sample := newSample(s.table, now, networkTurns(s.Snapshot()))
 	began := s.follower.setClock(s.boot)
 	s.accounts.Begin(busy)
+	s.reads.Begin(now)
 
 	sample.observe(procs)
 	drained := s.follower.drain()
@@ -188,7 +192,7 @@ func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.Pr
 	}
 	sample.setLateParents()
 	sample.hashContents()
-	sample.lookCloser()
+	sample.inspect()
 
 	sample.countExited(exited)
 	sample.forgetExited()
@@ -201,6 +205,7 @@ func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.Pr
 	}
 	s.follower.forget(s.seenNow, began)
 	s.respawns.Prune(now)
+	s.reads.Forget(sample.lives)
 	return sample.snapshot()
 }
 

@@ -1,6 +1,7 @@
 package processes
 
 import (
+	"errors"
 	"path/filepath"
 	"sort"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 )
 
 // identify finds out which program a process runs. The link is read at every
@@ -42,6 +43,7 @@ func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNe
 		s.saw(model.AspectExe, true)
 	}
 	if !isNew && target == e.target && !renamed {
+		s.readDue(e)
 		s.refreshNetwork(e, proc)
 		return
 	}
@@ -56,10 +58,13 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 		return
 	}
 	e.partial = err != nil && !hostfs.Vanished(err)
-	process.Argv, process.UID, process.Cgroup, process.Isolation = found.argv, found.uid, found.cgroup, found.isolation
+	process.UID, process.Cgroup, process.Isolation = found.uid, found.cgroup, found.isolation
 	process.MountNS, process.NetNS = found.mount, found.network
 	process.User = userOf(found.uid, found.isolation, s.options.UserName)
 	process.Unit, process.ContainerID = containers.Unit(found.cgroup), containers.ID(found.cgroup)
+
+	process.Argv = nil
+	s.readArguments(e)
 
 	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}
 	previous := e.content
@@ -68,35 +73,23 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 	if !readable && traced == nil {
 		process.Exe, process.ExeDeleted, process.ExeReplaced = "", false, false
 		process.ExeFile, e.content, process.SHA256 = model.FileID{}, hostfs.ContentKey{}, ""
-		process.Origin, e.directory = model.OriginUnreadable, "unreadable"
+		process.Origin, e.directory, e.fileDue = model.OriginUnreadable, "unreadable", false
 	} else {
-		exe, err := s.reader.inspect(proc.PID, target)
-		switch {
-		case err == nil:
-		case hostfs.Vanished(err) && traced != nil:
-			exe = traced.executable // it is exiting, and what it ran is known from its exec
-		default:
-			if !hostfs.Vanished(err) {
-				s.reader.failed(model.AspectExe, err)
-			}
-			exe.file, exe.content = model.FileID{}, hostfs.ContentKey{}
-		}
-		process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.replaced
-		process.ExeFile, e.content = exe.file, exe.content
-		process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
+		s.readExecutable(e, traced)
 	}
-	process.Script = scriptOf(process.Exe, process.Argv, func() string { return s.reader.directory(proc.PID) })
+	s.setScript(e)
 	// Unlinking the file changes ctime, not the program.
 	if sameFile && e.content.Dev == previous.Dev && e.content.Inode == previous.Inode && e.content.Mtime == previous.Mtime {
 		e.rename()
 		return
 	}
 	s.respawns.Leave(&e.instance)
-	process.SHA256, process.Inspection, process.ArgvErased, e.closer = "", nil, false, closer{}
+	process.SHA256, process.Inspection, process.ArgvErased, e.inspected = "", nil, false, inspected{}
 	e.rename()
 	e.newImage = s.samples > 0
 	if !isNew {
 		e.imageStarted, e.counted = s.now, true
+		s.reads.Renew(process.Identity)
 	}
 }
 
@@ -133,7 +126,6 @@ func (s *sample) hashContents() {
 			if s.hashBudget <= 0 {
 				continue
 			}
-			s.hashBudget -= min(e.content.Size, hostfs.HashLimit)
 			sum = s.hash(e)
 		}
 		if sum == "" {
@@ -156,22 +148,30 @@ func rank(e *entry) int {
 	}
 }
 
-// hash reads the file behind one process. A failure is final for this program,
-// so that it is counted once and not tried for ever.
+// hash reads the file behind one process. A failure is final for this program, so
+// that it is counted once and not tried for ever. A read that takes too long goes on:
+// later samples find what it remembers, or try again.
 func (s *sample) hash(e *entry) string {
-	r := s.reader
-	name, key := r.path(e.process.PID, "exe"), e.content
-	sum, err := hostfs.Within(r.guard, hashTime, func() (string, error) { return s.hasher.hash(name, key) })
-	if err != nil && !hostfs.Vanished(err) {
-		r.failed(model.AspectExe, err)
-		e.content = hostfs.ContentKey{}
+	name, key := s.reader.path(e.process.PID, "exe"), e.content
+	sum, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (string, error) {
+		return s.hasher.hash(name, key)
+	})
+	switch {
+	case errors.Is(err, inspect.ErrPostponed), errors.Is(err, inspect.ErrPaused), err != nil && hostfs.Vanished(err):
+		return "" // nothing was read
+	case err != nil:
+		s.unread(e, model.AspectExe, err)
+		if !errors.Is(err, hostfs.ErrTimeout) {
+			e.content = hostfs.ContentKey{}
+		}
 	}
+	s.hashBudget -= min(key.Size, hostfs.HashLimit)
 	return sum
 }
 
 // contentOf returns the hash of a program that a process ran, or "". If it is not known yet, the file is
 // read under the path that it had, as long as it is still the same file.
-func (s *sample) contentOf(i *image) string {
+func (s *sample) contentOf(i *image, of inspect.Subject) string {
 	if i.sha256 != "" || !i.origin.Suspicious() {
 		return i.sha256
 	}
@@ -184,7 +184,9 @@ func (s *sample) contentOf(i *image) string {
 	}
 	s.hashBudget -= min(i.content.Size, hashBudget)
 	name := filepath.Join(s.options.Root, i.path)
-	sum, err := hostfs.Within(s.reader.guard, hashTime, func() (string, error) { return hasher.same(name, i.content) })
+	sum, err := inspect.Within(s.reads, of, inspect.File, inspect.ReadTime, func() (string, error) {
+		return hasher.same(name, i.content)
+	})
 	if err != nil {
 		return "" // removed, replaced, or of another mount namespace
 	}

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
@@ -14,19 +13,15 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 )
 
 const (
 	kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
-	argvLimit    = 4096       // bytes of a command line that are kept
-
-	readTime = 500 * time.Millisecond
-	maxStuck = 64
 )
 
-// facts are what is read of a process once for each program that it runs.
+// facts are what the kernel says of a process, read once for each program that it runs.
 type facts struct {
-	argv      []string
 	uid       uint32
 	cgroup    string
 	isolation model.Isolation
@@ -79,38 +74,39 @@ func (r *reader) link(pid int, state string) (string, error) {
 	return "", err
 }
 
-// inspect looks at the file behind a link.
-func (r *reader) inspect(pid int, target string) (executable, error) {
-	type answer struct {
-		stat     unix.Stat_t
-		replaced bool
+// executable looks at the file behind a link. It may hang.
+func (r *reader) executable(pid int, target string) (executableFile, error) {
+	var got executableFile
+	err := unix.Stat(r.path(pid, "exe"), &got.stat)
+	if name, marked := strings.CutSuffix(target, deletedSuffix); marked {
+		var other unix.Stat_t
+		got.replaced = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
 	}
+	return got, err
+}
+
+// executableFile is the file behind a link, and whether another has its name.
+type executableFile struct {
+	stat     unix.Stat_t
+	replaced bool
+}
+
+// named says what the target of a link, and the file behind it, are. Of a file that
+// could not be read the name alone is known.
+func (got *executableFile) named(target string, err error) executable {
 	name, marked := strings.CutSuffix(target, deletedSuffix)
-	got, err := hostfs.Within(r.guard, readTime, func() (a answer, err error) {
-		err = unix.Stat(r.path(pid, "exe"), &a.stat)
-		if marked {
-			var other unix.Stat_t
-			a.replaced = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
-		}
-		return a, err
-	})
 	// A file may really be called "x (deleted)". Only one without links is gone.
 	if marked && (err != nil || got.stat.Nlink == 0) {
-		return executable{name, true, got.replaced, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
+		return executable{name, true, got.replaced, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}
 	}
-	return executable{target, false, false, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}, err
+	return executable{target, false, false, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}
 }
 
 func fileID(stat *unix.Stat_t) model.FileID { return model.FileID{Dev: stat.Dev, Inode: stat.Ino} }
 
-// facts reads what a process was started with.
+// facts reads whose a process is and where it belongs.
 func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
 	var out facts
-	var err error
-	out.argv, err = hostfs.Within(r.guard, readTime, func() ([]string, error) { return r.argv(proc.PID) })
-	if err != nil && !hostfs.Vanished(err) {
-		r.failed(model.AspectStat, err)
-	}
 	status, statusErr := proc.NewStatus()
 	if statusErr == nil {
 		out.uid = uint32(status.UIDs[1])
@@ -140,16 +136,12 @@ func (r *reader) directory(pid int) string {
 	return strings.TrimSuffix(target, deletedSuffix)
 }
 
-// argv reads at most argvLimit bytes of /proc/PID/cmdline. The kernel reads
+// argv reads at most inspect.ArgumentsLimit bytes of /proc/PID/cmdline. The kernel reads
 // them out of the process' own memory, so it is called under a deadline only.
 func (r *reader) argv(pid int) ([]string, error) {
-	content, err := hostfs.ReadStart(r.path(pid, "cmdline"), argvLimit)
+	content, err := hostfs.ReadStart(r.path(pid, "cmdline"), inspect.ArgumentsLimit)
 	if err != nil || len(content) == 0 {
 		return nil, err
 	}
-	return splitArguments(content), nil
-}
-
-func splitArguments(content []byte) []string {
-	return strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")
+	return inspect.SplitArguments(content), nil
 }

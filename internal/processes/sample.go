@@ -23,7 +23,8 @@ type sample struct {
 	hosts      namespaces
 	hashBudget int64            // bytes that may still be hashed
 	replaced   map[int][]*entry // processes whose pid belongs to another by now
-	lossy      bool             // events were lost since the last sample
+	blind      map[blindness]bool
+	lossy      bool // events were lost since the last sample
 
 	networkTurns int // see refreshNetwork
 }
@@ -33,6 +34,7 @@ func newSample(t *table, now time.Time, networkTurns int) *sample {
 		table: t, now: now, hosts: hostNamespaces(t.options.Proc), networkTurns: networkTurns,
 		visibility: map[model.Aspect]model.Share{},
 		hashBudget: hashBudget,
+		blind:      map[blindness]bool{},
 		replaced:   map[int][]*entry{},
 	}
 }

@@ -10,9 +10,11 @@ import (
 
 // snapshot copies the table.
 func (s *sample) snapshot() *model.ProcessSnapshot {
+	s.countBlind()
 	processes := make([]model.Process, 0, len(s.entries))
 	for _, e := range s.order {
 		if !e.dead {
+			e.process.MemoryHangs = s.reads.MemoryHangs(e.process.Identity)
 			processes = append(processes, e.process)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
 
@@ -15,12 +16,14 @@ const clockSlack = 1500 * time.Millisecond
 // table is what is kept from one sample to the next. It is used by the goroutine that samples; only the follower
 // is shared with the event sources.
 type table struct {
-	options  Options
-	reader   *reader
-	hasher   *hasher
-	follower *follower
-	accounts *cpu.Accounts
-	respawns *respawn.History
+	options   Options
+	reader    *reader
+	reads     *inspect.Reads
+	inspector *inspect.Inspector
+	hasher    *hasher
+	follower  *follower
+	accounts  *cpu.Accounts
+	respawns  *respawn.History
 
 	entries   map[int]*entry
 	samples   int // taken so far

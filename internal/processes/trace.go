@@ -4,8 +4,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 )
 
 const (
@@ -89,9 +91,10 @@ func (r *reader) image(pid int) *image {
 	if err != nil {
 		return nil
 	}
-	exe, err := r.inspect(pid, target)
+	file, err := hostfs.Within(r.guard, inspect.ReadTime, func() (executableFile, error) { return r.executable(pid, target) })
+	exe := file.named(target, err)
 	if err != nil {
-		exe = executable{path: strings.TrimSuffix(target, deletedSuffix), deleted: strings.HasSuffix(target, deletedSuffix)}
+		exe = executable{path: exe.path, deleted: exe.deleted}
 	}
 	found := &image{executable: exe}
 	found.origin, found.directory = place.Origin(exe.path, exe.deleted)

@@ -1,4 +1,4 @@
-package processes
+package inspect
 
 import (
 	"bufio"
@@ -30,14 +30,14 @@ const (
 	maxMapsBytes = 16 * mebibyte // of one memory map: 100,000 mappings
 )
 
-// shape is what a memory map shows.
-type shape struct {
+// signature is what a memory map looks like.
+type signature struct {
 	kind model.MemorySignature
 	kib  uint64
 }
 
-// shapeOf reads a memory map (proc_pid_maps(5)) as far as it needs to.
-func shapeOf(maps io.Reader) (shape, error) {
+// signatureOf reads a memory map (proc_pid_maps(5)) as far as it needs to.
+func signatureOf(maps io.Reader) (signature, error) {
 	var cache, compiled, scratchpads uint64
 	var engine bool
 	lines := bufio.NewScanner(io.LimitReader(maps, maxMapsBytes))
@@ -54,7 +54,7 @@ func shapeOf(maps io.Reader) (shape, error) {
 		executable := strings.Contains(flags, "x")
 		switch {
 		case size >= datasetBytes && size <= datasetBytes+allocatorSlack, size == datasetIn1GiB && bytes.HasPrefix(name, hugePageName()):
-			return shape{model.SignatureRandomXFast, size >> 10}, nil
+			return signature{model.SignatureRandomXFast, size >> 10}, nil
 		case size >= cacheBytes && size <= cacheBytes+allocatorSlack:
 			cache = size
 			if executable {
@@ -71,9 +71,9 @@ func shapeOf(maps io.Reader) (shape, error) {
 	// Compilers of other languages map executable memory too. They are told by
 	// the libraries that they are.
 	if cache > 0 && scratchpads > 0 && compiled > 0 && !engine {
-		return shape{model.SignatureRandomXLight, cache >> 10}, lines.Err()
+		return signature{model.SignatureRandomXLight, cache >> 10}, lines.Err()
 	}
-	return shape{}, lines.Err()
+	return signature{}, lines.Err()
 }
 
 // parseMapping reads `START-END FLAGS OFFSET DEVICE INODE NAME`.

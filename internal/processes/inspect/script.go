@@ -1,4 +1,4 @@
-package processes
+package inspect
 
 import (
 	"path"
@@ -8,11 +8,11 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
-// scriptOf returns the file that an interpreter runs, or "". It is the first
+// Script returns the file that an interpreter runs, or "". It is the first
 // argument that is no option. Code in an argument (-c, -e), a module (-m) and
 // standard input are no file. directory is asked for the working directory only
 // if it is needed.
-func scriptOf(exe string, argv []string, directory func() string) string {
+func Script(exe string, argv []string, directory func() string) string {
 	options, ok := programs.InterpreterOf(path.Base(exe))
 	if !ok || len(argv) < 2 {
 		return ""

@@ -1,4 +1,4 @@
-package processes
+package inspect
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-func TestShapes(t *testing.T) {
+func TestSignatures(t *testing.T) {
 	t.Parallel()
 	const program = "00400000-00500000 r-xp 00000000 08:01 77 /usr/bin/worker\n"
 	const code = "7f5000000000-7f5000020000 rwxp 00000000 00:00 0 \n"
@@ -35,7 +35,7 @@ func TestShapes(t *testing.T) {
 		"benign: node":                 {"00400000-00500000 r-xp 00000000 08:01 77 /usr/bin/node\n" + cache + pads + code, ""},
 		"garbage":                      {"\x00\xff\n- - -\nzz-yy rw\n" + strings.Repeat("x", 5000) + "\n", ""},
 	} {
-		got, err := shapeOf(strings.NewReader(test.maps))
+		got, err := signatureOf(strings.NewReader(test.maps))
 		if err != nil || got.kind != test.want {
 			t.Errorf("%s: %q (%v), want %q", name, got.kind, err, test.want)
 		}
@@ -63,7 +63,7 @@ func TestOwnMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer maps.Close()
-	if got, err := shapeOf(maps); err != nil || got.kind != model.SignatureRandomXFast || got.kib != 2_129_920 {
+	if got, err := signatureOf(maps); err != nil || got.kind != model.SignatureRandomXFast || got.kib != 2_129_920 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -91,7 +91,7 @@ func TestScripts(t *testing.T) {
 		{"/usr/bin/fish", "fish /tmp/x.fish", "/tmp/x.fish"},
 		{"/usr/bin/vim", "vim /tmp/x.py", ""},
 	} {
-		got := scriptOf(test.exe, strings.Fields(test.argv), func() string { return "/home/alice/work" })
+		got := Script(test.exe, strings.Fields(test.argv), func() string { return "/home/alice/work" })
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", test.argv, got, test.want)
 		}
@@ -101,13 +101,13 @@ func TestScripts(t *testing.T) {
 func TestEqualThreads(t *testing.T) {
 	t.Parallel()
 	before := map[int]float64{1: 0, 2: 10, 3: 20, 4: 5}
-	if got := equalThreads(before, map[int]float64{1: 0.1, 2: 19.5, 3: 29.3, 4: 14.6, 5: 10}, 10); got != 3 {
+	if got := EqualThreads(before, map[int]float64{1: 0.1, 2: 19.5, 3: 29.3, 4: 14.6, 5: 10}, 10); got != 3 {
 		t.Errorf("miner: %d, want 3", got)
 	}
-	if got := equalThreads(before, map[int]float64{1: 9.5, 2: 14, 3: 21, 4: 5}, 10); got != 0 {
+	if got := EqualThreads(before, map[int]float64{1: 9.5, 2: 14, 3: 21, 4: 5}, 10); got != 0 {
 		t.Errorf("unequal threads: %d, want 0", got)
 	}
-	if got := equalThreads(nil, before, 10); got != 0 {
+	if got := EqualThreads(nil, before, 10); got != 0 {
 		t.Errorf("first look: %d", got)
 	}
 }

@@ -1,0 +1,119 @@
+package processes
+
+import (
+	"errors"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+)
+
+// The reads that a process can hold up: by its memory, or by the file that it runs.
+
+// readArguments reads what a process was started with out of its memory.
+func (s *sample) readArguments(e *entry) {
+	process := &e.process
+	argv, err := inspect.Within(s.reads, subjectOf(process), inspect.Memory, inspect.ReadTime, func() ([]string, error) {
+		return s.reader.argv(process.PID)
+	})
+	e.argumentsDue = errors.Is(err, hostfs.ErrTimeout)
+	switch {
+	case err == nil:
+		process.Argv = argv
+	case !hostfs.Vanished(err):
+		s.unread(e, model.AspectStat, err)
+	}
+}
+
+// readExecutable looks at the file that a process runs. traced is what its exec told
+// of it, or nil.
+func (s *sample) readExecutable(e *entry, traced *image) {
+	process, target, pid := &e.process, e.target, e.process.PID
+	file, err := inspect.Within(s.reads, subjectOf(process), inspect.File, inspect.ReadTime, func() (executableFile, error) {
+		return s.reader.executable(pid, target)
+	})
+	e.fileDue = errors.Is(err, hostfs.ErrTimeout)
+	exe := file.named(target, err)
+	switch {
+	case err == nil:
+	case hostfs.Vanished(err) && traced != nil:
+		exe = traced.executable // it is exiting, and what it ran is known from its exec
+	default:
+		if !hostfs.Vanished(err) {
+			s.unread(e, model.AspectExe, err)
+		}
+		exe.file, exe.content = model.FileID{}, hostfs.ContentKey{}
+	}
+	process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.replaced
+	process.ExeFile, e.content = exe.file, exe.content
+	process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
+}
+
+// readDue reads what could not be read in time when the program began.
+func (s *sample) readDue(e *entry) {
+	if !e.argumentsDue && !e.fileDue {
+		return
+	}
+	if e.argumentsDue {
+		s.readArguments(e)
+	}
+	if e.fileDue {
+		s.readExecutable(e, nil)
+		e.rename()
+	}
+	s.setScript(e)
+}
+
+func (s *sample) setScript(e *entry) {
+	process := &e.process
+	process.Script = inspect.Script(process.Exe, process.Argv, func() string { return s.reader.directory(process.PID) })
+}
+
+func subjectOf(process *model.Process) inspect.Subject {
+	return inspect.Subject{Identity: process.Identity, UID: process.UID}
+}
+
+// lives tells whether a process has not ended as far as is known.
+func (s *sample) lives(id model.Identity) bool {
+	e := s.entries[id.PID]
+	return e != nil && e.process.Identity == id
+}
+
+// blindness is a process of which something could not be looked at.
+type blindness struct {
+	model.Identity
+	aspect model.Aspect
+}
+
+// unread counts what could not be read of a process. Whoever can make a read hang
+// makes the exporter blind, so that counts for the visibility too.
+func (s *sample) unread(e *entry, aspect model.Aspect, err error) {
+	if !errors.Is(err, inspect.ErrPaused) { // it was counted when it hung
+		s.reader.failed(aspect, err)
+	}
+	if errors.Is(err, hostfs.ErrTimeout) {
+		s.blind[blindness{e.process.Identity, aspect}] = true
+	}
+}
+
+// countBlind takes the processes of which something hangs off those that can be
+// seen. What was refused or postponed counts in this sample, what hangs for as long
+// as it does.
+func (s *sample) countBlind() {
+	for _, hung := range s.reads.Hung() {
+		aspect := model.AspectStat
+		if hung.Kind == inspect.File {
+			aspect = model.AspectExe
+		}
+		if s.lives(hung.Identity) {
+			s.blind[blindness{hung.Identity, aspect}] = true
+		}
+	}
+	for blind := range s.blind {
+		if share := s.visibility[blind.aspect]; share.Readable > 0 {
+			share.Readable--
+			s.visibility[blind.aspect] = share
+		}
+	}
+}
