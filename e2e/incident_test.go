@@ -163,7 +163,8 @@ func metricsSayAll(t *testing.T, running *incident) {
 				return fmt.Errorf("%s%v is %v, want %v", wanted.name, wanted.labels, number, wanted.value)
 			}
 		}
-		// Other programs may run from /tmp here, such as a test of Go itself.
+		// Other programs may run from /tmp here, such as a test of Go itself, and start
+		// meanwhile.
 		inTemp := labels{"directory": "/tmp", "reason": "running"}
 		before, _, err := running.before.one("cryptojack_suspicious_files", inTemp)
 		if err != nil {
@@ -173,8 +174,8 @@ func metricsSayAll(t *testing.T, running *incident) {
 		if err != nil {
 			return err
 		}
-		if files != before+1 {
-			return fmt.Errorf("cryptojack_suspicious_files%v is %v, want one more than %v", inTemp, files, before)
+		if files < before+1 {
+			return fmt.Errorf("cryptojack_suspicious_files%v is %v, want more than %v", inTemp, files, before)
 		}
 		return samePID(now, running.suspect, burnerPath)
 	})
