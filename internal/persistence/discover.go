@@ -85,7 +85,7 @@ func (s *sample) discoverAt(l location) {
 	}
 }
 
-// accepts tells whether a directory's file counts, and as what.
+// accepts reports whether a directory's file counts, and as what.
 func (l location) accepts(base string) (model.PersistenceKind, bool) {
 	if l.units {
 		return kindOfUnit(base)

@@ -62,7 +62,7 @@ func (p *parsed) remember(d document, e model.PersistenceEntry) {
 	}
 }
 
-// analyze tells what a command of the document would run.
+// analyze says what a command of the document would run.
 func (d document) analyze(command, user string) shell.Verdict {
 	return shell.Analyze(command, d.context(user))
 }

@@ -42,7 +42,7 @@ func (r *readErrors) count(path string, err error, times int) {
 	}
 }
 
-// isAbsent tells whether there is nothing that could start a program: no file, one
+// isAbsent reports whether there is nothing that could start a program: no file, one
 // of another kind, or a link that leads nowhere.
 func isAbsent(err error) bool {
 	return slices.ContainsFunc([]error{

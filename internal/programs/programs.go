@@ -115,7 +115,7 @@ func LauncherOf(base string) (Launcher, bool) {
 	return Launcher{}, false
 }
 
-// OnlyStarts tells whether a program does nothing of its own but to start others: a
+// OnlyStarts reports whether a program does nothing of its own but to start others: a
 // shell or a launcher. What keeps whole sessions, as screen(1), does more.
 func OnlyStarts(base string) bool {
 	_, launches := LauncherOf(base)

@@ -195,7 +195,7 @@ func (a *analysis) file(t target, at syntax.Node) {
 	}
 }
 
-// isWhole tells whether a file that is run is nothing but what a command gives:
+// isWhole reports whether a file that is run is nothing but what a command gives:
 // $(curl ...) as the command itself, sh <(curl ...). A name that only holds such
 // a part, as that of a downloaded version, is a file of its own.
 func isWhole(t target) bool {
@@ -215,7 +215,7 @@ func isWhole(t target) bool {
 	return false
 }
 
-// fetched tells whether a command of the same script has written a file.
+// fetched reports whether a command of the same script has written a file.
 func (a *analysis) fetched(name string) model.PersistenceReason {
 	if reason := a.written[name]; reason != "" {
 		return reason
@@ -228,7 +228,7 @@ func (a *analysis) fetched(name string) model.PersistenceReason {
 	return ""
 }
 
-// resolve makes a path absolute, as far as the script tells.
+// resolve makes a path absolute, as far as the script says.
 func (a *analysis) resolve(name string) string {
 	if rest, ok := strings.CutPrefix(name, "~/"); ok && strings.HasPrefix(a.Home, "/") {
 		return strings.TrimSuffix(a.Home, "/") + "/" + rest

@@ -33,7 +33,7 @@ type command struct {
 // maxLaunchers bounds sudo nice timeout ... of one command.
 const maxLaunchers = 8
 
-// commandOf tells what a simple command runs.
+// commandOf says what a simple command runs.
 func commandOf(arguments []word) command {
 	var c command
 	fed := false // by xargs(1): the arguments come from the standard input

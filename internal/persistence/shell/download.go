@@ -53,7 +53,7 @@ func transferOf(arguments []word) transfer {
 	return transfer{}
 }
 
-// has tells whether a short option, perhaps in a cluster, or one of the other
+// has reports whether a short option, perhaps in a cluster, or one of the other
 // words is among the arguments.
 func has(arguments []word, short string, others ...string) bool {
 	for _, argument := range arguments {

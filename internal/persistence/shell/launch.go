@@ -66,7 +66,7 @@ func isCodeOption(argument string) bool {
 	return strings.HasPrefix(argument, "--command=")
 }
 
-// takesNext tells whether a cluster of short options ends in one that takes the
+// takesNext reports whether a cluster of short options ends in one that takes the
 // next argument as its value.
 func takesNext(cluster, values string) bool {
 	at := strings.IndexAny(cluster[1:], values)

@@ -8,12 +8,12 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
-// isTemporary tells whether a file lies where everybody may put it. The devices that
+// isTemporary reports whether a file lies where everybody may put it. The devices that
 // scripts read commands from are no such file.
 func isTemporary(name string) bool { return place.IsTemporary(name) && !place.IsDevice(name) }
 
-// isHidden tells whether a program hides behind a dot or among spaces. It is stricter
-// than place.IsHidden, which judges what runs already: here a directory with a dot
+// isHidden reports whether a program hides behind a dot or among spaces. It is stricter
+// than place.IsHidden, which is about what runs already: here a directory with a dot
 // counts too, but for those that tools install programs into. In a home, whose
 // directories start with a dot by custom, only the file's own name and invisible
 // elements count.

@@ -1,4 +1,4 @@
-// Package shell tells what a command or a script would run, and why that is
+// Package shell says what a command or a script would run, and why that is
 // suspicious, without running it and without looking at a file. Whoever wrote the
 // text may be hostile: what it costs to analyze it is bounded.
 package shell
@@ -32,7 +32,7 @@ type Context struct {
 	Input   string // what the command reads as its standard input
 }
 
-// Analyze tells what a text would run.
+// Analyze says what a text would run.
 func Analyze(text string, c Context) Verdict {
 	v := Verdict{}
 	a := newAnalysis(text, c, &v)
@@ -51,7 +51,7 @@ func Analyze(text string, c Context) Verdict {
 	return v
 }
 
-// readsCommands tells whether the first command of a text runs its standard input.
+// readsCommands reports whether the first command of a text runs its standard input.
 func readsCommands(text string) bool {
 	all := segments(text)
 	return len(all) > 0 && commandOf(all[0].words).stdin
