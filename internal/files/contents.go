@@ -1,7 +1,8 @@
 package files
 
 import (
-	"fmt"
+	"errors"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -96,11 +97,10 @@ func (s *Sensor) sum(c *candidate) (string, error) {
 		return "", err
 	}
 	defer hostfs.CloseFD(directory)
-	fd, err := s.opener.file(directory, c.name, c.key)
+	file, err := s.opener.file(directory, c.name, c.key)
 	if err != nil {
 		return "", err
 	}
-	file := os.NewFile(uintptr(fd), c.name)
 	defer file.Close()
 	return hostfs.HashContent(file, c.key.Size)
 }
@@ -108,39 +108,33 @@ func (s *Sensor) sum(c *candidate) (string, error) {
 // file opens a regular file for reading, if it is still the one that was looked
 // at; otherwise it has vanished. O_NONBLOCK keeps a lease of its owner from
 // holding the open up (fcntl(2)).
-func (o opener) file(directory int, name string, key hostfs.ContentKey) (int, error) {
+func (o opener) file(directory int, name string, key hostfs.ContentKey) (*os.File, error) {
 	fd, err := o.beneath(directory, name, unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
-	var stat unix.Stat_t
-	if err = unix.Fstat(fd, &stat); err == nil && hostfs.ContentKeyOf(&stat) != key {
+	file := os.NewFile(uintptr(fd), name)
+	stat, err := hostfs.Stat(file)
+	if err == nil && hostfs.ContentKeyOf(&stat) != key {
 		err = unix.ENOENT
 	}
 	if err != nil {
-		hostfs.CloseFD(fd)
-		return -1, err
+		file.Close()
+		return nil, err
 	}
-	return fd, nil
+	return file, nil
 }
 
 // read fills head with the first bytes of a file.
 func (o opener) read(directory int, name string, key hostfs.ContentKey, head []byte) (int, error) {
-	fd, err := o.file(directory, name, key)
+	file, err := o.file(directory, name, key)
 	if err != nil {
 		return 0, err
 	}
-	defer hostfs.CloseFD(fd)
-	filled := 0
-	for filled < len(head) {
-		n, err := hostfs.Retry(func() (int, error) { return unix.Pread(fd, head[filled:], int64(filled)) })
-		if err != nil {
-			return filled, fmt.Errorf("read: %w", err)
-		}
-		if n == 0 {
-			break
-		}
-		filled += n
+	defer file.Close()
+	n, err := io.ReadFull(file, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // it is shorter
 	}
-	return filled, nil
+	return n, err
 }

@@ -82,18 +82,6 @@ func TestStat(t *testing.T) {
 	}
 }
 
-func TestIsRemote(t *testing.T) {
-	t.Parallel()
-	for magic, want := range map[uint32]bool{
-		unix.FUSE_SUPER_MAGIC: true, unix.NFS_SUPER_MAGIC: true, 0xff534d42: true, 0xfe534d42: true, unix.V9FS_MAGIC: true,
-		unix.TMPFS_MAGIC: false, unix.EXT4_SUPER_MAGIC: false, 0x58465342: false, 0x9123683e: false, unix.OVERLAYFS_SUPER_MAGIC: false,
-	} {
-		if hostfs.IsRemote(magic) != want {
-			t.Errorf("%#x", magic)
-		}
-	}
-}
-
 // TestUnreadable stands for a missing permission, which the root user never
 // misses.
 func TestUnreadable(t *testing.T) {
