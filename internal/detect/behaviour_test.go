@@ -101,6 +101,11 @@ func TestBehaviourAndItsTwins(t *testing.T) {
 		{"twin: a title at home", all(home, arguments("worker: idle")), "", "", ""},
 		{"twin: a link in the path", all(home, arguments("/usr/bin/worker")), "", "", ""},
 
+		{"memory hangs in temp", all(temp, hanging(time.Minute)), RuleRunsFromTemp, model.Critical, "cannot be read"},
+		{"memory hangs, and computes", all(opt, hanging(time.Minute), busy), RuleMemoryHangs, model.Critical, "cannot be read"},
+		{"benign: waits for a dead file server", all(opt, hanging(time.Hour)), "", "", ""},
+		{"benign: a late answer", all(temp, hanging(5*time.Second)), RuleRunsFromTemp, model.Warning, ""},
+
 		{"preloaded from temp", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, model.Critical, "/dev/shm/x.so"},
 		{"twin: jemalloc", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, model.Info, ""},
 		{"packed in temp", all(temp, looking(model.Inspection{Packed: true})), RuleRunsFromTemp, model.Critical, "UPX"},
@@ -211,6 +216,26 @@ func BenchmarkEvaluate(b *testing.B) {
 	for b.Loop() {
 		if found := Evaluate(s, Policy{}, catalogue, nil); len(found) != 4 {
 			b.Fatalf("%d findings", len(found))
+		}
+	}
+}
+
+func hanging(since time.Duration) func(*model.Process) {
+	return func(p *model.Process) { p.MemoryHangs = since }
+}
+
+// TestFactsSayWhatWasNotRead holds that blindness is never reported as health.
+func TestFactsSayWhatWasNotRead(t *testing.T) {
+	t.Parallel()
+	unread := map[model.InspectionPart]model.Reason{}
+	for part, fact := range map[model.InspectionPart]func(*view) string{
+		model.PartArguments: factArguments, model.PartEnvironment: factPreload, model.PartMemoryMap: factMemory, model.PartThreads: factThreads,
+		model.PartHugePages: factHugePages, model.PartOpenFiles: factMSR, model.PartProgram: factPacked,
+	} {
+		unread[part] = model.ReasonTimeout
+		v := &view{process: &model.Process{Inspection: &model.Inspection{Unread: unread}}}
+		if got, want := fact(v), "Its "+string(part)+" could not be read: timeout."; got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }

@@ -75,6 +75,7 @@ func checks() []check {
 		{RuleKernelThreadName, kernelThreadName, factName},
 		{RuleForgedArguments, forgedArguments, factArguments},
 		{RuleLookalikeName, lookalikeName, factName},
+		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
 		{RulePreloadedLibrary, preloadedLibrary, factPreload},
 		{RulePackedExecutable, packedExecutable, factPacked},
 		{RuleRandomXMemory, randomXMemory, factMemory},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // What was seen where a check does not hold, for a person who asks why.
@@ -20,6 +22,9 @@ func factName(v *view) string {
 }
 
 func factArguments(v *view) string {
+	if look := v.process.Inspection; look != nil && look.Unread[model.PartArguments] != "" {
+		return fmt.Sprintf("Its arguments could not be read: %s.", look.Unread[model.PartArguments])
+	}
 	if len(v.process.Argv) == 0 {
 		return "It has no arguments."
 	}
@@ -50,16 +55,20 @@ func factScript(v *view) string {
 
 func factMount(*view) string { return "Nothing is mounted over its directory in /proc." }
 
-// looked is what a closer look says, or that there was none.
-func looked(v *view, say func() string) string {
-	if v.process.Inspection == nil {
+// looked is what an inspection says of a part, or why it cannot say.
+func looked(v *view, part model.InspectionPart, say func() string) string {
+	look := v.process.Inspection
+	if look == nil {
 		return "It was not looked at closely: it uses little CPU and runs from a usual place."
+	}
+	if reason, ok := look.Unread[part]; ok {
+		return fmt.Sprintf("Its %s could not be read: %s.", part, reason)
 	}
 	return say()
 }
 
 func factPreload(v *view) string {
-	return looked(v, func() string {
+	return looked(v, model.PartEnvironment, func() string {
 		if v.process.Inspection.Preload == "" {
 			return "It was started without LD_PRELOAD."
 		}
@@ -68,11 +77,11 @@ func factPreload(v *view) string {
 }
 
 func factPacked(v *view) string {
-	return looked(v, func() string { return "Its program is not packed." })
+	return looked(v, model.PartProgram, func() string { return "Its program is not packed." })
 }
 
 func factMemory(v *view) string {
-	return looked(v, func() string { return "No mapping of its memory has the size of RandomX's dataset or cache." })
+	return looked(v, model.PartMemoryMap, func() string { return "No mapping of its memory has the size of RandomX's dataset or cache." })
 }
 
 func factConnections(v *view) string {
@@ -96,15 +105,15 @@ func factConnections(v *view) string {
 }
 
 func factMSR(v *view) string {
-	return looked(v, func() string { return "It has no /dev/cpu/*/msr open, or uses little CPU." })
+	return looked(v, model.PartOpenFiles, func() string { return "It has no /dev/cpu/*/msr open, or uses little CPU." })
 }
 
 func factHugePages(v *view) string {
-	return looked(v, func() string { return fmt.Sprintf("It uses %d KiB of huge pages.", v.process.Inspection.HugePagesKiB) })
+	return looked(v, model.PartHugePages, func() string { return fmt.Sprintf("It uses %d KiB of huge pages.", v.process.Inspection.HugePagesKiB) })
 }
 
 func factThreads(v *view) string {
-	return looked(v, func() string {
+	return looked(v, model.PartThreads, func() string {
 		return fmt.Sprintf("Of its %d threads none, or only one, used as much CPU as the busiest.", v.process.Threads)
 	})
 }

@@ -20,6 +20,7 @@ const (
 	RuleKernelThreadName = "kernel_thread_name"
 	RuleForgedArguments  = "forged_arguments"
 	RuleLookalikeName    = "lookalike_name"
+	RuleMemoryHangs      = "memory_hangs"
 	RulePreloadedLibrary = "preloaded_library"
 	RulePackedExecutable = "packed_executable"
 
@@ -65,6 +66,7 @@ func Rules() []Rule {
 		{RuleKernelThreadName, model.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
 		{RuleForgedArguments, model.FamilyDisguise, "T1036.011", "has wiped or forged its arguments"},
 		{RuleLookalikeName, model.FamilyDisguise, "T1036.005", "has nearly the name of something else"},
+		{RuleMemoryHangs, model.FamilyDisguise, "T1564", "has memory that cannot be read: whoever reads it waits for ever"},
 		{RulePreloadedLibrary, model.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
 		{RulePackedExecutable, model.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
 		{RuleRandomXMemory, model.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
