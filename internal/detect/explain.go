@@ -1,7 +1,7 @@
 package detect
 
 import (
-	"fmt"
+	"slices"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -27,7 +27,8 @@ type Answer struct {
 	Sentence  string // the evidence, or what was seen instead
 }
 
-// Explain considers one process as Evaluate does and tells all of it. ok is false
+// Explain considers one process as Evaluate does, with an answer of every rule about
+// processes. ok is false
 // if the process is not in the snapshot.
 func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid int) (explanation Explanation, ok bool) {
 	p, ok := s.Processes.Process(pid)
@@ -37,69 +38,44 @@ func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid i
 	e := newEvaluation(s, policy, exposures)
 	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p)}
 	explanation.Process.Ancestors = e.lineage.ancestors(p)
-	if p.Origin != model.OriginKernel {
-		for _, check := range checks() {
-			explanation.add(check.rule, func() (string, strength) { return check.holds(e.of(p)) }, func() string { return check.fact(e.of(p)) })
-		}
-	}
 	explanation.Exempted, _ = e.lineage.exempt(p)
-	var found *candidate
+	held := map[string]model.Signal{}
 	for _, c := range suspects(e) {
-		for _, instance := range c.instances {
-			if instance == p {
-				found = c
-			}
+		if !slices.Contains(c.instances, p) {
+			continue
+		}
+		explanation.Suspect, explanation.Severity = c.suspect.ID, c.severity
+		explanation.Exempted, _ = c.expected()
+		explanation.Guardian = c.suspect.Guardian
+		for _, signal := range c.suspect.Signals {
+			held[signal.Rule] = signal
 		}
 	}
-	if found != nil {
-		explanation.Suspect, explanation.Severity = found.suspect.ID, found.severity
-		explanation.Exempted, _ = found.expected()
-		explanation.Guardian = found.suspect.Guardian
+	facts := instanceFacts()
+	for _, check := range checks() {
+		delete(held, check.rule) // another instance may have it
+		facts[check.rule] = check.fact
 	}
-	for rule, fact := range map[string]string{
-		RuleSustainedCPU:    fmt.Sprintf("It used %.2f cores over %s.", p.Cores, duration(p.CoresSpan)),
-		RuleThrottledCPU:    fmt.Sprintf("It used %.2f cores without much change for %s.", p.ConstantCores, duration(p.ConstantSpan)),
-		RuleRespawn:         fmt.Sprintf("Its program came back %s.", times(int(e.lineage.history(p).Count))),
-		RuleGuardian:        "It is not known to keep a suspect alive.",
-		RuleStartedByItself: "Nothing that starts programs by itself names it.",
-	} {
-		explanation.add(rule, func() (string, strength) {
-			if found == nil {
-				return "", absent
-			}
-			for _, signal := range found.suspect.Signals {
-				if signal.Rule == rule {
-					return signal.Evidence, strong
-				}
-			}
-			return "", absent
-		}, func() string { return fact })
+	if p.Origin != model.OriginKernel {
+		for _, signal := range ownSignals(e.of(p), checks()) {
+			held[signal.Rule] = signal
+		}
 	}
-	explanation.sort()
+	for _, rule := range Rules() {
+		if rule.Family != "" {
+			explanation.Answers = append(explanation.Answers, answer(rule, held, facts[rule.Name], e.of(p)))
+		}
+	}
 	return explanation, true
 }
 
-func (e *Explanation) add(rule string, holds func() (string, strength), fact func() string) {
-	known := signal(rule, "")
-	answer := Answer{Rule: rule, Family: known.Family, Technique: known.Technique}
-	evidence, strength := holds()
-	if strength == absent {
-		answer.Sentence = fact()
-	} else {
-		answer.Holds, answer.Weak, answer.Sentence = true, strength == weak, evidence
+// answer is the evidence of a rule that holds, or what was seen instead.
+func answer(rule Rule, held map[string]model.Signal, fact func(*view) string, v *view) Answer {
+	out := Answer{Rule: rule.Name, Family: rule.Family, Technique: rule.Technique, Sentence: "Nothing of the kind was seen."}
+	if signal, holds := held[rule.Name]; holds {
+		out.Holds, out.Weak, out.Sentence = true, signal.Weak, signal.Evidence
+	} else if fact != nil {
+		out.Sentence = fact(v)
 	}
-	e.Answers = append(e.Answers, answer)
-}
-
-// sort puts the answers in the order of the rules.
-func (e *Explanation) sort() {
-	var sorted []Answer
-	for _, rule := range RuleNames() {
-		for _, answer := range e.Answers {
-			if answer.Rule == rule {
-				sorted = append(sorted, answer)
-			}
-		}
-	}
-	e.Answers = sorted
+	return out
 }

@@ -117,3 +117,21 @@ func factThreads(v *view) string {
 		return fmt.Sprintf("Of its %d threads none, or only one, used as much CPU as the busiest.", v.process.Threads)
 	})
 }
+
+// instanceFacts are about the rules that look at all instances of a program, or at
+// the past.
+func instanceFacts() map[string]func(*view) string {
+	return map[string]func(*view) string{
+		RuleSustainedCPU: func(v *view) string {
+			return fmt.Sprintf("It used %.2f cores over %s.", v.process.Cores, duration(v.process.CoresSpan))
+		},
+		RuleThrottledCPU: func(v *view) string {
+			return fmt.Sprintf("It used %.2f cores without much change for %s.", v.process.ConstantCores, duration(v.process.ConstantSpan))
+		},
+		RuleRespawn: func(v *view) string {
+			return fmt.Sprintf("Its program came back %s.", times(int(v.lineage.history(v.process).Count)))
+		},
+		RuleGuardian:        func(*view) string { return "It is not known to keep a suspect alive." },
+		RuleStartedByItself: func(*view) string { return "Nothing that starts programs by itself names it." },
+	}
+}
