@@ -2,6 +2,7 @@ package collector
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -74,19 +75,15 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	if len(meta) == 0 {
 		return ErrNoData
 	}
-	shares, failures := map[model.Aspect]model.Share{}, map[model.ReadError]uint64{}
+	failures := map[model.ReadError]uint64{}
 	for sensor, m := range meta {
 		send.gauge(c.interval, m.Interval.Seconds(), sensor)
 		send.gauge(c.last, seconds(m.Time), sensor)
-		for aspect, share := range m.Visibility {
-			sum := shares[aspect]
-			shares[aspect] = model.Share{Readable: sum.Readable + share.Readable, Total: sum.Total + share.Total}
-		}
 		for key, count := range m.ReadErrors {
 			failures[key] += count
 		}
 	}
-	for aspect, share := range shares {
+	for aspect, share := range model.Visibility(slices.Collect(maps.Values(meta))) {
 		if share.Total > 0 {
 			send.gauge(c.visibility, float64(share.Readable)/float64(share.Total), string(aspect))
 		}

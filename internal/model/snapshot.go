@@ -59,6 +59,19 @@ type Meta struct {
 	ReadErrors map[ReadError]uint64 // since the exporter started
 }
 
+// Visibility adds up what all sensors could read of each aspect. An aspect that none
+// of them looks at is left out.
+func Visibility(metas []Meta) map[Aspect]Share {
+	shares := map[Aspect]Share{}
+	for _, meta := range metas {
+		for aspect, share := range meta.Visibility {
+			sum := shares[aspect]
+			shares[aspect] = Share{Readable: sum.Readable + share.Readable, Total: sum.Total + share.Total}
+		}
+	}
+	return shares
+}
+
 // FileReason is why a file is suspicious. A file counts once, under the
 // strongest reason, in the order of FileReasons.
 type FileReason string

@@ -69,33 +69,67 @@ type aspectShare struct {
 	Title  string // for people
 }
 
+// aspectText is what people read about one kind of fact.
+type aspectText struct {
+	aspect model.Aspect
+	title  string // of its share
+	lack   string // what the missing ones are
+	mend   string
+}
+
+// aspectTexts are in the order of the page.
+func aspectTexts() []aspectText {
+	const root = "Run as root or give "
+	return []aspectText{
+		{
+			model.AspectStat, "Processes that could be read", "processes could not be read at all",
+			"Is /proc mounted with hidepid? " + root + "CAP_SYS_PTRACE.",
+		},
+		{
+			model.AspectExe, "Executables that could be read", "processes hide which program they run",
+			root + "CAP_SYS_PTRACE; one that holds more capabilities than the exporter stays closed.",
+		},
+		{
+			model.AspectFd, "Owners of sockets", "processes hide which sockets they own",
+			root + "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.",
+		},
+		{
+			model.AspectCgroup, "Users and cgroups", "processes could not be read in full (user, cgroup)",
+			root + "CAP_SYS_PTRACE.",
+		},
+		{
+			model.AspectTemp, "Directories that could be searched", "directories could not be searched",
+			root + "CAP_DAC_READ_SEARCH.",
+		},
+		{
+			model.AspectNetns, "Socket tables that could be read", "socket tables could not be read",
+			"Is --path.procfs the host's?",
+		},
+		{
+			model.AspectPersistence, "Crontabs, units and the like", "files that start programs could not be read",
+			root + "CAP_DAC_READ_SEARCH, and CAP_SYS_PTRACE for those of users' homes.",
+		},
+		{
+			model.AspectSubmissionLog, "Logs of submissions", "logs of submissions to services could not be read",
+			"The findings about these services say why.",
+		},
+	}
+}
+
 // aspects adds up what the sensors say of each aspect. An aspect that no sensor
 // looks at is left out.
 func (r *Report) aspects() []aspectShare {
-	var known []aspectShare
-	for _, share := range []aspectShare{
-		{Aspect: model.AspectStat, Title: "Processes that could be read"},
-		{Aspect: model.AspectExe, Title: "Executables that could be read"},
-		{Aspect: model.AspectFd, Title: "Owners of sockets"},
-		{Aspect: model.AspectCgroup, Title: "Users and cgroups"},
-		{Aspect: model.AspectTemp, Title: "Directories that could be searched"},
-		{Aspect: model.AspectNetns, Title: "Socket tables that could be read"},
-		{Aspect: model.AspectPersistence, Title: "Crontabs, units and the like"},
-		{Aspect: model.AspectSubmissionLog, Title: "Logs of submissions"},
-	} {
-		seen := false
-		for _, sensor := range r.sensors() {
-			if sensor.Meta == nil {
-				continue
-			}
-			if part, ok := sensor.Meta.Visibility[share.Aspect]; ok {
-				seen = true
-				share.Readable += part.Readable
-				share.Total += part.Total
-			}
+	var metas []model.Meta
+	for _, sensor := range r.sensors() {
+		if sensor.Meta != nil {
+			metas = append(metas, *sensor.Meta)
 		}
-		if seen {
-			known = append(known, share)
+	}
+	shares := model.Visibility(metas)
+	var known []aspectShare
+	for _, words := range aspectTexts() {
+		if share, seen := shares[words.aspect]; seen {
+			known = append(known, aspectShare{share, words.aspect, words.title})
 		}
 	}
 	return known
