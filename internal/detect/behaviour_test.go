@@ -35,9 +35,9 @@ func throttled(cores float64, span time.Duration) func(*model.Process) {
 	return func(p *model.Process) { p.Cores, p.ConstantCores, p.ConstantSpan = cores, cores, span }
 }
 
-// TestBehaviourAndItsTwins holds each sign of behaviour and disguise to an
-// attack, alone and with a second kind of evidence, and to benign twins.
-func TestBehaviourAndItsTwins(t *testing.T) {
+// TestBehaviourAndBenignCounterparts holds each sign of behaviour and disguise to an
+// attack, alone and with a second kind of evidence, and to benign counterparts.
+func TestBehaviourAndBenignCounterparts(t *testing.T) {
 	t.Parallel()
 	wallet := "4" + strings.Repeat("8AJ", 31) + "x"
 	fast := looking(model.Inspection{MemorySignature: model.SignatureRandomXFast, MemorySignatureKiB: 2_129_920})
@@ -52,54 +52,54 @@ func TestBehaviourAndItsTwins(t *testing.T) {
 		mention  string
 	}{
 		{"wallet", arguments("worker", "-u", wallet+".rig"), RuleMinerCommandLine, model.Critical, "Monero wallet"},
-		{"twin: a long token", arguments("worker", "--token="+strings.Repeat("a1", 60)), "", "", ""},
-		{"twin: a path with its words", arguments("worker", "/srv/"+strings.Repeat("x", 95)), "", "", ""},
+		{"benign: a long token", arguments("worker", "--token="+strings.Repeat("a1", 60)), "", "", ""},
+		{"benign: a path with its words", arguments("worker", "/srv/"+strings.Repeat("x", 95)), "", "", ""},
 		{"script called as a miner", running("/opt/xmrig.py"), RuleKnownMinerName, model.Critical, "script"},
 
 		{"RandomX memory", all(opt, fast), RuleRandomXMemory, model.Warning, "2129920 KiB"},
 		{"RandomX memory and load", all(opt, fast, busy), RuleRandomXMemory, model.Critical, "4.0 cores"},
 		{"RandomX light in temp", all(temp, looking(model.Inspection{MemorySignature: model.SignatureRandomXLight, MemorySignatureKiB: 262144})), RuleRunsFromTemp, model.Critical, "scratchpad"},
-		{"twin: a JIT engine that was looked at", all(opt, looking(model.Inspection{}), busy), RuleSustainedCPU, model.Info, ""},
+		{"benign: a JIT engine that was looked at", all(opt, looking(model.Inspection{}), busy), RuleSustainedCPU, model.Info, ""},
 
 		{"throttled and RandomX", all(opt, fast, throttled(.4, 10*time.Minute)), RuleRandomXMemory, model.Critical, "0.4 cores"},
 		{"throttled in temp", all(temp, throttled(.3, 10*time.Minute)), RuleRunsFromTemp, model.Critical, "10 min"},
-		{"twin: a steady service", all(opt, throttled(.4, 10*time.Minute)), RuleThrottledCPU, model.Info, ""},
-		{"twin: steady for a moment", all(opt, throttled(.4, 3*time.Minute)), "", "", ""},
+		{"benign: a steady service", all(opt, throttled(.4, 10*time.Minute)), RuleThrottledCPU, model.Info, ""},
+		{"benign: steady for a moment", all(opt, throttled(.4, 3*time.Minute)), "", "", ""},
 
 		{"MSR and load", all(opt, looking(model.Inspection{MSR: true}), busy), RuleMSRAccess, model.Critical, "/msr"},
-		{"twin: turbostat", all(opt, looking(model.Inspection{MSR: true})), "", "", ""},
-		{"twin: huge pages of a database", all(opt, looking(model.Inspection{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, model.Info, "huge pages"},
-		{"twin: equal threads of a training job", all(opt, looking(model.Inspection{EqualThreads: 16}), busy), RuleSustainedCPU, model.Info, "16 of its threads"},
+		{"benign: turbostat", all(opt, looking(model.Inspection{MSR: true})), "", "", ""},
+		{"benign: huge pages of a database", all(opt, looking(model.Inspection{HugePagesKiB: 8 << 20}), busy), RuleSustainedCPU, model.Info, "huge pages"},
+		{"benign: equal threads of a training job", all(opt, looking(model.Inspection{EqualThreads: 16}), busy), RuleSustainedCPU, model.Info, "16 of its threads"},
 
 		{"bracketed", all(home, arguments("[kworker/0:2]")), RuleKernelThreadName, model.Warning, "[kworker/0:2]"},
 		{"name of a kernel thread", all(home, named("kswapd0")), RuleKernelThreadName, model.Warning, "kswapd0"},
 		{"of the system, and burns", all(named("kworker/u8:3"), busy), RuleKernelThreadName, model.Critical, "/usr/bin/worker"},
 		{"not exempt: under go", all(temp, arguments("[kauditd]"), childOf(process(900, at(model.OriginLocal, "/usr/local/go/bin/go")), model.OriginLocal)), RuleRunsFromTemp, model.Critical, ""},
-		{"twin: a title in brackets", arguments("[celeryd: worker@host:MainProcess] -active-"), "", "", ""},
-		{"twin: migration", all(home, named("migration")), "", "", ""},
-		{"twin: (sd-pam)", arguments("(sd-pam)"), "", "", ""},
-		{"twin: the kernel's own", func(p *model.Process) { p.Comm, p.Exe, p.Origin, p.Argv = "kswapd0", "", model.OriginKernel, nil }, "", "", ""},
+		{"benign: a title in brackets", arguments("[celeryd: worker@host:MainProcess] -active-"), "", "", ""},
+		{"benign: migration", all(home, named("migration")), "", "", ""},
+		{"benign: (sd-pam)", arguments("(sd-pam)"), "", "", ""},
+		{"benign: the kernel's own", func(p *model.Process) { p.Comm, p.Exe, p.Origin, p.Argv = "kswapd0", "", model.OriginKernel, nil }, "", "", ""},
 
 		{"nearly a kernel thread", at(model.OriginHome, "/home/alice/kdevtmpfsj"), RuleLookalikeName, model.Warning, "kdevtmpfs"},
 		{"nearly a daemon", at(model.OriginOther, "/etc/systemd-network1"), RuleLookalikeName, model.Warning, "systemd-networkd"},
 		{"just a daemon, elsewhere", at(model.OriginWeb, "/var/www/sshd"), RuleLookalikeName, model.Warning, "sshd"},
 		{"nearly a server, in temp", inTemp("/tmp/nginxs"), RuleRunsFromTemp, model.Critical, "nginx"},
-		{"twin: a server that a test runs from temp", inTemp("/tmp/redis-server"), RuleRunsFromTemp, model.Warning, ""},
-		{"twin: an own build of a server", at(model.OriginHome, "/home/alice/nginx/objs/nginx"), "", "", ""},
-		{"twin: versioned", at(model.OriginHome, "/home/alice/.pyenv/bin/python3.11"), "", "", ""},
+		{"benign: a server that a test runs from temp", inTemp("/tmp/redis-server"), RuleRunsFromTemp, model.Warning, ""},
+		{"benign: an own build of a server", at(model.OriginHome, "/home/alice/nginx/objs/nginx"), "", "", ""},
+		{"benign: versioned", at(model.OriginHome, "/home/alice/.pyenv/bin/python3.11"), "", "", ""},
 		{"nearly a daemon, installed", at(model.OriginLocal, "/usr/local/lib/systemd-networkd1"), RuleLookalikeName, model.Warning, "systemd-networkd"},
-		{"twin: a newer sshd", at(model.OriginLocal, "/usr/local/sbin/sshd"), "", "", ""},
-		{"twin: other k-names", at(model.OriginHome, "/home/alice/bin/kdevelop"), "", "", ""},
-		{"twin: kubectl", at(model.OriginHome, "/home/alice/bin/kubectl"), "", "", ""},
+		{"benign: a newer sshd", at(model.OriginLocal, "/usr/local/sbin/sshd"), "", "", ""},
+		{"benign: other k-names", at(model.OriginHome, "/home/alice/bin/kdevelop"), "", "", ""},
+		{"benign: kubectl", at(model.OriginHome, "/home/alice/bin/kubectl"), "", "", ""},
 
 		{"wiped arguments", all(home, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, model.Warning, "wiped"},
 		{"arguments of another", all(home, arguments("/usr/sbin/sshd", "-D")), RuleForgedArguments, model.Warning, "/usr/sbin/sshd"},
 		{"title of a server, in temp", all(temp, arguments("nginx: worker process")), RuleRunsFromTemp, model.Critical, "shows nginx: worker"},
 		{"wiped, installed, and burns", all(opt, busy, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, model.Critical, "wiped"},
-		{"twin: wiped by a program of the system", all(func(p *model.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, model.Info, "wiped"},
-		{"twin: a login shell", all(at(model.OriginSystem, "/usr/bin/bash"), arguments("-bash")), "", "", ""},
-		{"twin: a title at home", all(home, arguments("worker: idle")), "", "", ""},
-		{"twin: a link in the path", all(home, arguments("/usr/bin/worker")), "", "", ""},
+		{"benign: wiped by a program of the system", all(func(p *model.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, model.Info, "wiped"},
+		{"benign: a login shell", all(at(model.OriginSystem, "/usr/bin/bash"), arguments("-bash")), "", "", ""},
+		{"benign: a title at home", all(home, arguments("worker: idle")), "", "", ""},
+		{"benign: a link in the path", all(home, arguments("/usr/bin/worker")), "", "", ""},
 
 		{"memory hangs in temp", all(temp, hanging(time.Minute)), RuleRunsFromTemp, model.Critical, "cannot be read"},
 		{"memory hangs, and computes", all(opt, hanging(time.Minute), busy), RuleMemoryHangs, model.Critical, "cannot be read"},
@@ -107,16 +107,16 @@ func TestBehaviourAndItsTwins(t *testing.T) {
 		{"benign: a late answer", all(temp, hanging(5*time.Second)), RuleRunsFromTemp, model.Warning, ""},
 
 		{"preloaded from temp", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so:/dev/shm/x.so"}), busy), RulePreloadedLibrary, model.Critical, "/dev/shm/x.so"},
-		{"twin: jemalloc", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, model.Info, ""},
+		{"benign: jemalloc", all(opt, looking(model.Inspection{Preload: "/usr/lib/libjemalloc.so.2"}), busy), RuleSustainedCPU, model.Info, ""},
 		{"packed in temp", all(temp, looking(model.Inspection{Packed: true})), RuleRunsFromTemp, model.Critical, "UPX"},
-		{"twin: packed and installed", all(opt, looking(model.Inspection{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
-		{"twin: static in temp", all(temp, looking(model.Inspection{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
+		{"benign: packed and installed", all(opt, looking(model.Inspection{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
+		{"benign: static in temp", all(temp, looking(model.Inspection{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
 
 		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, model.Critical, "/tmp/x.py"},
 		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *model.Process) { p.Cores = .6 }), RuleScriptFromTemp, model.Warning, ""},
-		{"twin: a quick script in temp", running("/tmp/x.py"), "", "", ""},
-		{"twin: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, model.Info, ""},
-		{"twin: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(process(900, at(model.OriginSystem, "/usr/bin/pip3")), model.OriginSystem)), RuleScriptFromTemp, model.Info, "pip3"},
+		{"benign: a quick script in temp", running("/tmp/x.py"), "", "", ""},
+		{"benign: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, model.Info, ""},
+		{"benign: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(process(900, at(model.OriginSystem, "/usr/bin/pip3")), model.OriginSystem)), RuleScriptFromTemp, model.Info, "pip3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -155,16 +155,16 @@ func TestPoolConnections(t *testing.T) {
 		{"on the list", nil, []string{"192.0.2.9:443"}, model.Warning, model.PoolHost},
 		{"on the list, and burns", busy, []string{"192.0.2.9:443"}, model.Critical, model.PoolHost},
 		{"on the list with its port", busy, []string{"198.51.100.7:443"}, model.Critical, model.PoolHost},
-		{"twin: another port there", busy, []string{"198.51.100.7:80", "198.51.100.7:81"}, model.Info, ""},
+		{"benign: another port there", busy, []string{"198.51.100.7:80", "198.51.100.7:81"}, model.Info, ""},
 		{"a pool's port, and burns", busy, []string{"203.0.113.5:14444"}, model.Critical, model.PoolPort},
 		{"a pool's port on this host, from temp", inTemp("/tmp/x"), []string{"127.0.0.1:3333"}, model.Critical, model.PoolPort},
 		{"a port of pools only on this host, installed", busy, []string{"127.0.0.1:14444"}, model.Critical, model.PoolPort},
-		{"twin: port 3333 on this host, installed", busy, []string{"127.0.0.1:3333"}, model.Info, model.PoolPort},
+		{"benign: port 3333 on this host, installed", busy, []string{"127.0.0.1:3333"}, model.Info, model.PoolPort},
 		{"a shared port, from temp", inTemp("/tmp/x"), []string{"203.0.113.5:5555"}, model.Critical, model.PoolPort},
-		{"twin: a shared port, installed", busy, []string{"203.0.113.5:5555"}, model.Info, model.PoolPort},
-		{"twin: a crawler", busy, []string{"203.0.113.1:3333", "203.0.113.2:80", "203.0.113.3:80", "203.0.113.4:80", "203.0.113.5:80"}, model.Info, ""},
+		{"benign: a shared port, installed", busy, []string{"203.0.113.5:5555"}, model.Info, model.PoolPort},
+		{"benign: a crawler", busy, []string{"203.0.113.1:3333", "203.0.113.2:80", "203.0.113.3:80", "203.0.113.4:80", "203.0.113.5:80"}, model.Info, ""},
 		{"by behaviour only", busy, []string{"203.0.113.5:443"}, model.Info, model.PoolStratum},
-		{"twin: idle", nil, []string{"203.0.113.5:443"}, "", ""},
+		{"benign: idle", nil, []string{"203.0.113.5:443"}, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +199,7 @@ func TestPoolConnections(t *testing.T) {
 	}
 }
 
-// BenchmarkEvaluate judges a host with 30,000 processes and four suspects.
+// BenchmarkEvaluate evaluates a host with 30,000 processes and four suspects.
 func BenchmarkEvaluate(b *testing.B) {
 	catalogue, err := catalogue.New()
 	if err != nil {

@@ -65,9 +65,9 @@ func evaluate(t *testing.T, s *model.Snapshot, policy Policy) []model.Finding {
 	return Evaluate(s, policy, catalogue, Exposures(s, catalogue))
 }
 
-// TestAttacksAndTheirTwins holds each rule to an attack that it must name and
-// to a benign twin that must stay at info or below.
-func TestAttacksAndTheirTwins(t *testing.T) {
+// TestAttacksAndBenignCounterparts holds each rule to an attack that it must name and
+// to a benign counterpart that must stay at info or below.
+func TestAttacksAndBenignCounterparts(t *testing.T) {
 	t.Parallel()
 	goTool := process(900, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "go", "/usr/local/go/bin/go", model.OriginLocal })
 	stolenTool := process(901, all(inTemp("/tmp/go"), func(p *model.Process) { p.Comm = "go" }))
@@ -87,53 +87,53 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 		{"kdevtmpfsi", process(10, inTemp("/tmp/kdevtmpfsi")), RuleKnownMinerName, model.Critical, "kdevtmpfsi"},
 		{"numbered copy", process(10, inTemp("/tmp/kdevtmpfsi123456")), RuleKnownMinerName, model.Critical, "kdevtmpfsi123456"},
 		{"name in comm only", process(10, func(p *model.Process) { p.Comm = "kinsing" }), RuleKnownMinerName, model.Critical, "process name"},
-		{"twin: the real kernel thread", process(10, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "kdevtmpfs", "", model.OriginKernel }), "", "", ""},
-		{"twin: an editor of the file", process(10, func(p *model.Process) {
+		{"benign: the real kernel thread", process(10, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "kdevtmpfs", "", model.OriginKernel }), "", "", ""},
+		{"benign: an editor of the file", process(10, func(p *model.Process) {
 			p.Comm, p.Exe, p.Argv = "vim", "/usr/bin/vim.basic", []string{"vim", "/tmp/kdevtmpfsi"}
 		}), "", "", ""},
 
 		{"hash on the list", process(10, func(p *model.Process) { p.SHA256 = hash }), RuleKnownMinerHash, model.Critical, hash},
-		{"twin: another hash", process(10, nil), "", "", ""},
+		{"benign: another hash", process(10, nil), "", "", ""},
 
 		{"stratum", process(10, func(p *model.Process) { p.Argv = []string{"worker", "-o", "stratum+tcp://127.0.0.1:3333"} }), RuleMinerCommandLine, model.Critical, "stratum+tcp"},
 		{"donate level", process(10, func(p *model.Process) { p.Argv = []string{"worker", "--Donate-Level=1"} }), RuleMinerCommandLine, model.Critical, "Donate-Level"},
-		{"twin: grep for it", process(10, func(p *model.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
+		{"benign: grep for it", process(10, func(p *model.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
 		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *model.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), RuleMinerCommandLine, model.Critical, "stratum"},
 
 		{"runs from temp", process(10, inTemp("/var/tmp/x")), RuleRunsFromTemp, model.Warning, "/var/tmp"},
 		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), RuleRunsFromTemp, model.Critical, "4.0 cores"},
-		{"twin: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, model.OriginLocal))), RuleRunsFromTemp, model.Info, ""},
+		{"benign: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, model.OriginLocal))), RuleRunsFromTemp, model.Info, ""},
 		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, model.OriginTemp))), RuleRunsFromTemp, model.Critical, ""},
 		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, model.OriginLocal), func(p *model.Process) { p.User = "www-data" })), RuleRunsFromTemp, model.Critical, ""},
 		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, model.OriginLocal))), RuleKnownMinerName, model.Critical, ""},
-		{"twin: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), RuleHiddenPath, model.Info, "AppImage"},
+		{"benign: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), RuleHiddenPath, model.Info, "AppImage"},
 
 		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), RuleHiddenPath, model.Warning, "/tmp/.ICEd-unix/x"},
 		{"directory of dots", process(10, func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.../x", model.OriginHome }), RuleHiddenPath, model.Warning, "..."},
 		{"directory of a space", process(10, inTemp("/dev/shm/ /x")), RuleHiddenPath, model.Warning, ""},
-		{"twin: ~/.cargo", process(10, all(func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", model.OriginHome }, busy)), RuleSustainedCPU, model.Info, ""},
-		{"twin: a wrapper of Nix", process(10, func(p *model.Process) { p.Exe, p.Origin = "/nix/store/abc/bin/.firefox-wrapped", model.OriginOther }), "", "", ""},
+		{"benign: ~/.cargo", process(10, all(func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", model.OriginHome }, busy)), RuleSustainedCPU, model.Info, ""},
+		{"benign: a wrapper of Nix", process(10, func(p *model.Process) { p.Exe, p.Origin = "/nix/store/abc/bin/.firefox-wrapped", model.OriginOther }), "", "", ""},
 
 		{"deleted", process(10, func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", model.OriginDeleted, true }), RuleDeletedExecutable, model.Warning, "/tmp/x"},
 		{"deleted and busy", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", model.OriginDeleted, true }, busy)), RuleDeletedExecutable, model.Critical, ""},
-		{"twin: rebuilt at home", process(10, all(func(p *model.Process) {
+		{"benign: rebuilt at home", process(10, all(func(p *model.Process) {
 			p.Exe, p.Origin, p.ExeDeleted, p.ExeReplaced = "/home/alice/x", model.OriginDeleted, true, true
 		}, busy)), RuleSustainedCPU, model.Info, ""},
-		{"twin: package upgrade", process(10, func(p *model.Process) { p.Exe, p.ExeDeleted, p.ExeReplaced = "/usr/sbin/sshd", true, true }), "", "", ""},
+		{"benign: package upgrade", process(10, func(p *model.Process) { p.Exe, p.ExeDeleted, p.ExeReplaced = "/usr/sbin/sshd", true, true }), "", "", ""},
 
 		{"memfd", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", model.OriginMemfd, true }, busy)), RuleMemfdExecutable, model.Critical, "/memfd:x"},
 		{"fresh memfd", process(10, func(p *model.Process) {
 			p.Exe, p.Origin, p.Started, p.CPUSeconds = "/memfd:x", model.OriginMemfd, noon.Add(-time.Minute), 0.1
 		}), RuleMemfdExecutable, model.Warning, "/memfd:x"},
-		{"twin: an agent's idle copy of itself", process(10, func(p *model.Process) { p.Exe, p.Origin = "/memfd:sealed", model.OriginMemfd }), RuleMemfdExecutable, model.Info, "idle"},
+		{"benign: an agent's idle copy of itself", process(10, func(p *model.Process) { p.Exe, p.Origin = "/memfd:sealed", model.OriginMemfd }), RuleMemfdExecutable, model.Info, "idle"},
 		{"not exempt: it wakes up", process(10, func(p *model.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", model.OriginMemfd, 0.2 }), RuleMemfdExecutable, model.Warning, ""},
-		{"twin: runc", process(10, all(fresh, runc, childOf(shim, model.OriginSystem))), RuleMemfdExecutable, model.Info, "container runtime"},
+		{"benign: runc", process(10, all(fresh, runc, childOf(shim, model.OriginSystem))), RuleMemfdExecutable, model.Info, "container runtime"},
 		{"not exempt: called runc", process(10, all(fresh, runc)), RuleMemfdExecutable, model.Warning, "runc_cloned"},
 		{"not exempt: a container that burns", process(10, all(fresh, runc, childOf(shim, model.OriginSystem), busy, func(p *model.Process) { p.CPUSeconds = 240 })), RuleMemfdExecutable, model.Critical, ""},
 
-		{"twin: training", process(10, all(func(p *model.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *model.Process) { p.Cores = 16 })), RuleSustainedCPU, model.Info, "16.0 cores"},
-		{"twin: compile", process(10, all(func(p *model.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *model.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},
-		{"twin: a pause is not sustained", process(10, func(p *model.Process) { p.Cores = 0.5 }), "", "", ""},
+		{"benign: training", process(10, all(func(p *model.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *model.Process) { p.Cores = 16 })), RuleSustainedCPU, model.Info, "16.0 cores"},
+		{"benign: compile", process(10, all(func(p *model.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *model.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},
+		{"benign: a pause is not sustained", process(10, func(p *model.Process) { p.Cores = 0.5 }), "", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +161,7 @@ func TestAttacksAndTheirTwins(t *testing.T) {
 	}
 }
 
-func TestRespawnNeedsAKeeperOrAHabit(t *testing.T) {
+func TestRespawnNeedsAGuardianOrAHabit(t *testing.T) {
 	t.Parallel()
 	for count, want := range map[int]model.Severity{1: model.Warning, 2: model.Warning, 3: model.Critical} {
 		s := snapshotOf(process(10, inTemp("/tmp/job")))
@@ -174,7 +174,7 @@ func TestRespawnNeedsAKeeperOrAHabit(t *testing.T) {
 			t.Errorf("%d respawns: %s, want %s", count, got, want)
 		}
 	}
-	// The twin: a service of the system in a crash loop.
+	// The benign counterpart: a service of the system in a crash loop.
 	s := snapshotOf(process(10, nil))
 	s.Processes.Respawns["/usr/bin/worker"] = model.Respawn{Count: 50, Recent: []time.Time{noon, noon, noon, noon}}
 	if findings := evaluate(t, s, Policy{}); len(findings) != 0 {

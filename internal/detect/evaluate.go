@@ -23,7 +23,7 @@ func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, e
 		for _, c := range list {
 			findings = append(findings, c.finding())
 		}
-		findings = append(findings, unowned(s.Processes)...)
+		findings = append(findings, unattributed(s.Processes)...)
 	}
 	if s.Persistence != nil {
 		findings = append(findings, persistenceFindings(s.Persistence, list, policy)...)

@@ -66,7 +66,7 @@ func containerTools() []string {
 }
 
 // buildScripts are package tools that are programs of an interpreter: they are
-// told by what the interpreter was started with.
+// known by what the interpreter was started with.
 func buildScripts() []string {
 	return []string{"pip", "pip3", "npm", "npx", "yarn", "pnpm", "conan", "scons", "meson", "tox", "nox", "pytest", "poetry", "hatch", "flit", "build", "uv"}
 }
@@ -108,9 +108,9 @@ func (l *lineage) buildTool(a *model.Ancestor, p *model.Process) string {
 	if name := path.Base(a.Exe); contains(buildTools(), name) {
 		return a.Exe
 	}
-	// npm writes its own title over its arguments. Whoever came in by a door could
+	// npm writes its own title over its arguments. Whoever came in by an exposed service could
 	// do so too.
-	if title, _, _ := strings.Cut(a.Comm, " "); contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(a.Exe) && l.door(p) == nil {
+	if title, _, _ := strings.Cut(a.Comm, " "); contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(a.Exe) && l.entryAncestor(p) == nil {
 		return a.Comm
 	}
 	living, ok := l.byIdentity[a.Identity]
@@ -146,7 +146,7 @@ func isSettingUp(p *model.Process) bool {
 
 // dormant holds for a program in memory that all but never ran: agents and
 // container runtimes keep such copies of themselves (CVE-2019-5736). A miner
-// burns, and one that waits for its keeper is known by the keeper.
+// burns, and one that waits for its guardian is known by the guardian.
 func dormant(instances []*model.Process, now time.Time) bool {
 	for _, p := range instances {
 		age := now.Sub(p.Started)

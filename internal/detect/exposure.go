@@ -12,8 +12,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// patience is how long a service that waits to be asked is not judged: what is
-// told of it at once would have to be taken back.
+// patience is how long a service that waits to be asked is no finding: one that is
+// made before the answer might have to be taken back.
 const patience = time.Minute
 
 // Exposures returns every service of the catalogue that others may reach, sorted
@@ -23,15 +23,18 @@ func Exposures(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposur
 	if s.Sockets == nil {
 		return nil
 	}
-	e := &exposer{snapshot: s, catalogue: services, known: catalogue.NewExposedSockets(s.Sockets, services), namespaces: map[string]model.NetNamespace{}, doors: map[doorKey]*door{}, answering: map[model.Identity]bool{}}
+	e := &exposer{
+		snapshot: s, catalogue: services, known: catalogue.NewExposedSockets(s.Sockets, services),
+		namespaces: map[string]model.NetNamespace{}, services: map[serviceKey]*exposedService{}, answering: map[model.Identity]bool{},
+	}
 	for _, namespace := range s.Sockets.Namespaces {
 		e.namespaces[namespace.ID] = namespace
 	}
 	e.gather()
 	e.publish()
 	var exposures []model.Exposure
-	for _, d := range e.doors {
-		if exposure, ok := e.judge(d); ok {
+	for _, d := range e.services {
+		if exposure, ok := e.exposure(d); ok {
 			exposures = append(exposures, exposure)
 		}
 	}
@@ -42,16 +45,16 @@ func Exposures(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposur
 	return exposures
 }
 
-// doorKey is what makes several sockets one door.
-type doorKey struct {
+// serviceKey is what makes several sockets one service.
+type serviceKey struct {
 	netns string
 	port  uint16
 	owner model.Identity
 	inode uint64 // where the owner is not known
 }
 
-// door is what is gathered of one exposure.
-type door struct {
+// exposedService is what is gathered of one exposure.
+type exposedService struct {
 	sockets []model.Socket
 	proxies []model.Socket // of the host, that lead here
 	rules   []model.PortForward
@@ -62,29 +65,29 @@ type exposer struct {
 	catalogue  *catalogue.Catalogue
 	known      *catalogue.ExposedSockets
 	namespaces map[string]model.NetNamespace
-	doors      map[doorKey]*door
+	services   map[serviceKey]*exposedService
 	answering  map[model.Identity]bool // owners of which a socket answered as its app does
 }
 
-// gather joins the sockets that are one door.
+// gather joins the sockets that are one service.
 func (e *exposer) gather() {
 	for _, socket := range e.snapshot.Sockets.Sockets {
 		if !e.known.Contains(&socket) || !e.reaches(&socket) {
 			continue
 		}
 		key := keyOf(&socket)
-		if e.doors[key] == nil {
-			e.doors[key] = &door{}
+		if e.services[key] == nil {
+			e.services[key] = &exposedService{}
 		}
-		e.doors[key].sockets = append(e.doors[key].sockets, socket)
+		e.services[key].sockets = append(e.services[key].sockets, socket)
 		if e.snapshot.Services != nil && e.snapshot.Services.Answers[socket.Key()].App != "" {
 			e.answering[socket.Owner] = true
 		}
 	}
 }
 
-func keyOf(socket *model.Socket) doorKey {
-	key := doorKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
+func keyOf(socket *model.Socket) serviceKey {
+	key := serviceKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
 	if socket.Owner == (model.Identity{}) {
 		key.inode = socket.Inode
 	}
@@ -92,17 +95,17 @@ func keyOf(socket *model.Socket) doorKey {
 }
 
 // reaches tells whether anything beyond loopback leads to a socket: a wildcard
-// address in a namespace that has only loopback is no door.
+// address in a namespace that has only loopback is not exposed.
 func (e *exposer) reaches(socket *model.Socket) bool {
 	namespace, known := e.namespaces[socket.NetNS]
 	return socket.Scope != model.ScopeAny || !known || !namespace.Complete || len(namespace.Addresses) > 0
 }
 
 // publish leads the ports of the host to the sockets that they are forwarded to.
-// A proxy's own socket is then no door of its own.
+// A proxy's own socket is then no service of its own.
 func (e *exposer) publish() {
-	targets := map[netip.AddrPort][]*door{}
-	for _, d := range e.doors {
+	targets := map[netip.AddrPort][]*exposedService{}
+	for _, d := range e.services {
 		for i := range d.sockets {
 			for _, address := range e.addresses(&d.sockets[i]) {
 				endpoint := netip.AddrPortFrom(address, d.sockets[i].Port)
@@ -113,18 +116,18 @@ func (e *exposer) publish() {
 		}
 	}
 	for _, publication := range e.snapshot.Sockets.PortForwards {
-		doors := targets[publication.Target]
-		if publication.Protocol != model.TCP || len(doors) == 0 || model.ScopeOf(publication.Host.Addr()) == model.ScopeLoopback {
+		services := targets[publication.Target]
+		if publication.Protocol != model.TCP || len(services) == 0 || model.ScopeOf(publication.Host.Addr()) == model.ScopeLoopback {
 			continue
 		}
-		proxy := doorKey{port: publication.Host.Port(), owner: publication.Owner}
-		for _, d := range doors {
+		proxy := serviceKey{port: publication.Host.Port(), owner: publication.Owner}
+		for _, d := range services {
 			d.rules = append(d.rules, publication)
-			if front := e.doors[proxy]; front != nil && front != d {
+			if front := e.services[proxy]; front != nil && front != d {
 				d.proxies = append(d.proxies, front.sockets...)
 			}
 		}
-		delete(e.doors, proxy)
+		delete(e.services, proxy)
 	}
 }
 
@@ -142,17 +145,17 @@ func (e *exposer) addresses(socket *model.Socket) []netip.Addr {
 	return nil
 }
 
-// judge says what a door is, or that it is none of the catalogue.
-func (e *exposer) judge(d *door) (model.Exposure, bool) {
+// exposure says what a service is, or that it is none of the catalogue.
+func (e *exposer) exposure(d *exposedService) (out model.Exposure, ok bool) {
 	widest := slices.MinFunc(d.sockets, func(a, b model.Socket) int { return width(a.Scope) - width(b.Scope) })
-	out := model.Exposure{
+	out = model.Exposure{
 		App: widest.App, Confidence: widest.Confidence, Scope: widest.Scope, Socket: widest,
 		Namespace: e.namespaces[widest.NetNS], Auth: model.AuthUnknown,
 	}
 	if out.Namespace.Complete && widest.Scope == model.ScopeAny {
 		out.Reach = out.Namespace.Addresses
 	}
-	if !e.hear(d, &out) || out.App == "" {
+	if !e.applyAnswers(d, &out) || out.App == "" {
 		return out, false
 	}
 	e.locate(&out)
@@ -164,19 +167,19 @@ func (e *exposer) judge(d *door) (model.Exposure, bool) {
 	return out, true
 }
 
-// hear takes what the sockets of a door answered. It returns false for a door that
-// is not to be told of: one that waits to be asked, or that is plainly no such
-// service. A port of a known service that does not answer as its door does is none
-// either where another port of it does: only its own parts speak to it.
-func (e *exposer) hear(d *door, out *model.Exposure) bool {
+// applyAnswers takes what the sockets of a service answered. It returns false where
+// no finding is wanted: it waits to be asked; or it is plainly no such service; or
+// its owner has another port that answers as the service does, so that this one is
+// for the service's own components.
+func (e *exposer) applyAnswers(d *exposedService, out *model.Exposure) bool {
 	s := e.snapshot.Services
 	if s == nil || !s.Probing {
 		return true
 	}
 	for _, sockets := range [][]model.Socket{d.sockets, d.proxies} {
 		for i := range sockets {
-			answer, heard := s.Answers[sockets[i].Key()]
-			if !heard {
+			answer, answered := s.Answers[sockets[i].Key()]
+			if !answered {
 				if e.waits(&sockets[i]) {
 					return false
 				}
@@ -221,7 +224,7 @@ func (e *exposer) waits(socket *model.Socket) bool {
 	return !waits || e.snapshot.Time.Sub(since) < patience
 }
 
-// locate says whose door it is.
+// locate says whose service it is.
 func (e *exposer) locate(out *model.Exposure) {
 	owner, found := e.snapshot.Processes.Process(out.Socket.Owner.PID)
 	if found && owner.Identity == out.Socket.Owner {
@@ -229,9 +232,9 @@ func (e *exposer) locate(out *model.Exposure) {
 	}
 }
 
-// reachThrough says whether others reach a door of another namespace by a port of
+// reachThrough says whether others reach a service of another namespace by a port of
 // the host, and names the ports.
-func (e *exposer) reachThrough(d *door, out *model.Exposure) {
+func (e *exposer) reachThrough(d *exposedService, out *model.Exposure) {
 	endpoints := map[string]bool{}
 	for i := range d.sockets {
 		endpoints[endpoint(d.sockets[i].Address, d.sockets[i].Port)] = true

@@ -12,12 +12,12 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// doors is a host with these sockets, all of its own, that answered thus.
-type doors struct {
+// listeners is a host with these sockets, all of its own, that answered thus.
+type listeners struct {
 	*model.Snapshot
 }
 
-func newDoors(sockets ...model.Socket) doors {
+func newListeners(sockets ...model.Socket) listeners {
 	lan, container := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("172.17.0.2")
 	s := &model.Snapshot{
 		Time: noon,
@@ -37,17 +37,17 @@ func newDoors(sockets ...model.Socket) doors {
 		sockets[i].Inode = uint64(1000 + i)
 		s.Services.Answers[sockets[i].Key()] = model.Answer{Auth: model.AuthUnknown, Failure: "it did not say."}
 	}
-	return doors{s}
+	return listeners{s}
 }
 
 // answered has the socket of that number answer.
-func (d doors) answered(number int, answer model.Answer) doors {
+func (d listeners) answered(number int, answer model.Answer) listeners {
 	answer.Asked = netip.MustParseAddrPort("192.168.1.7:8081")
 	d.Services.Answers[d.Sockets.Sockets[number].Key()] = answer
 	return d
 }
 
-func (d doors) exposures(t *testing.T) []model.Exposure {
+func (d listeners) exposures(t *testing.T) []model.Exposure {
 	t.Helper()
 	catalogue, err := catalogue.New()
 	if err != nil {
@@ -56,8 +56,8 @@ func (d doors) exposures(t *testing.T) []model.Exposure {
 	return Exposures(d.Snapshot, catalogue)
 }
 
-// door returns the one finding about a door, or an empty one.
-func (d doors) door(t *testing.T) model.Finding {
+// finding returns the one finding about an exposed service, or an empty one.
+func (d listeners) finding(t *testing.T) model.Finding {
 	t.Helper()
 	var found []model.Finding
 	for _, f := range evaluate(t, d.Snapshot, Policy{}) {
@@ -66,7 +66,7 @@ func (d doors) door(t *testing.T) model.Finding {
 		}
 	}
 	if len(found) > 1 {
-		t.Fatalf("%d doors: %+v", len(found), found)
+		t.Fatalf("%d services: %+v", len(found), found)
 	}
 	if len(found) == 0 {
 		return model.Finding{}
@@ -91,8 +91,8 @@ func inContainer(socket *model.Socket) {
 
 func byPort(socket *model.Socket) { socket.Confidence = model.ConfidencePort }
 
-// TestDoorsAndTheirTwins: an open door wakes somebody, and what is nearly one does not.
-func TestDoorsAndTheirTwins(t *testing.T) {
+// TestExposedServicesAndBenignCounterparts: an open service wakes somebody, and what is nearly one does not.
+func TestExposedServicesAndBenignCounterparts(t *testing.T) {
 	t.Parallel()
 	open := model.Answer{App: "flink", Auth: model.AuthNone, Version: "1.20.5"}
 	lowered := open
@@ -102,33 +102,33 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 	flink := tcp("0.0.0.0", 8081, nil)
 	for _, test := range []struct {
 		name string
-		door doors
+		host listeners
 		want model.Severity
 		says string // in title or evidence
 	}{
-		{"anybody may submit", newDoors(flink).answered(0, open), model.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password"},
-		{"on a public address", newDoors(tcp("203.0.113.9", 8081, nil)).answered(0, open), model.Critical, "a public address"},
-		{"on a private address", newDoors(tcp("10.0.0.1", 8081, nil)).answered(0, open), model.Warning, "a private address"},
-		{"submission is off", newDoors(flink).answered(0, lowered), model.Warning, "switched off"},
-		{"it asks for a password", newDoors(flink).answered(0, asks), model.Info, "asks who they are"},
-		{"it was asked and did not tell", newDoors(flink), model.Warning, "is not known: it did not say."},
-		{"a proxy's prefix before it", newDoors(tcp("0.0.0.0", 41234, nil)).answered(0, other), model.Warning, "is flink by its program and arguments"},
-		{"a port between its own parts", newDoors(tcp("0.0.0.0", 41234, nil), tcp("127.0.0.1", 8081, nil)), "", ""},
-		{"its TaskManager", newDoors(tcp("0.0.0.0", 41234, func(s *model.Socket) { s.InternalComponent = true })), "", ""},
-		{"only loopback", newDoors(tcp("127.0.0.1", 8081, nil)), "", ""},
-		{"a namespace that has only loopback", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.NetNS = "4026532001" })), "", ""},
-		{"the exporter's own", newDoors(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.OwnedByExporter = true })), "", ""},
-		{"by its port and its answer", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, open), model.Critical, "answered as flink does"},
-		{"by its port alone", newDoors(tcp("0.0.0.0", 8081, byPort)), model.Info, "weak evidence"},
-		{"Nexus on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, other), "", ""},
-		{"something with a password on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, asks), model.Info, "8081"},
-		{"another app on that port", newDoors(tcp("0.0.0.0", 8081, byPort)).answered(0, model.Answer{App: "jenkins", Auth: model.AuthRequired}), model.Info, "jenkins"},
-		{"data only", newDoors(tcp("0.0.0.0", 11211, func(s *model.Socket) { s.App = "memcached" })).answered(0, model.Answer{App: "memcached", Auth: model.AuthNone}), model.Warning, "memcached on 0.0.0.0:11211 asks for no password"},
-		{"ssh is everywhere", newDoors(tcp("0.0.0.0", 22, func(s *model.Socket) { s.App = "ssh" })), model.Info, "ssh"},
-		{"in a container, forwarded nowhere", newDoors(tcp("0.0.0.0", 8081, inContainer)).answered(0, open), model.Warning, "No port of the host is forwarded to it"},
-		{"data in a container", newDoors(tcp("0.0.0.0", 6379, func(s *model.Socket) { inContainer(s); s.App = "memcached" })).answered(0, open), model.Info, "0123456789ab"},
+		{"anybody may submit", newListeners(flink).answered(0, open), model.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password"},
+		{"on a public address", newListeners(tcp("203.0.113.9", 8081, nil)).answered(0, open), model.Critical, "a public address"},
+		{"on a private address", newListeners(tcp("10.0.0.1", 8081, nil)).answered(0, open), model.Warning, "a private address"},
+		{"submission is off", newListeners(flink).answered(0, lowered), model.Warning, "switched off"},
+		{"it asks for a password", newListeners(flink).answered(0, asks), model.Info, "asks who they are"},
+		{"it was asked and did not tell", newListeners(flink), model.Warning, "is not known: it did not say."},
+		{"a proxy's prefix before it", newListeners(tcp("0.0.0.0", 41234, nil)).answered(0, other), model.Warning, "is flink by its program and arguments"},
+		{"a port between its own parts", newListeners(tcp("0.0.0.0", 41234, nil), tcp("127.0.0.1", 8081, nil)), "", ""},
+		{"its TaskManager", newListeners(tcp("0.0.0.0", 41234, func(s *model.Socket) { s.InternalComponent = true })), "", ""},
+		{"only loopback", newListeners(tcp("127.0.0.1", 8081, nil)), "", ""},
+		{"a namespace that has only loopback", newListeners(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.NetNS = "4026532001" })), "", ""},
+		{"the exporter's own", newListeners(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.OwnedByExporter = true })), "", ""},
+		{"by its port and its answer", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, open), model.Critical, "answered as flink does"},
+		{"by its port alone", newListeners(tcp("0.0.0.0", 8081, byPort)), model.Info, "weak evidence"},
+		{"Nexus on that port", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, other), "", ""},
+		{"something with a password on that port", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, asks), model.Info, "8081"},
+		{"another app on that port", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, model.Answer{App: "jenkins", Auth: model.AuthRequired}), model.Info, "jenkins"},
+		{"data only", newListeners(tcp("0.0.0.0", 11211, func(s *model.Socket) { s.App = "memcached" })).answered(0, model.Answer{App: "memcached", Auth: model.AuthNone}), model.Warning, "memcached on 0.0.0.0:11211 asks for no password"},
+		{"ssh is everywhere", newListeners(tcp("0.0.0.0", 22, func(s *model.Socket) { s.App = "ssh" })), model.Info, "ssh"},
+		{"in a container, forwarded nowhere", newListeners(tcp("0.0.0.0", 8081, inContainer)).answered(0, open), model.Warning, "No port of the host is forwarded to it"},
+		{"data in a container", newListeners(tcp("0.0.0.0", 6379, func(s *model.Socket) { inContainer(s); s.App = "memcached" })).answered(0, open), model.Info, "0123456789ab"},
 	} {
-		f := test.door.door(t)
+		f := test.host.finding(t)
 		if f.Severity != test.want {
 			t.Errorf("%s: %q, want %q: %+v", test.name, f.Severity, test.want, f)
 		}
@@ -144,32 +144,32 @@ func TestDoorsAndTheirTwins(t *testing.T) {
 // TestReach: what a wildcard address leads to is said by address.
 func TestReach(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil))
-	if text := d.door(t).Evidence[0]; !strings.Contains(text, "all addresses, which are 192.168.1.7, private") || !strings.Contains(text, "unit flink.service") {
+	d := newListeners(tcp("0.0.0.0", 8081, nil))
+	if text := d.finding(t).Evidence[0]; !strings.Contains(text, "all addresses, which are 192.168.1.7, private") || !strings.Contains(text, "unit flink.service") {
 		t.Error(text)
 	}
 	for i := range 9 {
 		d.Sockets.Namespaces[0].Addresses = append(d.Sockets.Namespaces[0].Addresses, netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", i)))
 	}
-	if text := d.door(t).Evidence[0]; !strings.Contains(text, "203.0.113.0, public") || !strings.Contains(text, "and 6 more") {
+	if text := d.finding(t).Evidence[0]; !strings.Contains(text, "203.0.113.0, public") || !strings.Contains(text, "and 6 more") {
 		t.Error(text)
 	}
 	d.Sockets.Namespaces[0].Complete = false
-	if text := d.door(t).Evidence[0]; !strings.Contains(text, "all addresses of this host") {
+	if text := d.finding(t).Evidence[0]; !strings.Contains(text, "all addresses of this host") {
 		t.Error(text)
 	}
 }
 
-// TestOneDoorForManySockets: both families, and several addresses, are one door.
-func TestOneDoorForManySockets(t *testing.T) {
+// TestOneServiceForManySockets: both families, and several addresses, are one service.
+func TestOneServiceForManySockets(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.Owner.PID = 7 }))
+	d := newListeners(tcp("0.0.0.0", 8081, nil), tcp("::", 8081, nil), tcp("10.0.0.1", 8081, nil), tcp("0.0.0.0", 8082, func(s *model.Socket) { s.Owner.PID = 7 }))
 	found := d.exposures(t)
 	if len(found) != 2 || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081"}) || found[0].Scope != model.ScopeAny {
 		t.Errorf("%+v", found)
 	}
 	unknown := func(s *model.Socket) { s.Owner = model.Identity{} }
-	if found := newDoors(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
+	if found := newListeners(tcp("0.0.0.0", 8081, unknown), tcp("10.0.0.1", 8081, unknown)).exposures(t); len(found) != 2 {
 		t.Errorf("sockets of unknown owners: %+v", found)
 	}
 }
@@ -178,14 +178,14 @@ func TestOneDoorForManySockets(t *testing.T) {
 // for the ports that only its own parts speak to.
 func TestPortsOfOwnParts(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 18081, nil), tcp("0.0.0.0", 41234, nil)).
+	d := newListeners(tcp("0.0.0.0", 18081, nil), tcp("0.0.0.0", 41234, nil)).
 		answered(0, model.Answer{App: "flink", Auth: model.AuthNone}).answered(1, model.Answer{OtherApp: true, Auth: model.AuthUnknown})
 	if found := d.exposures(t); len(found) != 1 || found[0].Socket.Port != 18081 {
 		t.Errorf("%+v", found)
 	}
 }
 
-// TestPublished: a port of the host that leads to a container is the door.
+// TestPublished: a port of the host that leads to a container is what others reach.
 func TestPublished(t *testing.T) {
 	t.Parallel()
 	open := model.Answer{App: "flink", Auth: model.AuthNone}
@@ -196,22 +196,22 @@ func TestPublished(t *testing.T) {
 		Protocol: model.TCP, Host: netip.MustParseAddrPort("0.0.0.0:18081"), Target: netip.MustParseAddrPort("172.17.0.2:8081"),
 		Via: model.ForwarderDockerProxy, Owner: proxy.Owner,
 	}
-	d := newDoors(proxy, tcp("0.0.0.0", 8081, inContainer)).answered(1, open)
+	d := newListeners(proxy, tcp("0.0.0.0", 8081, inContainer)).answered(1, open)
 	d.Sockets.PortForwards = []model.PortForward{publication}
 	found := d.exposures(t)
 	if len(found) != 1 || found[0].Forwarded != model.ForwardedYes || !slices.Equal(found[0].Endpoints, []string{"0.0.0.0:18081"}) || found[0].ContainerID != "0123456789ab" {
 		t.Fatalf("%+v", found)
 	}
-	if f := d.door(t); f.Severity != model.Critical || !strings.Contains(strings.Join(f.Evidence, " "), "forwards the port to 0.0.0.0:8081, by docker-proxy") {
+	if f := d.finding(t); f.Severity != model.Critical || !strings.Contains(strings.Join(f.Evidence, " "), "forwards the port to 0.0.0.0:8081, by docker-proxy") {
 		t.Errorf("%s %q", f.Severity, f.Evidence)
 	}
 	d.Sockets.PortForwards[0].Host = netip.MustParseAddrPort("127.0.0.1:18081")
 	d.Sockets.Sockets[0].Address, d.Sockets.Sockets[0].Scope = "127.0.0.1", model.ScopeLoopback
-	if f := d.door(t); f.Exposure.Forwarded != model.ForwardedNo || f.Severity != model.Warning {
+	if f := d.finding(t); f.Exposure.Forwarded != model.ForwardedNo || f.Severity != model.Warning {
 		t.Errorf("published on loopback: %s %+v", f.Severity, f.Exposure)
 	}
 	d.Sockets.PortForwards, d.Sockets.ForwardingUnknown = nil, "The rules cannot be read."
-	if f := d.door(t); f.Exposure.Forwarded != model.ForwardedUnknown || f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
+	if f := d.finding(t); f.Exposure.Forwarded != model.ForwardedUnknown || f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "is not known") {
 		t.Errorf("rules that cannot be read: %s %q", f.Severity, f.Evidence)
 	}
 }
@@ -220,26 +220,26 @@ func TestPublished(t *testing.T) {
 // nobody can wait for ever.
 func TestWhoWaitsIsNotJudged(t *testing.T) {
 	t.Parallel()
-	d := newDoors(tcp("0.0.0.0", 8081, nil))
+	d := newListeners(tcp("0.0.0.0", 8081, nil))
 	clear(d.Services.Answers)
-	if f := d.door(t); f.Severity != "" {
+	if f := d.finding(t); f.Severity != "" {
 		t.Errorf("a new socket: %+v", f)
 	}
 	key := d.Sockets.Sockets[0].Key()
 	d.Services.Waiting[key] = noon.Add(-time.Second)
-	if f := d.door(t); f.Severity != "" {
+	if f := d.finding(t); f.Severity != "" {
 		t.Errorf("one that waits: %+v", f)
 	}
 	d.Services.Waiting[key] = noon.Add(-2 * patience)
-	if f := d.door(t); f.Severity != model.Warning {
+	if f := d.finding(t); f.Severity != model.Warning {
 		t.Errorf("one that waits too long: %q", f.Severity)
 	}
 	d.Services.Probing = false
-	if f := d.door(t); f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "was not tried") {
+	if f := d.finding(t); f.Severity != model.Warning || !strings.Contains(strings.Join(f.Evidence, " "), "was not tried") {
 		t.Errorf("nobody is asked: %q %q", f.Severity, f.Evidence)
 	}
 	d.Services = nil
-	if f := d.door(t); f.Severity != model.Warning {
+	if f := d.finding(t); f.Severity != model.Warning {
 		t.Errorf("the sensor is off: %q", f.Severity)
 	}
 }
@@ -249,7 +249,7 @@ func TestJarThatBroughtIt(t *testing.T) {
 	t.Parallel()
 	s := incident()
 	flink := s.Processes.Processes[1]
-	began := noon.Add(-2 * time.Hour) // of the keeper, which the door started
+	began := noon.Add(-2 * time.Hour) // of the guardian, which the service started
 	s.Processes.Processes[3].Parent.Started = began
 	run := func(at time.Time) model.Submission {
 		return model.Submission{Event: model.SubmissionRun, Time: at, Peers: []netip.Addr{netip.MustParseAddr("198.51.100.7")}}
@@ -328,13 +328,13 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	}
 }
 
-// BenchmarkExposures judges what somebody opened by the thousand.
+// BenchmarkExposures looks at what somebody opened by the thousand.
 func BenchmarkExposures(b *testing.B) {
 	var sockets []model.Socket
 	for i := range 10_000 {
 		sockets = append(sockets, tcp("0.0.0.0", uint16(i), func(s *model.Socket) { s.Owner.PID = i }))
 	}
-	d := newDoors(sockets...)
+	d := newListeners(sockets...)
 	catalogue, err := catalogue.New()
 	if err != nil {
 		b.Fatal(err)

@@ -15,7 +15,7 @@ const (
 	maxSiblings  = 1024 // looked at for one process
 )
 
-// cgroupUser is what a miner and its keeper share when no line of descent does.
+// cgroupUser is what a miner and its guardian share when no line of descent does.
 type cgroupUser struct {
 	cgroup string
 	uid    uint32
@@ -30,7 +30,7 @@ type lineage struct {
 	entries    map[string][]*model.PersistenceEntry // by the path of what they start
 	units      map[string]*model.PersistenceEntry   // suspicious ones, by unit
 	exposures  []model.Exposure
-	exposed    map[doorKey]*model.Exposure // of exposures, by the socket
+	exposed    map[serviceKey]*model.Exposure // of exposures, by the socket
 	services   *model.ServiceSnapshot
 	allow      []Allow
 	now        time.Time
@@ -38,7 +38,7 @@ type lineage struct {
 
 func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *lineage {
 	l := &lineage{
-		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[doorKey]*model.Exposure{},
+		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[serviceKey]*model.Exposure{},
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
 		listeners:  map[model.Identity][]*model.Socket{},
@@ -95,9 +95,9 @@ func (l *lineage) history(p *model.Process) model.Respawn {
 	return l.respawns[p.Exe]
 }
 
-// brood is the history of all that the same keeper started from the directory
-// of a process, and the keeper.
-func (l *lineage) brood(p *model.Process) (model.Respawn, *model.Process) {
+// polymorphic is the history of all that the same guardian started from the directory
+// of a process, and the guardian.
+func (l *lineage) polymorphic(p *model.Process) (model.Respawn, *model.Process) {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if living, ok := l.byIdentity[a.Identity]; ok && living.Origin.Suspicious() {
 			return l.respawns[model.PolymorphicKey(a.Identity, path.Dir(p.Exe))], living
@@ -111,7 +111,7 @@ func (l *lineage) brood(p *model.Process) (model.Respawn, *model.Process) {
 // (what double-forks still does); whoever started it more than once.
 func (l *lineage) guardian(p *model.Process) *model.Guardian {
 	suspect := p.Suspect()
-	// What stands above the door is not what the intruder left behind.
+	// What stands above the exposed service is not what the intruder left behind.
 	direct := true // only shells and launchers stand between
 	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
 		living, ok := l.byIdentity[a.Identity]
@@ -119,7 +119,7 @@ func (l *lineage) guardian(p *model.Process) *model.Guardian {
 			continue // an idle agent far above runs whole sessions
 		}
 		direct = direct && isLauncher(a)
-		if ok && living.Origin.Suspicious() && (living.Suspect() != suspect || l.keepsItself(p, living)) {
+		if ok && living.Origin.Suspicious() && (living.Suspect() != suspect || l.guardsItself(p, living)) {
 			relation := model.RelationAncestor
 			if a == p.Parent {
 				relation = model.RelationParent
@@ -132,7 +132,7 @@ func (l *lineage) guardian(p *model.Process) *model.Guardian {
 		if !sibling.Started.Before(p.Started) {
 			break
 		}
-		if sibling.Suspect() != suspect && l.mayKeep(sibling, p) {
+		if sibling.Suspect() != suspect && l.mayGuard(sibling, p) {
 			return l.guardianOf(p, sibling, model.RelationCgroup)
 		}
 	}
@@ -157,9 +157,9 @@ func isLauncher(a *model.Ancestor) bool {
 	return a.Origin == model.OriginSystem && programs.OnlyStarts(path.Base(a.Exe))
 }
 
-// keepsItself holds for an ancestor with the same content that is more than a
+// guardsItself holds for an ancestor with the same content that is more than a
 // miner that forked: it has another name, or started it again.
-func (l *lineage) keepsItself(p, ancestor *model.Process) bool {
+func (l *lineage) guardsItself(p, ancestor *model.Process) bool {
 	return ancestor.Exe != p.Exe || l.starts(p, ancestor) > 1
 }
 
@@ -173,14 +173,14 @@ func (l *lineage) starts(p, starter *model.Process) int {
 	return 0
 }
 
-// mayKeep tells whether an older sibling in the cgroup can be what brought a
-// process: it was not there before the door that it came in by, and is not
+// mayGuard tells whether an older sibling in the cgroup can be what brought a
+// process: it was not there before the exposed service that it came in by, and is not
 // expected there. Ancestors were looked at already.
-func (l *lineage) mayKeep(sibling, p *model.Process) bool {
+func (l *lineage) mayGuard(sibling, p *model.Process) bool {
 	if isAncestor(sibling, p) {
 		return false
 	}
-	if door := l.door(p); door != nil && sibling.Started.Before(door.Started) {
+	if entry := l.entryAncestor(p); entry != nil && sibling.Started.Before(entry.Started) {
 		return false
 	}
 	why, _ := l.exempt(sibling)
@@ -196,15 +196,15 @@ func isAncestor(older, p *model.Process) bool {
 	return false
 }
 
-func (l *lineage) guardianOf(p, keeper *model.Process, relation model.Relation) *model.Guardian {
+func (l *lineage) guardianOf(p, guardian *model.Process, relation model.Relation) *model.Guardian {
 	return &model.Guardian{
-		Relation: relation, PID: keeper.PID, Comm: keeper.Comm, Exe: keeper.Exe, Origin: keeper.Origin, User: keeper.User, Unit: keeper.Unit,
-		Starts: l.starts(p, keeper),
+		Relation: relation, PID: guardian.PID, Comm: guardian.Comm, Exe: guardian.Exe, Origin: guardian.Origin, User: guardian.User, Unit: guardian.Unit,
+		Starts: l.starts(p, guardian),
 	}
 }
 
-// door is the nearest ancestor that listens where others can reach it, or nil.
-func (l *lineage) door(p *model.Process) *model.Ancestor {
+// entryAncestor is the nearest ancestor that listens where others can reach it, or nil.
+func (l *lineage) entryAncestor(p *model.Process) *model.Ancestor {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if len(l.listeners[a.Identity]) > 0 {
 			return a
@@ -213,10 +213,11 @@ func (l *lineage) door(p *model.Process) *model.Ancestor {
 	return nil
 }
 
-// entry describes the door. A socket that is told as exposed goes before one that
+// entry describes the exposed service that a process descends from, or returns nil. A
+// socket that is a finding goes before one that
 // the catalogue knows, and that before any other.
 func (l *lineage) entry(p *model.Process) *model.Entry {
-	a := l.door(p)
+	a := l.entryAncestor(p)
 	if a == nil {
 		return nil
 	}
@@ -235,7 +236,7 @@ func (l *lineage) entry(p *model.Process) *model.Entry {
 	return entry
 }
 
-// The ranks of a listener of a door.
+// The ranks of a listener of the entry.
 const (
 	rankUnknown = iota
 	rankKnown

@@ -16,19 +16,19 @@ func incident() *model.Snapshot {
 	flink := process(100, func(p *model.Process) {
 		p.Comm, p.Exe, p.User, p.Started = "java", "/usr/lib/jvm/bin/java", "flink", noon.Add(-24*time.Hour)
 	})
-	keeper := process(200, all(inTemp("/var/tmp/x812"), childOf(flink, model.OriginSystem), func(p *model.Process) {
+	guardian := process(200, all(inTemp("/var/tmp/x812"), childOf(flink, model.OriginSystem), func(p *model.Process) {
 		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-2*time.Hour)
 	}))
 	miner := process(300, all(inTemp("/tmp/x9f3ka"), busy, func(p *model.Process) {
 		p.User, p.Cgroup, p.Unit, p.Started = "flink", "/system.slice/flink.service", "flink.service", noon.Add(-3*time.Minute)
 		p.PPID, p.Parent = 200, &model.Ancestor{
-			Identity: keeper.Identity, Comm: keeper.Comm, Exe: keeper.Exe, User: "flink", Origin: model.OriginTemp, Parent: keeper.Parent,
+			Identity: guardian.Identity, Comm: guardian.Comm, Exe: guardian.Exe, User: "flink", Origin: model.OriginTemp, Parent: guardian.Parent,
 		}
 	}))
-	s := snapshotOf(process(1, nil), flink, keeper, miner)
+	s := snapshotOf(process(1, nil), flink, guardian, miner)
 	s.Processes.Respawns[miner.SHA256] = model.Respawn{
 		Key: miner.SHA256, Count: 14, Recent: []time.Time{noon.Add(-3 * time.Minute)}, LastGap: 2 * time.Second, Killed: 12,
-		Starters: []model.Starter{{Ancestor: model.Ancestor{Identity: keeper.Identity, Exe: keeper.Exe}, Count: 15}},
+		Starters: []model.Starter{{Ancestor: model.Ancestor{Identity: guardian.Identity, Exe: guardian.Exe}, Count: 15}},
 	}
 	s.Sockets = &model.SocketSnapshot{Sockets: []model.Socket{
 		{Protocol: model.TCP, Address: "127.0.0.1", Port: 6123, Scope: model.ScopeLoopback, Owner: flink.Identity},
@@ -46,9 +46,9 @@ func TestIncidentWithUnknownNames(t *testing.T) {
 			byPID[f.Suspect.Process.PID] = f
 		}
 	}
-	miner, keeper := byPID[300], byPID[200]
-	if miner.Severity != model.Critical || keeper.Severity != model.Critical {
-		t.Fatalf("miner %s, keeper %s, want both critical", miner.Severity, keeper.Severity)
+	miner, guardian := byPID[300], byPID[200]
+	if miner.Severity != model.Critical || guardian.Severity != model.Critical {
+		t.Fatalf("miner %s, guardian %s, want both critical", miner.Severity, guardian.Severity)
 	}
 	if evidence := strings.Join(miner.Evidence, "\n"); !strings.Contains(evidence, "last within 2.0 s; 12 times a signal had ended it; pid 200 /var/tmp/x812 started it 15 times.") {
 		t.Errorf("evidence:\n%s", evidence)
@@ -64,8 +64,8 @@ func TestIncidentWithUnknownNames(t *testing.T) {
 	if chain := miner.Suspect.Process.Ancestors; len(chain) != 2 || !chain[0].Alive || chain[1].PID != 100 {
 		t.Errorf("ancestors %+v", chain)
 	}
-	if !strings.Contains(strings.Join(keeper.Evidence, " "), "/tmp/x9f3ka (pid 300) alive: it started it 15 times") {
-		t.Errorf("keeper: %q", keeper.Evidence)
+	if !strings.Contains(strings.Join(guardian.Evidence, " "), "/tmp/x9f3ka (pid 300) alive: it started it 15 times") {
+		t.Errorf("guardian: %q", guardian.Evidence)
 	}
 }
 
@@ -87,20 +87,20 @@ func TestEntryThatHasExited(t *testing.T) {
 	t.Error("the miner was not found")
 }
 
-// TestOtherContentEachTime: what changes at each start is caught by its keeper
+// TestOtherContentEachTime: what changes at each start is caught by its guardian
 // and directory, and a program that starts two helpers is not.
 func TestOtherContentEachTime(t *testing.T) {
 	t.Parallel()
 	for count, want := range map[int]model.Severity{respawnCount: model.Critical, respawnCount - 1: model.Warning} {
 		s := incident()
 		s.Sockets = nil
-		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		guardian, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
 		miner.Cores = 0
 		var recent []time.Time
 		for i := range count {
 			recent = append(recent, noon.Add(time.Duration(-i-1)*time.Minute))
 		}
-		s.Processes.Respawns = map[string]model.Respawn{model.PolymorphicKey(keeper.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
+		s.Processes.Respawns = map[string]model.Respawn{model.PolymorphicKey(guardian.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
 		for _, f := range evaluate(t, s, Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 && f.Severity != want {
 				t.Errorf("%d starts: %s, want %s: %q", count, f.Severity, want, f.Evidence)
@@ -135,14 +135,14 @@ func TestGuardianByCgroup(t *testing.T) {
 	}
 }
 
-// TestSiblingsThatAreNoKeepers: twins of the keeper in the cgroup, each unlike
+// TestSiblingsThatAreNoGuardians: benign siblings of the guardian in the cgroup, each unlike
 // it in one thing.
-func TestSiblingsThatAreNoKeepers(t *testing.T) {
+func TestSiblingsThatAreNoGuardians(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*model.Process){
-		"the keeper itself":    nil,
+		"the guardian itself":  nil,
 		"another user":         func(p *model.Process) { p.UID = 1001 },
-		"older than the door":  func(p *model.Process) { p.Started = noon.Add(-25 * time.Hour) },
+		"older than the entry": func(p *model.Process) { p.Started = noon.Add(-25 * time.Hour) },
 		"younger":              func(p *model.Process) { p.Started = noon },
 		"an AppImage":          func(p *model.Process) { p.Exe, p.Parent.Origin = "/tmp/.mount_x/AppRun", model.OriginHome },
 		"on the allow list":    func(p *model.Process) { p.Exe = "/tmp/allowed" },
@@ -150,33 +150,33 @@ func TestSiblingsThatAreNoKeepers(t *testing.T) {
 	} {
 		s := incident()
 		s.Processes.Respawns = map[string]model.Respawn{}
-		keeper, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
-		miner.PPID, miner.Parent = 1, keeper.Parent // double-forked
+		guardian, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		miner.PPID, miner.Parent = 1, guardian.Parent // double-forked
 		if change != nil {
-			parent := *keeper.Parent
-			parent.User = keeper.User
-			keeper.Parent = &parent
-			change(keeper)
+			parent := *guardian.Parent
+			parent.User = guardian.User
+			guardian.Parent = &parent
+			change(guardian)
 		}
 		for _, f := range evaluate(t, s, Policy{Allow: []Allow{{Path: "/tmp/allowed"}}}) {
 			if f.Suspect == nil || f.Suspect.Process.PID != miner.PID {
 				continue
 			}
-			if isKeeper := f.Suspect.Guardian != nil; isKeeper != (change == nil) {
+			if isGuardian := f.Suspect.Guardian != nil; isGuardian != (change == nil) {
 				t.Errorf("%s: guardian %+v", name, f.Suspect.Guardian)
 			}
 		}
 	}
 }
 
-// TestOneProgramUnderTwoNames: a keeper with the miner's own content is named as
+// TestOneProgramUnderTwoNames: a guardian with the miner's own content is named as
 // such, and a miner that only forked is not.
 func TestOneProgramUnderTwoNames(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{"/var/tmp/kinsing": true, "/tmp/kdevtmpfsi": false} {
-		keeper := process(20, all(inTemp(path), func(p *model.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
-		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, model.OriginTemp), func(p *model.Process) { p.SHA256 = keeper.SHA256 }))
-		f := evaluate(t, snapshotOf(keeper, miner), Policy{})[0]
+		guardian := process(20, all(inTemp(path), func(p *model.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
+		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(guardian, model.OriginTemp), func(p *model.Process) { p.SHA256 = guardian.SHA256 }))
+		f := evaluate(t, snapshotOf(guardian, miner), Policy{})[0]
 		if g := f.Suspect.Guardian; (g != nil && g.PID == 20) != want {
 			t.Errorf("%s: guardian %+v", path, g)
 		}
@@ -186,7 +186,7 @@ func TestOneProgramUnderTwoNames(t *testing.T) {
 	}
 }
 
-// TestTwoToolsInOneSession is the twin of the cgroup rule: somebody runs two
+// TestTwoToolsInOneSession is the benign counterpart of the cgroup rule: somebody runs two
 // programs that they built in /tmp.
 func TestTwoToolsInOneSession(t *testing.T) {
 	t.Parallel()

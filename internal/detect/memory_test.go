@@ -25,20 +25,20 @@ func severityOf(t *testing.T, s *model.Snapshot, pid int) (model.Severity, *mode
 // TestIdleKeeperInMemory: being idle excuses nobody who starts a miner.
 func TestIdleKeeperInMemory(t *testing.T) {
 	t.Parallel()
-	keeper := process(20, idleInMemory)
-	miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(keeper, model.OriginMemfd)))
-	s := snapshotOf(keeper, miner)
+	guardian := process(20, idleInMemory)
+	miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(guardian, model.OriginMemfd)))
+	s := snapshotOf(guardian, miner)
 	if severity, _ := severityOf(t, s, 20); severity != model.Critical {
-		t.Errorf("the keeper is %s", severity)
+		t.Errorf("the guardian is %s", severity)
 	}
 	if _, suspect := severityOf(t, s, 30); suspect.Guardian == nil || suspect.Guardian.PID != 20 {
 		t.Errorf("guardian %+v", suspect.Guardian)
 	}
 }
 
-// TestAgentAboveTheDoorIsNoKeeper is the twin: the agent started the service
+// TestAgentAboveTheEntryIsNoGuardian is the benign counterpart: the agent started the service
 // that the miner came in by, and shares the cgroup with both.
-func TestAgentAboveTheDoorIsNoKeeper(t *testing.T) {
+func TestAgentAboveTheEntryIsNoGuardian(t *testing.T) {
 	t.Parallel()
 	agent := process(20, idleInMemory)
 	service := process(25, func(p *model.Process) {

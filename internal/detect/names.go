@@ -109,7 +109,7 @@ func newNameSet() *nameSet {
 	return n
 }
 
-// isMiner tells whether a base name is that of a known miner or keeper, also with
+// isMiner tells whether a base name is that of a known miner or guardian, also with
 // digits behind it, as kinsing's droppers number their files. Case does not matter.
 func (n *nameSet) isMiner(name string) bool {
 	lower := strings.ToLower(name)

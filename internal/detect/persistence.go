@@ -86,38 +86,38 @@ func entryLocation(entry *model.PersistenceEntry) string {
 // it fetches and runs, it runs from temp or from a hidden place, or it starts a
 // suspect.
 func persistenceFindings(s *model.PersistenceSnapshot, list []*candidate, policy Policy) []model.Finding {
-	wards := map[string]*model.Suspect{}
+	critical := map[string]*model.Suspect{}
 	for _, c := range list {
 		if c.severity == model.Critical && c.suspect.Process.Isolation != model.IsolationContainer {
 			if c.suspect.Process.Script != "" {
-				wards[c.suspect.Process.Script] = &c.suspect
+				critical[c.suspect.Process.Script] = &c.suspect
 			} else {
-				wards[c.suspect.Process.Exe] = &c.suspect
+				critical[c.suspect.Process.Exe] = &c.suspect
 			}
 		}
 	}
 	var findings []model.Finding
 	for i := range s.Entries {
 		entry := s.Entries[i]
-		ward := wardOf(&entry, wards)
-		if entry.Reason == "" && ward == nil || len(findings) >= maxPersistenceFindings {
+		started := startedSuspect(&entry, critical)
+		if entry.Reason == "" && started == nil || len(findings) >= maxPersistenceFindings {
 			continue
 		}
-		findings = append(findings, persistenceFinding(&entry, ward, policy))
+		findings = append(findings, persistenceFinding(&entry, started, policy))
 	}
 	return findings
 }
 
-func wardOf(entry *model.PersistenceEntry, wards map[string]*model.Suspect) *model.Suspect {
+func startedSuspect(entry *model.PersistenceEntry, critical map[string]*model.Suspect) *model.Suspect {
 	for _, program := range entry.Programs {
-		if ward := wards[program]; ward != nil && (entry.Reason != "" || ward.Process.Origin != model.OriginSystem) {
-			return ward
+		if started := critical[program]; started != nil && (entry.Reason != "" || started.Process.Origin != model.OriginSystem) {
+			return started
 		}
 	}
 	return nil
 }
 
-func persistenceFinding(entry *model.PersistenceEntry, ward *model.Suspect, policy Policy) model.Finding {
+func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, policy Policy) model.Finding {
 	does := map[model.PersistenceReason]string{
 		model.PersistenceFetchAndRun: "fetches something and runs it",
 		model.PersistenceDecodeRun:   "runs something that is encoded",
@@ -138,9 +138,9 @@ func persistenceFinding(entry *model.PersistenceEntry, ward *model.Suspect, poli
 	if entry.User != "" {
 		finding.Evidence = append(finding.Evidence, "It runs as user "+quote(entry.User)+".")
 	}
-	if ward != nil {
+	if started != nil {
 		finding.Severity = model.Critical
-		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&ward.Process)), ward.Process.PID))
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&started.Process)), started.Process.PID))
 	}
 	for _, allow := range policy.Allow {
 		if allow.matchesEntry(entry) {

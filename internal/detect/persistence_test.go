@@ -12,7 +12,7 @@ func entries(list ...model.PersistenceEntry) *model.PersistenceSnapshot {
 }
 
 // TestCronKeepsAMiner holds that the line which starts a miner is named as its
-// keeper, counts as evidence and is critical itself; its twin is an installed job.
+// guardian, counts as evidence and is critical itself; its benign counterpart is an installed job.
 func TestCronKeepsAMiner(t *testing.T) {
 	t.Parallel()
 	miner, job := process(10, inTemp("/tmp/x")), process(11, at(model.OriginLocal, "/opt/backup/run"))

@@ -55,7 +55,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{RuleKnownMinerHash, model.FamilyIndicator, "T1496.001", "runs a file whose SHA-256 is on the list of known miners"},
-		{RuleKnownMinerName, model.FamilyIndicator, "T1496.001", "has the name of a known miner or of its keeper"},
+		{RuleKnownMinerName, model.FamilyIndicator, "T1496.001", "has the name of a known miner or of its guardian"},
 		{RuleMinerCommandLine, model.FamilyIndicator, "T1496.001", "was started with the arguments of a miner"},
 		{RuleMemfdExecutable, model.FamilyPlace, "T1620", "runs from memory: it never had a file"},
 		{RuleDeletedExecutable, model.FamilyPlace, "T1070.004", "runs from a file that was deleted"},

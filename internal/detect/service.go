@@ -19,14 +19,14 @@ const (
 	runSlack = 2 * time.Second
 )
 
-// serviceFinding is about one door. Somebody is woken where anybody may run code
+// serviceFinding is about one exposed service. Somebody is woken where anybody may run code
 // by it; what is called by its port alone is noted: half of all proxies listen on
 // 8081.
 func serviceFinding(e *model.Exposure, services *catalogue.Catalogue) model.Finding {
 	where := e.Endpoints[0]
 	finding := model.Finding{
 		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: RuleExposedService,
-		Technique: "T1190", Exposure: e, Severity: doorSeverity(e), Title: serviceTitle(e, where),
+		Technique: "T1190", Exposure: e, Severity: exposureSeverity(e), Title: serviceTitle(e, where),
 		Evidence: []string{listens(e), openness(e)},
 	}
 	if e.Answer != nil && e.Answer.Lowered != "" && e.Auth == model.AuthNone {
@@ -51,9 +51,9 @@ func inNamespace(id string) string {
 	return "netns " + id + ":"
 }
 
-// doorSeverity judges a door by how sure it is what it is, who gets in, and what he
-// gets.
-func doorSeverity(e *model.Exposure) model.Severity {
+// exposureSeverity depends on how sure it is what the service is, who gets in, and
+// what he gets.
+func exposureSeverity(e *model.Exposure) model.Severity {
 	inside := e.ContainerID != "" && e.Forwarded == model.ForwardedNo // reached from this host and its containers only
 	wide := e.Scope == model.ScopeAny || e.Scope == model.ScopePublic
 	switch {
@@ -130,7 +130,7 @@ func where(e *model.Exposure) string {
 	return words
 }
 
-// reach says how far the address of a door leads.
+// reach says how far the address of a service leads.
 func reach(e *model.Exposure) string {
 	switch e.Scope {
 	case model.ScopeAny:
@@ -251,12 +251,12 @@ func from(entry *model.Submission) string {
 
 // runBefore is what was last submitted to the app and run before the process tree
 // below its process began, and how long before.
-func runBefore(s *model.ServiceSnapshot, app string, p *model.Process, door model.Identity) (run *model.Submission, before time.Duration) {
+func runBefore(s *model.ServiceSnapshot, app string, p *model.Process, entry model.Identity) (run *model.Submission, before time.Duration) {
 	if s == nil {
 		return nil, 0
 	}
 	began := p.Started
-	for a := p.Parent; a != nil && a.Identity != door; a = a.Parent {
+	for a := p.Parent; a != nil && a.Identity != entry; a = a.Parent {
 		began = a.Started
 	}
 	for i := range s.SubmissionLogs {

@@ -17,7 +17,7 @@ const (
 	throttledCores = 0.2
 	scriptCores    = 0.5
 	respawnSpan    = 30 * time.Minute
-	respawnCount   = 3 // without a keeper in sight: a crash loop of two is no habit
+	respawnCount   = 3 // without a guardian in sight: a crash loop of two is no habit
 )
 
 // knownHash holds for an executable on the user's list (T1496.001).
@@ -35,7 +35,7 @@ func minerName(v *view) (string, strength) {
 	if name == "" {
 		return "", absent
 	}
-	return fmt.Sprintf("Its %s is %s, the name of a known miner or of its keeper.", where, quote(name)), strong
+	return fmt.Sprintf("Its %s is %s, the name of a known miner or of its guardian.", where, quote(name)), strong
 }
 
 // minerCommandLine holds for arguments that only miners take, and for a Monero
@@ -110,7 +110,7 @@ func sustainedCPU(instances []*model.Process) (model.Signal, bool) {
 }
 
 // throttledCPU holds for a share of a core that stays the same for ten minutes,
-// as of a miner that was told to stay below what people notice (T1496.001).
+// as of a miner that was set to stay below what people notice (T1496.001).
 func throttledCPU(instances []*model.Process) (model.Signal, bool) {
 	for _, p := range instances {
 		if p.ConstantSpan >= throttledSpan && p.ConstantCores >= throttledCores {
@@ -121,10 +121,10 @@ func throttledCPU(instances []*model.Process) (model.Signal, bool) {
 }
 
 // respawned holds for a program from a suspicious place that came back: once
-// if a keeper from such a place is known, three times in half an hour if not.
-func respawned(history model.Respawn, keeper *model.Guardian, keeperSuspicious bool, now time.Time) (model.Signal, bool) {
+// if a guardian from such a place is known, three times in half an hour if not.
+func respawned(history model.Respawn, guardian *model.Guardian, fromSuspiciousPlace bool, now time.Time) (model.Signal, bool) {
 	recent := history.Within(respawnSpan, now)
-	if recent == 0 || recent < respawnCount && !keeperSuspicious {
+	if recent == 0 || recent < respawnCount && !fromSuspiciousPlace {
 		return model.Signal{}, false
 	}
 	evidence := fmt.Sprintf("It came back %s after it had ended", times(recent))
@@ -135,23 +135,23 @@ func respawned(history model.Respawn, keeper *model.Guardian, keeperSuspicious b
 		evidence += fmt.Sprintf("; %s a signal had ended it", times(int(min(history.Killed, history.Count))))
 	}
 	switch {
-	case keeper != nil && keeper.Starts > 1:
-		evidence += fmt.Sprintf("; pid %d %s started it %s", keeper.PID, quote(keeper.Exe), times(keeper.Starts))
-	case keeper != nil:
-		evidence += fmt.Sprintf("; pid %d %s starts it", keeper.PID, quote(keeper.Exe))
+	case guardian != nil && guardian.Starts > 1:
+		evidence += fmt.Sprintf("; pid %d %s started it %s", guardian.PID, quote(guardian.Exe), times(guardian.Starts))
+	case guardian != nil:
+		evidence += fmt.Sprintf("; pid %d %s starts it", guardian.PID, quote(guardian.Exe))
 	}
 	return signal(RuleRespawn, evidence+"."), true
 }
 
-// bred holds for a program that is another one each time that its keeper starts
+// polymorphicRespawn holds for a program that is another one each time that its guardian starts
 // it again: only the content changes (T1027.001).
-func bred(history model.Respawn, keeper *model.Process, now time.Time) (model.Signal, bool) {
+func polymorphicRespawn(history model.Respawn, guardian *model.Process, now time.Time) (model.Signal, bool) {
 	recent := history.Within(respawnSpan, now)
 	if recent < respawnCount {
 		return model.Signal{}, false
 	}
 	return signal(RuleRespawn, fmt.Sprintf("Pid %d %s started a program of other content from the same directory %s, each after the last had ended.",
-		keeper.PID, quote(keeper.Exe), times(recent))), true
+		guardian.PID, quote(guardian.Exe), times(recent))), true
 }
 
 // keepsAlive holds for a process from a suspicious place that keeps a suspect alive.

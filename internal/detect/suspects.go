@@ -56,7 +56,7 @@ func suspects(e *evaluation) []*candidate {
 	for _, id := range slices.Sorted(maps.Keys(candidates)) {
 		c := candidates[id]
 		c.complete(e)
-		c.judge()
+		c.rate()
 		list = append(list, c)
 	}
 	nameGuardians(list)
@@ -135,19 +135,19 @@ func (c *candidate) complete(e *evaluation) {
 	c.exempted, c.exemption = l.exempt(first)
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
 	if !c.has(model.FamilyIndicator) && !c.has(model.FamilyPlace) && !c.has(model.FamilyDisguise) && !c.has(model.FamilyMining) {
-		return // a busy program of the system has a parent, not a keeper
+		return // a busy program of the system has a parent, not a guardian
 	}
 	c.suspect.Guardian = l.guardian(first)
 	if signal, ok := startedByItself(l, first); ok {
 		c.add(signal)
 	}
 	if first.Origin.Suspicious() {
-		keeper := c.suspect.Guardian
-		fromSuspiciousPlace := keeper != nil && keeper.PID > 1 && keeper.Origin.Suspicious()
-		if signal, ok := respawned(history, keeper, fromSuspiciousPlace, e.now); ok {
+		guardian := c.suspect.Guardian
+		fromSuspiciousPlace := guardian != nil && guardian.PID > 1 && guardian.Origin.Suspicious()
+		if signal, ok := respawned(history, guardian, fromSuspiciousPlace, e.now); ok {
 			c.add(signal)
-		} else if history, keeper := l.brood(first); keeper != nil {
-			if signal, ok := bred(history, keeper, e.now); ok {
+		} else if history, guardian := l.polymorphic(first); guardian != nil {
+			if signal, ok := polymorphicRespawn(history, guardian, e.now); ok {
 				c.add(signal)
 			}
 		}
@@ -155,7 +155,7 @@ func (c *candidate) complete(e *evaluation) {
 }
 
 // nameGuardians adds to each suspect from a suspicious place that it keeps a
-// critical one alive, and judges it again: what was a warning may be critical by
+// critical one alive, and rates it again: what was a warning may be critical by
 // that, and its own guardian too. It goes on until nothing changes; each guardian is
 // named at most once, so that is at most as many rounds as there are suspects.
 func nameGuardians(list []*candidate) {
@@ -178,7 +178,7 @@ func nameGuardians(list []*candidate) {
 			}
 			c.guards, changed = true, true
 			c.add(keepsAlive(&protected.suspect))
-			c.judge()
+			c.rate()
 		}
 	}
 }
@@ -205,11 +205,11 @@ func (c *candidate) has(family model.Family) bool {
 	return false
 }
 
-// judge applies the rule of two: an indicator, or two independent kinds of
+// rate applies the rule of two: an indicator, or two independent kinds of
 // evidence, page; one warns; a busy CPU alone is only noted. What is expected is
 // only noted too; only the user's own allow list lowers an indicator, or what
 // hides.
-func (c *candidate) judge() {
+func (c *candidate) rate() {
 	order := map[string]int{}
 	for i, name := range RuleNames() {
 		order[name] = i

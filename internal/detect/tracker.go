@@ -8,9 +8,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// doorHold is the most that a finding about a door is held: that it is closed is
+// exposureHold is the most that a finding about an exposed service is held: that it is closed is
 // seen at once, and whoever closed it waits for that.
-const doorHold = time.Minute
+const exposureHold = time.Minute
 
 // DefaultHold is how long a finding stays after its last evidence: miners pause
 // when somebody looks, and a respawn takes a moment.
@@ -20,10 +20,10 @@ const DefaultHold = 10 * time.Minute
 // over all its lives, and how often a finding was raised. It is used by one
 // goroutine.
 type Tracker struct {
-	hold   time.Duration
-	active map[string]*tracked
-	raised map[model.RuleSeverity]uint64
-	spared map[model.Exemption]uint64
+	hold     time.Duration
+	active   map[string]*tracked
+	raised   map[model.RuleSeverity]uint64
+	exempted map[model.Exemption]uint64
 }
 
 // tracked is a finding that is active.
@@ -45,11 +45,11 @@ func NewTracker(hold time.Duration) *Tracker {
 			raised[model.RuleSeverity{Rule: rule, Severity: severity}] = 0
 		}
 	}
-	spared := map[model.Exemption]uint64{}
+	exempted := map[model.Exemption]uint64{}
 	for _, exemption := range model.Exemptions() {
-		spared[exemption] = 0
+		exempted[exemption] = 0
 	}
-	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised, spared: spared}
+	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised, exempted: exempted}
 }
 
 // Update takes what was found in a snapshot and returns all that is active. A
@@ -60,7 +60,7 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 	for _, finding := range found {
 		kept, ok := t.active[finding.ID]
 		if finding.Exemption != "" && (!ok || kept.finding.Exemption != finding.Exemption) {
-			t.spared[finding.Exemption]++
+			t.exempted[finding.Exemption]++
 		}
 		if !ok {
 			kept = &tracked{worst: s.Time, used: map[model.Identity]float64{}}
@@ -83,11 +83,11 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 		active = append(active, kept.publish(s.Time))
 	}
 	sortFindings(active)
-	return &model.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.spared)}
+	return &model.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.exempted)}
 }
 
-// merge carries over what a finding was before. What was known of the keeper
-// and the door stays known when they are gone.
+// merge carries over what a finding was before. What was known of the guardian
+// and the entry stays known when they are gone.
 func (t *Tracker) merge(kept *tracked, finding *model.Finding) {
 	old := &kept.finding
 	finding.FirstSeen = old.FirstSeen
@@ -123,7 +123,7 @@ func (t *Tracker) merge(kept *tracked, finding *model.Finding) {
 // holds is how long a finding stays without evidence.
 func (t *Tracker) holds(finding *model.Finding) time.Duration {
 	if finding.Exposure != nil {
-		return min(t.hold, doorHold)
+		return min(t.hold, exposureHold)
 	}
 	return t.hold
 }

@@ -95,12 +95,12 @@ func TestKeeperStaysKnown(t *testing.T) {
 	tracker := NewTracker(time.Hour)
 	s := incident()
 	step(t, tracker, s, noon)
-	s.Processes.Processes = append(s.Processes.Processes[:2:2], s.Processes.Processes[3]) // the keeper was killed
+	s.Processes.Processes = append(s.Processes.Processes[:2:2], s.Processes.Processes[3]) // the guardian was killed
 	s.Processes.Processes[2].Parent = nil
 	s.Sockets = nil
 	for _, f := range step(t, tracker, s, noon.Add(time.Second)).Active {
 		if f.Suspect != nil && f.Suspect.Process.PID == 300 && (f.Suspect.Guardian == nil || f.Suspect.Entry == nil) {
-			t.Errorf("keeper %+v, entry %+v", f.Suspect.Guardian, f.Suspect.Entry)
+			t.Errorf("guardian %+v, entry %+v", f.Suspect.Guardian, f.Suspect.Entry)
 		}
 	}
 }

@@ -30,7 +30,7 @@ type PortForward struct {
 // Forwarder is what forwards a port.
 type Forwarder string
 
-// The forwarders that can be told.
+// The forwarders that can be told apart.
 const (
 	ForwarderDockerProxy Forwarder = "docker-proxy"
 	ForwarderNftables    Forwarder = "nftables"

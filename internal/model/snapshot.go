@@ -184,7 +184,7 @@ type Socket struct {
 	Confidence        Confidence // "" without App
 	DualStack         bool       // of IPv6, and takes IPv4 too; false if that is not known
 	OwnedByExporter   bool       // the exporter's own
-	InternalComponent bool       // of a process that belongs to App and is no door of its own
+	InternalComponent bool       // of a process that belongs to App and is not exposed by itself
 	LogFile           string     // in which App writes down submissions, as the owner's command line says: absolute, raw, at most 4,096 bytes; ""
 }
 

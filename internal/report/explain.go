@@ -46,7 +46,7 @@ func ExplainText(w io.Writer, e detect.Explanation) error {
 		name = ""
 	}
 	if e.Guardian != nil {
-		p.fact(fact{"kept alive by", keeperText(e.Guardian)})
+		p.fact(fact{"kept alive by", guardianText(e.Guardian)})
 	}
 	if e.Entry != nil {
 		p.fact(fact{"came in by", entryName(e.Entry) + " on " + endpoint(e.Entry.Address, e.Entry.Port)})

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	minerHash  = "6e25ad03103a1a972b78c642bac09060fa79c460011dc5748cbb433cc459938b"
-	keeperHash = "5d2530b809fd069f97b30a5938d471dd2145341b5793a70656aad6045445cf6d"
+	minerHash    = "6e25ad03103a1a972b78c642bac09060fa79c460011dc5748cbb433cc459938b"
+	guardianHash = "5d2530b809fd069f97b30a5938d471dd2145341b5793a70656aad6045445cf6d"
 )
 
 func noon() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
@@ -67,7 +67,7 @@ func incident() Report {
 	guardian := model.Process{
 		Identity: model.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
 		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Isolation: model.IsolationHost,
-		SHA256: keeperHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
+		SHA256: guardianHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, guardian, miner)
 	exposure := &model.Exposure{
@@ -84,19 +84,19 @@ func incident() Report {
 	r.Snapshot.Sockets.Sockets[0] = exposure.Socket
 	r.Snapshot.Files.Files = []model.File{
 		{Path: miner.Exe, Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
-		{Path: guardian.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: keeperHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
+		{Path: guardian.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: guardianHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
 		{Path: "/tmp/build/tool", Directory: "/tmp", Reason: model.FileELF, User: "ci", Modified: seen, SizeBytes: 4096, Mode: 0o755},
 	}
 	r.Findings.Active = []model.Finding{
 		{
 			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
 			Title:     "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
-			Evidence:  []string{"Its file name is kdevtmpfsi, the name of a known miner or of its keeper.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
+			Evidence:  []string{"Its file name is kdevtmpfsi, the name of a known miner or of its guardian.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
 			FirstSeen: seen, LastSeen: noon(),
 			Suspect: &model.Suspect{
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
 				Signals: []model.Signal{
-					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its keeper."},
+					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its guardian."},
 					{Rule: detect.RuleSustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
 					{Rule: detect.RuleRespawn, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
 				},
@@ -104,14 +104,14 @@ func incident() Report {
 			},
 		},
 		{
-			ID: "suspect:" + keeperHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
+			ID: "suspect:" + guardianHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
 			Title:     "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
-			Evidence:  []string{"Its file name is kinsing, the name of a known miner or of its keeper.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
+			Evidence:  []string{"Its file name is kinsing, the name of a known miner or of its guardian.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
 			FirstSeen: seen, LastSeen: noon(),
 			Suspect: &model.Suspect{
-				ID: keeperHash[:12], Process: guardian, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
+				ID: guardianHash[:12], Process: guardian, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
 				Signals: []model.Signal{
-					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its keeper."},
+					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its guardian."},
 					{Rule: detect.RuleGuardian, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
 				},
 			},

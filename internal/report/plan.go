@@ -185,7 +185,7 @@ func (p *planner) stopGuardians(suspects []*model.Suspect) []string {
 
 // stopGuardian ends a guardian: a unit is switched off, a process is killed with
 // all instances of its program. Services of the system that only did what they
-// were told are left alone: what told them has to be found.
+// were asked to are left alone: what asked them has to be found.
 func (p *planner) stopGuardian(suspect *model.Suspect) []string {
 	g := suspect.Guardian
 	switch {

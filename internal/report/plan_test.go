@@ -77,7 +77,7 @@ func TestPlanDoesNoHarm(t *testing.T) {
 			if test.forbid != "" && strings.Contains(all.String(), test.forbid) {
 				t.Errorf("%q is in\n%s", test.forbid, all.String())
 			}
-			// Whoever reads one finding alone is told the same.
+			// Whoever reads one finding alone reads the same.
 			remedy := strings.Join(r.remedy(&r.Findings.Active[0]), "\n") + "\n"
 			if test.forbid != "" && strings.Contains(remedy, test.forbid) {
 				t.Errorf("%q is in the remedy of the finding:\n%s", test.forbid, remedy)

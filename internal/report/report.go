@@ -92,7 +92,7 @@ func (r *Report) headline() string {
 	}
 }
 
-// criticalHeadline names the miner that burns most, rather than its keeper.
+// criticalHeadline names the miner that burns most, rather than its guardian.
 func (r *Report) criticalHeadline() string {
 	var worst *model.Finding
 	for _, finding := range r.serious() {
@@ -128,9 +128,9 @@ func keptAlive(suspect *model.Suspect) string {
 	case g.Line > 0:
 		return fmt.Sprintf(", kept alive by line %d of %s", g.Line, text.Label(g.Path))
 	case g.PID == 0:
-		return ", kept alive by " + text.Label(keeperName(g))
+		return ", kept alive by " + text.Label(guardianName(g))
 	default:
-		return fmt.Sprintf(", kept alive by %s (pid %d)", text.Label(keeperName(g)), g.PID)
+		return fmt.Sprintf(", kept alive by %s (pid %d)", text.Label(guardianName(g)), g.PID)
 	}
 }
 

@@ -74,8 +74,8 @@ func TestFirstLineAndExitCode(t *testing.T) {
 	noted.Findings.Active = noted.Findings.Active[3:]
 	blind := idle()
 	blind.Blind = []string{"2 of 3 processes hide which program they run."}
-	keeperOnly := incident()
-	keeperOnly.Findings.Active = keeperOnly.Findings.Active[1:]
+	guardianOnly := incident()
+	guardianOnly.Findings.Active = guardianOnly.Findings.Active[1:]
 	gone := incident()
 	gone.Findings.Active[0].Suspect.Running = false
 	for name, test := range map[string]struct {
@@ -83,16 +83,16 @@ func TestFirstLineAndExitCode(t *testing.T) {
 		code   int
 		line   string
 	}{
-		"incident":     {incident(), 2, "CRITICAL: a miner runs here: /tmp/kdevtmpfsi (pid 4711, user flink, 5.8 cores), kept alive by /var/tmp/kinsing (pid 812)"},
-		"keeper only":  {keeperOnly, 2, "CRITICAL: /var/tmp/kinsing (pid 812, user flink) keeps a miner alive"},
-		"gone":         {gone, 2, "CRITICAL: a miner was here: /tmp/kdevtmpfsi (user flink) does not run now, kept alive by /var/tmp/kinsing (pid 812)"},
-		"warning":      {warned(), 1, "WARNING: A hidden program lies in /tmp"},
-		"idle":         {idle(), 0, "OK: nothing suspicious found on worker-3 (3 processes, 3 directories, 14 listening sockets, looked at for 10 s)"},
-		"notes only":   {noted, 0, "OK: nothing suspicious found on worker-3 (5 processes, 3 directories, 14 listening sockets, looked at for 10 s)"},
-		"blind":        {blind, 0, "OK: nothing suspicious found on worker-3 (3 processes, 3 directories, 14 listening sockets, looked at for 10 s); not everything could be seen, see below"},
-		"no findings":  {unknown(), 3, "UNKNOWN: nothing was looked at yet: the first sample is not finished"},
-		"empty proc":   {noProcesses, 3, "UNKNOWN: no process can be seen: is --path.procfs the /proc of the host?"},
-		"no processes": {noSensor, 3, "UNKNOWN: no process was looked at: the process collector is off, or its first sample is not finished"},
+		"incident":      {incident(), 2, "CRITICAL: a miner runs here: /tmp/kdevtmpfsi (pid 4711, user flink, 5.8 cores), kept alive by /var/tmp/kinsing (pid 812)"},
+		"guardian only": {guardianOnly, 2, "CRITICAL: /var/tmp/kinsing (pid 812, user flink) keeps a miner alive"},
+		"gone":          {gone, 2, "CRITICAL: a miner was here: /tmp/kdevtmpfsi (user flink) does not run now, kept alive by /var/tmp/kinsing (pid 812)"},
+		"warning":       {warned(), 1, "WARNING: A hidden program lies in /tmp"},
+		"idle":          {idle(), 0, "OK: nothing suspicious found on worker-3 (3 processes, 3 directories, 14 listening sockets, looked at for 10 s)"},
+		"notes only":    {noted, 0, "OK: nothing suspicious found on worker-3 (5 processes, 3 directories, 14 listening sockets, looked at for 10 s)"},
+		"blind":         {blind, 0, "OK: nothing suspicious found on worker-3 (3 processes, 3 directories, 14 listening sockets, looked at for 10 s); not everything could be seen, see below"},
+		"no findings":   {unknown(), 3, "UNKNOWN: nothing was looked at yet: the first sample is not finished"},
+		"empty proc":    {noProcesses, 3, "UNKNOWN: no process can be seen: is --path.procfs the /proc of the host?"},
+		"no processes":  {noSensor, 3, "UNKNOWN: no process was looked at: the process collector is off, or its first sample is not finished"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -185,14 +185,14 @@ func hostile(name string) Report {
 		}
 	}
 	r.Snapshot.Files.Files = []model.File{{Path: "/tmp/" + name, User: name}}
-	door := model.Exposure{
+	exposure := model.Exposure{
 		App: name, Scope: model.ScopeAny, Socket: model.Socket{App: name, OwnerExe: name, OwnerComm: name}, Endpoints: []string{text.Label(name)},
 		Unit: name, Answer: &model.Answer{Version: name, Failure: name},
 		Log: &model.SubmissionLog{Path: name, Failure: name, Recent: []model.Submission{{Text: name}}},
 	}
-	r.Findings.Exposures = []model.Exposure{door}
+	r.Findings.Exposures = []model.Exposure{exposure}
 	r.Findings.Active = append(r.Findings.Active, model.Finding{
-		Severity: model.Warning, Exposure: &door, Title: text.Label(name), Evidence: []string{text.Label(name)},
+		Severity: model.Warning, Exposure: &exposure, Title: text.Label(name), Evidence: []string{text.Label(name)},
 	})
 	r.Hostname = name
 	return r

@@ -46,7 +46,7 @@ func (r *Report) facts(finding *model.Finding) []fact {
 		add("respawns", strconv.FormatUint(suspect.Respawns, 10))
 	}
 	add("first seen", r.moment(finding.FirstSeen))
-	add("kept alive by", keeperText(suspect.Guardian))
+	add("kept alive by", guardianText(suspect.Guardian))
 	add("came in by", entryText(suspect.Entry))
 	return list
 }
@@ -102,7 +102,7 @@ func coresText(cores float64) string {
 	return fmt.Sprintf("%.1f cores", cores)
 }
 
-func keeperText(g *model.Guardian) string {
+func guardianText(g *model.Guardian) string {
 	if g == nil {
 		return ""
 	}
@@ -113,13 +113,13 @@ func keeperText(g *model.Guardian) string {
 	if g.User != "" {
 		details = append(details, "user "+text.Escape(g.User))
 	}
-	words := text.Escape(keeperName(g))
+	words := text.Escape(guardianName(g))
 	if g.Line > 0 {
 		words = fmt.Sprintf("line %d of %s", g.Line, words)
 	}
 	if g.Relation == model.RelationUnit {
 		words = "the unit " + text.Escape(g.Unit)
-		details = []string{"through " + text.Escape(keeperName(g))}
+		details = []string{"through " + text.Escape(guardianName(g))}
 	}
 	if len(details) > 0 {
 		words += " (" + strings.Join(details, ", ") + ")"
@@ -141,7 +141,7 @@ func keeperText(g *model.Guardian) string {
 	return words
 }
 
-func keeperName(g *model.Guardian) string {
+func guardianName(g *model.Guardian) string {
 	if g.Exe != "" {
 		return g.Exe
 	}
@@ -166,7 +166,7 @@ func entryName(e *model.Entry) string {
 	return text.Label(e.Process)
 }
 
-// chain tells who started whom, from the door (or the top) to the suspect.
+// chain tells who started whom, from the exposed service (or the top) to the suspect.
 func chain(suspect *model.Suspect) []string {
 	ancestors := suspect.Process.Ancestors
 	if len(ancestors) == 0 {

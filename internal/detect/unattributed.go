@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	unownedCores = 0.5
-	// unownedPerExit is what the kernel uses for a thread before its first and
+	unattributedCores = 0.5
+	// unattributedPerExit is what the kernel uses for a thread before its first and
 	// after its last account, in seconds. Measured: 2.7 ms where new namespaces
 	// are made for each (stress-ng --clone), under 0.1 ms in all other storms.
-	unownedPerExit = 0.004
+	unattributedPerExit = 0.004
 )
 
-// unowned is about CPU time that no process used that can be seen: whatever
-// hides a miner, its time stays in /proc/stat (T1014). Where exits are not told
+// unattributed is about CPU time that no process used that can be seen: whatever
+// hides a miner, its time stays in /proc/stat (T1014). Where exits are not reported
 // without a gap, short processes may be all of it, and it is only noted.
-func unowned(s *model.ProcessSnapshot) []model.Finding {
+func unattributed(s *model.ProcessSnapshot) []model.Finding {
 	u := s.UnattributedRate
-	if u.Span < sustainedSpan || u.Cores < unownedCores+unownedPerExit*u.ExitsPerSecond {
+	if u.Span < sustainedSpan || u.Cores < unattributedCores+unattributedPerExit*u.ExitsPerSecond {
 		return nil
 	}
 	finding := model.Finding{

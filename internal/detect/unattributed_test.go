@@ -8,24 +8,24 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// TestUnowned holds time without an owner to what it must and must not raise.
-func TestUnowned(t *testing.T) {
+// TestUnattributed holds time without an owner to what it must and must not raise.
+func TestUnattributed(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
-		name    string
-		unowned model.UnattributedRate
-		want    model.Severity // "" for nothing
+		name         string
+		unattributed model.UnattributedRate
+		want         model.Severity // "" for nothing
 	}{
 		{"a rootkit hides a miner", model.UnattributedRate{Cores: 0.9, Span: time.Minute, Complete: true}, model.Warning},
 		{"among compiles too", model.UnattributedRate{Cores: 1.5, Span: time.Minute, ExitsPerSecond: 100, Complete: true}, model.Warning},
-		{"twin: an idle host", model.UnattributedRate{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
-		{"twin: too early to tell", model.UnattributedRate{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
-		{"twin: a storm of namespaces", model.UnattributedRate{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
-		{"twin: accounts were lost", model.UnattributedRate{Cores: 0.9, Span: time.Minute}, model.Info},
+		{"benign: an idle host", model.UnattributedRate{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
+		{"benign: too early to tell", model.UnattributedRate{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
+		{"benign: a storm of namespaces", model.UnattributedRate{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
+		{"benign: accounts were lost", model.UnattributedRate{Cores: 0.9, Span: time.Minute}, model.Info},
 	}
 	for _, c := range cases {
 		s := snapshotOf()
-		s.Processes.UnattributedRate = c.unowned
+		s.Processes.UnattributedRate = c.unattributed
 		findings := evaluate(t, s, Policy{})
 		switch {
 		case c.want == "" && len(findings) != 0:
@@ -49,7 +49,7 @@ func TestHiddenByMount(t *testing.T) {
 		"idles":              {hides, model.Warning},
 		"runs from temp":     {all(inTemp("/tmp/x"), hides), model.Critical},
 		"below a build tool": {all(hides, busy, childOf(maker, model.OriginSystem)), model.Critical},
-		"twin: in sight":     {busy, model.Info},
+		"benign: in sight":   {busy, model.Info},
 	} {
 		s := snapshotOf(process(10, c.change))
 		s.Processes.UnattributedRate = model.UnattributedRate{Cores: 4, Span: time.Minute, Complete: true}
@@ -57,15 +57,15 @@ func TestHiddenByMount(t *testing.T) {
 		if findings[0].Severity != c.want && findings[0].Suspect != nil {
 			t.Errorf("%s: %s, want %s: %+v", name, findings[0].Severity, c.want, findings[0])
 		}
-		told := false
+		named := false
 		for _, finding := range findings {
-			told = told || finding.Rule == RuleCPUUnattributed && strings.Contains(strings.Join(finding.Evidence, " "), "Pid 10 ")
-			if strings.HasPrefix(name, "twin") && finding.Suspect != nil && finding.Severity != model.Info {
+			named = named || finding.Rule == RuleCPUUnattributed && strings.Contains(strings.Join(finding.Evidence, " "), "Pid 10 ")
+			if strings.HasPrefix(name, "benign") && finding.Suspect != nil && finding.Severity != model.Info {
 				t.Errorf("%s: %+v", name, finding)
 			}
 		}
-		if told == strings.HasPrefix(name, "twin") {
-			t.Errorf("%s: named beside the time without an owner: %t", name, told)
+		if named == strings.HasPrefix(name, "benign") {
+			t.Errorf("%s: named beside the time without an owner: %t", name, named)
 		}
 	}
 }
