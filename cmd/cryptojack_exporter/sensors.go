@@ -25,8 +25,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
 )
 
-// sensors are those that are switched on; one that is off is nil, and its snapshot
-// is nil too.
+// sensors are all that there are. One that is off never samples, so that its snapshot
+// is nil.
 type sensors struct {
 	processes   *processes.Sensor
 	files       *files.Sensor
@@ -47,7 +47,7 @@ func (s *sensors) snapshot(now time.Time) model.Snapshot {
 }
 
 // newSensors makes the sensors that are switched on, and is the one place that says
-// who reads whose snapshot. This is who reads whom:
+// who reads whose snapshot. All arrows run down:
 //
 //	proc connector, taskstats -> processes
 //	processes -> files        which files run, which mount namespaces there are
@@ -57,19 +57,23 @@ func (s *sensors) snapshot(now time.Time) model.Snapshot {
 func newSensors(o *options, current func() *config.Config, p *privileged, logger log.Logger) (*sensors, error) {
 	on := func(name string) bool { return *o.collectors[name] }
 	names := passwd.New(o.rootfs)
-	services := func() *catalogue.Catalogue { return current().Catalogue }
-	s := &sensors{}
-	fileTask := make(chan struct{}, 1)
+	known := func() *catalogue.Catalogue { return current().Catalogue }
+	s := &sensors{
+		processes: &processes.Sensor{}, files: &files.Sensor{}, sockets: &sockets.Sensor{}, services: &services.Sensor{}, persistence: &persistence.Sensor{},
+	}
+	wakeFiles := make(chan struct{}, 1)
+	var first monitor.Sensor
 	if on("process") || on("respawn") || on("findings") {
-		if err := s.addProcesses(o, p, names, fileTask, logger); err != nil {
+		if err := s.addProcesses(o, p, names, wakeFiles, logger); err != nil {
 			return nil, err
 		}
+		first = s.processes
 	}
 	if on("files") {
-		s.addFiles(o, current, names, fileTask, logger)
+		s.addFiles(o, current, names, wakeFiles, logger)
 	}
 	if on("sockets") || on("services") {
-		s.addSockets(o, services, logger)
+		s.addSockets(o, known, first, logger)
 	}
 	if on("services") {
 		s.addServices(o, current, logger)
@@ -87,14 +91,14 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 }
 
 func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
-	var err error
-	s.processes, err = processes.New(processes.Options{
+	sensor, err := processes.New(processes.Options{
 		Proc: o.procfs, Root: o.rootfs, PrivateProcfs: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
 		UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
 	})
 	if err != nil {
 		return err
 	}
+	s.processes = sensor
 	failing := ""
 	s.tasks = append(s.tasks, monitor.Task{
 		Sensor: s.processes,
@@ -144,18 +148,15 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 	})
 }
 
-func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, logger log.Logger) {
+func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, firstAfter monitor.Sensor, logger log.Logger) {
 	s.sockets = sockets.New(sockets.Options{
 		Proc: o.procfs, Root: o.rootfs, Catalogue: services, OwnPID: os.Getpid(), Kernel: sockets.Netlink(o.rootfs),
 		Watched:    func() []model.Identity { return s.processes.Snapshot().Inspected() },
 		Namespaces: func() []model.NetNamespace { return s.processes.Snapshot().NetNamespaces() },
 		Interval:   o.socketsInterval, Logger: logger,
 	})
-	task := monitor.Task{Sensor: s.sockets}
-	if s.processes != nil {
-		task.FirstAfter = s.processes // they tell which network namespaces there are
-	}
-	s.tasks = append(s.tasks, task)
+	// Processes tell which network namespaces there are.
+	s.tasks = append(s.tasks, monitor.Task{Sensor: s.sockets, FirstAfter: firstAfter})
 }
 
 func (s *sensors) addServices(o *options, current func() *config.Config, logger log.Logger) {

@@ -15,13 +15,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-kit/log/level"
+
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
-	"github.com/go-kit/log/level"
 )
 
 // Sensor scans directories. Sample is called by one goroutine, Watch by another.
 type Sensor struct {
+	model.Latest[model.FileSnapshot]
+
 	options Options
 	opener  opener
 	known   *contents
@@ -29,8 +32,7 @@ type Sensor struct {
 	rate    rateLimit
 	guard   *hostfs.Guard // of opening directories of containers
 
-	running   map[model.FileID]bool // as of this sample
-	published atomic.Pointer[model.FileSnapshot]
+	running   map[model.FileID]bool    // as of this sample
 	watchable atomic.Pointer[[]string] // directories of the last scan, as inotify reaches them
 	watching  atomic.Bool
 }
@@ -44,28 +46,8 @@ func New(o Options) *Sensor {
 	}
 }
 
-// Snapshot returns the last scan, or nil before the first. A sensor
-// that is nil is off, and has none.
-func (s *Sensor) Snapshot() *model.FileSnapshot {
-	if s == nil {
-		return nil
-	}
-	return s.published.Load()
-}
-
 // Name is the sensor's name, as in the label `sensor`.
 func (*Sensor) Name() string { return "files" }
-
-// Meta is what the last sample says of itself, or nil before the first.
-func (s *Sensor) Meta() *model.Meta {
-	if snapshot := s.Snapshot(); snapshot != nil {
-		return &snapshot.Meta
-	}
-	return nil
-}
-
-// Next is how long to wait for the next sample. It may be called after the first.
-func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample scans every watched directory once. A directory that does not exist is
 // empty; what cannot be read is counted, and the rest is still reported. File
@@ -138,7 +120,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.errors.snapshot(),
 		Visibility: map[model.Aspect]model.Share{model.AspectTemp: share},
 	}
-	s.published.Store(snapshot)
+	s.Publish(snapshot, &snapshot.Meta)
 	level.Debug(s.options.Logger).Log("msg", "scanned files", "suspicious", len(found), "duration", snapshot.Duration)
 	return nil
 }

@@ -10,7 +10,6 @@ package persistence
 import (
 	"context"
 	"hash/maphash"
-	"sync/atomic"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
@@ -20,6 +19,8 @@ import (
 // Sensor looks at everything that starts programs. Sample is called by one
 // goroutine.
 type Sensor struct {
+	model.Latest[model.PersistenceSnapshot]
+
 	options Options
 	errors  *readErrors
 	guard   *hostfs.Guard
@@ -34,7 +35,6 @@ type Sensor struct {
 	changed bool   // the records are no longer those of the last snapshot
 	last    lastOf // what the last snapshot holds
 
-	published atomic.Pointer[model.PersistenceSnapshot]
 }
 
 // lastOf is the part of a snapshot that stays as long as no file changes.
@@ -61,28 +61,8 @@ func New(o Options) *Sensor {
 	return s
 }
 
-// Snapshot returns the last sample, or nil before the first. A sensor
-// that is nil is off, and has none.
-func (s *Sensor) Snapshot() *model.PersistenceSnapshot {
-	if s == nil {
-		return nil
-	}
-	return s.published.Load()
-}
-
 // Name is the sensor's name, as in the label `sensor`.
 func (*Sensor) Name() string { return "persistence" }
-
-// Meta is what the last sample says of itself, or nil before the first.
-func (s *Sensor) Meta() *model.Meta {
-	if snapshot := s.Snapshot(); snapshot != nil {
-		return &snapshot.Meta
-	}
-	return nil
-}
-
-// Next is how long to wait for the next sample. It is asked after a sample.
-func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample looks at every location once. A file that has not changed is not read
 // again. What cannot be read is counted and keeps what was known of it, and the rest

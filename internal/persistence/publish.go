@@ -25,7 +25,7 @@ func (s *Sensor) publish(now, began time.Time, share model.Share) {
 			Visibility: map[model.Aspect]model.Share{model.AspectPersistence: share},
 		},
 	}
-	s.published.Store(snapshot)
+	s.Publish(snapshot, &snapshot.Meta)
 	level.Debug(s.options.Logger).Log("msg", "looked at what starts programs", "files", len(s.records),
 		"entries", len(snapshot.Entries), "duration", snapshot.Duration)
 }

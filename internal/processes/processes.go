@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
@@ -67,9 +66,10 @@ type Options struct {
 // Sensor is the process table. Sample is called by one goroutine at a time. The Follow methods may run beside it, and
 // Snapshot may be called by any goroutine.
 type Sensor struct {
+	model.Latest[model.ProcessSnapshot]
+
 	*table
-	fs        procfs.FS
-	published atomic.Pointer[model.ProcessSnapshot]
+	fs procfs.FS
 }
 
 // New returns a sensor for the procfs at o.Proc. It fails if there is none.
@@ -120,28 +120,8 @@ func New(o Options) (*Sensor, error) {
 	return s, nil
 }
 
-// Snapshot returns the last sample, or nil before the first. A sensor
-// that is nil is off, and has none.
-func (s *Sensor) Snapshot() *model.ProcessSnapshot {
-	if s == nil {
-		return nil
-	}
-	return s.published.Load()
-}
-
 // Name is the sensor's name, as in the label `sensor`.
 func (*Sensor) Name() string { return "process" }
-
-// Meta is what the last sample says of itself, or nil before the first.
-func (s *Sensor) Meta() *model.Meta {
-	if snapshot := s.Snapshot(); snapshot != nil {
-		return &snapshot.Meta
-	}
-	return nil
-}
-
-// Next is how long to wait for the next sample. It is asked after a sample.
-func (s *Sensor) Next() time.Duration { return s.Snapshot().Interval }
 
 // Sample reads the process table once. It fails only when nothing could be
 // read; single processes that cannot be read are counted.
@@ -170,7 +150,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	snapshot.CPUs = len(stat.CPU)
 	snapshot.Duration = time.Since(began)
 	snapshot.Interval = s.interval(snapshot.Duration, s.cpuTime()-beganCPU)
-	s.published.Store(snapshot)
+	s.Publish(snapshot, &snapshot.Meta)
 	s.samples++
 	s.last = now
 	level.Debug(s.options.Logger).Log("msg", "sampled processes", "processes", len(snapshot.Processes), "duration", snapshot.Duration)

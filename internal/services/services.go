@@ -7,7 +7,6 @@ import (
 	"context"
 	"maps"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log"
@@ -49,13 +48,14 @@ func (o Options) withDefaults() Options {
 // Sensor probes services and reads the logs of what was submitted to them. Sample is
 // called by one goroutine.
 type Sensor struct {
-	options   Options
-	answers   map[model.SocketKey]model.Answer
-	waiting   map[model.SocketKey]time.Time // since when they wait for their first probe
-	logs      *submissions.Reader
-	peers     map[peer]time.Time // when last seen
-	logged    map[string]bool    // paths of logs whose failure was logged
-	published atomic.Pointer[model.ServiceSnapshot]
+	model.Latest[model.ServiceSnapshot]
+
+	options Options
+	answers map[model.SocketKey]model.Answer
+	waiting map[model.SocketKey]time.Time // since when they wait for their first probe
+	logs    *submissions.Reader
+	peers   map[peer]time.Time // when last seen
+	logged  map[string]bool    // paths of logs whose failure was logged
 }
 
 // New returns a sensor. It reads nothing yet.
@@ -68,25 +68,8 @@ func New(o Options) *Sensor {
 	}
 }
 
-// Snapshot returns the last sample, or nil before the first. A sensor
-// that is nil is off, and has none.
-func (s *Sensor) Snapshot() *model.ServiceSnapshot {
-	if s == nil {
-		return nil
-	}
-	return s.published.Load()
-}
-
 // Name is the sensor's name, as in the label `sensor`.
 func (*Sensor) Name() string { return "services" }
-
-// Meta is what the last sample says of itself, or nil before the first.
-func (s *Sensor) Meta() *model.Meta {
-	if snapshot := s.Snapshot(); snapshot != nil {
-		return &snapshot.Meta
-	}
-	return nil
-}
 
 // Next is how long to wait for the next sample.
 func (s *Sensor) Next() time.Duration {
@@ -118,14 +101,15 @@ func (s *Sensor) Sample(ctx context.Context, now time.Time) error {
 	for i := range logs {
 		s.logFailure(&logs[i])
 	}
-	s.published.Store(&model.ServiceSnapshot{
+	snapshot := &model.ServiceSnapshot{
 		Meta: model.Meta{
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval, ReadErrors: s.logs.Errors(),
 			Visibility: map[model.Aspect]model.Share{model.AspectSubmissionLog: s.logs.Share()},
 		},
 		Probing: probing, Apps: known.ProbedApps(), Answers: maps.Clone(s.answers), Waiting: maps.Clone(s.waiting),
 		Submissions: s.logs.Events(), SubmissionLogs: logs,
-	})
+	}
+	s.Publish(snapshot, &snapshot.Meta)
 	return nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -25,6 +24,8 @@ import (
 
 // Sensor looks at listening sockets. Sample is called by one goroutine.
 type Sensor struct {
+	model.Latest[model.SocketSnapshot]
+
 	options     Options
 	failures    *failures
 	owners      *owners
@@ -35,7 +36,6 @@ type Sensor struct {
 	describer   *netns.Describer
 	forwards    *forward.Finder
 	established *established
-	published   atomic.Pointer[model.SocketSnapshot]
 }
 
 // New returns a sensor. It reads nothing yet.
@@ -57,28 +57,8 @@ func New(o Options) *Sensor {
 	}
 }
 
-// Snapshot returns the last sample, or nil before the first. A sensor
-// that is nil is off, and has none.
-func (s *Sensor) Snapshot() *model.SocketSnapshot {
-	if s == nil {
-		return nil
-	}
-	return s.published.Load()
-}
-
 // Name is the sensor's name, as in the label `sensor`.
 func (*Sensor) Name() string { return "sockets" }
-
-// Meta is what the last sample says of itself, or nil before the first.
-func (s *Sensor) Meta() *model.Meta {
-	if snapshot := s.Snapshot(); snapshot != nil {
-		return &snapshot.Meta
-	}
-	return nil
-}
-
-// Next is how long to wait for the next sample.
-func (s *Sensor) Next() time.Duration { return s.options.Interval }
 
 // Sample reads the socket tables once and publishes them with what is known of
 // the owners. It fails only if no table could be read; the last snapshot then
@@ -107,7 +87,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	if last := s.Snapshot(); last != nil {
 		closed = recentlyClosed(last.RecentlyClosed, last.Sockets, sockets)
 	}
-	s.published.Store(&model.SocketSnapshot{
+	snapshot := &model.SocketSnapshot{
 		Meta: model.Meta{
 			Time: now, Duration: time.Since(began), Interval: s.options.Interval,
 			ReadErrors: maps.Clone(s.failures.counts),
@@ -121,7 +101,8 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		PortForwards:      forwards,
 		ForwardingUnknown: unknown,
 		Peers:             peers,
-	})
+	}
+	s.Publish(snapshot, &snapshot.Meta)
 	level.Debug(s.options.Logger).Log("msg", "sampled sockets", "sockets", len(sockets), "duration", time.Since(began))
 	return nil
 }
