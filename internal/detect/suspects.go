@@ -205,8 +205,9 @@ func (c *candidate) has(family model.Family) bool {
 	return false
 }
 
-// rate applies the rule of two: an indicator, or two independent kinds of
-// evidence, page; one warns; a busy CPU alone is only noted. What is expected is
+// rate applies the rule of two: an indicator, a process that a mount hides from
+// /proc, or two independent kinds of evidence page; one warns; a busy CPU alone is
+// only noted. What is expected is
 // only noted too; only the user's own allow list lowers an indicator, or what
 // hides.
 func (c *candidate) rate() {
@@ -218,16 +219,17 @@ func (c *candidate) rate() {
 		return order[c.suspect.Signals[i].Rule] < order[c.suspect.Signals[j].Rule]
 	})
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
-	kinds, hides := map[model.Family]bool{}, false
+	kinds, hidden, hides := map[model.Family]bool{}, false, false
 	for _, signal := range c.suspect.Signals {
 		if signal.Weak {
 			continue
 		}
 		kinds[signal.Family] = true
-		hides = hides || signal.Rule == RuleHiddenByMount || signal.Rule == RuleKernelThreadName || signal.Rule == RuleForgedArguments
+		hidden = hidden || signal.Rule == RuleHiddenByMount
+		hides = hides || hidden || signal.Rule == RuleKernelThreadName || signal.Rule == RuleForgedArguments
 	}
 	switch {
-	case kinds[model.FamilyIndicator], len(kinds) >= 2:
+	case kinds[model.FamilyIndicator], hidden, len(kinds) >= 2:
 		c.severity = model.Critical
 	case kinds[model.FamilyLoad]:
 		c.severity = model.Info

@@ -36,7 +36,7 @@ func TestUnattributed(t *testing.T) {
 	}
 }
 
-// TestHiddenByMount: what hides and burns is critical, also below a build tool.
+// TestHiddenByMount: what a mount hides is critical, also below a build tool.
 func TestHiddenByMount(t *testing.T) {
 	t.Parallel()
 	hides := func(p *model.Process) { p.HiddenBy = "tmpfs /" }
@@ -46,7 +46,7 @@ func TestHiddenByMount(t *testing.T) {
 		want   model.Severity
 	}{
 		"burns":              {all(hides, busy), model.Critical},
-		"idles":              {hides, model.Warning},
+		"idles":              {hides, model.Critical},
 		"runs from temp":     {all(inTemp("/tmp/x"), hides), model.Critical},
 		"below a build tool": {all(hides, busy, childOf(maker, model.OriginSystem)), model.Critical},
 		"benign: in sight":   {busy, model.Info},
