@@ -34,7 +34,6 @@ type Sensor struct {
 	turn    int    // the home that a sample begins with
 	changed bool   // the records are no longer those of the last snapshot
 	last    lastOf // what the last snapshot holds
-
 }
 
 // lastOf is the part of a snapshot that stays as long as no file changes.
