@@ -12,7 +12,6 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -20,6 +19,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
@@ -80,7 +80,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	}
 	if on("persistence") {
 		s.persistence = persistence.New(persistence.Options{
-			Root: o.rootfs, Users: names, KnownMiner: detect.KnownMinerName(), Interval: o.persistenceInterval, Logger: logger,
+			Root: o.rootfs, Users: names, KnownMiner: programs.IsMinerName(), Interval: o.persistenceInterval, Logger: logger,
 		})
 		s.tasks = append(s.tasks, monitor.Task{Sensor: s.persistence})
 	}
@@ -138,7 +138,7 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 	s.files = files.New(files.Options{
 		Root: o.rootfs, Proc: o.procfs, Interval: o.filesInterval, Logger: logger, UserName: names.Name,
 		Directories: func() []string { return current().Directories },
-		KnownMiner:  detect.KnownMinerName(),
+		KnownMiner:  programs.IsMinerName(),
 		KnownHash:   func(sha256 string) bool { return current().Policy.Hashes[sha256] },
 		Processes:   s.processes.Snapshot,
 	})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
 // view is what the checks of one process may look at.
@@ -17,7 +18,7 @@ type view struct {
 type evaluation struct {
 	snapshot    *model.Snapshot
 	policy      Policy
-	names       *nameSet
+	names       *programs.Names
 	connections map[model.Identity][]model.Connection
 	lineage     *lineage
 	now         time.Time
@@ -25,7 +26,7 @@ type evaluation struct {
 
 func newEvaluation(s *model.Snapshot, policy Policy, exposures []model.Exposure) *evaluation {
 	return &evaluation{
-		snapshot: s, policy: policy, names: newNameSet(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
+		snapshot: s, policy: policy, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -62,7 +63,7 @@ func evaluate(t *testing.T, s *model.Snapshot, policy Policy) []model.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Evaluate(s, policy, catalogue, Exposures(s, catalogue))
+	return Evaluate(s, policy, catalogue, exposure.Find(s, catalogue))
 }
 
 // TestAttacksAndBenignCounterparts holds each rule to an attack that it must name and

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
 // hiddenByMount holds for a process that the tools of this host cannot see: they
@@ -26,8 +27,8 @@ func kernelThreadName(v *view) (string, strength) {
 	if p.Origin == model.OriginUnreadable {
 		return "", absent
 	}
-	for _, name := range []string{p.Comm, firstArgument(p), base(p.Exe)} {
-		if isBracketed(name) || v.names.isKernelThread(name) {
+	for _, name := range []string{p.Comm, p.FirstArgument(), programs.Base(p.Exe)} {
+		if isBracketed(name) || v.names.IsKernelThread(name) {
 			return fmt.Sprintf("It calls itself %s as a thread of the kernel does, but runs the program %s.", quote(name), quote(p.Exe)), strong
 		}
 	}
@@ -50,15 +51,15 @@ func lookalikeName(v *view) (string, strength) {
 	case model.OriginSystem, model.OriginUnreadable, model.OriginKernel:
 		return "", absent
 	}
-	names := []string{base(p.Exe)}
+	names := []string{programs.Base(p.Exe)}
 	if p.Comm != names[0] && p.Script == "" {
 		names = append(names, p.Comm)
 	}
 	for _, name := range names {
-		if v.names.isKernelThread(name) || p.Origin == model.OriginLocal && v.names.system[name] {
+		if v.names.IsKernelThread(name) || p.Origin == model.OriginLocal && v.names.IsSystemProgram(name) {
 			continue // the first is kernelThreadName's
 		}
-		if like := v.names.lookalike(name, p.Origin.Suspicious()); like != "" {
+		if like := v.names.Lookalike(name, p.Origin.Suspicious()); like != "" {
 			return fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like, quote(path.Dir(p.Exe))), strong
 		}
 	}
@@ -77,16 +78,16 @@ func forgedArguments(v *view) (string, strength) {
 		}
 		return "It has wiped its arguments.", strong
 	}
-	first := firstArgument(p)
+	first := p.FirstArgument()
 	if installed || first == "" || p.Exe == "" || p.Origin == model.OriginUnreadable || p.Isolation == model.IsolationContainer {
 		return "", absent
 	}
 	title, _, _ := strings.Cut(first, " ") // "nginx: worker process" is one argument
-	shown := strings.TrimPrefix(base(strings.TrimSuffix(title, ":")), "-")
-	if shown == base(p.Exe) {
+	shown := strings.TrimPrefix(programs.Base(strings.TrimSuffix(title, ":")), "-")
+	if shown == programs.Base(p.Exe) {
 		return "", absent
 	}
-	if isSystemPath(first) || p.Origin.Suspicious() && v.names.isSystem(shown) {
+	if isSystemPath(first) || p.Origin.Suspicious() && v.names.IsSystem(shown) {
 		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(first), quote(p.Exe)), strong
 	}
 	return "", absent
@@ -133,13 +134,3 @@ func packedExecutable(v *view) (string, strength) {
 		return "", absent
 	}
 }
-
-func firstArgument(p *model.Process) string {
-	if len(p.Argv) == 0 {
-		return ""
-	}
-	return p.Argv[0]
-}
-
-// base is the last element of a path, "" for none.
-func base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }

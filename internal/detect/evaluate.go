@@ -2,10 +2,9 @@ package detect
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -32,7 +31,7 @@ func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, e
 		findings = append(findings, fileFindings(s.Files)...)
 	}
 	for i := range exposures {
-		findings = append(findings, serviceFinding(&exposures[i], services))
+		findings = append(findings, exposure.Finding(&exposures[i], services))
 	}
 	for i := range findings {
 		findings[i].FirstSeen, findings[i].LastSeen = s.Time, s.Time
@@ -50,7 +49,7 @@ func (c *candidate) finding() model.Finding {
 		evidence = append(evidence, signal.Evidence)
 	}
 	if suspect.Entry != nil && suspect.Entry.Run != nil {
-		evidence = append(evidence, arrival(suspect.Entry))
+		evidence = append(evidence, exposure.Arrival(suspect.Entry))
 	}
 	why, exemption := c.expected()
 	return model.Finding{
@@ -143,8 +142,4 @@ func fileID(file *model.File) string {
 		return "file:" + file.Container + ":" + file.Path
 	}
 	return "file:" + file.Path
-}
-
-func endpoint(address string, port uint16) string {
-	return net.JoinHostPort(address, strconv.Itoa(int(port)))
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,40 +106,42 @@ func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
 
 // buildTool returns the name of the build tool that an ancestor of p is, or "".
 func (l *lineage) buildTool(a *model.Ancestor, p *model.Process) string {
-	if name := path.Base(a.Exe); contains(buildTools(), name) {
+	if name := path.Base(a.Exe); slices.Contains(buildTools(), name) {
 		return a.Exe
 	}
 	// npm writes its own title over its arguments. Whoever came in by an exposed service could
 	// do so too.
-	if title, _, _ := strings.Cut(a.Comm, " "); contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(a.Exe) && l.entryAncestor(p) == nil {
+	if title, _, _ := strings.Cut(a.Comm, " "); slices.Contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(a.Exe) && l.entryAncestor(p) == nil {
 		return a.Comm
 	}
 	living, ok := l.byIdentity[a.Identity]
 	if !ok {
 		return ""
 	}
-	if script := path.Base(living.Script); living.Script != "" && !place.IsTemporary(living.Script) && contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
+	if script := path.Base(living.Script); living.Script != "" && !place.IsTemporary(living.Script) && slices.Contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
 		return living.Script
 	}
 	for i, argument := range living.Argv {
-		if argument == "-m" && i+1 < len(living.Argv) && strings.HasPrefix(path.Base(a.Exe), "python") && contains(buildScripts(), living.Argv[i+1]) {
+		if argument == "-m" && i+1 < len(living.Argv) && strings.HasPrefix(path.Base(a.Exe), "python") && slices.Contains(buildScripts(), living.Argv[i+1]) {
 			return "python -m " + living.Argv[i+1]
 		}
-		if path.Base(a.Exe) == "java" && contains(buildClasses(), argument) {
+		if path.Base(a.Exe) == "java" && slices.Contains(buildClasses(), argument) {
 			return argument
 		}
 	}
 	return ""
 }
 
-func isNode(exe string) bool { return contains([]string{"node", "nodejs", "bun"}, path.Base(exe)) }
+func isNode(exe string) bool {
+	return slices.Contains([]string{"node", "nodejs", "bun"}, path.Base(exe))
+}
 
 // isSettingUp holds for a program in memory that a container tool started, or
 // that such a program started.
 func isSettingUp(p *model.Process) bool {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if a.Origin != model.OriginMemfd {
-			return installed(a) && contains(containerTools(), path.Base(a.Exe))
+			return installed(a) && slices.Contains(containerTools(), path.Base(a.Exe))
 		}
 	}
 	return false

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -53,7 +54,7 @@ func (d listeners) exposures(t *testing.T) []model.Exposure {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Exposures(d.Snapshot, catalogue)
+	return exposure.Find(d.Snapshot, catalogue)
 }
 
 // finding returns the one finding about an exposed service, or an empty one.
@@ -230,7 +231,7 @@ func TestWhoWaitsIsNotJudged(t *testing.T) {
 	if f := d.finding(t); f.Severity != "" {
 		t.Errorf("one that waits: %+v", f)
 	}
-	d.Services.Waiting[key] = noon.Add(-2 * patience)
+	d.Services.Waiting[key] = noon.Add(-2 * time.Minute)
 	if f := d.finding(t); f.Severity != model.Warning {
 		t.Errorf("one that waits too long: %q", f.Severity)
 	}
@@ -340,7 +341,7 @@ func BenchmarkExposures(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if len(Exposures(d.Snapshot, catalogue)) == 0 {
+		if len(exposure.Find(d.Snapshot, catalogue)) == 0 {
 			b.Fatal("no exposures")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 // What was seen where a check does not hold, for a person who asks why.
@@ -101,7 +102,7 @@ func factConnections(v *view) string {
 		}
 	}
 	return fmt.Sprintf("It is connected to %s, for %s at most as far as seen; none is known as a pool.",
-		quote(strings.Join(remotes, ", ")), duration(max(0, v.now.Sub(oldest)).Round(time.Second)))
+		quote(strings.Join(remotes, ", ")), text.Duration(max(0, v.now.Sub(oldest)).Round(time.Second)))
 }
 
 func factMSR(v *view) string {
@@ -123,10 +124,10 @@ func factThreads(v *view) string {
 func instanceFacts() map[string]func(*view) string {
 	return map[string]func(*view) string{
 		RuleSustainedCPU: func(v *view) string {
-			return fmt.Sprintf("It used %.2f cores over %s.", v.process.Cores, duration(v.process.CoresSpan))
+			return fmt.Sprintf("It used %.2f cores over %s.", v.process.Cores, text.Duration(v.process.CoresSpan))
 		},
 		RuleThrottledCPU: func(v *view) string {
-			return fmt.Sprintf("It used %.2f cores without much change for %s.", v.process.ConstantCores, duration(v.process.ConstantSpan))
+			return fmt.Sprintf("It used %.2f cores without much change for %s.", v.process.ConstantCores, text.Duration(v.process.ConstantSpan))
 		},
 		RuleRespawn: func(v *view) string {
 			return fmt.Sprintf("Its program came back %s.", times(int(v.lineage.history(v.process).Count)))

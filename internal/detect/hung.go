@@ -3,6 +3,8 @@ package detect
 import (
 	"fmt"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 const (
@@ -19,7 +21,7 @@ func memoryHangs(v *view) (string, strength) {
 	if p.MemoryHangs < hungLeast {
 		return "", absent
 	}
-	evidence := fmt.Sprintf("Its memory cannot be read: no read has come back in time for %s.", duration(p.MemoryHangs))
+	evidence := fmt.Sprintf("Its memory cannot be read: no read has come back in time for %s.", text.Duration(p.MemoryHangs))
 	if p.Origin.Suspicious() || p.Cores >= hungCores {
 		return evidence, strong
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
@@ -30,7 +31,7 @@ type lineage struct {
 	entries    map[string][]*model.PersistenceEntry // by the path of what they start
 	units      map[string]*model.PersistenceEntry   // suspicious ones, by unit
 	exposures  []model.Exposure
-	exposed    map[serviceKey]*model.Exposure // of exposures, by the socket
+	exposed    map[exposure.Key]*model.Exposure // of exposures, by the socket
 	services   *model.ServiceSnapshot
 	allow      []Allow
 	now        time.Time
@@ -38,7 +39,7 @@ type lineage struct {
 
 func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *lineage {
 	l := &lineage{
-		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[serviceKey]*model.Exposure{},
+		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
 		listeners:  map[model.Identity][]*model.Socket{},
@@ -59,7 +60,7 @@ func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *l
 	}
 	l.indexEntries(s.Persistence)
 	for i := range exposures {
-		l.exposed[keyOf(&exposures[i].Socket)] = &exposures[i]
+		l.exposed[exposure.KeyOf(&exposures[i].Socket)] = &exposures[i]
 	}
 	if s.Sockets == nil {
 		return l
@@ -232,7 +233,7 @@ func (l *lineage) entry(p *model.Process) *model.Entry {
 		// manager takes.
 		entry.Address, entry.Port = exposure.Socket.Address, exposure.Socket.Port
 	}
-	entry.Run, entry.RunBefore = runBefore(l.services, entry.App, p, a.Identity)
+	entry.Run, entry.RunBefore = exposure.LastRunBefore(l.services, entry.App, p, a.Identity)
 	return entry
 }
 
@@ -256,7 +257,7 @@ func (l *lineage) exposedAs(app string) *model.Exposure {
 
 func (l *lineage) rank(socket *model.Socket) int {
 	switch {
-	case l.exposed[keyOf(socket)] != nil:
+	case l.exposed[exposure.KeyOf(socket)] != nil:
 		return rankExposed
 	case l.app(socket) != "":
 		return rankKnown
@@ -267,7 +268,7 @@ func (l *lineage) rank(socket *model.Socket) int {
 
 // app is what a listener is: by what it answered, else by what the catalogue says.
 func (l *lineage) app(socket *model.Socket) string {
-	if exposure := l.exposed[keyOf(socket)]; exposure != nil {
+	if exposure := l.exposed[exposure.KeyOf(socket)]; exposure != nil {
 		return exposure.App
 	}
 	if l.services != nil && socket.Confidence == model.ConfidencePort && l.services.Answers[socket.Key()].OtherApp {

@@ -2,7 +2,10 @@
 // pure functions over one snapshot: no I/O, and no clock but the one passed in.
 package detect
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+import (
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
 
 // Rule names are label values of cryptojack_findings. The set is closed.
 const (
@@ -39,7 +42,7 @@ const (
 	RulePersistenceEntry = "persistence_entry"
 	RuleCPUUnattributed  = "cpu_unattributed"
 	RuleSuspiciousFile   = "suspicious_file"
-	RuleExposedService   = "exposed_service"
+	RuleExposedService   = exposure.Rule
 )
 
 // Rule says what a rule stands for.

@@ -31,7 +31,7 @@ func knownHash(v *view) (string, strength) {
 
 // minerName holds for a process with the name of a known miner (T1496.001).
 func minerName(v *view) (string, strength) {
-	name, where := v.names.known(v.process)
+	name, where := v.names.Miner(v.process)
 	if name == "" {
 		return "", absent
 	}
@@ -41,7 +41,7 @@ func minerName(v *view) (string, strength) {
 // minerCommandLine holds for arguments that only miners take, and for a Monero
 // address (T1496.001). A system tool that searches for them is left out.
 func minerCommandLine(v *view) (string, strength) {
-	argument, what := v.names.argument(v.process)
+	argument, what := v.names.MinerArgument(v.process)
 	if argument == "" {
 		return "", absent
 	}
@@ -106,7 +106,7 @@ func sustainedCPU(instances []*model.Process) (model.Signal, bool) {
 	if cores < sustainedCores {
 		return model.Signal{}, false
 	}
-	return signal(RuleSustainedCPU, fmt.Sprintf("It used %.1f cores over %s.", cores, duration(span))), true
+	return signal(RuleSustainedCPU, fmt.Sprintf("It used %.1f cores over %s.", cores, text.Duration(span))), true
 }
 
 // throttledCPU holds for a share of a core that stays the same for ten minutes,
@@ -114,7 +114,7 @@ func sustainedCPU(instances []*model.Process) (model.Signal, bool) {
 func throttledCPU(instances []*model.Process) (model.Signal, bool) {
 	for _, p := range instances {
 		if p.ConstantSpan >= throttledSpan && p.ConstantCores >= throttledCores {
-			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.ConstantCores, duration(p.ConstantSpan))), true
+			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.ConstantCores, text.Duration(p.ConstantSpan))), true
 		}
 	}
 	return model.Signal{}, false
@@ -181,15 +181,5 @@ func gap(d time.Duration) string {
 	if d < 10*time.Second {
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
-	return duration(d)
-}
-
-func duration(d time.Duration) string {
-	if d < time.Minute {
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	}
-	if d < 2*time.Hour {
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.0f h", d.Hours())
+	return text.Duration(d)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 const (
@@ -27,7 +28,7 @@ func unattributed(s *model.ProcessSnapshot) []model.Finding {
 		Title: fmt.Sprintf("%.1f cores are used by no process that can be seen", u.Cores),
 		Evidence: []string{fmt.Sprintf(
 			"Over %s the host was busy for %.1f cores more than all processes in /proc, and those that ended, have used; %.0f threads ended each second.",
-			duration(u.Span), u.Cores, u.ExitsPerSecond)},
+			text.Duration(u.Span), u.Cores, u.ExitsPerSecond)},
 	}
 	for i := range s.Processes {
 		if p := &s.Processes[i]; p.HiddenBy != "" {

@@ -168,6 +168,15 @@ func (p *Process) Suspect() string {
 	return suspectID(p.SHA256, p.UID, p.Exe, p.Comm)
 }
 
+// FirstArgument is what the process was called by whoever started it, "" if its
+// arguments are not known.
+func (p *Process) FirstArgument() string {
+	if len(p.Argv) == 0 {
+		return ""
+	}
+	return p.Argv[0]
+}
+
 // CPUTotals are the counters of one (origin, isolation). None ever goes back.
 type CPUTotals struct {
 	CPUSeconds float64

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -57,7 +58,7 @@ func (m *Monitor) evaluate(now time.Time) {
 		defer m.mu.Unlock()
 		policy, services := m.policy()
 		snapshot := m.Snapshot(now)
-		exposures := detect.Exposures(&snapshot, services)
+		exposures := exposure.Find(&snapshot, services)
 		current := m.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, services, exposures))
 		current.Pools, current.Exposures = detect.Pools(&snapshot, policy), exposures
 		m.log(m.findings.Swap(current), current)
@@ -77,7 +78,7 @@ func (m *Monitor) policy() (detect.Policy, *catalogue.Catalogue) {
 func (m *Monitor) Explain(pid int, now time.Time) (explanation detect.Explanation, ok bool) {
 	policy, services := m.policy()
 	snapshot := m.Snapshot(now)
-	return detect.Explain(&snapshot, policy, detect.Exposures(&snapshot, services), pid)
+	return detect.Explain(&snapshot, policy, exposure.Find(&snapshot, services), pid)
 }
 
 // log writes what is new, and what has ended. Notes are not logged.

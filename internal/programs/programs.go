@@ -1,5 +1,6 @@
-// Package programs knows by their names the programs that run others: shells,
-// interpreters, and those whose arguments are another command. It looks at no file.
+// Package programs knows programs by their names: those that run others (shells,
+// interpreters, and those whose arguments are another command), known miners, and
+// parts of a system that disguises imitate. It looks at no file.
 package programs
 
 import "strings"

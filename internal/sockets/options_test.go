@@ -13,7 +13,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	known := newCatalogue(t)
 	s := New(Options{Catalogue: func() *catalogue.Catalogue { return known }})
-	if s.options.Proc != "/proc" || s.options.Root != "/" || s.Next() != defaultInterval || s.Meta() != nil {
+	if s.options.Proc != "/proc" || s.options.Root != "/" || s.options.Interval != defaultInterval || s.Meta() != nil {
 		t.Errorf("%+v", s.options)
 	}
 	s.failures.logOnce("nobody takes it", errLine)

@@ -1,4 +1,7 @@
-package detect
+// Package exposure finds the services that others may reach, out of the sockets, the
+// forwarded ports and what the services answered, and puts each into words. It is
+// made of pure functions.
+package exposure
 
 import (
 	"cmp"
@@ -16,16 +19,16 @@ import (
 // made before the answer might have to be taken back.
 const patience = time.Minute
 
-// Exposures returns every service of the catalogue that others may reach, sorted
+// Find returns every service of the catalogue that others may reach, sorted
 // by app and endpoint. Sockets of one owner on one port are one exposure, and so
 // are a proxy's port and what it leads to.
-func Exposures(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposure {
+func Find(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposure {
 	if s.Sockets == nil {
 		return nil
 	}
 	e := &exposer{
 		snapshot: s, catalogue: services, known: catalogue.NewExposedSockets(s.Sockets, services),
-		namespaces: map[string]model.NetNamespace{}, services: map[serviceKey]*exposedService{}, answering: map[model.Identity]bool{},
+		namespaces: map[string]model.NetNamespace{}, services: map[Key]*exposedService{}, answering: map[model.Identity]bool{},
 	}
 	for _, namespace := range s.Sockets.Namespaces {
 		e.namespaces[namespace.ID] = namespace
@@ -45,8 +48,8 @@ func Exposures(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposur
 	return exposures
 }
 
-// serviceKey is what makes several sockets one service.
-type serviceKey struct {
+// Key is what makes several sockets one service.
+type Key struct {
 	netns string
 	port  uint16
 	owner model.Identity
@@ -65,7 +68,7 @@ type exposer struct {
 	catalogue  *catalogue.Catalogue
 	known      *catalogue.ExposedSockets
 	namespaces map[string]model.NetNamespace
-	services   map[serviceKey]*exposedService
+	services   map[Key]*exposedService
 	answering  map[model.Identity]bool // owners of which a socket answered as its app does
 }
 
@@ -75,7 +78,7 @@ func (e *exposer) gather() {
 		if !e.known.Contains(&socket) || !e.reaches(&socket) {
 			continue
 		}
-		key := keyOf(&socket)
+		key := KeyOf(&socket)
 		if e.services[key] == nil {
 			e.services[key] = &exposedService{}
 		}
@@ -86,8 +89,10 @@ func (e *exposer) gather() {
 	}
 }
 
-func keyOf(socket *model.Socket) serviceKey {
-	key := serviceKey{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
+// KeyOf says which service a socket belongs to.
+// KeyOf tells which service a socket belongs to.
+func KeyOf(socket *model.Socket) Key {
+	key := Key{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
 	if socket.Owner == (model.Identity{}) {
 		key.inode = socket.Inode
 	}
@@ -120,7 +125,7 @@ func (e *exposer) publish() {
 		if publication.Protocol != model.TCP || len(services) == 0 || model.ScopeOf(publication.Host.Addr()) == model.ScopeLoopback {
 			continue
 		}
-		proxy := serviceKey{port: publication.Host.Port(), owner: publication.Owner}
+		proxy := Key{port: publication.Host.Port(), owner: publication.Owner}
 		for _, d := range services {
 			d.rules = append(d.rules, publication)
 			if front := e.services[proxy]; front != nil && front != d {

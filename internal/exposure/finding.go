@@ -1,15 +1,21 @@
-package detect
+package exposure
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
+
+// Rule is the name of the rule that findings about exposed services are raised by.
+const Rule = "exposed_service"
 
 const (
 	maxReach = 4 // addresses that one sentence names
@@ -19,13 +25,13 @@ const (
 	runSlack = 2 * time.Second
 )
 
-// serviceFinding is about one exposed service. Somebody is woken where anybody may run code
+// Finding is about one exposed service. Somebody is woken where anybody may run code
 // by it; what is called by its port alone is noted: half of all proxies listen on
 // 8081.
-func serviceFinding(e *model.Exposure, services *catalogue.Catalogue) model.Finding {
+func Finding(e *model.Exposure, services *catalogue.Catalogue) model.Finding {
 	where := e.Endpoints[0]
 	finding := model.Finding{
-		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: RuleExposedService,
+		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: Rule,
 		Technique: "T1190", Exposure: e, Severity: exposureSeverity(e), Title: serviceTitle(e, where),
 		Evidence: []string{listens(e), openness(e)},
 	}
@@ -91,7 +97,7 @@ func nameOf(e *model.Exposure) string {
 	if e.Answer == nil || e.Answer.Version == "" {
 		return e.App
 	}
-	return e.App + " " + quote(e.Answer.Version)
+	return e.App + " " + text.Label(e.Answer.Version)
 }
 
 // listens says who listens where, and why it is called what it is called.
@@ -99,7 +105,7 @@ func listens(e *model.Exposure) string {
 	socket := &e.Socket
 	owner := "An unknown process"
 	if socket.Owner.PID != 0 {
-		owner = fmt.Sprintf("%s (pid %d%s)", quote(path.Base(socket.OwnerExe)), socket.Owner.PID, where(e))
+		owner = fmt.Sprintf("%s (pid %d%s)", text.Label(path.Base(socket.OwnerExe)), socket.Owner.PID, where(e))
 	}
 	sentence := fmt.Sprintf("%s listens on %s (%s)", owner, strings.Join(e.Endpoints[:min(len(e.Endpoints), maxReach)], " and "), reach(e))
 	switch e.Confidence {
@@ -117,13 +123,13 @@ func where(e *model.Exposure) string {
 	var words string
 	switch {
 	case e.ContainerID != "":
-		words = ", container " + quote(e.ContainerID)
+		words = ", container " + text.Label(e.ContainerID)
 	case e.Unit != "":
-		words = ", unit " + quote(e.Unit)
+		words = ", unit " + text.Label(e.Unit)
 	}
 	switch {
 	case e.Namespace.Name != "":
-		words += ", network namespace " + quote(e.Namespace.Name)
+		words += ", network namespace " + text.Label(e.Namespace.Name)
 	case e.Socket.NetNS != "" && e.ContainerID == "":
 		words += ", network namespace " + e.Socket.NetNS
 	}
@@ -205,7 +211,7 @@ func logEvidence(log *model.SubmissionLog) []string {
 	var evidence []string
 	title := logTitle(log.App)
 	if log.Failure != "" {
-		evidence = append(evidence, fmt.Sprintf("%s %s is not read: %s", title, quote(log.Path), log.Failure))
+		evidence = append(evidence, fmt.Sprintf("%s %s is not read: %s", title, text.Label(log.Path), log.Failure))
 	}
 	last := map[model.SubmissionEvent]*model.Submission{}
 	for i := range log.Recent {
@@ -249,9 +255,9 @@ func from(entry *model.Submission) string {
 	return "; connected to it about then: " + strings.Join(names, ", ")
 }
 
-// runBefore is what was last submitted to the app and run before the process tree
+// LastRunBefore is what was last submitted to the app and run before the process tree
 // below its process began, and how long before.
-func runBefore(s *model.ServiceSnapshot, app string, p *model.Process, entry model.Identity) (run *model.Submission, before time.Duration) {
+func LastRunBefore(s *model.ServiceSnapshot, app string, p *model.Process, entry model.Identity) (run *model.Submission, before time.Duration) {
 	if s == nil {
 		return nil, 0
 	}
@@ -274,11 +280,15 @@ func runBefore(s *model.ServiceSnapshot, app string, p *model.Process, entry mod
 	return run, max(0, before)
 }
 
-// arrival says which submission brought a suspect.
-func arrival(e *model.Entry) string {
+// Arrival says which submission brought a suspect.
+func Arrival(e *model.Entry) string {
 	before := "less than a second"
 	if e.RunBefore >= time.Second {
-		before = duration(e.RunBefore)
+		before = text.Duration(e.RunBefore)
 	}
 	return fmt.Sprintf("%s: %s at %s, %s before this process tree appeared%s.", logTitle(e.App), does(e.Run.Event), stamp(e.Run), before, from(e.Run))
+}
+
+func endpoint(address string, port uint16) string {
+	return net.JoinHostPort(address, strconv.Itoa(int(port)))
 }

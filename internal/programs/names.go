@@ -1,4 +1,4 @@
-package detect
+package programs
 
 import (
 	"path"
@@ -81,14 +81,15 @@ func looseThreadNames() []string {
 	return []string{"migration", "netns", "irq", "writeback", "watchdogd", "usb-storage", "bioset", "idle_inject", "cpuhp"}
 }
 
-// nameSet holds the names ready to be looked up: a host may run 30,000 processes.
-type nameSet struct {
+// Names holds the known names ready to be looked up: a host may run 30,000 processes.
+type Names struct {
 	miners, threads, loose, system, servers, readers map[string]bool
 	arguments                                        []string
 	sounds                                           []string // longer names of kernel threads, which are imitated
 }
 
-func newNameSet() *nameSet {
+// NewNames makes the names ready. It is made once: a host may run 30,000 processes.
+func NewNames() *Names {
 	set := func(names []string, change func(string) string) map[string]bool {
 		out := make(map[string]bool, len(names))
 		for _, name := range names {
@@ -97,7 +98,7 @@ func newNameSet() *nameSet {
 		return out
 	}
 	same := func(name string) string { return name }
-	n := &nameSet{
+	n := &Names{
 		miners: set(minerNames(), strings.ToLower), threads: set(kernelThreadNames(), same), loose: set(looseThreadNames(), same),
 		system: set(systemNames(), same), servers: set(serverNames(), same), readers: set(readers(), same), arguments: minerArguments(),
 	}
@@ -109,36 +110,36 @@ func newNameSet() *nameSet {
 	return n
 }
 
-// isMiner tells whether a base name is that of a known miner or guardian, also with
+// IsMiner tells whether a base name is that of a known miner or guardian, also with
 // digits behind it, as kinsing's droppers number their files. Case does not matter.
-func (n *nameSet) isMiner(name string) bool {
+func (n *Names) IsMiner(name string) bool {
 	lower := strings.ToLower(name)
 	return n.miners[lower] || n.miners[strings.TrimRight(lower, "0123456789")]
 }
 
-// KnownMinerName tells whether a file's base name is that of a known miner.
-func KnownMinerName() func(name string) bool { return newNameSet().isMiner }
+// IsMinerName tells whether a file's base name is that of a known miner.
+func IsMinerName() func(name string) bool { return NewNames().IsMiner }
 
-// known returns the name by which a process is known, and where it stands.
-func (n *nameSet) known(p *model.Process) (name, where string) {
-	if name := base(p.Exe); n.isMiner(name) {
+// Miner returns the name by which a process is known, and where it stands.
+func (n *Names) Miner(p *model.Process) (name, where string) {
+	if name := Base(p.Exe); n.IsMiner(name) {
 		return name, "executable"
 	}
-	if n.isMiner(p.Comm) {
+	if n.IsMiner(p.Comm) {
 		return p.Comm, "process name"
 	}
-	if name := base(firstArgument(p)); n.isMiner(name) {
+	if name := Base(p.FirstArgument()); n.IsMiner(name) {
 		return name, "first argument"
 	}
-	if name := base(p.Script); p.Script != "" && n.isMiner(strings.TrimSuffix(name, path.Ext(name))) {
+	if name := Base(p.Script); p.Script != "" && n.IsMiner(strings.TrimSuffix(name, path.Ext(name))) {
 		return name, "script"
 	}
 	return "", ""
 }
 
-// argument returns the first argument that only a miner takes, and what it is.
-func (n *nameSet) argument(p *model.Process) (argument, what string) {
-	if p.Origin == model.OriginSystem && n.readers[base(p.Exe)] {
+// MinerArgument returns the first argument that only a miner takes, and what it is.
+func (n *Names) MinerArgument(p *model.Process) (argument, what string) {
+	if p.Origin == model.OriginSystem && n.readers[Base(p.Exe)] {
 		return "", ""
 	}
 	for _, argument := range p.Argv {
@@ -170,9 +171,9 @@ func holdsWallet(argument string) bool {
 	return false
 }
 
-// isKernelThread knows the names of the kernel's own threads: "kworker/0:1",
+// IsKernelThread knows the names of the kernel's own threads: "kworker/0:1",
 // "kswapd0", "rcu_sched".
-func (n *nameSet) isKernelThread(name string) bool {
+func (n *Names) IsKernelThread(name string) bool {
 	if name == "" {
 		return false
 	}
@@ -184,10 +185,14 @@ func (n *nameSet) isKernelThread(name string) bool {
 	return n.threads[stem] || n.threads[bare]
 }
 
-func (n *nameSet) isSystem(name string) bool { return n.system[name] || n.servers[name] }
+// IsSystemProgram knows the parts of a system that nobody runs from elsewhere.
+func (n *Names) IsSystemProgram(name string) bool { return n.system[name] }
 
-// lookalike returns what a name imitates, or "". strict asks for servers too.
-func (n *nameSet) lookalike(name string, strict bool) string {
+// IsSystem knows the parts of a system and the servers that people run on it.
+func (n *Names) IsSystem(name string) bool { return n.system[name] || n.servers[name] }
+
+// Lookalike returns what a name imitates, or "". strict asks for servers too.
+func (n *Names) Lookalike(name string, strict bool) string {
 	if n.system[name] {
 		return name
 	}
@@ -240,11 +245,5 @@ func isNear(name, original string) bool {
 	return short[i:] == long[i+1:]
 }
 
-func contains(list []string, value string) bool {
-	for _, element := range list {
-		if element == value {
-			return true
-		}
-	}
-	return false
-}
+// Base is the last element of a path, "" for none.
+func Base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
