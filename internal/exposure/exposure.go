@@ -90,7 +90,6 @@ func (e *exposer) gather() {
 }
 
 // KeyOf says which service a socket belongs to.
-// KeyOf tells which service a socket belongs to.
 func KeyOf(socket *model.Socket) Key {
 	key := Key{netns: socket.NetNS, port: socket.Port, owner: socket.Owner}
 	if socket.Owner == (model.Identity{}) {
