@@ -118,7 +118,10 @@ func TestPure(t *testing.T) {
 	t.Parallel()
 	forbidden := []string{"os", "io/fs", "net/http", "crypto/tls", "syscall", "golang.org/x/sys", "math/rand", "internal/hostfs"}
 	packages := imports(t)
-	for _, pure := range []string{"collector", "internal/catalogue", "internal/detect", "internal/model", "internal/place", "internal/text"} {
+	for _, pure := range []string{
+		"collector", "internal/catalogue", "internal/detect", "internal/exposure", "internal/model", "internal/place",
+		"internal/programs", "internal/text",
+	} {
 		if packages[pure] == nil {
 			t.Errorf("there is no package %s", pure)
 		}
