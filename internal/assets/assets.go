@@ -186,15 +186,15 @@ func (w *writer) commit() (written []string, err error) {
 
 // discard removes what did not get into its place.
 func (w *writer) discard() error {
-	var troubles []error
+	var failures []error
 	for _, file := range w.staged {
-		troubles = append(troubles, w.root.Remove(file.temporary))
+		failures = append(failures, w.root.Remove(file.temporary))
 	}
 	for _, directory := range slices.Backward(w.made) {
-		troubles = append(troubles, w.root.Remove(directory))
+		failures = append(failures, w.root.Remove(directory))
 	}
 	for _, directory := range slices.Backward(w.madeAbove) {
-		troubles = append(troubles, os.Remove(directory))
+		failures = append(failures, os.Remove(directory))
 	}
-	return errors.Join(troubles...)
+	return errors.Join(failures...)
 }

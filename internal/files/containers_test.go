@@ -23,7 +23,7 @@ func TestContainers(t *testing.T) {
 	f.must(os.Symlink(inside, filepath.Join(proc, "70/root")))
 	f.must(os.Symlink(f.root, filepath.Join(proc, "71/root")))
 	f.must(os.WriteFile(filepath.Join(inside, "tmp/.x/kdevtmpfsi"), []byte(elfFile(executable, "1")), 0o755))
-	f.must(os.WriteFile(filepath.Join(inside, "tmp/notes"), []byte("the benign twin"), 0o755))
+	f.must(os.WriteFile(filepath.Join(inside, "tmp/notes"), []byte("the benign counterpart"), 0o755))
 	f.write("/tmp/tool", elfFile(executable, "2"), 0o755)
 	options := f.options
 	options.Proc = proc

@@ -21,7 +21,7 @@ func TestReasons(t *testing.T) {
 		name    string
 		content string
 		mode    fs.FileMode
-		reason  model.FileReason // "" for the benign twins
+		reason  model.FileReason // "" for the benign counterparts
 	}{
 		{"/tmp/kdevtmpfsi", elfFile(executable, "1"), 0o755, model.FileKnownMiner},
 		{"/tmp/vaccine/kdevtmpfsi", "vaccine against the miner", 0o755, ""},

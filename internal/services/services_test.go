@@ -98,7 +98,7 @@ func TestAskedOnceInTenMinutes(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotAsked: only this host's own doors, where nobody else can answer.
+// TestWhoIsNotAsked: only exposed services of this host, where nobody else can answer.
 func TestWhoIsNotAsked(t *testing.T) {
 	t.Parallel()
 	own := listening("0.0.0.0", 8081, "flink", model.ConfidencePort)

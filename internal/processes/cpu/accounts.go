@@ -34,8 +34,8 @@ type Accounts struct {
 	groups map[model.GroupKey]*groupSample // of this sample
 	claims []claim                         // of this sample
 
-	unowned, exits window
-	complete       time.Time // since when all exits are known; zero if some are not
+	unattributedTime, exits window
+	complete                time.Time // since when all exits are known; zero if some are not
 }
 
 // claim is CPU time in the kernel's account of an exited process.
@@ -158,15 +158,15 @@ func (a *Accounts) Publish(s *model.ProcessSnapshot, exits uint64, complete bool
 
 // rate keeps the last minute of the time without an owner.
 func (a *Accounts) rate(now time.Time, exits uint64, complete bool) (rate model.UnattributedRate) {
-	if a.unowned.count == 0 {
-		a.unowned, a.exits = newWindow(now, now, a.unattributed), newWindow(now, now, float64(exits))
+	if a.unattributedTime.count == 0 {
+		a.unattributedTime, a.exits = newWindow(now, now, a.unattributed), newWindow(now, now, float64(exits))
 	}
 	if !complete {
 		a.complete = time.Time{}
 	} else if a.complete.IsZero() {
 		a.complete = now
 	}
-	rate.Cores, rate.Span = a.unowned.mean(now, a.unattributed)
+	rate.Cores, rate.Span = a.unattributedTime.mean(now, a.unattributed)
 	rate.ExitsPerSecond, _ = a.exits.mean(now, float64(exits))
 	rate.Complete = complete && now.Sub(a.complete) >= rate.Span
 	return rate
