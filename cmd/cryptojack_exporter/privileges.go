@@ -7,14 +7,14 @@ import (
 	"github.com/go-kit/log/level"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
 )
 
 // privileged is what has to be opened before the privileges are dropped. A part
 // that is nil or "" could not be had; a line in the log says what is missing.
 type privileged struct {
-	procfs    string // a procfs that nothing can be mounted over, see processes.OpenPrivateProcfs
+	procfs    string // a procfs that nothing can be mounted over, see hostfs.OpenPrivateProcfs
 	connector *procevents.Connector
 	taskstats *procevents.Taskstats
 }
@@ -26,7 +26,7 @@ func openPrivileged(procfs string, logger log.Logger) *privileged {
 	p := &privileged{}
 	var err error
 	if procfs == "/proc" {
-		if p.procfs, err = processes.OpenPrivateProcfs(); err != nil {
+		if p.procfs, err = hostfs.OpenPrivateProcfs(); err != nil {
 			level.Debug(logger).Log("msg", "of a process that a mount hides from the start only its CPU time is known", "err", err)
 		}
 	}

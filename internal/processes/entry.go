@@ -57,7 +57,7 @@ func (e *entry) origin() model.OriginKey {
 // rename sets the group after the content or the path became known.
 func (e *entry) rename() {
 	p := &e.process
-	name := groupName(p.Origin, e.directory, p.Exe, p.SHA256)
+	name := cpu.GroupName(p.Origin, e.directory, p.Exe, p.SHA256)
 	p.Group = text.Label(name)
 	e.sanitized = p.Group != name
 }

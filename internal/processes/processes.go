@@ -22,6 +22,7 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
@@ -109,7 +110,7 @@ func New(o Options) (*Sensor, error) {
 		},
 		reads:     reads,
 		inspector: inspect.New(o.Proc, reads),
-		hasher:    newHasher(),
+		hasher:    hostfs.NewHashCache(),
 		accounts:  cpu.New(),
 		respawns:  respawn.New(o.RespawnWindow),
 		entries:   map[int]*entry{},

@@ -13,6 +13,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 )
 
+// hashBudget is how much is hashed in one sample, in bytes.
+const hashBudget = 128 << 20
+
 // identify finds out which program a process runs. The link is read at every
 // sample, for a process may become another program (execve(2)) or lose its file.
 func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew bool) {
@@ -121,7 +124,7 @@ func (s *sample) hashContents() {
 		return a.process.PID < b.process.PID
 	})
 	for _, e := range wanting {
-		sum, ok := s.hasher.get(e.content)
+		sum, ok := s.hasher.Get(e.content)
 		if !ok {
 			if s.hashBudget <= 0 {
 				continue
@@ -154,7 +157,7 @@ func rank(e *entry) int {
 func (s *sample) hash(e *entry) string {
 	name, key := s.reader.path(e.process.PID, "exe"), e.content
 	sum, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (string, error) {
-		return s.hasher.hash(name, key)
+		return s.hasher.Hash(name, key)
 	})
 	switch {
 	case errors.Is(err, inspect.ErrPostponed), errors.Is(err, inspect.ErrPaused), err != nil && hostfs.Vanished(err):
@@ -176,7 +179,7 @@ func (s *sample) contentOf(i *image, of inspect.Subject) string {
 		return i.sha256
 	}
 	hasher := s.hasher
-	if sum, ok := hasher.get(i.content); ok {
+	if sum, ok := hasher.Get(i.content); ok {
 		return sum
 	}
 	if i.deleted || s.hashBudget <= 0 {
@@ -185,7 +188,7 @@ func (s *sample) contentOf(i *image, of inspect.Subject) string {
 	s.hashBudget -= min(i.content.Size, hashBudget)
 	name := filepath.Join(s.options.Root, i.path)
 	sum, err := inspect.Within(s.reads, of, inspect.File, inspect.ReadTime, func() (string, error) {
-		return hasher.same(name, i.content)
+		return hasher.HashSame(name, i.content)
 	})
 	if err != nil {
 		return "" // removed, replaced, or of another mount namespace

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	kernelThread = 0x00200000 // PF_KTHREAD, include/linux/sched.h
+	kernelThread  = 0x00200000   // PF_KTHREAD, include/linux/sched.h
+	deletedSuffix = " (deleted)" // added by d_path() in the kernel's fs/d_path.c
 )
 
 // facts are what the kernel says of a process, read once for each program that it runs.
@@ -113,7 +114,7 @@ func (r *reader) facts(proc procfs.Proc, hosts namespaces) (facts, error) {
 	}
 	groups, cgroupErr := proc.Cgroups()
 	if cgroupErr == nil {
-		out.cgroup = cgroupPath(groups)
+		out.cgroup = containers.Path(groups)
 	}
 	out.isolation, out.mount = model.IsolationHost, r.otherMount(proc.PID, hosts)
 	// A failure to read it is that of exe too, and counted there.

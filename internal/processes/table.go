@@ -3,6 +3,7 @@ package processes
 import (
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
@@ -20,7 +21,7 @@ type table struct {
 	reader    *reader
 	reads     *inspect.Reads
 	inspector *inspect.Inspector
-	hasher    *hasher
+	hasher    *hostfs.HashCache
 	follower  *follower
 	accounts  *cpu.Accounts
 	respawns  *respawn.History

@@ -1,4 +1,4 @@
-package processes
+package cpu
 
 import (
 	"path"
@@ -6,12 +6,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// deletedSuffix is added by d_path() in the kernel's fs/d_path.c.
-const deletedSuffix = " (deleted)"
-
-// groupName is the label `process`. Where an attacker may drop files under any
+// GroupName is the label `process`. Where an attacker may drop files under any
 // name, the content names the group, so that random names stay one group.
-func groupName(origin model.Origin, directory, exe, sha256 string) string {
+func GroupName(origin model.Origin, directory, exe, sha256 string) string {
 	switch origin {
 	case model.OriginSystem, model.OriginLocal, model.OriginHome, model.OriginWeb:
 		return path.Base(exe)

@@ -1,10 +1,10 @@
-package processes
+package containers
 
 import "github.com/prometheus/procfs"
 
-// cgroupPath picks the path that says most: the unified hierarchy, then
+// Path picks the path that says most: the unified hierarchy, then
 // systemd's own, then any other that is not the root.
-func cgroupPath(groups []procfs.Cgroup) string {
+func Path(groups []procfs.Cgroup) string {
 	best, rank := "/", 0
 	for _, group := range groups {
 		r := 1
