@@ -90,7 +90,7 @@ func TestSuspectCountersNeverGoBack(t *testing.T) {
 	}
 }
 
-func TestKeeperStaysKnown(t *testing.T) {
+func TestGuardianStaysKnown(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(time.Hour)
 	s := incident()
