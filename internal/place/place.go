@@ -62,7 +62,12 @@ func resolve(name string) string {
 	if name == "" {
 		return ""
 	}
-	name = path.Clean(name)
+	if strings.Contains(name, "//") || strings.Contains(name, "/.") || name[0] != '/' || name[len(name)-1] == '/' {
+		name = path.Clean(name) // a path that the kernel shows is clean
+	}
+	if !strings.HasPrefix(name, "/p") && !strings.HasPrefix(name, "/var/run/") {
+		return name
+	}
 	for _, root := range []string{"/proc/self/root", "/proc/thread-self/root", "/proc/1/root"} {
 		if below, ok := strings.CutPrefix(name, root); ok && strings.HasPrefix(below, "/") {
 			name = below
@@ -119,6 +124,9 @@ func IsDevice(name string) bool {
 // IsInvisible tells whether a file name holds nothing but dots and characters that
 // cannot be seen. `.` and `..` are names too.
 func IsInvisible(element string) bool {
+	if element != "" && element[0] > '.' && element[0] <= '~' {
+		return false // most names begin with a letter
+	}
 	return element != "" && strings.TrimFunc(element, func(r rune) bool {
 		return r == '.' || unicode.IsSpace(r) || !unicode.IsGraphic(r)
 	}) == ""
@@ -137,10 +145,9 @@ func IsHidden(program string) bool {
 	if strings.HasPrefix(program, "/nix/store/") || strings.HasPrefix(program, "/gnu/store/") {
 		return false // their wrappers are called .NAME-wrapped and .NAME-real
 	}
-	temporary := IsTemporary(program)
 	for rest := strings.TrimPrefix(program, "/"); rest != ""; {
 		element, below, more := strings.Cut(rest, "/")
-		if IsInvisible(element) || strings.HasPrefix(element, ".") && (!more || temporary) {
+		if IsInvisible(element) || strings.HasPrefix(element, ".") && (!more || IsTemporary(program)) {
 			return true
 		}
 		rest = below
