@@ -58,7 +58,10 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	}()
 	go func() {
 		defer stop()
-		await(ctx, o.scanFor, func() bool { return false })
+		select {
+		case <-ctx.Done():
+		case <-time.After(o.scanFor):
+		}
 		await(ctx, firstSamples, m.Ready)
 	}()
 	if isTerminal(stderr) {

@@ -39,9 +39,9 @@ type sensors struct {
 }
 
 // snapshot puts the last samples together.
-func (s *sensors) snapshot(now time.Time) model.Snapshot {
+func (s *sensors) snapshot() model.Snapshot {
 	return model.Snapshot{
-		Time: now, Processes: s.processes.Snapshot(), Files: s.files.Snapshot(), Sockets: s.sockets.Snapshot(),
+		Processes: s.processes.Snapshot(), Files: s.files.Snapshot(), Sockets: s.sockets.Snapshot(),
 		Services: s.services.Snapshot(), Persistence: s.persistence.Snapshot(),
 	}
 }
@@ -76,7 +76,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 		s.addSockets(o, known, first, logger)
 	}
 	if on("services") {
-		s.addServices(o, current, logger)
+		s.addServices(o, current, known, logger)
 	}
 	if on("persistence") {
 		s.persistence = persistence.New(persistence.Options{
@@ -159,10 +159,10 @@ func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, f
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.sockets, FirstAfter: firstAfter})
 }
 
-func (s *sensors) addServices(o *options, current func() *config.Config, logger log.Logger) {
+func (s *sensors) addServices(o *options, current func() *config.Config, known func() *catalogue.Catalogue, logger log.Logger) {
 	prober := &probe.Prober{Now: time.Now}
 	s.services = services.New(services.Options{
-		Proc: o.procfs, Catalogue: func() *catalogue.Catalogue { return current().Catalogue }, Probing: func() bool { return current().Probe },
+		Proc: o.procfs, Catalogue: known, Probing: func() bool { return current().Probe },
 		Sockets: s.sockets.Snapshot, Probe: prober.Probe, Interval: o.socketsInterval, Logger: logger,
 	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.services})

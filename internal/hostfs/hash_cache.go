@@ -59,9 +59,9 @@ func (h *HashCache) hashIf(name string, key ContentKey, fits func(ContentKey) bo
 		return "", err
 	}
 	defer file.Close()
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
-		return "", fmt.Errorf("stat %s: %w", name, err)
+	stat, err := Stat(file)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	if !fits(ContentKeyOf(&stat)) {
 		return "", fmt.Errorf("%s: %w", name, errReplaced)

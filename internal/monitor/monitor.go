@@ -47,7 +47,7 @@ type Follower struct {
 type Options struct {
 	Tasks     []Task
 	Followers []Follower
-	Snapshot  func(now time.Time) model.Snapshot // the last samples of all sensors
+	Snapshot  func() model.Snapshot // the last samples of all sensors, without a time
 
 	Hold    time.Duration // how long a finding outlives its evidence
 	OwnPID  int
@@ -84,7 +84,7 @@ func (m *Monitor) Findings() *model.Findings { return m.findings.Load() }
 
 // Snapshot puts the last samples together.
 func (m *Monitor) Snapshot(now time.Time) model.Snapshot {
-	s := m.options.Snapshot(now)
+	s := m.options.Snapshot()
 	s.Time = now
 	return s
 }

@@ -45,7 +45,7 @@ func newMonitor(t *testing.T, out *bytes.Buffer, o Options) *Monitor {
 		t.Fatal(err)
 	}
 	if o.Snapshot == nil {
-		o.Snapshot = func(time.Time) model.Snapshot { return model.Snapshot{} }
+		o.Snapshot = func() model.Snapshot { return model.Snapshot{} }
 	}
 	o.Config, o.Observe = func() *config.Config { return loaded }, func(string, time.Duration) {}
 	o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(out))
@@ -100,7 +100,7 @@ func TestPanicOfDetection(t *testing.T) {
 		broken.Store(true)
 		m := newMonitor(t, &out, Options{
 			Tasks: []Task{{Sensor: sensor}},
-			Snapshot: func(time.Time) model.Snapshot {
+			Snapshot: func() model.Snapshot {
 				if broken.Load() {
 					panic("index out of range")
 				}

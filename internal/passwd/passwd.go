@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
@@ -70,8 +68,8 @@ func (u *Users) refresh() error {
 		return err
 	}
 	defer file.Close()
-	var stat unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &stat); err != nil {
+	stat, err := hostfs.Stat(file)
+	if err != nil {
 		return err
 	}
 	key := hostfs.ContentKeyOf(&stat)
