@@ -112,7 +112,7 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 		{"benign: packed and installed", all(opt, looking(model.Inspection{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
 		{"benign: static in temp", all(temp, looking(model.Inspection{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
 
-		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, model.Critical, "/tmp/x.py"},
+		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, model.Warning, "/tmp/x.py"},
 		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *model.Process) { p.Cores = .6 }), RuleScriptFromTemp, model.Warning, ""},
 		{"benign: a quick script in temp", running("/tmp/x.py"), "", "", ""},
 		{"benign: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, model.Info, ""},

@@ -205,11 +205,9 @@ func (c *candidate) has(family model.Family) bool {
 	return false
 }
 
-// rate applies the rule of two: an indicator, a process that a mount hides from
-// /proc, or two independent kinds of evidence page; one warns; a busy CPU alone is
-// only noted. What is expected is
-// only noted too; only the user's own allow list lowers an indicator, or what
-// hides.
+// rate sorts the signals, the strongest first, and decides the severity. What is
+// expected lowers it to a note: the user's own allow list whatever the evidence is,
+// everything else only place and load (see lowers).
 func (c *candidate) rate() {
 	order := map[string]int{}
 	for i, name := range RuleNames() {
@@ -219,29 +217,59 @@ func (c *candidate) rate() {
 		return order[c.suspect.Signals[i].Rule] < order[c.suspect.Signals[j].Rule]
 	})
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
-	kinds, hidden, hides := map[model.Family]bool{}, false, false
-	for _, signal := range c.suspect.Signals {
+	c.severity = weigh(c.suspect.Signals)
+	kinds := strongKinds(c.suspect.Signals)
+	if c.exemption == model.ExemptAllowList || c.exempted != "" && lowers(kinds) {
+		c.severity = model.Info
+	}
+	if c.severity == model.Warning && c.dormant && lowers(kinds) {
+		c.severity = model.Info
+	}
+}
+
+// strongKinds are the kinds of evidence that strong signals give. Whoever runs a
+// script from a temporary directory counts only because he burns CPU, so that this
+// and the load are one kind.
+func strongKinds(signals []model.Signal) map[model.Family]bool {
+	kinds, place := map[model.Family]bool{}, false
+	for _, signal := range signals {
 		if signal.Weak {
 			continue
 		}
 		kinds[signal.Family] = true
-		hidden = hidden || signal.Rule == RuleHiddenByMount
-		hides = hides || hidden || signal.Rule == RuleKernelThreadName || signal.Rule == RuleForgedArguments
+		place = place || signal.Family == model.FamilyPlace && signal.Rule != RuleScriptFromTemp
 	}
+	if kinds[model.FamilyPlace] && !place {
+		delete(kinds, model.FamilyLoad)
+	}
+	return kinds
+}
+
+// weigh applies the rule of two: an indicator, a process that a mount hides from
+// /proc, or two independent kinds of evidence page; one warns; a busy CPU alone is
+// only noted.
+func weigh(signals []model.Signal) model.Severity {
+	kinds := strongKinds(signals)
+	hidden := slices.ContainsFunc(signals, func(s model.Signal) bool { return s.Rule == RuleHiddenByMount && !s.Weak })
 	switch {
 	case kinds[model.FamilyIndicator], hidden, len(kinds) >= 2:
-		c.severity = model.Critical
-	case kinds[model.FamilyLoad]:
-		c.severity = model.Info
+		return model.Critical
+	case len(kinds) == 0, kinds[model.FamilyLoad]:
+		return model.Info
 	default:
-		c.severity = model.Warning
+		return model.Warning
 	}
-	if c.exemption == model.ExemptAllowList || c.exempted != "" && !kinds[model.FamilyIndicator] && !hides {
-		c.severity = model.Info
+}
+
+// lowers tells whether what is expected lowers such evidence: work in unusual places
+// that burns is often honest; what mines, hides, comes back or is known is not.
+func lowers(kinds map[model.Family]bool) bool {
+	for kind := range kinds {
+		if kind != model.FamilyPlace && kind != model.FamilyLoad {
+			return false
+		}
 	}
-	if c.severity == model.Warning && c.dormant && !hides {
-		c.severity = model.Info
-	}
+	return true
 }
 
 // expected says why a candidate was lowered to a note, or "".

@@ -26,6 +26,7 @@ const (
 	FamilyPlace     Family = "place"
 	FamilyDisguise  Family = "disguise"
 	FamilySurvival  Family = "survival"
+	FamilyEntry     Family = "entry" // it burns below an exposed service that lets anybody in, and is not part of it
 )
 
 // Signal is one piece of evidence about one subject.
