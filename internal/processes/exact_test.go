@@ -176,8 +176,12 @@ func TestShortProcesses(t *testing.T) {
 	sensor := following(t)
 	exe, group := shell(t, "burner")
 	sampled(t, sensor)
-	if _, err := burn(exe, 30*burnLoops); err != nil { // it earns a series of its own
-		t.Fatal(err)
+	for used := time.Duration(0); used < 2*time.Second; { // it earns a series of its own
+		took, err := burn(exe, 30*burnLoops)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used += took
 	}
 	sampled(t, sensor) // on a busy machine the account comes late
 	before := groupOf(t, sampled(t, sensor), group)
