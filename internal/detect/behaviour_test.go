@@ -94,6 +94,9 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 
 		{"wiped arguments", all(home, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, model.Warning, "wiped"},
 		{"arguments of another", all(home, arguments("/usr/sbin/sshd", "-D")), RuleForgedArguments, model.Warning, "/usr/sbin/sshd"},
+		{"arguments of another, and burns", all(home, busy, arguments("/usr/bin/python3")), RuleForgedArguments, model.Critical, "/usr/bin/python3"},
+		{"benign: a link of root's leads to it", all(home, busy, arguments("/usr/bin/python3"), func(p *model.Process) { p.ArgvIsExe = true }), RuleSustainedCPU, model.Info, ""},
+		{"not exempt: wiped, though a link leads to it", all(home, func(p *model.Process) { p.ArgvErased, p.ArgvIsExe = true, true }), RuleForgedArguments, model.Warning, "wiped"},
 		{"title of a server, in temp", all(temp, arguments("nginx: worker process")), RuleRunsFromTemp, model.Critical, "shows nginx: worker"},
 		{"wiped, installed, and burns", all(opt, busy, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }), RuleForgedArguments, model.Critical, "wiped"},
 		{"benign: wiped by a program of the system", all(func(p *model.Process) { p.ArgvErased = true }, busy), RuleSustainedCPU, model.Info, "wiped"},

@@ -68,7 +68,8 @@ func lookalikeName(v *view) (string, strength) {
 
 // forgedArguments holds for a process that has wiped its arguments, or that shows
 // those of a program of the system and is another (T1036.011). What a program of
-// the system itself does to its title is only noted.
+// the system itself does to its title is only noted. A link that root made is no
+// other program: /usr/bin/c++ of a chroot, or /usr/bin/python that leads to /data.
 func forgedArguments(v *view) (string, strength) {
 	p := v.process
 	installed := p.Origin == model.OriginSystem || p.Origin == model.OriginLocal
@@ -79,7 +80,7 @@ func forgedArguments(v *view) (string, strength) {
 		return "It has wiped its arguments.", strong
 	}
 	first := p.FirstArgument()
-	if installed || first == "" || p.Exe == "" || p.Origin == model.OriginUnreadable || p.Isolation == model.IsolationContainer {
+	if installed || p.ArgvIsExe || first == "" || p.Exe == "" || p.Origin == model.OriginUnreadable || p.Isolation == model.IsolationContainer {
 		return "", absent
 	}
 	title, _, _ := strings.Cut(first, " ") // "nginx: worker process" is one argument

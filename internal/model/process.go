@@ -108,6 +108,7 @@ type Process struct {
 
 	Script        string        // absolute path of the file that an interpreter runs; "" for all else
 	ArgvErased    bool          // the memory of its arguments holds nothing but NUL bytes
+	ArgvIsExe     bool          // its first argument is another name, which root gave to the file that it runs: a link
 	MountNS       string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
 	NetNS         string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
 	ConstantCores float64       // mean use over ConstantSpan

@@ -63,6 +63,7 @@ func (s *sample) readDue(e *entry) {
 		e.rename()
 	}
 	s.setScript(e)
+	s.setFirstName(e)
 }
 
 func (s *sample) setScript(e *entry) {

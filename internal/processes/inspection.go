@@ -77,6 +77,7 @@ func (s *sample) inspectOne(e *entry) {
 		process.Argv = facts.Argv
 	}
 	process.ArgvErased = facts.ArgvErased
+	s.setFirstName(e)
 	look := facts.Inspection
 	look.EqualThreads = inspect.EqualThreads(before.threads, facts.Threads, s.now.Sub(before.at).Seconds())
 	process.Inspection = &look

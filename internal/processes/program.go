@@ -81,6 +81,8 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 		s.readExecutable(e, traced)
 	}
 	s.setScript(e)
+	e.firstName = ""
+	s.setFirstName(e)
 	// Unlinking the file changes ctime, not the program.
 	if sameFile && e.content.Dev == previous.Dev && e.content.Inode == previous.Inode && e.content.Mtime == previous.Mtime {
 		e.rename()
