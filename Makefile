@@ -129,7 +129,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	cd e2e && go test ./internal/... ./pagebench ./testreport
+	cd e2e && go test ./internal/... ./lab/... ./pagebench ./testreport
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
 	$(call test_e2e,.)

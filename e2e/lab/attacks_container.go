@@ -8,27 +8,29 @@ import (
 // containerAttacks happen in a mount, process and network namespace of their
 // own, with a /tmp of its own. They create nothing outside; their paths are
 // those in there.
-func containerAttacks() []scenario {
+func containerAttacks(n *names) []scenario {
+	idle, known, random := n.local("*"), n.local("*"), n.local("*")
+	idleCopy, knownCopy, randomCopy := n.path("/tmp/.*/x"), n.path("/tmp/*/kdevtmpfsi"), n.path("/tmp/*/*")
 	return []scenario{
 		{
 			name: "hidden program in a container's /tmp, not running", technique: "T1564.001", expect: warning,
-			paths: []string{"/tmp/.labbox81", installed + "/box81"}, watch: persistenceSpan,
-			play: func(s *session) { s.container(installed+"/box81", task.Container{Copy: "/tmp/.labbox81/x"}) },
+			paths: n.tops(idle, idleCopy), watch: persistenceSpan,
+			play: func(s *session) { s.container(idle, task.Container{Copy: idleCopy}) },
 		},
 		{
 			name: "kdevtmpfsi in a container's /tmp", technique: "T1610", expect: critical, short: true,
-			paths: []string{"/tmp/labbox82", installed + "/box82"},
+			paths: n.tops(known, knownCopy),
 			play: func(s *session) {
 				work := barelyBusy()
-				s.container(installed+"/box82", task.Container{Copy: "/tmp/labbox82/kdevtmpfsi", Run: &work})
+				s.container(known, task.Container{Copy: knownCopy, Run: &work})
 			},
 		},
 		{
 			name: "random name in a container's /tmp burns", technique: "T1610", expect: critical, needs: history, cores: 1,
-			paths: []string{"/tmp/labbox83", installed + "/box83"},
+			paths: n.tops(random, randomCopy),
 			play: func(s *session) {
 				work := burning()
-				s.container(installed+"/box83", task.Container{Copy: "/tmp/labbox83/q8", Run: &work})
+				s.container(random, task.Container{Copy: randomCopy, Run: &work})
 			},
 		},
 	}

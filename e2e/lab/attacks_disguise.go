@@ -3,64 +3,45 @@ package main
 import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 
 // disguiseAttacks pretend to be something else.
-func disguiseAttacks() []scenario {
+func disguiseAttacks(n *names) []scenario {
 	return []scenario{
-		{
-			name: "kernel worker's name from /tmp, idle", technique: "T1036.004", expect: critical, short: true,
-			paths: []string{"/tmp/kw0"}, play: runs("/tmp/kw0", task.Task{Comm: "kworker/0:2"}, "[kworker/0:2]"),
-		},
-		{
-			name: "kernel thread's name from a home, idle", technique: "T1036.004", expect: warning,
-			paths: []string{home + "/rsync"}, play: runs(home+"/rsync/kswapd0", task.Task{}, "kswapd0"),
-		},
-		{
-			name: "kswapd0 in a hidden directory of a home burns", technique: "T1036.004", expect: critical, needs: history, cores: 1,
-			paths: []string{home + "/.configrc5"}, play: runs(home+"/.configrc5/a/kswapd0", burning(), "kswapd0"),
-		},
-		{
-			name: "look-alike of kdevtmpfs in a home burns", technique: "T1036.005", expect: critical, needs: history, cores: 1,
-			paths: []string{home + "/kdevtmpfsj"}, play: runs(home+"/kdevtmpfsj", burning()),
-		},
-		{
-			name: "look-alike of sshd in /tmp, idle", technique: "T1036.005", expect: critical, short: true,
-			paths: []string{"/tmp/sshdd"}, play: runs("/tmp/sshdd", task.Task{}),
-		},
-		{
-			name: "look-alike of kworker in /var/tmp, idle", technique: "T1036.005", expect: critical,
-			paths: []string{"/var/tmp/kworkerd"}, play: runs("/var/tmp/kworkerd", task.Task{}),
-		},
-		{
-			name: "look-alike of systemd-networkd burns", technique: "T1036.005", expect: critical, needs: history, cores: 1,
-			paths: []string{installed + "/systemd-networkd1"}, play: runs(installed+"/systemd-networkd1", burning()),
-		},
-		{
-			name: "emptied arguments in /tmp, idle", technique: "T1036.011", expect: critical, short: true,
-			paths: []string{"/tmp/ea41"}, play: runs("/tmp/ea41", task.Task{ZeroArgv: true}),
-		},
-		{
-			name: "emptied arguments, installed, burns", technique: "T1036.011", expect: critical, needs: history, cores: 1,
-			paths: []string{installed + "/helper"}, play: runs(installed+"/helper", task.Task{Threads: 1, ZeroArgv: true}),
-		},
-		{
-			name: "arguments of sshd in /var/tmp, idle", technique: "T1036.011", expect: critical, short: true,
-			paths: []string{"/var/tmp/fa42"}, play: runs("/var/tmp/fa42", task.Task{}, "/usr/sbin/sshd", "-D"),
-		},
-		{
-			name: "hidden by a mount, from /tmp, idle", technique: "T1564.013", expect: critical, short: true,
-			paths: []string{"/tmp/hm43", "/var/tmp/hm43-cover"},
-			play: func(s *session) {
-				s.place("/tmp/hm43")
-				s.hide(s.run("/tmp/hm43", task.Task{}), "/var/tmp/hm43-cover")
-			},
-		},
-		{
+		n.burner(scenario{name: "kernel worker's name from a temporary directory, idle", technique: "T1036.004", expect: critical, short: true},
+			n.temp("*"), task.Task{Comm: "kworker/0:2"}, "[kworker/0:2]"),
+		n.burner(scenario{name: "kernel thread's name from a home, idle", technique: "T1036.004", expect: warning},
+			n.home("*/kswapd0"), task.Task{}, "kswapd0"),
+		n.burner(scenario{name: "kswapd0 in a hidden directory of a home burns", technique: "T1036.004", expect: critical, needs: history, cores: 1},
+			n.home(".*/a/kswapd0"), burning(), "kswapd0"),
+		n.burner(scenario{name: "look-alike of kdevtmpfs in a home burns", technique: "T1036.005", expect: critical, needs: history, cores: 1},
+			n.home("*/kdevtmpfsj"), burning()),
+		n.burner(scenario{name: "look-alike of sshd in /tmp, idle", technique: "T1036.005", expect: critical, short: true},
+			n.path("/tmp/*/sshdd"), task.Task{}),
+		n.burner(scenario{name: "look-alike of kworker in /var/tmp, idle", technique: "T1036.005", expect: critical},
+			n.path("/var/tmp/*/kworkerd"), task.Task{}),
+		n.burner(scenario{name: "look-alike of systemd-networkd burns", technique: "T1036.005", expect: critical, needs: history, cores: 1},
+			n.local("*/systemd-networkd1"), burning()),
+		n.burner(scenario{name: "emptied arguments, from a temporary directory, idle", technique: "T1036.011", expect: critical, short: true},
+			n.temp("*"), task.Task{ZeroArgv: true}),
+		n.burner(scenario{name: "emptied arguments, installed, burns", technique: "T1036.011", expect: critical, needs: history, cores: 1},
+			n.local("*"), task.Task{Threads: 1, ZeroArgv: true}),
+		n.burner(scenario{name: "arguments of sshd, from a temporary directory, idle", technique: "T1036.011", expect: critical, short: true},
+			n.temp("*"), task.Task{}, "/usr/sbin/sshd", "-D"),
+		n.hidden(scenario{name: "hidden by a mount, from a temporary directory, idle", technique: "T1564.013", expect: critical, short: true},
+			n.temp("*"), task.Task{}),
+		n.hidden(scenario{
 			name: "hidden by a mount, installed, burns", technique: "T1564.013", expect: critical, needs: history, cores: 1,
-			paths: []string{installed + "/unseen", "/var/tmp/hm44-cover"}, rules: []string{"cpu_unattributed"},
-			play: func(s *session) {
-				path := installed + "/unseen"
-				s.place(path)
-				s.hide(s.run(path, burning()), "/var/tmp/hm44-cover")
-			},
-		},
+			rules: []string{"cpu_unattributed"},
+		}, n.local("*"), burning()),
 	}
+}
+
+// hidden completes a scenario that is one burner with a mount over its directory in
+// /proc.
+func (n *names) hidden(s scenario, path string, work task.Task) scenario {
+	cover := n.path("/var/tmp/*")
+	s.paths = n.tops(path, cover)
+	s.play = func(s *session) {
+		s.place(path)
+		s.hide(s.run(path, work), cover)
+	}
+	return s
 }

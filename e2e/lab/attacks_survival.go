@@ -10,38 +10,41 @@ import (
 const seen = 5 * time.Second
 
 // survivalAttacks come back after they were ended.
-func survivalAttacks() []scenario {
+func survivalAttacks(n *names) []scenario {
+	guardian, work := n.temp("*"), n.temp("*")
+	changer, changed := n.temp("*"), n.temp("*/*")
+	orphaned, restarted := n.temp("*"), n.temp("*")
+	named, cron := n.temp("*"), n.path("/etc/cron.d/*")
 	return []scenario{
 		{
 			name: "back after a kill", technique: "T1543", expect: critical, short: true,
-			paths: []string{"/var/tmp/watch61", "/tmp/work61"},
-			play:  func(s *session) { guardAndKill(s, "/var/tmp/watch61", "/tmp/work61", false, 1) },
+			paths: n.tops(guardian, work),
+			play:  func(s *session) { guardAndKill(s, guardian, work, false, 1) },
 		},
 		{
 			name: "back with another content each time", technique: "T1027.001", expect: critical,
-			paths: []string{"/var/tmp/watch62", "/tmp/work62"},
-			play:  func(s *session) { guardAndKill(s, "/var/tmp/watch62", "/tmp/work62/x", true, 3) },
+			paths: n.tops(changer, changed),
+			play:  func(s *session) { guardAndKill(s, changer, changed, true, 3) },
 		},
 		{
 			name: "orphaned guardian starts it again", technique: "T1543", expect: critical,
-			paths: []string{"/var/tmp/watch63", "/dev/shm/work63"},
+			paths: n.tops(orphaned, restarted),
 			play: func(s *session) {
 				s.mayEnd = true // those that fork do
-				s.place("/dev/shm/work63")
-				s.place("/var/tmp/watch63")
-				work := &task.Child{Path: "/dev/shm/work63", Task: barelyBusy()}
-				s.run("/var/tmp/watch63", task.Task{Detach: 2, Restart: work})
-				killAndWait(s, "/dev/shm/work63", 1)
+				s.place(restarted)
+				s.place(orphaned)
+				s.run(orphaned, task.Task{Detach: 2, Restart: &task.Child{Path: restarted, Task: barelyBusy()}})
+				killAndWait(s, restarted, 1)
 			},
 		},
 		{
 			name: "cron entry names a running program", technique: "T1053.003", expect: critical,
-			paths: []string{"/var/tmp/work64", "/etc/cron.d/cryptojack-lab-64"},
+			paths: n.tops(named, cron),
 			play: func(s *session) {
-				s.place("/var/tmp/work64")
-				s.run("/var/tmp/work64", task.Task{})
+				s.place(named)
+				s.run(named, task.Task{})
 				s.wait(seen)
-				s.write("/etc/cron.d/cryptojack-lab-64", never+" nobody /var/tmp/work64\n", 0o644)
+				s.write(cron, never+" nobody "+named+"\n", 0o644)
 			},
 			watch: persistenceSpan,
 		},

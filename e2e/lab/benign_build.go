@@ -9,94 +9,90 @@ import (
 
 // benignBuilds compile, and run what they have compiled from temporary
 // directories.
-func benignBuilds() []scenario {
+func benignBuilds(n *names) []scenario {
+	goBuild, goTest, goRun := n.home("*"), n.home("*"), n.home("*")
+	gcc, makeParallel, makeCheck := n.home("*"), n.home("*"), n.temp("*")
+	cargo, cargoTarget, rebuilt := n.home("*"), n.temp("*"), n.home("*/build/*")
 	return []scenario{
 		{
 			name: "go build", technique: "T1059.004", benign: true, cores: 1,
-			paths: []string{home + "/go-build"}, programs: []string{"go"},
+			paths: []string{goBuild}, programs: []string{"go"},
 			play: func(s *session) {
-				s.launchGo(home+"/go-build", "while :; do go build -a -p 1 strconv unicode/utf8 sort || exit 1; done")
+				s.launchGo(goBuild, "while :; do go build -a -p 1 strconv unicode/utf8 sort || exit 1; done")
 			},
 		},
 		{
 			name: "go test runs from /tmp", technique: "T1059.004", benign: true, cores: 1, short: true,
-			paths: []string{home + "/go-test"}, programs: []string{"go"},
+			paths: []string{goTest}, programs: []string{"go"},
 			play: func(s *session) {
-				directory := home + "/go-test"
-				s.write(directory+"/src/go.mod", "module busy\n\ngo 1.20\n", 0o644)
-				s.write(directory+"/src/busy_test.go", "package busy\n\nimport \"testing\"\n\n"+
+				s.write(goTest+"/src/go.mod", "module busy\n\ngo 1.20\n", 0o644)
+				s.write(goTest+"/src/busy_test.go", "package busy\n\nimport \"testing\"\n\n"+
 					"func TestBusy(t *testing.T) {\n\tfor {\n\t}\n}\n", 0o644)
-				s.launchGo(directory, "exec go test -timeout 5m .")
+				s.launchGo(goTest, "exec go test -timeout 5m .")
 				s.waitForBuild("busy.test")
 			},
 		},
 		{
 			name: "go run runs from /tmp", technique: "T1059.004", benign: true, cores: 1,
-			paths: []string{home + "/go-run"}, programs: []string{"go"},
+			paths: []string{goRun}, programs: []string{"go"},
 			play: func(s *session) {
-				directory := home + "/go-run"
-				s.write(directory+"/src/go.mod", "module busyrun\n\ngo 1.20\n", 0o644)
-				s.write(directory+"/src/main.go", "package main\n\nfunc main() {\n\tfor {\n\t}\n}\n", 0o644)
-				s.launchGo(directory, "exec go run .")
+				s.write(goRun+"/src/go.mod", "module busyrun\n\ngo 1.20\n", 0o644)
+				s.write(goRun+"/src/main.go", "package main\n\nfunc main() {\n\tfor {\n\t}\n}\n", 0o644)
+				s.launchGo(goRun, "exec go run .")
 				s.waitForBuild("busyrun")
 			},
 		},
 		{
 			name: "gcc in a loop", technique: "T1059.004", benign: true, cores: 1,
-			paths: []string{home + "/gcc"}, programs: []string{"gcc"},
+			paths: []string{gcc}, programs: []string{"gcc"},
 			play: func(s *session) {
-				directory := home + "/gcc"
-				s.write(directory+"/a.c", cSource(4000), 0o644)
-				s.launch(order{argv: []string{"sh", "-c", "while :; do gcc -O2 -c -o a.o a.c || exit 1; done"}, directory: directory})
+				s.write(gcc+"/a.c", cSource(4000), 0o644)
+				s.launch(order{argv: []string{"sh", "-c", "while :; do gcc -O2 -c -o a.o a.c || exit 1; done"}, directory: gcc})
 			},
 		},
 		{
 			name: "make -j2", technique: "T1059.004", benign: true, cores: 2,
-			paths: []string{home + "/make"}, programs: []string{"gcc", "make"},
+			paths: []string{makeParallel}, programs: []string{"gcc", "make"},
 			play: func(s *session) {
-				directory := home + "/make"
-				s.write(directory+"/a.c", cSource(4000), 0o644)
-				s.write(directory+"/b.c", cSource(4000), 0o644)
-				s.write(directory+"/Makefile", "all: a.o b.o\n%.o: %.c\n\tgcc -O2 -c -o $@ $<\nclean:\n\trm -f a.o b.o\n", 0o644)
-				s.launch(order{argv: []string{"sh", "-c", "while :; do make -s -j2 all clean || exit 1; done"}, directory: directory})
+				s.write(makeParallel+"/a.c", cSource(4000), 0o644)
+				s.write(makeParallel+"/b.c", cSource(4000), 0o644)
+				s.write(makeParallel+"/Makefile", "all: a.o b.o\n%.o: %.c\n\tgcc -O2 -c -o $@ $<\nclean:\n\trm -f a.o b.o\n", 0o644)
+				s.launch(order{argv: []string{"sh", "-c", "while :; do make -s -j2 all clean || exit 1; done"}, directory: makeParallel})
 			},
 		},
 		{
 			name: "make runs a test from /tmp", technique: "T1059.004", benign: true, cores: 1,
-			paths: []string{"/tmp/cryptojack-lab-make"}, programs: []string{"make"},
+			paths: []string{makeCheck}, programs: []string{"make"},
 			play: func(s *session) {
-				directory := "/tmp/cryptojack-lab-make"
-				s.place(directory + "/selftest")
-				s.write(directory+"/Makefile", "check:\n\t./selftest\n", 0o644)
-				s.launch(order{argv: []string{"make", "check"}, directory: directory, environment: []string{s.assign(burning())}})
+				s.place(makeCheck + "/selftest")
+				s.write(makeCheck+"/Makefile", "check:\n\t./selftest\n", 0o644)
+				s.launch(order{argv: []string{"make", "check"}, directory: makeCheck, environment: []string{s.assign(burning())}})
 			},
 		},
 		{
 			name: "cargo runs build.rs from /tmp", technique: "T1059.004", benign: true, cores: 1,
-			paths: []string{home + "/cargo", "/tmp/cryptojack-lab-cargo"}, programs: []string{"cargo", "cc"},
+			paths: []string{cargo, cargoTarget}, programs: []string{"cargo", "cc"},
 			play: func(s *session) {
-				directory := home + "/cargo"
-				s.write(directory+"/Cargo.toml", "[package]\nname = \"busy\"\nversion = \"0.1.0\"\nedition = \"2021\"\n", 0o644)
-				s.write(directory+"/build.rs", "fn main() {\n    loop { std::hint::spin_loop(); }\n}\n", 0o644)
-				s.write(directory+"/src/main.rs", "fn main() {}\n", 0o644)
-				s.directory("/tmp/cryptojack-lab-cargo")
+				s.write(cargo+"/Cargo.toml", "[package]\nname = \"busy\"\nversion = \"0.1.0\"\nedition = \"2021\"\n", 0o644)
+				s.write(cargo+"/build.rs", "fn main() {\n    loop { std::hint::spin_loop(); }\n}\n", 0o644)
+				s.write(cargo+"/src/main.rs", "fn main() {}\n", 0o644)
+				s.directory(cargoTarget)
 				s.launch(order{
-					argv: []string{"cargo", "build", "--offline"}, directory: directory,
-					environment: []string{"CARGO_TARGET_DIR=/tmp/cryptojack-lab-cargo"},
+					argv: []string{"cargo", "build", "--offline"}, directory: cargo,
+					environment: []string{"CARGO_TARGET_DIR=" + cargoTarget},
 				})
 				s.waitForBuild("build-script-build")
 			},
 		},
 		{
 			name: "program rebuilt in a home while it runs", technique: "T1070.004", benign: true, cores: 1,
-			paths: []string{home + "/project"},
+			paths: n.tops(rebuilt),
 			play: func(s *session) {
-				path := home + "/project/build/server"
-				s.place(path)
-				s.run(path, burning())
+				s.place(rebuilt)
+				s.run(rebuilt, burning())
 				s.wait(seen)
-				s.remove(path)
-				s.placeMarked(path, "rebuilt")
+				s.remove(rebuilt)
+				s.placeMarked(rebuilt, "rebuilt")
 			},
 		},
 	}

@@ -1,7 +1,11 @@
 package main
 
+import "fmt"
+
 // benignInterpreters are interpreters, virtual machines and browsers at work.
-func benignInterpreters() []scenario {
+func benignInterpreters(n *names) []scenario {
+	notebook, java, browser, native := n.home("*"), n.home("*"), n.home("*"), n.temp("*.so")
+	port := fmt.Sprint(n.port())
 	one := func(name, program string, short bool, arguments ...string) scenario {
 		return scenario{
 			name: name, technique: "T1059", benign: true, cores: 1, short: short,
@@ -17,12 +21,11 @@ func benignInterpreters() []scenario {
 		one("node -e burns", "node", false, "-e", "for (;;) {}"),
 		{
 			name: "busy notebook beside its server", technique: "T1059", benign: true, cores: 1,
-			paths: []string{home + "/notebook"}, programs: []string{"python3"}, claims: []string{"python3"},
+			paths: []string{notebook}, programs: []string{"python3"}, claims: []string{"python3"},
 			play: func(s *session) {
-				directory := home + "/notebook"
-				s.write(directory+"/kernel.py", "while True:\n    pass\n", 0o644)
-				s.launch(order{argv: []string{"python3", "-m", "http.server", "--bind", "127.0.0.1", "18888"}, directory: directory})
-				s.launch(order{argv: []string{"python3", directory + "/kernel.py"}, directory: directory})
+				s.write(notebook+"/kernel.py", "while True:\n    pass\n", 0o644)
+				s.launch(order{argv: []string{"python3", "-m", "http.server", "--bind", "127.0.0.1", port}, directory: notebook})
+				s.launch(order{argv: []string{"python3", notebook + "/kernel.py"}, directory: notebook})
 			},
 		},
 		{
@@ -34,25 +37,23 @@ func benignInterpreters() []scenario {
 		},
 		{
 			name: "java with a code cache of 256 MiB and a library in /tmp", technique: "T1059", benign: true, cores: 1,
-			paths: []string{home + "/java", "/tmp/cryptojack-lab-native7.so"}, programs: []string{"javac", "java"}, claims: []string{"java"},
+			paths: []string{java, native}, programs: []string{"javac", "java"}, claims: []string{"java"},
 			play: func(s *session) {
-				directory := home + "/java"
-				s.write(directory+"/Busy.java", "public class Busy {\n  public static void main(String[] a) throws Exception {\n"+
+				s.write(java+"/Busy.java", "public class Busy {\n  public static void main(String[] a) throws Exception {\n"+
 					"    System.load(a[0]);\n    long x = 1;\n    for (;;) { x = x * 31 + 7; if (x == 0) System.out.println(x); }\n  }\n}\n", 0o644)
-				s.write("/tmp/cryptojack-lab-native7.so", s.library(), 0o755)
+				s.write(native, s.library(), 0o755)
 				arguments := append([]string{"java"}, code...)
-				s.launch(order{argv: append(arguments, "Busy.java", "/tmp/cryptojack-lab-native7.so"), directory: directory})
+				s.launch(order{argv: append(arguments, "Busy.java", native), directory: java})
 			},
 		},
 		{
 			name: "chromium renders without a window", technique: "T1059", benign: true, cores: 1, watch: 75e9,
-			paths: []string{home + "/chromium"}, programs: []string{"chromium"}, claims: []string{"chromium"},
+			paths: []string{browser}, programs: []string{"chromium"}, claims: []string{"chromium"},
 			play: func(s *session) {
-				directory := home + "/chromium"
-				s.write(directory+"/busy.html", "<script>setInterval(() => { const e = Date.now() + 950; while (Date.now() < e); }, 1)</script>", 0o644)
+				s.write(browser+"/busy.html", "<script>setInterval(() => { const e = Date.now() + 950; while (Date.now() < e); }, 1)</script>", 0o644)
 				s.launch(order{argv: []string{
-					"chromium", "--headless", "--disable-gpu", "--no-first-run", "--user-data-dir=" + directory + "/profile",
-					"--remote-debugging-port=0", directory + "/busy.html",
+					"chromium", "--headless", "--disable-gpu", "--no-first-run", "--user-data-dir=" + browser + "/profile",
+					"--remote-debugging-port=0", browser + "/busy.html",
 				}})
 				s.wait(seen)
 				s.act()

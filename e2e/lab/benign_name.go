@@ -1,15 +1,16 @@
 package main
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
+import (
+	"path/filepath"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
+)
 
 // benignNames have names and arguments that only look odd.
-func benignNames() []scenario {
+func benignNames(n *names) []scenario {
+	pools, sources := n.home("*.txt"), n.home("*/xmrig/config.json")
 	idle := func(name, file string, short bool, argv ...string) scenario {
-		path := installed + "/names/" + file
-		return scenario{
-			name: name, technique: "T1036.005", benign: true, short: short,
-			paths: []string{path}, play: runs(path, task.Task{}, argv...),
-		}
+		return n.burner(scenario{name: name, technique: "T1036.005", benign: true, short: short}, n.local("*/"+file), task.Task{}, argv...)
 	}
 	return []scenario{
 		idle("title of an nginx worker", "nginx", true, "nginx: worker process"),
@@ -22,24 +23,22 @@ func benignNames() []scenario {
 		idle("program called kdevelop", "kdevelop", false),
 		idle("program called ksmtuned", "ksmtuned", false),
 		idle("program called kworker-metrics", "kworker-metrics", false),
-		{
-			name: "title of an nginx worker, busy", technique: "T1036.011", benign: true, cores: 1,
-			paths: []string{installed + "/nginx-busy"}, play: runs(installed+"/nginx-busy", burning(), "nginx: worker process"),
-		},
+		n.burner(scenario{name: "title of an nginx worker, busy", technique: "T1036.011", benign: true, cores: 1},
+			n.local("*/nginx"), burning(), "nginx: worker process"),
 		{
 			name: "grep for a pool's address", technique: "T1496.001", benign: true, short: true, programs: []string{"grep", "cat"},
-			paths: []string{home + "/pools.txt"},
+			paths: n.tops(pools),
 			play: func(s *session) {
-				s.write(home+"/pools.txt", "stratum+tcp://"+otherPool+"\n--donate-level 1\n", 0o644)
-				s.launch(order{argv: []string{"sh", "-c", "while :; do sleep 1; cat " + home + "/pools.txt; done | grep --line-buffered stratum+tcp:// >/dev/null"}})
+				s.write(pools, "stratum+tcp://"+otherPool+"\n--donate-level 1\n", 0o644)
+				s.launch(order{argv: []string{"sh", "-c", "while :; do sleep 1; cat " + pools + "; done | grep --line-buffered stratum+tcp:// >/dev/null"}})
 			},
 		},
 		{
 			name: "grep in the sources of xmrig", technique: "T1496.001", benign: true, programs: []string{"grep"},
-			paths: []string{home + "/src"},
+			paths: n.tops(sources),
 			play: func(s *session) {
-				s.write(home+"/src/xmrig/config.json", `{"pools": [], "donate-level": 1}`+"\n", 0o644)
-				s.launch(order{argv: []string{"sh", "-c", "while :; do grep -r donate-level " + home + "/src/xmrig >/dev/null; sleep 0.1; done"}})
+				s.write(sources, `{"pools": [], "donate-level": 1}`+"\n", 0o644)
+				s.launch(order{argv: []string{"sh", "-c", "while :; do grep -r donate-level " + filepath.Dir(sources) + " >/dev/null; sleep 0.1; done"}})
 			},
 		},
 	}

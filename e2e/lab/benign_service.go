@@ -1,9 +1,17 @@
 package main
 
-import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
+import (
+	"fmt"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
+)
 
 // benignServices are services and what people have on a server.
-func benignServices() []scenario {
+func benignServices(n *names) []scenario {
+	server, client, port := n.local("*/redis-server"), n.local("*/redis-cli"), n.port()
+	address := fmt.Sprint("127.0.0.1:", port)
+	supervisor, crasher, runner, again := n.local("*/supervisord"), n.local("*"), n.local("*"), n.local("*")
+	tmux, screen := n.home("*"), n.home("*")
 	return []scenario{
 		{
 			name: "idle client of port 3333", technique: "T1571", benign: true, short: true, programs: []string{"perl"}, claims: []string{"perl"},
@@ -12,31 +20,31 @@ func benignServices() []scenario {
 		},
 		{
 			name: "redis and its client on loopback", technique: "T1571", benign: true,
-			paths: []string{installed + "/redis-server", installed + "/redis-cli"},
+			paths: n.tops(server, client),
 			play: func(s *session) {
-				s.place(installed + "/redis-server")
-				s.place(installed + "/redis-cli")
-				s.run(installed+"/redis-server", task.Task{Listen: "127.0.0.1:16379"}, "redis-server 127.0.0.1:16379")
+				s.place(server)
+				s.place(client)
+				s.run(server, task.Task{Listen: address}, "redis-server "+address)
 				s.wait(seen)
-				s.run(installed+"/redis-cli", task.Task{Connect: "127.0.0.1:16379"})
+				s.run(client, task.Task{Connect: address})
 			},
 		},
 		{
 			name: "supervisor restarts a crashing service", technique: "T1543", benign: true, watch: 40e9,
-			paths: []string{installed + "/supervisord", installed + "/crasher"},
+			paths: n.tops(supervisor, crasher),
 			play: func(s *session) {
-				s.place(installed + "/crasher")
-				s.place(installed + "/supervisord")
-				s.run(installed+"/supervisord", task.Task{Restart: &task.Child{
-					Path: installed + "/crasher", Task: task.Task{Limit: seen},
+				s.place(crasher)
+				s.place(supervisor)
+				s.run(supervisor, task.Task{Restart: &task.Child{
+					Path: crasher, Task: task.Task{Limit: seen},
 				}})
 			},
 		},
 		{
 			name: "service killed and started again", technique: "T1543", benign: true, watch: 40e9,
-			paths: []string{installed + "/runner", installed + "/worker-again"},
+			paths: n.tops(runner, again),
 			play: func(s *session) {
-				guardAndKill(s, installed+"/runner", installed+"/worker-again", false, 3)
+				guardAndKill(s, runner, again, false, 3)
 			},
 		},
 		{
@@ -55,25 +63,25 @@ func benignServices() []scenario {
 		},
 		{
 			name: "tmux", technique: "T1036.009", benign: true, programs: []string{"tmux"},
-			paths: []string{home + "/tmux"},
+			paths: n.tops(tmux),
 			play: func(s *session) {
 				s.mayEnd = true // its client does
-				s.directory(home + "/tmux")
+				s.directory(tmux)
 				s.launch(order{
 					argv:        []string{"tmux", "-f", "/dev/null", "new-session", "-d", "sleep 200"},
-					environment: []string{"TMUX_TMPDIR=" + home + "/tmux", "TERM=xterm"},
+					environment: []string{"TMUX_TMPDIR=" + tmux, "TERM=xterm"},
 				})
 			},
 		},
 		{
 			name: "screen", technique: "T1036.009", benign: true, programs: []string{"screen"},
-			paths: []string{home + "/screen"},
+			paths: n.tops(screen),
 			play: func(s *session) {
 				s.mayEnd = true // its client does
-				s.write(home+"/screen/rc", "startup_message off\n", 0o600)
+				s.write(screen+"/rc", "startup_message off\n", 0o600)
 				s.launch(order{
-					argv:        []string{"screen", "-c", home + "/screen/rc", "-dm", "sleep", "200"},
-					environment: []string{"SCREENDIR=" + home + "/screen/sockets", "TERM=xterm"},
+					argv:        []string{"screen", "-c", screen + "/rc", "-dm", "sleep", "200"},
+					environment: []string{"SCREENDIR=" + screen + "/sockets", "TERM=xterm"},
 				})
 			},
 		},

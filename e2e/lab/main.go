@@ -11,7 +11,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
@@ -28,7 +30,8 @@ func main() { programs.Main(run) }
 // settings are the parsed command line.
 type settings struct {
 	short, list      bool
-	only             string
+	only             *regexp.Regexp // of names
+	seed             uint64
 	exporter, burner string
 	log, skipped     string // files
 }
@@ -41,11 +44,18 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 	set := settings{log: flags.Beside("lab.log")}
 	flags.BoolVar(&set.short, "short", false, "play a representative subset, in 3 minutes")
 	flags.BoolVar(&set.list, "list", false, "list the scenarios and play none")
-	flags.StringVar(&set.only, "only", "", "play those whose name contains `TEXT`")
+	only := flags.String("only", "", "play those whose name has a match of the regular expression `PATTERN`")
+	flags.Uint64Var(&set.seed, "seed", rand.Uint64N(1e9), "make names and paths from this `NUMBER`, to play a run again")
 	flags.StringVar(&set.skipped, "skipped", "", "append what could not be played here to `FILE`, a line each")
 	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
 	flags.Program(&set.burner, "burner", "burner")
-	return set, flags.Parse(arguments)
+	if err := flags.Parse(arguments); err != nil {
+		return settings{}, err
+	}
+	if set.only, err = regexp.Compile(*only); err != nil {
+		fmt.Fprintln(stderr, "lab: -only:", err)
+	}
+	return set, err
 }
 
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
@@ -54,9 +64,10 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 		return exitGood
 	}
 	if err != nil {
-		return exitUsage // the flag set has said why
+		return exitUsage // parse has said why
 	}
-	chosen := choose(allScenarios(), set.short, set.only)
+	made := newNames(set.seed)
+	chosen := choose(allScenarios(made), set.short, set.only)
 	if set.list {
 		for i := range chosen {
 			s := &chosen[i]
@@ -65,7 +76,7 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 		fmt.Fprintln(stdout, len(chosen), "scenarios")
 		return exitGood
 	}
-	good, err := play(ctx, set, chosen, stdout, stderr)
+	good, err := play(ctx, set, made, chosen, stdout, stderr)
 	switch {
 	case err != nil:
 		fmt.Fprintln(stderr, "lab:", err)
@@ -77,8 +88,8 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 }
 
 // play runs everything and reports. An error means that nothing can be said.
-func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr io.Writer) (good bool, err error) {
-	if err := check(set, chosen); err != nil {
+func play(ctx context.Context, set settings, made *names, chosen []scenario, stdout, stderr io.Writer) (good bool, err error) {
+	if err := check(set, made, chosen); err != nil {
 		return false, err
 	}
 	log, err := os.OpenFile(set.log, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -86,16 +97,19 @@ func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr i
 		return false, err
 	}
 	defer log.Close()
+	fmt.Fprintf(stderr, "lab: names are made from seed %d; -seed=%d plays the same again\n", set.seed, set.seed)
 	before, err := noteLitter()
 	if err != nil {
 		return false, err
 	}
 	shared := &sharedDirectories{}
-	defer func() { err = errors.Join(err, before.sweep(), os.RemoveAll(home), shared.remove()) }()
-	if err := errors.Join(shared.make(installed), shared.make(home)); err != nil {
+	defer func() {
+		err = errors.Join(err, before.sweep(), os.RemoveAll(home), os.RemoveAll(made.homeRoot), shared.remove())
+	}()
+	if err := errors.Join(shared.make(installed), shared.make(home), shared.make(made.localRoot), shared.make(made.homeRoot)); err != nil {
 		return false, err
 	}
-	if err := os.Chown(home, programs.Nobody, programs.Nobody); err != nil {
+	if err := errors.Join(os.Chown(home, programs.Nobody, programs.Nobody), os.Chown(made.homeRoot, programs.Nobody, programs.Nobody)); err != nil {
 		return false, err
 	}
 	listening, err := openPools()
@@ -115,7 +129,7 @@ func play(ctx context.Context, set settings, chosen []scenario, stdout, stderr i
 		return false, err
 	}
 	results, err := watched(ctx, verdicts, func(ctx context.Context) []result {
-		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared}
+		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared, names: made}
 		return l.playAll(ctx, chosen)
 	})
 	if printed := printTable(stdout, results); printed != nil {
@@ -149,12 +163,12 @@ func watched(ctx context.Context, verdicts *judge, playAll func(context.Context)
 }
 
 // check refuses to start where the lab could do harm or judge nothing.
-func check(set settings, chosen []scenario) error {
+func check(set settings, made *names, chosen []scenario) error {
 	if os.Geteuid() != 0 {
 		return errors.New("needs root: it starts programs as another user, mounts, and looks at all processes")
 	}
 	if len(chosen) == 0 {
-		return fmt.Errorf("no scenario has %q in its name", set.only)
+		return fmt.Errorf("no scenario has a name with a match of %q", set.only)
 	}
 	for _, path := range []string{set.exporter, set.burner} {
 		if _, err := os.Stat(path); err != nil {
@@ -162,7 +176,7 @@ func check(set settings, chosen []scenario) error {
 		}
 	}
 	names := map[string]bool{}
-	taken := []string{home, installed}
+	taken := []string{home, installed, made.homeRoot, made.localRoot}
 	for i := range chosen {
 		if names[chosen[i].name] {
 			return fmt.Errorf("two scenarios are called %s", chosen[i].name)

@@ -32,6 +32,7 @@ type lab struct {
 	tracker  *tracker
 	judge    *judge
 	shared   *sharedDirectories
+	names    *names
 
 	mutex sync.Mutex // of progress
 }
@@ -136,7 +137,7 @@ func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
 			return result{scenario: s, outcome: outcomeAbsent, problem: s.unless + " is the host's own"}
 		}
 	}
-	played := &session{scenario: s, ctx: ctx, tracker: l.tracker, burner: l.burner, log: l.log, shared: l.shared}
+	played := &session{scenario: s, ctx: ctx, tracker: l.tracker, burner: l.burner, log: l.log, shared: l.shared, names: l.names}
 	l.judge.begin(s)
 	l.say("start       %s %s", s.kind(), s.name)
 	defer func() {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -120,21 +121,22 @@ func writes(path, content string, mode uint32) func(*session) {
 	return func(s *session) { s.write(path, content, os.FileMode(mode)) }
 }
 
-// allScenarios is everything the lab knows.
-func allScenarios() []scenario {
+// allScenarios is everything the lab knows, under these names.
+func allScenarios(n *names) []scenario {
 	return slices.Concat(
-		placeAttacks(), disguiseAttacks(), indicatorAttacks(), miningAttacks(), survivalAttacks(),
-		scriptAttacks(), containerAttacks(), persistenceAttacks(), fileAttacks(),
-		benignBuilds(), benignPackages(), benignBatchWork(), benignInterpreters(), benignServices(), benignNames(), benignPersistence(), benignFiles(),
+		placeAttacks(n), disguiseAttacks(n), indicatorAttacks(n), miningAttacks(n), survivalAttacks(n),
+		scriptAttacks(n), containerAttacks(n), persistenceAttacks(n), fileAttacks(n),
+		benignBuilds(n), benignPackages(n), benignBatchWork(n), benignInterpreters(n), benignServices(n), benignNames(n),
+		benignPersistence(n), benignFiles(n),
 	)
 }
 
 // choose takes the scenarios that were asked for. Those that last longest come
 // first, and those that need more than one core last: they wait for the others.
-func choose(all []scenario, short bool, only string) []scenario {
+func choose(all []scenario, short bool, only *regexp.Regexp) []scenario {
 	var chosen []scenario
 	for _, s := range all {
-		if (!short || s.short) && strings.Contains(s.name, only) {
+		if (!short || s.short) && only.MatchString(s.name) {
 			chosen = append(chosen, s)
 		}
 	}

@@ -32,6 +32,7 @@ type session struct {
 	used     float64   // seconds of CPU until then
 	children []*programs.Program
 	shared   *sharedDirectories
+	names    *names
 	undo     []func() error // the last first, after mounts and processes
 	mounts   []string
 	mayEnd   bool // its programs need not run to the end

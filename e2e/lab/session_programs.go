@@ -63,7 +63,7 @@ func (s *session) launch(o order) int {
 	}
 	defer group.Close()
 	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
-	directory := home
+	directory := s.names.homeRoot
 	if o.root {
 		directory = "/root"
 	} else {
