@@ -67,6 +67,7 @@ func checks() []check {
 		{RuleKnownMinerHash, knownHash, factHash},
 		{RuleKnownMinerName, minerName, factName},
 		{RuleMinerCommandLine, minerCommandLine, factArguments},
+		{RuleMinerWords, minerWords, factWords},
 		{RuleMemfdExecutable, memfd, factPlace},
 		{RuleDeletedExecutable, deleted, factDeleted},
 		{RuleHiddenPath, hiddenPath, factPlace},
@@ -79,6 +80,7 @@ func checks() []check {
 		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
 		{RulePreloadedLibrary, preloadedLibrary, factPreload},
 		{RulePackedExecutable, packedExecutable, factPacked},
+		{RuleRandomXCode, randomXCode, factCode},
 		{RuleRandomXMemory, randomXMemory, factMemory},
 		{RulePoolConnection, poolConnection, factConnections},
 		{RuleMSRAccess, msrAccess, factMSR},
@@ -93,7 +95,7 @@ func ownSignals(v *view, all []check) []model.Signal {
 	for _, check := range all {
 		if evidence, strength := check.holds(v); strength != absent {
 			found := signal(check.rule, evidence)
-			found.Weak = strength == weak
+			found.Weak = strength == weak || expectedOfNode(v.process, check.rule)
 			signals = append(signals, found)
 		}
 	}
