@@ -50,7 +50,7 @@ func (s *snapshots) collectors() []Collector {
 	}
 	return []Collector{
 		NewProcess(processes, labels), NewRespawn(processes, labels), NewFiles(files, labels), NewSockets(sockets, labels),
-		NewServices(findings, sockets, services), NewPersistence(persistence, labels), NewFindings(findings, rules, labels),
+		NewServices(findings, sockets, services), NewPersistence(persistence, findings, labels), NewFindings(findings, rules, labels),
 		NewSensors(Sources{
 			Meta: meta, Panics: func() map[string]uint64 { return map[string]uint64{"detection": 0, "process": 1} },
 			Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
@@ -93,7 +93,7 @@ func hostile() *snapshots {
 	e := &model.PersistenceSnapshot{}
 	found := &model.Findings{}
 	for i := range 1000 {
-		e.Entries = append(e.Entries, model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: name(i), Reason: model.PersistenceTempPath})
+		e.Entries = append(e.Entries, model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: name(i), Owner: []string{"", name(i)}[i/500], Reason: model.PersistenceTempPath})
 		f.Files = append(f.Files, model.File{Path: "/tmp/" + name(i), Reason: model.FileELF, User: name(i)})
 		s.Sockets = append(s.Sockets, model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: uint16(i % 500), Scope: model.ScopeAny, OwnerComm: name(i), App: "flink"})
 		found.Exposures = append(found.Exposures, model.Exposure{App: "flink", Scope: model.ScopeAny, Auth: model.AuthNone})

@@ -8,6 +8,7 @@ import (
 
 type persistence struct {
 	snapshot func() *model.PersistenceSnapshot
+	findings func() *model.Findings
 	labels   *Labels
 
 	entries, changes, info *prometheus.Desc
@@ -15,10 +16,11 @@ type persistence struct {
 
 // NewPersistence exports what starts programs by itself (crontabs, units, start-up
 // files): the entries of each kind and their changes, 0 too, and at most 32 suspicious
-// ones by path. Without a snapshot Update returns ErrNoData.
-func NewPersistence(snapshot func() *model.PersistenceSnapshot, labels *Labels) Collector {
+// ones by path, first those of files that a critical
+// finding is about. Without a snapshot Update returns ErrNoData.
+func NewPersistence(snapshot func() *model.PersistenceSnapshot, findings func() *model.Findings, labels *Labels) Collector {
 	return &persistence{
-		snapshot: snapshot, labels: labels,
+		snapshot: snapshot, findings: findings, labels: labels,
 		entries: prometheus.NewDesc("cryptojack_persistence_entries",
 			"Things that start programs by themselves: lines of crontabs, units, start-up scripts, keys for a login.", []string{"kind"}, nil),
 		changes: prometheus.NewDesc("cryptojack_persistence_changes_total",
@@ -44,27 +46,57 @@ func (c *persistence) Update(ch chan<- prometheus.Metric) error {
 			send.counter(c.changes, float64(s.Changes[model.PersistenceChangeKey{Kind: kind, Change: change}]), string(kind), string(change))
 		}
 	}
-	sent := 0
-	for i := range s.Entries {
-		entry := &s.Entries[i]
-		if entry.Reason == "" || sent >= detailLimit {
-			break // the suspicious ones come first
-		}
-		path := c.labels.label(entry.Path)
-		if !send.unique(string(entry.Kind) + " " + path + " " + string(entry.Reason)) {
-			continue
-		}
-		sent++
-		send.gauge(c.info, 1, string(entry.Kind), path, string(entry.Reason))
+	for _, entry := range detailed(s, c.findings(), c.labels) {
+		send.gauge(c.info, 1, string(entry.kind), entry.path, string(entry.reason))
 	}
 	return nil
 }
 
-// suspicious counts the entries that have a series, at most detailLimit.
-func suspicious(s *model.PersistenceSnapshot) int {
-	count := 0
-	for count < min(len(s.Entries), detailLimit) && s.Entries[count].Reason != "" {
-		count++
+// detail is a suspicious entry as cryptojack_persistence_info shows it.
+type detail struct {
+	kind   model.PersistenceKind
+	path   string
+	reason model.PersistenceReason
+}
+
+// Three quarters of the series are for root's files and those of the system, if they need them.
+const (
+	detailsOfSystem = 24
+	detailsOfUser   = 8
+)
+
+// detailed lists what has a series, at most detailLimit: those of files that start a miner first.
+func detailed(s *model.PersistenceSnapshot, findings *model.Findings, labels *Labels) []detail {
+	var list []detail
+	seen := map[detail]bool{}
+	quota := model.PersistenceQuota{File: detailsOfUser, User: detailsOfUser, System: detailsOfSystem, All: detailLimit}
+	add := func(e *model.PersistenceEntry) {
+		if len(list) >= detailLimit {
+			return
+		}
+		d := detail{e.Kind, labels.label(e.Path), e.Reason}
+		if !seen[d] && quota.Take(e) {
+			seen[d] = true
+			list = append(list, d)
+		}
 	}
-	return count
+	critical := map[string]bool{} // files
+	if findings != nil {
+		for i := range findings.Active {
+			if f := &findings.Active[i]; f.Persistence != nil && f.Severity == model.Critical {
+				critical[f.Persistence.Path] = true
+			}
+		}
+	}
+	for _, first := range []bool{true, false} {
+		for i := range s.Entries {
+			if s.Entries[i].Reason == "" {
+				break // the suspicious ones come first
+			}
+			if critical[s.Entries[i].Path] == first {
+				add(&s.Entries[i])
+			}
+		}
+	}
+	return list
 }

@@ -136,7 +136,7 @@ func (c *sensors) tables(send *sender) {
 		tables["sockets"] = model.Slots{Used: min(len(s.Sockets), socketLimit), Limit: socketLimit}
 	}
 	if s := c.sources.Persistence(); s != nil {
-		tables["persistence"] = model.Slots{Used: suspicious(s), Limit: detailLimit}
+		tables["persistence"] = model.Slots{Used: len(detailed(s, c.sources.Findings(), &Labels{})), Limit: detailLimit}
 	}
 	for table := range maps.Keys(tables) {
 		send.gauge(c.slots, float64(tables[table].Used), table, "used")

@@ -50,8 +50,8 @@ func switchables() []switchable {
 		},
 		{
 			"persistence", "Crontabs, units and whatever else starts programs by itself.",
-			func(s *sensors, _ *monitor.Monitor, labels *collector.Labels) collector.Collector {
-				return collector.NewPersistence(s.persistence.Snapshot, labels)
+			func(s *sensors, m *monitor.Monitor, labels *collector.Labels) collector.Collector {
+				return collector.NewPersistence(s.persistence.Snapshot, m.Findings, labels)
 			},
 		},
 		{

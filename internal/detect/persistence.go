@@ -7,9 +7,6 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// maxPersistenceFindings bounds what an intruder can fill the report with.
-const maxPersistenceFindings = 256
-
 // indexEntries makes what starts programs by itself ready to be looked up.
 func (l *lineage) indexEntries(s *model.PersistenceSnapshot) {
 	l.entries, l.units = map[string][]*model.PersistenceEntry{}, map[string]*model.PersistenceEntry{}
@@ -80,41 +77,6 @@ func entryLocation(entry *model.PersistenceEntry) string {
 		return fmt.Sprintf("line %d of %s", entry.Line, quote(entry.Path))
 	}
 	return quote(entry.Path)
-}
-
-// persistenceFindings are about what starts programs by itself and should not:
-// it fetches and runs, it runs from temp or from a hidden place, or it starts a
-// suspect.
-func persistenceFindings(s *model.PersistenceSnapshot, list []*candidate, policy Policy) []model.Finding {
-	critical := map[string]*model.Suspect{}
-	for _, c := range list {
-		if c.severity == model.Critical && c.suspect.Process.Isolation != model.IsolationContainer {
-			if c.suspect.Process.Script != "" {
-				critical[c.suspect.Process.Script] = &c.suspect
-			} else {
-				critical[c.suspect.Process.Exe] = &c.suspect
-			}
-		}
-	}
-	var findings []model.Finding
-	for i := range s.Entries {
-		entry := s.Entries[i]
-		started := startedSuspect(&entry, critical)
-		if entry.Reason == "" && started == nil || len(findings) >= maxPersistenceFindings {
-			continue
-		}
-		findings = append(findings, persistenceFinding(&entry, started, policy))
-	}
-	return findings
-}
-
-func startedSuspect(entry *model.PersistenceEntry, critical map[string]*model.Suspect) *model.Suspect {
-	for _, program := range entry.Programs {
-		if started := critical[program]; started != nil && (entry.Reason != "" || started.Process.Origin != model.OriginSystem) {
-			return started
-		}
-	}
-	return nil
 }
 
 func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, policy Policy) model.Finding {

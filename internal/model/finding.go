@@ -94,7 +94,9 @@ type Finding struct {
 
 	Exposure *Exposure
 
-	Persistence *PersistenceEntry
+	Persistence   *PersistenceEntry
+	MoreOfFile    int // suspicious entries of the same file that have no finding of their own
+	MoreElsewhere int // those of other files
 
 	FirstSeen time.Time
 	LastSeen  time.Time

@@ -88,6 +88,7 @@ type PersistenceEntry struct {
 	Kind     PersistenceKind
 	Path     string            // of the file, as the host calls it
 	Line     int               // in the file, from 1; 0 where the whole file is the entry
+	Owner    string            // the user who writes the file; "" for root and the system
 	User     string            // whom it runs as, as far as the file tells
 	Unit     string            // of systemd
 	Command  string            // what is run, at most 1,024 bytes
@@ -96,10 +97,15 @@ type PersistenceEntry struct {
 	Evidence string            // the part of Command that Reason is about
 }
 
+// PersistenceFile is a file of one who writes it; Path is "" for all his others.
+type PersistenceFile struct{ Owner, Path string }
+
 // PersistenceSnapshot is one look at everything that starts programs.
 type PersistenceSnapshot struct {
 	Meta
 	Counts  map[PersistenceKind]int
 	Changes map[PersistenceChangeKey]uint64 // since the exporter started
-	Entries []PersistenceEntry              // the suspicious ones first, at most 4,096
+	Entries []PersistenceEntry              // the suspicious ones first, of these root's and the system's; at most 4,096
+
+	Omitted map[PersistenceFile]int // suspicious ones that Entries has no room for; without a path: of files that have no entry there
 }

@@ -15,6 +15,7 @@ type candidate struct {
 	statEntry
 	location
 	kind      model.PersistenceKind
+	owner     string // who writes it; "" for root and the system
 	unit      string // that a drop-in belongs to
 	directory string // that it was found in
 }
@@ -26,18 +27,29 @@ func (s *sample) discover() {
 	}
 	n := len(s.homes.all)
 	local := map[string]error{}
+	for _, h := range s.homes.all {
+		if h.root {
+			s.discoverHome(h, local)
+		}
+	}
 	for i := range n {
-		h := s.homes.all[(i+s.turn)%n]
-		if err := s.checkLocal(h.path, local); err != nil {
-			if !isAbsent(err) {
-				s.unreadable(h.path, err)
-				s.unseen[h.path] = true
-			}
-			continue
+		if h := s.homes.all[(i+s.turn)%n]; !h.root {
+			s.discoverHome(h, local)
 		}
-		for _, l := range homeLocations(h) {
-			s.discoverAt(l)
+	}
+}
+
+func (s *sample) discoverHome(h home, local map[string]error) {
+	if err := s.checkLocal(h.path, local); err != nil {
+		if !isAbsent(err) {
+			s.unreadable(h.path, err)
+			s.unseen[h.path] = true
 		}
+		return
+	}
+	s.ofHome = 0
+	for _, l := range homeLocations(h) {
+		s.discoverAt(l)
 	}
 }
 
@@ -155,15 +167,43 @@ func (s *sample) take(c candidate) {
 	if c.err != nil && isAbsent(c.err) {
 		return
 	}
+	over, most := 0, 0
 	if s.files++; s.files > maxFiles {
+		over, most = s.files, maxFiles
+	} else if c.home.owner() != "" {
+		if s.ofHome++; s.ofHome > maxHomeFiles {
+			s.files--
+			over, most = s.ofHome, maxHomeFiles
+		}
+	}
+	if over > most {
 		s.share.Total++
-		if s.files == maxFiles+1 {
+		if over == most+1 {
 			s.errors.count(c.directory, errMany, 1)
 		}
 		s.partial[c.directory] = true
 		return
 	}
+	c.owner = s.ownerOf(&c)
 	s.candidates = append(s.candidates, c)
+}
+
+// ownerOf is the user who writes a file, or "" for root and the system. What lies in a
+// home is its user's, whoever owns the file: it may be a link.
+func (s *sample) ownerOf(c *candidate) string {
+	owner := ""
+	switch {
+	case c.home.path != "":
+		return c.home.owner()
+	case c.kind == model.PersistenceUserCrontab:
+		owner = path.Base(c.statEntry.path)
+	case c.kind == model.PersistenceAt && c.uid != 0:
+		return s.options.Users.Name(c.uid)
+	}
+	if owner == "root" {
+		return ""
+	}
+	return owner
 }
 
 // unreadable counts a directory or file that cannot be looked at.

@@ -16,6 +16,7 @@ type document struct {
 	path  string
 	text  string
 	home  home
+	owner string            // who writes the file; "" for root and the system
 	unit  string            // that a drop-in belongs to; "" for another file
 	homes map[string]string // user -> home
 	seed  maphash.Seed
@@ -27,8 +28,10 @@ type document struct {
 type parsed struct {
 	entries    []model.PersistenceEntry
 	count      int      // of entries, also of those that are not remembered
+	suspicious int      // of entries with a reason, also of those that are not remembered
 	identities []uint64 // of what makes an entry another one
 	broken     int      // lines that are not understood
+	worths     [worths]int
 }
 
 // format parses the files of a location.
@@ -41,25 +44,49 @@ func (p *parsed) add(d document, identity string, e model.PersistenceEntry) {
 	p.remember(d, e)
 }
 
-// remember keeps an entry. Beyond the limit only suspicious ones are, in the place
-// of a harmless one.
+// remember keeps an entry. Beyond the limit it takes the place of one that counts
+// less, if there is any.
 func (p *parsed) remember(d document, e model.PersistenceEntry) {
-	e.Kind, e.Path = d.kind, d.path
+	e.Kind, e.Path, e.Owner = d.kind, d.path, d.owner
 	e.Command = shell.Cut(strings.TrimSpace(e.Command), shell.MaxCommandBytes)
 	e.User, e.Unit = shell.Cut(e.User, shell.MaxEvidenceBytes), shell.Cut(e.Unit, shell.MaxEvidenceBytes)
+	if e.Reason != "" {
+		p.suspicious++
+	}
+	worth := worthOf(&e)
 	if len(p.entries) < maxFileEntries {
 		p.entries = append(p.entries, e)
+		p.worths[worth]++
 		return
 	}
-	if e.Reason == "" {
-		return
-	}
-	for i := range p.entries {
-		if p.entries[i].Reason == "" {
-			p.entries[i] = e
-			return
+	for least := range worth {
+		if p.worths[least] == 0 {
+			continue
+		}
+		for i := range p.entries {
+			if worthOf(&p.entries[i]) == least {
+				p.worths[least]--
+				p.worths[worth]++
+				p.entries[i] = e
+				return
+			}
 		}
 	}
+}
+
+// worths is how much an entry counts: only one that names a program can be found to
+// start a suspect.
+const worths = 4
+
+func worthOf(e *model.PersistenceEntry) int {
+	worth := 0
+	if e.Reason != "" {
+		worth += 2
+	}
+	if len(e.Programs) > 0 {
+		worth++
+	}
+	return worth
 }
 
 // analyze says what a command of the document would run.

@@ -14,6 +14,15 @@ import (
 type home struct {
 	user string
 	path string
+	root bool // one of its users is root
+}
+
+// owner is who writes the files in it: "" for root.
+func (h home) owner() string {
+	if h.root {
+		return ""
+	}
+	return h.user
 }
 
 // homes are those of the users of the host.
@@ -49,7 +58,7 @@ func (s *sample) readHomes() {
 // homesOf finds each home once, under the first of the users who share it.
 func homesOf(table *passwd.Table) homes {
 	h := homes{table: table, of: map[string]string{}}
-	seen := map[string]bool{}
+	seen := map[string]int{} // home -> its place in all
 	for _, user := range table.Users {
 		if !strings.HasPrefix(user.Home, "/") {
 			continue
@@ -62,10 +71,13 @@ func homesOf(table *passwd.Table) homes {
 		if _, taken := h.of[user.Name]; !taken {
 			h.of[user.Name] = directory
 		}
-		if !seen[directory] {
-			seen[directory] = true
+		at, known := seen[directory]
+		if !known {
+			at = len(h.all)
+			seen[directory] = at
 			h.all = append(h.all, home{user: user.Name, path: directory})
 		}
+		h.all[at].root = h.all[at].root || user.UID == 0
 	}
 	return h
 }

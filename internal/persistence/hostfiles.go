@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -35,7 +36,8 @@ type statEntry struct {
 	path string
 	key  hostfs.ContentKey
 	link bool
-	err  error // why it could not be looked at
+	uid  uint32 // whose the name is: of a link its own
+	err  error  // why it could not be looked at
 }
 
 // stat looks at what a name stands for, on a local file system. What is not of the
@@ -59,7 +61,7 @@ func (h hostFiles) stat(name string, kind uint32) (unix.Stat_t, error) {
 // look looks at a regular file: no other can hold anything that starts a program.
 func (h hostFiles) look(name string) statEntry {
 	stat, err := h.stat(name, unix.S_IFREG)
-	return statEntry{path: name, key: hostfs.ContentKeyOf(&stat), err: err}
+	return statEntry{path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, err: err}
 }
 
 // listing is what lies in a directory.
@@ -70,7 +72,8 @@ type listing struct {
 	truncated   bool
 }
 
-// list looks at every file of a directory.
+// list looks at the files of a directory. Of too many it takes root's first, then one
+// of each user in turn.
 func (h hostFiles) list(name string) (listing, error) {
 	file, err := h.Directory(name)
 	if err != nil {
@@ -82,38 +85,65 @@ func (h hostFiles) list(name string) (listing, error) {
 		return listing{}, err
 	}
 	l := listing{id: model.FileID{Dev: stat.Dev, Inode: stat.Ino}}
-	names, err := file.Readdirnames(maxLocationFiles + 1)
-	if len(names) > maxLocationFiles {
-		names, l.truncated = names[:maxLocationFiles], true
+	names, err := file.Readdirnames(maxListed + 1)
+	if len(names) > maxListed {
+		names, l.truncated = names[:maxListed], true
 	}
 	if err != nil && len(names) == 0 && !isEnd(err) {
 		return listing{}, err
 	}
 	slices.Sort(names)
 	for _, base := range names {
-		h.add(&l, file, strings.TrimSuffix(name, "/")+"/"+base, base)
+		l.add(file, strings.TrimSuffix(name, "/")+"/"+base, base)
+	}
+	if len(l.files)+len(l.directories) > maxLocationFiles {
+		l.choose()
+	}
+	for i := range l.files {
+		if seen := &l.files[i]; seen.err == nil && seen.elsewhere(l.id) {
+			at := h.look(seen.path)
+			at.link, at.uid = seen.link, seen.uid
+			*seen = at
+		}
 	}
 	return l, nil
 }
 
 // add adds one name of a directory to a listing.
-func (h hostFiles) add(l *listing, directory *os.File, name, base string) {
+func (l *listing) add(directory *os.File, name, base string) {
 	var stat unix.Stat_t
 	err := unix.Fstatat(int(directory.Fd()), base, &stat, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT)
 	if err != nil {
 		l.files = append(l.files, statEntry{path: name, err: err})
 		return
 	}
-	switch kind := stat.Mode & unix.S_IFMT; {
-	case kind == unix.S_IFDIR:
+	switch kind := stat.Mode & unix.S_IFMT; kind {
+	case unix.S_IFDIR:
 		l.directories = append(l.directories, base)
-	case kind == unix.S_IFREG && stat.Dev == l.id.Dev:
-		l.files = append(l.files, statEntry{path: name, key: hostfs.ContentKeyOf(&stat)})
-	case kind == unix.S_IFREG, kind == unix.S_IFLNK:
-		found := h.look(name)
-		found.link = kind == unix.S_IFLNK
-		l.files = append(l.files, found)
+	case unix.S_IFREG, unix.S_IFLNK:
+		l.files = append(l.files, statEntry{path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, link: kind == unix.S_IFLNK})
 	}
+}
+
+// elsewhere holds for a name whose file may lie in another file system.
+func (s *statEntry) elsewhere(directory model.FileID) bool {
+	return s.link || s.key.Dev != directory.Dev
+}
+
+// choose leaves out what is too much.
+func (l *listing) choose() {
+	l.truncated = true
+	l.directories = l.directories[:min(len(l.directories), maxLocationFiles)]
+	turns, of := make(map[string]int, len(l.files)), map[uint32]int{}
+	for i := range l.files {
+		seen := &l.files[i]
+		if seen.uid != 0 {
+			of[seen.uid]++
+		}
+		turns[seen.path] = of[seen.uid]
+	}
+	slices.SortStableFunc(l.files, func(a, b statEntry) int { return cmp.Compare(turns[a.path], turns[b.path]) })
+	l.files = l.files[:min(len(l.files), maxLocationFiles)]
 }
 
 // read returns the first bytes of a regular file, if it is still the one that was

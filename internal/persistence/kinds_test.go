@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
 // TestKinds gives each place something evil and its benign counterpart.
@@ -100,6 +101,12 @@ func TestKinds(t *testing.T) {
 			f.remove(test.path)
 			f.write(test.path, test.evil)
 			test.want.Path = test.path
+			switch {
+			case strings.Contains(test.path, "eve"):
+				test.want.Owner = "eve"
+			case test.want.Kind == model.PersistenceAt && os.Getuid() != 0:
+				test.want.Owner = passwd.Number(uint32(os.Getuid()))
+			}
 			if test.want.Kind == model.PersistenceCronScript || test.want.Kind == model.PersistenceInit {
 				f.must(os.Chmod(f.path(test.path), 0o755))
 			}

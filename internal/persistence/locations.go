@@ -19,7 +19,8 @@ type location struct {
 	once      bool                   // a file with several names counts once
 }
 
-// systemLocations are those outside of homes.
+// systemLocations are those outside of homes. Those that users fill come last: what is
+// looked at in one sample is bounded.
 func systemLocations() []location {
 	var all []location
 	file := func(kind model.PersistenceKind, f format, paths ...string) {
@@ -36,11 +37,9 @@ func systemLocations() []location {
 	// crontab(5), cron(8) of Debian and cronie, /var/spool/cron/tabs of SUSE.
 	file(model.PersistenceCrontab, systemCrontab, "/etc/crontab")
 	directory(model.PersistenceCrontab, systemCrontab, nil, "/etc/cron.d")
-	directory(model.PersistenceUserCrontab, userCrontab, nil, "/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
 	directory(model.PersistenceCronScript, script, isNoPlaceholder,
 		"/etc/cron.hourly", "/etc/cron.daily", "/etc/cron.weekly", "/etc/cron.monthly")
 	file(model.PersistenceAnacron, anacrontab, "/etc/anacrontab")
-	directory(model.PersistenceAt, atJob, isNoDotFile, "/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs")
 	// systemd.unit(5).
 	for _, p := range []string{
 		"/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient", "/run/systemd/generator.early",
@@ -62,6 +61,8 @@ func systemLocations() []location {
 		"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 	file(model.PersistenceModules, modules, "/etc/modules")
 	directory(model.PersistenceModules, modules, isConf, "/etc/modules-load.d", "/run/modules-load.d", "/usr/lib/modules-load.d")
+	directory(model.PersistenceUserCrontab, userCrontab, nil, "/var/spool/cron/crontabs", "/var/spool/cron/tabs", "/var/spool/cron")
+	directory(model.PersistenceAt, atJob, isNoDotFile, "/var/spool/cron/atjobs", "/var/spool/at", "/var/spool/atjobs")
 	return all
 }
 

@@ -10,7 +10,9 @@ import (
 
 const (
 	maxFileBytes     = 256 << 10 // read of one file
-	maxLocationFiles = 4096      // looked at in one directory
+	maxListed        = 65536     // names read of one directory
+	maxLocationFiles = 4096      // looked at in one directory: root's first, then some of each user
+	maxHomeFiles     = 1024      // looked at in one home that is not root's
 	maxFiles         = 16384     // looked at in one sample
 	maxHomes         = 4096      // of users
 	maxDropIns       = 1024      // directories of drop-ins in one directory of units
@@ -18,10 +20,14 @@ const (
 	maxSampleBytes = 32 << 20        // read in one sample; the rest waits for the next
 	maxSampleTime  = 2 * time.Second // spent on reading and analyzing in one sample
 
-	maxFileEntries = 1024     // remembered of one file
-	maxKeptBytes   = 64 << 20 // of the texts of all remembered entries
-	maxPublished   = 4096     // entries of a snapshot
-	lookLimit      = time.Second
+	maxFileEntries   = 1024     // remembered of one file
+	maxKeptBytes     = 64 << 20 // of the texts of all remembered entries
+	maxUsersBytes    = 32 << 20 // of those in files that users write
+	maxUserBytes     = 4 << 20  // of those in the files of one user
+	maxPublished     = 4096     // entries of a snapshot
+	maxPublishedUser = 512      // of the files of one user
+	maxPublishedFile = 256      // of one file
+	lookLimit        = time.Second
 )
 
 // Options are what the sensor needs.

@@ -30,7 +30,7 @@ type Sensor struct {
 	records map[recordKey]*record
 	changes map[model.PersistenceChangeKey]uint64
 	samples uint64
-	kept    int    // bytes of the texts of all records
+	kept    kept
 	turn    int    // the home that a sample begins with
 	changed bool   // the records are no longer those of the last snapshot
 	last    lastOf // what the last snapshot holds
@@ -40,6 +40,7 @@ type Sensor struct {
 type lastOf struct {
 	counts  map[model.PersistenceKind]int
 	entries []model.PersistenceEntry
+	omitted map[model.PersistenceFile]int
 }
 
 // maxStuck is how many reads may hang before the sensor waits for none any more.
@@ -51,6 +52,7 @@ func New(o Options) *Sensor {
 	s := &Sensor{
 		options: o, errors: newReadErrors(o.Logger), guard: hostfs.NewGuard(maxStuck), seed: maphash.MakeSeed(),
 		records: map[recordKey]*record{}, changes: map[model.PersistenceChangeKey]uint64{}, changed: true,
+		kept: kept{of: map[string]int{}},
 	}
 	for _, kind := range model.PersistenceKinds() {
 		for _, change := range model.PersistenceChanges() {
@@ -97,6 +99,7 @@ type sample struct {
 
 	candidates []candidate
 	files      int                                             // of all locations
+	ofHome     int                                             // of the home that is looked at
 	listed     map[model.PersistenceKind]map[model.FileID]bool // directories, by kind
 
 	unseen  map[string]bool // directories and homes that cannot be looked at: what was known stays

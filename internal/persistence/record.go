@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ type record struct {
 	sample    uint64 // the last that saw it
 	directory string
 	home      string
+	owner     string
 
 	read     bool // at least once
 	baseline bool // it was there before the exporter looked, so its first read is no change
@@ -30,18 +32,21 @@ type record struct {
 	size     int  // bytes of its texts
 }
 
-// readChanged reads what has changed. Names that are links come last, so that a file
-// with several names has its entries under its own.
+// readChanged reads what has changed, root's files and those of the system first:
+// whoever fills what one sample may read shall not delay them. Names that are links
+// come later, so that a file with several names has its entries under its own.
 func (s *sample) readChanged() {
-	slices.SortStableFunc(s.candidates, func(a, b candidate) int {
-		switch {
-		case a.link == b.link:
-			return 0
-		case b.link:
-			return -1
+	turn := func(c *candidate) int {
+		turn := 0
+		if c.owner != "" {
+			turn = 2
 		}
-		return 1
-	})
+		if c.link {
+			turn++
+		}
+		return turn
+	}
+	slices.SortStableFunc(s.candidates, func(a, b candidate) int { return cmp.Compare(turn(&a), turn(&b)) })
 	type content struct {
 		kind model.PersistenceKind
 		key  hostfs.ContentKey
@@ -69,7 +74,7 @@ func (s *sample) update(c *candidate) {
 	at := recordKey{c.kind, c.statEntry.path}
 	known := s.records[at]
 	if known == nil {
-		known = &record{directory: c.directory, home: c.home.path, baseline: s.samples == 1}
+		known = &record{directory: c.directory, home: c.home.path, owner: c.owner, baseline: s.samples == 1}
 		s.records[at] = known
 	}
 	known.sample = s.samples
@@ -103,7 +108,7 @@ func (s *sample) read(known *record, c *candidate) error {
 	s.bytes += len(text)
 	before := known.identities
 	known.parsed = c.format(document{
-		kind: c.kind, path: file.path, text: text, home: c.home, unit: c.unit, homes: s.homes.of,
+		kind: c.kind, path: file.path, text: text, home: c.home, owner: c.owner, unit: c.unit, homes: s.homes.of,
 		seed: s.seed, known: s.options.KnownMiner,
 	})
 	slices.Sort(known.identities)
@@ -121,18 +126,48 @@ func (s *sample) read(known *record, c *candidate) error {
 	return nil
 }
 
-// remember bounds what the texts of all entries take. Beyond it a file is only
-// counted, and counts as not fully read.
+// kept is how many bytes the texts of all remembered entries take.
+type kept struct {
+	all, users int
+	of         map[string]int // of each owner; those of the system are not in users
+}
+
+// room is what an owner's entries may still take.
+func (k *kept) room(owner string) int {
+	room := maxKeptBytes - k.all
+	if owner != "" {
+		room = min(room, maxUsersBytes-k.users, maxUserBytes-k.of[owner])
+	}
+	return room
+}
+
+func (k *kept) add(owner string, bytes int) {
+	k.all += bytes
+	if owner == "" {
+		return
+	}
+	k.users += bytes
+	if k.of[owner] += bytes; k.of[owner] <= 0 {
+		delete(k.of, owner)
+	}
+}
+
+// remember bounds what the texts of all entries take: those that count least are only
+// counted, and their file counts as not fully read.
 func (s *Sensor) remember(known *record) {
-	s.kept -= known.size
+	s.kept.add(known.owner, -known.size)
 	known.size, known.partial = 0, false
+	room := s.kept.room(known.owner)
+	slices.SortStableFunc(known.entries, func(a, b model.PersistenceEntry) int { return worthOf(&b) - worthOf(&a) })
 	for i := range known.entries {
-		known.size += sizeOf(&known.entries[i])
+		size := sizeOf(&known.entries[i])
+		if known.size+size > room {
+			known.entries, known.partial = slices.Clone(known.entries[:i]), true
+			break
+		}
+		known.size += size
 	}
-	if s.kept+known.size > maxKeptBytes {
-		known.entries, known.size, known.partial = nil, 0, true
-	}
-	s.kept += known.size
+	s.kept.add(known.owner, known.size)
 }
 
 func sizeOf(e *model.PersistenceEntry) int {
@@ -178,7 +213,7 @@ func (s *sample) forget() {
 		if !s.partial[known.directory] {
 			s.countChange(at.kind, model.PersistenceRemoved, known.count)
 		}
-		s.kept -= known.size
+		s.kept.add(known.owner, -known.size)
 		delete(s.records, at)
 		s.changed = true
 	}

@@ -26,6 +26,7 @@ func scriptOf(d document, user string) parsed {
 	if d.kind == model.PersistenceCronScript || d.kind == model.PersistenceInit {
 		whole.Programs = append([]string{d.path}, v.Programs[:min(len(v.Programs), shell.MaxPrograms-1)]...)
 	}
+	p.suspicious += v.Left
 	suspicions := v.PerLine()
 	if len(suspicions) == 0 {
 		p.add(d, d.text, whole)

@@ -9,10 +9,17 @@ import (
 
 // disable names what switches off entries that start programs by themselves. A
 // line is made a comment, so that it can be looked at later; a unit is stopped; a
-// file that is one entry as a whole is moved away. A service of the system is not
+// file that is one entry as a whole is moved away, and so is a crontab that somebody
+// filled. A service of the system is not
 // stopped because of one line.
 func (p *planner) disable(findings []*model.Finding, severity model.Severity) []string {
 	var commands []string
+	flooded := map[string]bool{} // files with more lines than are listed
+	for _, finding := range findings {
+		if finding.MoreOfFile > 0 {
+			flooded[finding.Persistence.Path] = true
+		}
+	}
 	for _, finding := range findings {
 		if finding.Severity != severity {
 			continue
@@ -23,7 +30,7 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
 		case entry.Kind == model.PersistencePreload:
 			commands = appendNew(commands, fmt.Sprintf("sed -i %dd %s", entry.Line, shellQuote(entry.Path))) // it knows no comments
-		case entry.Line > 0:
+		case entry.Line > 0 && (!flooded[entry.Path] || entry.Kind != model.PersistenceUserCrontab):
 			commands = appendNew(commands, fmt.Sprintf("sed -i '%ds/^/# /' %s", entry.Line, shellQuote(entry.Path)))
 		default:
 			commands = appendNew(commands, "mv -- "+shellQuote(entry.Path)+" ./evidence-"+string(entry.Kind))

@@ -61,6 +61,7 @@ func newJSONFinding(r *Report, f *model.Finding) jsonFinding {
 		out.File = &file
 	}
 	if entry := f.Persistence; entry != nil {
+		out.MoreOfFile, out.MoreElsewhere = f.MoreOfFile, f.MoreElsewhere
 		out.Persistence = &jsonPersistence{
 			Kind: string(entry.Kind), Path: text.Escape(entry.Path), Line: entry.Line, User: text.Escape(entry.User),
 			Unit: text.Escape(entry.Unit), Command: text.Escape(entry.Command), Reason: string(entry.Reason),

@@ -84,6 +84,9 @@ type jsonFinding struct {
 
 	Exemption   string           `json:"exemption"` // the kind of exempted
 	Persistence *jsonPersistence `json:"persistence,omitempty"`
+
+	MoreOfFile    int `json:"more_of_file,omitempty"` // entries of the same file that are not listed
+	MoreElsewhere int `json:"more_elsewhere,omitempty"`
 }
 
 type jsonPersistence struct {

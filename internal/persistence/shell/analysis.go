@@ -242,7 +242,15 @@ func (a *analysis) resolve(name string) string {
 }
 
 func (a *analysis) suspect(reason model.PersistenceReason, evidence string, at syntax.Node) {
-	if reason == "" || len(a.verdict.Suspicions) >= maxSuspicions {
+	if reason == "" {
+		return
+	}
+	if len(a.verdict.Suspicions) >= maxSuspicions {
+		if a.line == 0 && at != nil {
+			a.verdict.leave(int(at.Pos().Line()))
+		} else {
+			a.verdict.leave(a.line)
+		}
 		return
 	}
 	line, command := a.line, a.command

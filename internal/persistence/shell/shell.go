@@ -18,6 +18,7 @@ const (
 	MaxPrograms = 16
 
 	maxSuspicions  = 64       // of one text
+	maxLeft        = 4096     // counted beyond those, of a text that is analyzed by its words
 	maxParsedBytes = 64 << 10 // of a text that is parsed; a longer one is analyzed by its words
 	maxAllBytes    = 1 << 20  // analyzed of a text and of the strings of commands in it
 	maxSteps       = 1 << 20  // nodes looked at for what they give out

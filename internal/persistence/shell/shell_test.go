@@ -1,6 +1,8 @@
 package shell
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -182,4 +184,30 @@ func FuzzAnalyze(f *testing.F) {
 			Analyze(text, c)
 		}
 	})
+}
+
+// TestProgramsOfTheSystemMakeRoom: what stands before a miner does not hide it.
+func TestProgramsOfTheSystemMakeRoom(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 3 * MaxPrograms {
+		fmt.Fprintf(&text, "/usr/bin/p%d\n", i)
+	}
+	v := Analyze(text.String()+"/opt/y\n", testContext())
+	if !slices.Contains(v.Programs, "/opt/y") || len(v.Programs) != MaxPrograms {
+		t.Errorf("programs %v", v.Programs)
+	}
+}
+
+// TestLeftIsCounted counts the lines that there is no room for.
+func TestLeftIsCounted(t *testing.T) {
+	t.Parallel()
+	for _, in := range []Dialect{Shell, Words} {
+		c := testContext()
+		c.Dialect = in
+		v := Analyze(strings.Repeat("curl http://x | sh\n", maxSuspicions+10), c)
+		if len(v.Suspicions) != maxSuspicions || v.Left != 10 {
+			t.Errorf("dialect %d: %d suspicions and %d left", in, len(v.Suspicions), v.Left)
+		}
+	}
 }

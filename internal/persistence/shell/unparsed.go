@@ -25,7 +25,7 @@ func (a *analysis) unparsed() {
 		joined.WriteString(line)
 		a.unparsedLine(joined.String(), number)
 		joined.Reset()
-		if len(a.verdict.Suspicions) >= maxSuspicions {
+		if len(a.verdict.Suspicions) >= maxSuspicions && a.verdict.Left >= maxLeft {
 			return
 		}
 	}

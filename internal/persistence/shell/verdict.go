@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 // Suspicion is one reason to distrust a text.
@@ -19,7 +20,18 @@ type Suspicion struct {
 // Verdict is what a text would run.
 type Verdict struct {
 	Suspicions []Suspicion
-	Programs   []string // absolute paths, at most MaxPrograms
+	Programs   []string // absolute paths, at most MaxPrograms; the suspicious ones if there are more
+
+	Left     int // lines that are suspicious too and have no room in Suspicions
+	leftLine int // the last of them
+}
+
+// leave counts a line that there is no room for.
+func (v *Verdict) leave(line int) {
+	if v.Left == 0 || line != v.leftLine {
+		v.Left++
+	}
+	v.leftLine = line
 }
 
 // Strongest returns the suspicion with the strongest reason, or one without any.
@@ -52,7 +64,11 @@ func (v *Verdict) PerLine() []Suspicion {
 
 // Suspect adds a suspicion, if there is room for it.
 func (v *Verdict) Suspect(s Suspicion) {
-	if len(v.Suspicions) >= maxSuspicions || s.Reason == "" {
+	if s.Reason == "" {
+		return
+	}
+	if len(v.Suspicions) >= maxSuspicions {
+		v.leave(s.Line)
 		return
 	}
 	s.Evidence = Cut(strings.TrimSpace(s.Evidence), MaxEvidenceBytes)
@@ -68,16 +84,33 @@ func (v *Verdict) Merge(other Verdict) {
 	for _, p := range other.Programs {
 		v.program(p)
 	}
+	v.Left += other.Left
 }
 
-// program adds a program, if its path is known and there is room for it.
+// program adds a program, if its path is known and there is room for it. One of the
+// system makes room for another: a miner is not found by what stands before it.
 func (v *Verdict) program(name string) {
-	if !strings.HasPrefix(name, "/") || len(v.Programs) >= MaxPrograms || len(name) > MaxCommandBytes {
+	if !strings.HasPrefix(name, "/") || len(name) > MaxCommandBytes {
 		return
 	}
-	if name = path.Clean(name); !slices.Contains(v.Programs, name) {
-		v.Programs = append(v.Programs, strings.Clone(name))
+	if name = path.Clean(name); slices.Contains(v.Programs, name) {
+		return
 	}
+	if len(v.Programs) < MaxPrograms {
+		v.Programs = append(v.Programs, strings.Clone(name))
+		return
+	}
+	if isOfSystem(name) {
+		return
+	}
+	if i := slices.IndexFunc(v.Programs, isOfSystem); i >= 0 {
+		v.Programs[i] = strings.Clone(name)
+	}
+}
+
+func isOfSystem(name string) bool {
+	origin, _ := place.Origin(name, false)
+	return origin == model.OriginSystem
 }
 
 // Cut shortens a text to a number of bytes, as a copy that does not keep the whole

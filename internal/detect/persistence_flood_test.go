@@ -1,0 +1,82 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// TestAUserPushesNobodyOut fills the report from one crontab, and from many files. Root's
+// entry comes first, another user's stays, and what has no finding is counted.
+func TestAUserPushesNobodyOut(t *testing.T) {
+	t.Parallel()
+	entry := func(owner, path string, line int, program string) model.PersistenceEntry {
+		e := model.PersistenceEntry{Kind: model.PersistenceCrontab, Owner: owner, Path: path, Line: line, Command: "curl x | sh", Reason: model.PersistenceFetchAndRun, Evidence: "curl x | sh"}
+		if program != "" {
+			e.Programs, e.Reason = []string{program}, model.PersistenceTempPath
+		}
+		return e
+	}
+	for name, path := range map[string]func(int) string{
+		"lines": func(int) string { return "/var/spool/cron/crontabs/eve" },
+		"files": func(i int) string { return fmt.Sprintf("/home/eve/.config/systemd/user/%d.service", i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := snapshotOf(process(10, inTemp("/tmp/roots")), process(11, all(inTemp("/tmp/eves"), busy, func(p *model.Process) { p.Comm = "xmrig" })))
+			list := []model.PersistenceEntry{}
+			for i := range 500 {
+				list = append(list, entry("eve", path(i), i+1, "/tmp/eves"))
+			}
+			list = append(list, entry("max", "/home/max/.bashrc", 1, ""), entry("", "/etc/crontab", 7, ""), entry("", "/etc/cron.d/x", 8, "/tmp/roots"))
+			s.Persistence = entries(list...)
+			s.Persistence.Omitted = map[model.PersistenceFile]int{{Owner: "eve"}: 1000, {Owner: "eve", Path: path(0)}: 40}
+			found := map[string]int{}
+			more, critical := 0, 0
+			var order []string
+			for _, f := range persistenceFindings(s.Persistence, suspects(newEvaluation(s, Policy{}, nil)), Policy{}) {
+				order = append(order, f.Persistence.Path)
+				found[f.Persistence.Owner+" "+f.Persistence.Path]++
+				if f.Severity == model.Critical {
+					critical++
+				}
+				more += f.MoreOfFile + f.MoreElsewhere
+				if said := strings.Contains(strings.Join(f.Evidence, " "), "not listed"); said != (f.MoreOfFile+f.MoreElsewhere > 0) {
+					t.Errorf("%+v", f)
+				}
+			}
+			if found[" /etc/crontab"] != 1 || found[" /etc/cron.d/x"] != 1 || found["max /home/max/.bashrc"] != 1 || order[0] != "/etc/cron.d/x" {
+				t.Errorf("%v, first %s", found, order[0])
+			}
+			eves := len(order) - 3
+			if eves > maxUserFindings || name == "lines" && eves != maxFileFindings || more != 500-eves+1040 || critical != eves+1 {
+				t.Errorf("%d of eve, %d counted, %d critical", eves, more, critical)
+			}
+		})
+	}
+}
+
+// TestManyUsersFill the report together: root's entry still comes first.
+func TestManyUsersFill(t *testing.T) {
+	t.Parallel()
+	s := &model.PersistenceSnapshot{}
+	add := func(owner, path string, reason model.PersistenceReason) {
+		s.Entries = append(s.Entries, model.PersistenceEntry{Kind: model.PersistenceProfile, Owner: owner, Path: path, Command: "x", Reason: reason})
+	}
+	for user := range 50 {
+		for file := range 50 {
+			add(fmt.Sprint("u", user), fmt.Sprintf("/home/u%d/%d", user, file), model.PersistenceFetchAndRun)
+		}
+	}
+	add("", "/root/.bashrc", model.PersistencePreloaded)
+	found := persistenceFindings(s, nil, Policy{})
+	more := 0
+	for _, f := range found {
+		more += f.MoreElsewhere
+	}
+	if len(found) != maxPersistenceFindings || found[0].Persistence.Path != "/root/.bashrc" || more != 2501-maxPersistenceFindings {
+		t.Errorf("%d findings, first %s, %d counted", len(found), found[0].Persistence.Path, more)
+	}
+}

@@ -1,0 +1,29 @@
+package model
+
+// PersistenceQuota bounds what one file, one user and the system may fill a list of
+// entries with: whoever fills a crontab of his own pushes nobody else's entry out.
+// It is made for one list.
+type PersistenceQuota struct {
+	File, User, System, All int
+
+	files, owners map[string]int
+	taken         int
+}
+
+// Take says whether there is room for an entry, and counts it if there is.
+func (q *PersistenceQuota) Take(e *PersistenceEntry) bool {
+	if q.files == nil {
+		q.files, q.owners = map[string]int{}, map[string]int{}
+	}
+	most := q.User
+	if e.Owner == "" {
+		most = q.System
+	}
+	if q.taken >= q.All || q.owners[e.Owner] >= most || q.files[e.Path] >= q.File {
+		return false
+	}
+	q.taken++
+	q.owners[e.Owner]++
+	q.files[e.Path]++
+	return true
+}
