@@ -44,6 +44,7 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 	home := at(model.OriginHome, "/home/alice/bin/worker")
 	opt := at(model.OriginLocal, "/opt/app/worker")
 	temp := inTemp("/tmp/x")
+	pip := process(900, at(model.OriginSystem, "/usr/bin/pip3"))
 	for _, test := range []struct {
 		name     string
 		change   func(*model.Process)
@@ -119,11 +120,11 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *model.Process) { p.Cores = .6 }), RuleScriptFromTemp, model.Warning, ""},
 		{"benign: a quick script in temp", running("/tmp/x.py"), "", "", ""},
 		{"benign: a script at home", all(running("/home/alice/train.py"), busy), RuleSustainedCPU, model.Info, ""},
-		{"benign: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(process(900, at(model.OriginSystem, "/usr/bin/pip3")), model.OriginSystem)), RuleScriptFromTemp, model.Info, "pip3"},
+		{"benign: pip builds there", all(running("/tmp/pip-install-x/setup.py"), busy, childOf(pip, model.OriginSystem)), RuleScriptFromTemp, model.Info, "pip3"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change)), Policy{})
+			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change), pip), Policy{})
 			if test.rule == "" {
 				if len(findings) != 0 {
 					t.Errorf("found %s %s: %v", findings[0].Severity, findings[0].Rule, findings[0].Evidence)

@@ -67,11 +67,11 @@ func checks() []check {
 		{RuleKnownMinerHash, knownHash, factHash},
 		{RuleKnownMinerName, minerName, factName},
 		{RuleMinerCommandLine, minerCommandLine, factArguments},
-		{RuleMinerWords, minerWords, factWords},
 		{RuleMemfdExecutable, memfd, factPlace},
 		{RuleDeletedExecutable, deleted, factDeleted},
 		{RuleHiddenPath, hiddenPath, factPlace},
 		{RuleRunsFromTemp, runsFromTemp, factPlace},
+		{RulePrivatePath, privatePath, factSource},
 		{RuleScriptFromTemp, scriptFromTemp, factScript},
 		{RuleHiddenByMount, hiddenByMount, factMount},
 		{RuleKernelThreadName, kernelThreadName, factName},
@@ -80,7 +80,6 @@ func checks() []check {
 		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
 		{RulePreloadedLibrary, preloadedLibrary, factPreload},
 		{RulePackedExecutable, packedExecutable, factPacked},
-		{RuleRandomXCode, randomXCode, factCode},
 		{RuleRandomXMemory, randomXMemory, factMemory},
 		{RulePoolConnection, poolConnection, factConnections},
 		{RuleMSRAccess, msrAccess, factMSR},
@@ -95,7 +94,7 @@ func ownSignals(v *view, all []check) []model.Signal {
 	for _, check := range all {
 		if evidence, strength := check.holds(v); strength != absent {
 			found := signal(check.rule, evidence)
-			found.Weak = strength == weak || expectedOfNode(v.process, check.rule)
+			found.Weak = strength == weak
 			signals = append(signals, found)
 		}
 	}

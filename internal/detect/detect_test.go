@@ -21,6 +21,7 @@ func process(pid int, change func(*model.Process)) model.Process {
 		Argv: []string{"worker"}, UID: 1000, User: "alice", Cgroup: "/user.slice/session-1.scope", Unit: "session-1.scope",
 		Origin: model.OriginSystem, Isolation: model.IsolationHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
 		Started: noon.Add(-time.Hour), CPUSeconds: 10, CoresSpan: time.Minute,
+		ExeOwner: model.FileOwner{Writers: model.WritersRoot, Changed: noon.Add(-24 * time.Hour)},
 	}
 	if change != nil {
 		change(&p)
@@ -37,6 +38,8 @@ func inTemp(exe string) func(*model.Process) {
 }
 
 func busy(p *model.Process) { p.Cores = 4 }
+
+func onFUSE(p *model.Process) { p.ExeFUSE = true }
 
 func childOf(parent model.Process, tool model.Origin) func(*model.Process) {
 	return func(p *model.Process) {
@@ -107,7 +110,7 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, model.OriginTemp))), RuleRunsFromTemp, model.Critical, ""},
 		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, model.OriginLocal), func(p *model.Process) { p.User = "www-data" })), RuleRunsFromTemp, model.Critical, ""},
 		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, model.OriginLocal))), RuleKnownMinerName, model.Critical, ""},
-		{"benign: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), RuleHiddenPath, model.Info, "AppImage"},
+		{"benign: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), onFUSE, busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), RuleHiddenPath, model.Info, "AppImage"},
 
 		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), RuleHiddenPath, model.Warning, "/tmp/.ICEd-unix/x"},
 		{"directory of dots", process(10, func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.../x", model.OriginHome }), RuleHiddenPath, model.Warning, "..."},
@@ -138,7 +141,7 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			findings := evaluate(t, snapshotOf(process(1, nil), test.process), Policy{Hashes: map[string]bool{hash: true}})
+			findings := evaluate(t, snapshotOf(process(1, nil), test.process, goTool, shim), Policy{Hashes: map[string]bool{hash: true}})
 			if test.rule == "" {
 				if len(findings) != 0 {
 					t.Errorf("found %+v", findings)

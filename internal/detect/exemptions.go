@@ -17,80 +17,124 @@ const (
 	setUpSeconds = 5                // of CPU; to set a container up takes less than one
 )
 
+// firstUser is the lowest uid of people (UID_MIN of login.defs(5)); services have lower ones.
+const firstUser = 1000
+
 // buildTools run what they have just built from a temporary directory.
 func buildTools() []string {
 	return []string{
 		"go", "cargo", "rustc", "bazel", "make", "gmake", "ninja", "cmake", "ctest", "meson", "gcc", "g++", "clang", "cc",
-		"pip", "pip3", "uv", "npm", "yarn", "pnpm", "mvn", "gradle", "dpkg", "apt", "apt-get", "rpm", "dnf", "configure",
+		"pip", "pip3", "uv", "npm", "yarn", "pnpm", "mvn", "gradle", "configure", "buck2", "zig", "dotnet", "swift", "stack", "cabal", "dune", "opam", "nix", "nix-daemon",
+	}
+}
+
+// packageTools run scripts of packages as root.
+func packageTools() []string {
+	return []string{"dpkg", "apt", "apt-get", "rpm", "dnf", "yum", "zypper", "pacman", "apk"}
+}
+
+// buildScripts are build tools, and schedulers of jobs, that are programs of an
+// interpreter: they are known by what the interpreter was started with.
+func buildScripts() []string {
+	return []string{
+		"pip", "pip3", "npm", "npx", "yarn", "pnpm", "conan", "scons", "meson", "tox", "nox", "pytest", "poetry", "hatch", "flit", "build", "uv",
+		"airflow", "celery", "prefect", "dagster", "luigi", "snakemake", "spark-submit", "dask", "dask-worker",
+	}
+}
+
+// buildClasses are the main classes of the Java build tools, and of Spark's workers.
+func buildClasses() []string {
+	return []string{
+		"org.codehaus.plexus.classworlds.launcher.Launcher", "org.gradle.launcher.daemon.bootstrap.GradleDaemon", "org.gradle.wrapper.GradleWrapperMain",
+		"org.gradle.launcher.GradleMain", "xsbt.boot.Boot", "org.apache.spark.deploy.SparkSubmit", "org.apache.spark.deploy.worker.Worker",
+		"org.apache.spark.executor.CoarseGrainedExecutorBackend",
 	}
 }
 
 // containerTools run from a copy of themselves in memory (CVE-2019-5736) while
 // they set a container up.
 func containerTools() []string {
-	return []string{"runc", "crun", "youki", "containerd-shim-runc-v2", "containerd", "dockerd", "podman", "conmon", "buildah"}
-}
-
-// buildScripts are package tools that are programs of an interpreter: they are
-// known by what the interpreter was started with.
-func buildScripts() []string {
-	return []string{"pip", "pip3", "npm", "npx", "yarn", "pnpm", "conan", "scons", "meson", "tox", "nox", "pytest", "poetry", "hatch", "flit", "build", "uv"}
-}
-
-// buildClasses are the main classes of the Java build tools.
-func buildClasses() []string {
-	return []string{"org.codehaus.plexus.classworlds.launcher.Launcher", "org.gradle.launcher.daemon.bootstrap.GradleDaemon", "org.gradle.wrapper.GradleWrapperMain", "org.gradle.launcher.GradleMain", "xsbt.boot.Boot"}
+	return []string{
+		"runc", "crun", "youki", "containerd-shim-runc-v2", "containerd-shim", "containerd", "dockerd", "podman", "conmon", "buildah", "nerdctl",
+		"k3s", "k0s", "rke2", "kubelite", "lxc-attach", "lxc-start", "lxc-execute", "lxd", "incusd",
+	}
 }
 
 // exempt returns why a process that looks suspicious is expected, and by which
-// exemption, or "". A tool must really be an ancestor, lie where only its owner or
-// root installs, and belong to the same user. An exemption lowers a finding and
-// never silences it.
+// exemption, or "". An exemption lowers a finding and never silences it.
 func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
 	for _, allow := range l.allow {
 		if allow.Matches(p) {
 			return "it is on the allow list of the configuration", model.ExemptAllowList
 		}
 	}
-	if p.Origin == model.OriginMemfd && p.CPUSeconds < setUpSeconds && isSettingUp(p) {
+	switch {
+	case p.Origin == model.OriginMemfd && p.CopyOf != "":
+		return "it runs from a copy of " + quote(p.CopyOf) + " in memory", model.ExemptContainerRuntime
+	case p.Origin == model.OriginMemfd && p.CPUSeconds < setUpSeconds && l.isSettingUp(p):
 		return "a container runtime runs from a copy of itself", model.ExemptContainerRuntime
+	case isAppImage(p) && l.unguarded(p, model.Identity{}) == nil:
+		return "an AppImage shows its files there", model.ExemptAppImage
 	}
-	if strings.HasPrefix(p.Exe, "/tmp/.mount_") && p.Parent != nil && installed(p.Parent) && p.Parent.User == p.User {
-		return "an AppImage unpacks itself there", model.ExemptAppImage
+	if a, tool := l.toolAbove(p); a != nil {
+		return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), model.ExemptBuildTool
 	}
-	for a := p.Parent; a != nil; a = a.Parent {
-		if a.User != p.User || !installed(a) {
-			continue
-		}
-		if tool := l.buildTool(a, p); tool != "" {
-			return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), model.ExemptBuildTool
-		}
+	if leader := l.terminal(p); leader != nil {
+		return fmt.Sprintf("user %s works at a terminal, in %s (pid %d)", quote(p.User), quote(subject(leader)), leader.PID), model.ExemptTerminal
 	}
 	return "", ""
 }
 
-// buildTool returns the name of the build tool that an ancestor of p is, or "".
-func (l *lineage) buildTool(a *model.Ancestor, p *model.Process) string {
-	if name := path.Base(a.Exe); slices.Contains(buildTools(), name) {
-		return a.Exe
-	}
-	// npm writes its own title over its arguments. Whoever came in by an exposed service could
-	// do so too.
-	if title, _, _ := strings.Cut(a.Comm, " "); slices.Contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(a.Exe) && l.entryAncestor(p) == nil {
-		return a.Comm
-	}
-	living, ok := l.byIdentity[a.Identity]
-	if !ok {
-		return ""
-	}
-	if script := path.Base(living.Script); living.Script != "" && !place.IsTemporary(living.Script) && slices.Contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
-		return living.Script
-	}
-	for i, argument := range living.Argv {
-		if argument == "-m" && i+1 < len(living.Argv) && strings.HasPrefix(path.Base(a.Exe), "python") && slices.Contains(buildScripts(), living.Argv[i+1]) {
-			return "python -m " + living.Argv[i+1]
+// lowers tells whether what is expected lowers such evidence. Work in unusual places
+// that burns is often honest; what mines, hides, comes back, is known or came in by an
+// exposed service is not: only the user's own allow list lowers that.
+func lowers(exemption model.Exemption, kinds map[model.Family]bool) bool {
+	for kind := range kinds {
+		switch {
+		case exemption == model.ExemptAllowList, kind == model.FamilyPlace:
+		case kind == model.FamilyLoad && exemption != model.ExemptContainerRuntime: // nothing is set up for a minute
+		default:
+			return false
 		}
-		if path.Base(a.Exe) == "java" && slices.Contains(buildClasses(), argument) {
+	}
+	return true
+}
+
+// toolAbove returns the build tool, package tool or scheduler that a process descends
+// from, and what it is called. It must live, lie where nobody else installs programs,
+// and belong to the same user; and no stranger may have come in between it and the
+// process, or above it: whoever runs code in a service can run make(1) too.
+func (l *lineage) toolAbove(p *model.Process) (*model.Ancestor, string) {
+	for a := p.Parent; a != nil; a = a.Parent {
+		living := l.byIdentity[a.Identity]
+		if living == nil || a.User != p.User || !isInstalled(living) {
+			continue
+		}
+		if tool := toolOf(living); tool != "" && l.unguarded(p, a.Identity) == nil {
+			return a, tool
+		}
+	}
+	return nil, ""
+}
+
+// toolOf returns the name of the tool that a process is, or "".
+func toolOf(p *model.Process) string {
+	base := path.Base(p.Exe)
+	if slices.Contains(buildTools(), base) || p.UID == 0 && slices.Contains(packageTools(), base) {
+		return p.Exe
+	}
+	// npm writes its own title over its arguments.
+	if title, _, _ := strings.Cut(p.Comm, " "); slices.Contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(p.Exe) {
+		return p.Comm
+	}
+	if script := path.Base(p.Script); p.Script != "" && !place.IsTemporary(p.Script) && slices.Contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
+		return p.Script
+	}
+	for i, argument := range p.Argv {
+		if argument == "-m" && i+1 < len(p.Argv) && strings.HasPrefix(base, "python") && slices.Contains(buildScripts(), p.Argv[i+1]) {
+			return "python -m " + p.Argv[i+1]
+		}
+		if base == "java" && slices.Contains(buildClasses(), argument) {
 			return argument
 		}
 	}
@@ -101,15 +145,28 @@ func isNode(exe string) bool {
 	return slices.Contains([]string{"node", "nodejs", "bun"}, path.Base(exe))
 }
 
-// isSettingUp holds for a program in memory that a container tool started, or
+// isSettingUp holds for a program in memory that a container tool of root started, or
 // that such a program started.
-func isSettingUp(p *model.Process) bool {
+func (l *lineage) isSettingUp(p *model.Process) bool {
 	for a := p.Parent; a != nil; a = a.Parent {
-		if a.Origin != model.OriginMemfd {
-			return installed(a) && slices.Contains(containerTools(), path.Base(a.Exe))
+		if a.Origin == model.OriginMemfd {
+			continue
 		}
+		living := l.byIdentity[a.Identity]
+		return living != nil && living.ExeOwner.Writers == model.WritersRoot && !living.Origin.Suspicious() &&
+			slices.Contains(containerTools(), path.Base(a.Exe))
 	}
 	return false
+}
+
+// isAppImage knows the mounts that AppImages, and AppImageLauncher, make.
+func isAppImage(p *model.Process) bool {
+	if !p.ExeFUSE {
+		return false
+	}
+	return slices.ContainsFunc(strings.Split(p.Exe, "/"), func(element string) bool {
+		return strings.HasPrefix(element, ".mount_") || element == "appimagelauncherfs"
+	})
 }
 
 // dormant holds for a program in memory that all but never ran: agents and
@@ -125,6 +182,19 @@ func dormant(instances []*model.Process, now time.Time) bool {
 	return true
 }
 
-func installed(a *model.Ancestor) bool {
-	return a.Origin == model.OriginSystem || a.Origin == model.OriginLocal || a.Origin == model.OriginHome
+// isInstalled tells whether a program lies where only root, or the person who runs it,
+// writes: wherever that is. What a service's user owns may have been put there by
+// whoever came in by the service.
+func isInstalled(p *model.Process) bool {
+	if p.Origin.Suspicious() || p.Origin == model.OriginWeb || place.IsHidden(p.Exe) {
+		return false
+	}
+	switch p.ExeOwner.Writers {
+	case model.WritersRoot:
+		return true
+	case model.WritersOwner:
+		return p.ExeOwner.UID == p.UID && p.UID >= firstUser
+	default:
+		return false
+	}
 }

@@ -54,6 +54,13 @@ func factScript(v *view) string {
 	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(v.process.Script), v.process.Cores)
 }
 
+func factSource(v *view) string {
+	if v.process.ExeSource == "" {
+		return "Its program has the same path for everybody, or belongs to a container."
+	}
+	return fmt.Sprintf("Its mount namespace shows %s as %s.", quote(v.process.ExeSource), quote(v.process.Exe))
+}
+
 func factMount(*view) string { return "Nothing is mounted over its directory in /proc." }
 
 // looked is what an inspection says of a part, or why it cannot say.
@@ -131,6 +138,12 @@ func instanceFacts() map[string]func(*view) string {
 		},
 		RuleRespawn: func(v *view) string {
 			return fmt.Sprintf("Its program came back %s.", times(int(v.lineage.history(v.process).Count)))
+		},
+		RuleOpenEntry: func(v *view) string {
+			if entry := v.lineage.entryAncestor(v.process); entry != nil {
+				return fmt.Sprintf("It descends from %s (pid %d), which is not known to let anybody in, or it uses little CPU, or it belongs to it.", quote(entry.Exe), entry.PID)
+			}
+			return "It descends from no service that others reach."
 		},
 		RuleGuardian:        func(*view) string { return "It is not known to keep a suspect alive." },
 		RuleStartedByItself: func(*view) string { return "Nothing that starts programs by itself names it." },

@@ -24,6 +24,7 @@ type cgroupUser struct {
 
 // lineage answers who started what in one snapshot.
 type lineage struct {
+	processes  *model.ProcessSnapshot
 	byIdentity map[model.Identity]*model.Process
 	siblings   map[cgroupUser][]*model.Process // of suspicious origin only, oldest first
 	listeners  map[model.Identity][]*model.Socket
@@ -34,12 +35,13 @@ type lineage struct {
 	exposed    map[exposure.Key]*model.Exposure // of exposures, by the socket
 	services   *model.ServiceSnapshot
 	allow      []Allow
+	loggedIn   map[uint32]bool // nil until isLoggedIn is asked
 	now        time.Time
 }
 
 func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *lineage {
 	l := &lineage{
-		allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
+		processes: s.Processes, allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
 		listeners:  map[model.Identity][]*model.Socket{},
@@ -205,9 +207,11 @@ func (l *lineage) guardianOf(p, guardian *model.Process, relation model.Relation
 }
 
 // entryAncestor is the nearest ancestor that listens where others can reach it, or nil.
+// What was left behind may listen too: nobody came in by a program from a suspicious
+// place.
 func (l *lineage) entryAncestor(p *model.Process) *model.Ancestor {
 	for a := p.Parent; a != nil; a = a.Parent {
-		if len(l.listeners[a.Identity]) > 0 {
+		if len(l.listeners[a.Identity]) > 0 && !a.Origin.Suspicious() {
 			return a
 		}
 	}

@@ -144,7 +144,7 @@ func TestSiblingsThatAreNoGuardians(t *testing.T) {
 		"another user":         func(p *model.Process) { p.UID = 1001 },
 		"older than the entry": func(p *model.Process) { p.Started = noon.Add(-25 * time.Hour) },
 		"younger":              func(p *model.Process) { p.Started = noon },
-		"an AppImage":          func(p *model.Process) { p.Exe, p.Parent.Origin = "/tmp/.mount_x/AppRun", model.OriginHome },
+		"an AppImage":          func(p *model.Process) { p.Exe, p.ExeFUSE, p.Parent = "/tmp/.mount_x/AppRun", true, nil },
 		"on the allow list":    func(p *model.Process) { p.Exe = "/tmp/allowed" },
 		"an agent's idle copy": func(p *model.Process) { p.Exe, p.Origin = "/memfd:agent", model.OriginMemfd },
 	} {

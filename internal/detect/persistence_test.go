@@ -123,7 +123,8 @@ func TestExplain(t *testing.T) {
 func TestExemptionsAreCounted(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(DefaultHold)
-	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(process(900, at(model.OriginLocal, "/usr/local/go/bin/go")), model.OriginLocal))))
+	tool := process(900, at(model.OriginLocal, "/usr/local/go/bin/go"))
+	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(tool, model.OriginLocal))), tool)
 	for range 3 {
 		got := tracker.Update(s, evaluate(t, s, Policy{}))
 		if got.Exempted[model.ExemptBuildTool] != 1 || got.Exempted[model.ExemptAllowList] != 0 || len(got.Exempted) != len(model.Exemptions()) {

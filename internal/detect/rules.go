@@ -12,12 +12,12 @@ const (
 	RuleKnownMinerHash   = "known_miner_hash"
 	RuleKnownMinerName   = "known_miner_name"
 	RuleMinerCommandLine = "miner_command_line"
-	RuleMinerWords       = "miner_words"
 
 	RuleMemfdExecutable   = "memfd_executable"
 	RuleDeletedExecutable = "deleted_executable"
 	RuleHiddenPath        = "hidden_path"
 	RuleRunsFromTemp      = "runs_from_temp"
+	RulePrivatePath       = "private_path"
 	RuleScriptFromTemp    = "script_from_temp"
 
 	RuleHiddenByMount    = "hidden_by_mount"
@@ -28,12 +28,12 @@ const (
 	RulePreloadedLibrary = "preloaded_library"
 	RulePackedExecutable = "packed_executable"
 
-	RuleRandomXCode    = "randomx_code"
 	RuleRandomXMemory  = "randomx_memory"
 	RulePoolConnection = "pool_connection"
 	RuleMSRAccess      = "msr_access"
 	RuleHugePages      = "huge_pages"
 	RuleEqualThreads   = "equal_threads"
+	RuleOpenEntry      = "open_entry"
 	RuleSustainedCPU   = "sustained_cpu"
 	RuleThrottledCPU   = "throttled_cpu"
 
@@ -62,11 +62,11 @@ func Rules() []Rule {
 		{RuleKnownMinerHash, model.FamilyIndicator, "T1496.001", "runs a file whose SHA-256 is on the list of known miners"},
 		{RuleKnownMinerName, model.FamilyIndicator, "T1496.001", "has the name of a known miner or of its guardian"},
 		{RuleMinerCommandLine, model.FamilyIndicator, "T1496.001", "was started with the arguments of a miner"},
-		{RuleMinerWords, model.FamilyIndicator, "T1496.001", "is a program that carries the words of miners' protocols and options"},
 		{RuleMemfdExecutable, model.FamilyPlace, "T1620", "runs from memory: it never had a file"},
 		{RuleDeletedExecutable, model.FamilyPlace, "T1070.004", "runs from a file that was deleted"},
 		{RuleHiddenPath, model.FamilyPlace, "T1564.001", "runs from a hidden place"},
 		{RuleRunsFromTemp, model.FamilyPlace, "T1059.004", "runs from a directory that everybody may write to"},
+		{RulePrivatePath, model.FamilyPlace, "T1564", "runs a file that only its own mount namespace has there"},
 		{RuleScriptFromTemp, model.FamilyPlace, "T1059", "burns CPU with a script from a directory that everybody may write to"},
 		{RuleHiddenByMount, model.FamilyDisguise, "T1564.013", "is hidden by a mount over its directory in /proc"},
 		{RuleKernelThreadName, model.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
@@ -75,12 +75,12 @@ func Rules() []Rule {
 		{RuleMemoryHangs, model.FamilyDisguise, "T1564", "has memory that cannot be read: whoever reads it waits for ever"},
 		{RulePreloadedLibrary, model.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
 		{RulePackedExecutable, model.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
-		{RuleRandomXCode, model.FamilyMining, "T1496.001", "holds the code of RandomX, which mines Monero"},
 		{RuleRandomXMemory, model.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
 		{RulePoolConnection, model.FamilyMining, "T1496.001", "is connected to a mining pool"},
 		{RuleMSRAccess, model.FamilyMining, "T1496.001", "sets up the processor for mining (MSR)"},
 		{RuleHugePages, model.FamilyMining, "T1496.001", "uses huge pages"},
 		{RuleEqualThreads, model.FamilyMining, "T1496.001", "has threads that all work alike"},
+		{RuleOpenEntry, model.FamilyEntry, "T1190", "burns CPU below an exposed service that lets anybody in, and is not part of it"},
 		{RuleSustainedCPU, model.FamilyLoad, "T1496.001", "keeps the CPU busy without a pause"},
 		{RuleThrottledCPU, model.FamilyLoad, "T1496.001", "uses the same share of the CPU for long"},
 		{RuleRespawn, model.FamilySurvival, "T1543", "comes back after it ended"},

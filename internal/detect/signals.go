@@ -3,10 +3,12 @@ package detect
 import (
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -66,28 +68,64 @@ func deleted(v *view) (string, strength) {
 	return "Its file " + quote(p.Exe) + " was deleted after it was started.", strong
 }
 
+// program is the path of what a process really runs: the dynamic loader runs the
+// program that is named to it (ld.so(8)).
+func program(p *model.Process) string {
+	if p.Script != "" && programs.IsLoader(path.Base(p.Exe)) {
+		return p.Script
+	}
+	return p.Exe
+}
+
 // hiddenPath holds for a program behind a dot or among spaces (T1564.001).
 func hiddenPath(v *view) (string, strength) {
-	p := v.process
-	if p.Exe == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Isolation == model.IsolationContainer || !place.IsHidden(p.Exe) {
+	p, name := v.process, program(v.process)
+	if name == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Isolation == model.IsolationContainer || !place.IsHidden(name) {
 		return "", absent
 	}
-	return "It runs from a hidden place: " + quote(p.Exe) + ".", strong
+	return "It runs from a hidden place: " + quote(name) + ".", strong
 }
 
 // runsFromTemp holds for a program in a directory that everybody may write to.
 func runsFromTemp(v *view) (string, strength) {
-	if v.process.Origin != model.OriginTemp {
+	p, name := v.process, program(v.process)
+	if name != p.Exe && (place.IsTemporary(name) || isInMemory(name)) {
+		return fmt.Sprintf("It runs %s, where programs are not installed, by the dynamic loader %s.", quote(name), quote(p.Exe)), strong
+	}
+	if p.Origin != model.OriginTemp {
 		return "", absent
 	}
-	return "It runs from " + quote(path.Dir(v.process.Exe)) + ", where programs are not installed.", strong
+	return "It runs from " + quote(path.Dir(p.Exe)) + ", where programs are not installed.", strong
+}
+
+func isInMemory(name string) bool { return strings.HasPrefix(name, "/memfd:") }
+
+// privatePath holds for a program that other processes do not find under its path: its
+// own mount namespace has another file there, out of a temporary or hidden directory or
+// out of memory (T1564). Containers have a file system of their own, and sandboxes
+// (flatpak, snap, bwrap) show files of the host or of a home.
+func privatePath(v *view) (string, strength) {
+	p := v.process
+	switch {
+	case p.ExeSource == "":
+		return "", absent
+	case !strings.HasPrefix(p.ExeSource, "/"):
+		return fmt.Sprintf("Only its own mount namespace has %s, in memory (%s).", quote(p.Exe), quote(p.ExeSource)), strong
+	case place.IsTemporary(p.ExeSource), place.IsHidden(p.ExeSource):
+		return fmt.Sprintf("Only its own mount namespace has %s: the file is %s.", quote(p.Exe), quote(p.ExeSource)), strong
+	default:
+		return "", absent
+	}
 }
 
 // scriptFromTemp holds for an interpreter that burns CPU with a script from such
 // a place (T1059): who tries something out there does not burn for long.
 func scriptFromTemp(v *view) (string, strength) {
 	p := v.process
-	if p.Script == "" || p.Cores < scriptCores || !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) {
+	if p.Script == "" || p.Cores < scriptCores || program(p) != p.Exe {
+		return "", absent
+	}
+	if !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) && !isInMemory(p.Script) {
 		return "", absent
 	}
 	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(p.Script), p.Cores), strong

@@ -129,12 +129,17 @@ func (c *candidate) complete(e *evaluation) {
 	} else if signal, ok := throttledCPU(c.instances); ok {
 		c.add(signal)
 	}
+	if c.has(model.FamilyLoad) {
+		if signal, ok := l.openEntry(first); ok {
+			c.add(signal)
+		}
+	}
 	history := l.history(first)
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
 	c.exempted, c.exemption = l.exempt(first)
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
-	if !c.has(model.FamilyIndicator) && !c.has(model.FamilyPlace) && !c.has(model.FamilyDisguise) && !c.has(model.FamilyMining) {
+	if kinds := strongKinds(c.suspect.Signals); len(kinds) == 0 || len(kinds) == 1 && kinds[model.FamilyLoad] {
 		return // a busy program of the system has a parent, not a guardian
 	}
 	c.suspect.Guardian = l.guardian(first)
@@ -207,7 +212,7 @@ func (c *candidate) has(family model.Family) bool {
 
 // rate sorts the signals, the strongest first, and decides the severity. What is
 // expected lowers it to a note: the user's own allow list whatever the evidence is,
-// everything else only place and load (see lowers).
+// everything else as lowers says.
 func (c *candidate) rate() {
 	order := map[string]int{}
 	for i, name := range RuleNames() {
@@ -219,10 +224,7 @@ func (c *candidate) rate() {
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
 	c.severity = weigh(c.suspect.Signals)
 	kinds := strongKinds(c.suspect.Signals)
-	if c.exemption == model.ExemptAllowList || c.exempted != "" && lowers(kinds) {
-		c.severity = model.Info
-	}
-	if c.severity == model.Warning && c.dormant && lowers(kinds) {
+	if c.exempted != "" && lowers(c.exemption, kinds) || c.severity == model.Warning && c.dormant && lowers(model.ExemptDormant, kinds) {
 		c.severity = model.Info
 	}
 }
@@ -259,17 +261,6 @@ func weigh(signals []model.Signal) model.Severity {
 	default:
 		return model.Warning
 	}
-}
-
-// lowers tells whether what is expected lowers such evidence: work in unusual places
-// that burns is often honest; what mines, hides, comes back or is known is not.
-func lowers(kinds map[model.Family]bool) bool {
-	for kind := range kinds {
-		if kind != model.FamilyPlace && kind != model.FamilyLoad {
-			return false
-		}
-	}
-	return true
 }
 
 // expected says why a candidate was lowered to a note, or "".

@@ -134,7 +134,8 @@ type Exemption string
 // The exemptions.
 const (
 	ExemptAllowList        Exemption = "allow_list"        // the user's own
-	ExemptBuildTool        Exemption = "build_tool"        // a build or package tool started what it had made
+	ExemptTerminal         Exemption = "terminal"          // somebody who is logged in works at a terminal
+	ExemptBuildTool        Exemption = "build_tool"        // a build or package tool, or a scheduler of jobs, started what it had made
 	ExemptContainerRuntime Exemption = "container_runtime" // it runs from a copy of itself in memory
 	ExemptAppImage         Exemption = "appimage"
 	ExemptDormant          Exemption = "dormant" // a program in memory that has been idle since long
@@ -142,7 +143,7 @@ const (
 
 // Exemptions lists every exemption.
 func Exemptions() []Exemption {
-	return []Exemption{ExemptAllowList, ExemptBuildTool, ExemptContainerRuntime, ExemptAppImage, ExemptDormant}
+	return []Exemption{ExemptAllowList, ExemptTerminal, ExemptBuildTool, ExemptContainerRuntime, ExemptAppImage, ExemptDormant}
 }
 
 // RuleSeverity keys a count of findings.

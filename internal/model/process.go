@@ -63,6 +63,23 @@ type FileID struct {
 	Dev, Inode uint64
 }
 
+// Writers says who may change a file.
+type Writers string
+
+// The writers. That of a file which could not be looked at is "".
+const (
+	WritersRoot   Writers = "root"   // root alone
+	WritersOwner  Writers = "owner"  // an owner who is not root, alone
+	WritersOthers Writers = "others" // the group or everybody
+)
+
+// FileOwner is whose a file is.
+type FileOwner struct {
+	UID     uint32
+	Writers Writers
+	Changed time.Time // st_ctime of stat(2), which nobody can set: not before its content, mode or name were last changed
+}
+
 // Ancestor is what stays known of a parent, also after it has exited.
 type Ancestor struct {
 	Identity
@@ -81,11 +98,15 @@ type Ancestor struct {
 type Process struct {
 	Identity
 	PPID        int
-	Comm        string   // at most 15 bytes, set by the process itself
-	Exe         string   // target of /proc/PID/exe without " (deleted)"; "" if unknown
-	ExeDeleted  bool     // the file behind Exe has no name any more
-	ExeReplaced bool     // ExeDeleted, and another file has taken the name (a package upgrade, a rebuild)
-	ExeFile     FileID   // zero if unknown
+	Comm        string // at most 15 bytes, set by the process itself
+	Exe         string // target of /proc/PID/exe without " (deleted)"; "" if unknown
+	ExeDeleted  bool   // the file behind Exe has no name any more
+	ExeReplaced bool   // ExeDeleted, and another file has taken the name (a package upgrade, a rebuild)
+	ExeFile     FileID // zero if unknown
+	ExeOwner    FileOwner
+	ExeSource   string   // what Exe really is, where only the mount namespace of the process has it under that path: a path of the host, or a type of file system, as tmpfs; "" else
+	ExeFUSE     bool     // the file lies on a FUSE file system; looked at in suspicious places only
+	CopyOf      string   // of a program in memory: an installed file that only root may change and that has the same content; ""
 	Argv        []string // at most 4 KiB in all
 	UID         uint32   // effective
 	User        string   // name, or the number where it has none
@@ -94,20 +115,21 @@ type Process struct {
 	ContainerID string   // first 12 hex of the container id in Cgroup, or ""
 	Origin      Origin
 	Isolation   Isolation
-	Group       string       // the label `process`: basename, or DIRECTORY#HASH6
-	SHA256      string       // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
-	Content     ContentFacts // of the executable; all false where SHA256 is ""
-	Parent      *Ancestor    // as it was when the process was first seen; shared, never changed
-	Ancestors   []Ancestor   // nearest first, at most 16; filled in for the processes of findings
+	Group       string     // the label `process`: basename, or DIRECTORY#HASH6
+	SHA256      string     // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
+	Parent      *Ancestor  // as it was when the process was first seen; shared, never changed
+	Ancestors   []Ancestor // nearest first, at most 16; filled in for the processes of findings
 	Started     time.Time
 	CPUSeconds  float64       // user + system since birth
 	Cores       float64       // mean use over CoresSpan
 	CoresSpan   time.Duration // about 60 s of own samples; less for a younger process; the whole life of one first seen older than that
 	Threads     int
+	TTY         int // device number of the controlling terminal (tty_nr of proc_pid_stat(5)); 0 for none
+	Session     int // pid of the session's leader (setsid(2)), who may have ended
 	RSSBytes    uint64
 	HiddenBy    string // what is mounted over its directory in /proc; "" if nothing
 
-	Script        string        // absolute path of the file that an interpreter runs; "" for all else
+	Script        string        // absolute path of the file that an interpreter, or the dynamic loader, runs; "" for all else
 	ArgvErased    bool          // the memory of its arguments holds nothing but NUL bytes
 	ArgvIsExe     bool          // its first argument is another name, which root gave to the file that it runs: a link
 	MountNS       string        // target of /proc/PID/ns/mnt if it is not the host's; "" else
@@ -140,8 +162,6 @@ const (
 	PartHugePages   InspectionPart = "use of huge pages"
 	PartOpenFiles   InspectionPart = "open files"
 	PartProgram     InspectionPart = "program's head"
-
-	PartExecutableMemory InspectionPart = "executable memory"
 )
 
 // Inspection is what the expensive look at a process showed. It is taken of those
@@ -156,7 +176,6 @@ type Inspection struct {
 	Preload            string          // its variable LD_PRELOAD
 	Packed             bool            // the executable was packed by UPX
 	Static             bool            // the executable has no interpreter and no symbol table
-	RandomXIn          string          // which executable memory holds the constants of RandomX: a file, or what kind of memory; "" if none was found
 
 	Unread map[InspectionPart]Reason // what could not be read, and why; nil if all could. Never changed
 }

@@ -29,6 +29,7 @@ type entry struct {
 	dead         bool      // a zombie: it ended and nobody has waited for it
 	unreadable   bool      // the failure to read exe was counted
 	argumentsDue bool      // its arguments could not be read in time
+	copySought   bool      // it was looked for what its program in memory is a copy of
 	fileDue      bool      // the file that it runs could not be read in time
 	partial      bool      // user or cgroup could not be read
 	hidden       bool      // something is mounted over it: what /proc shows of it belongs to something else

@@ -30,8 +30,13 @@ func (s *sample) readArguments(e *entry) {
 // of it, or nil.
 func (s *sample) readExecutable(e *entry, traced *image) {
 	process, target, pid := &e.process, e.target, e.process.PID
+	own := process.MountNS != "" && process.ContainerID == ""
 	file, err := inspect.Within(s.reads, subjectOf(process), inspect.File, inspect.ReadTime, func() (executableFile, error) {
-		return s.reader.executable(pid, target)
+		got, err := s.reader.executable(pid, target)
+		if err == nil {
+			s.reader.readMounts(pid, &got, got.named(target, nil), own, s.options.Root)
+		}
+		return got, err
 	})
 	e.fileDue = errors.Is(err, hostfs.ErrTimeout)
 	exe := file.named(target, err)
@@ -43,10 +48,15 @@ func (s *sample) readExecutable(e *entry, traced *image) {
 		if !hostfs.Vanished(err) {
 			s.unread(e, model.AspectExe, err)
 		}
-		exe.file, exe.content = model.FileID{}, hostfs.ContentKey{}
+		exe.file, exe.owner, exe.content = model.FileID{}, model.FileOwner{}, hostfs.ContentKey{}
+	}
+	if file.mountsErr != nil && !hostfs.Vanished(file.mountsErr) {
+		s.unread(e, model.AspectExe, file.mountsErr)
 	}
 	process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.replaced
-	process.ExeFile, e.content = exe.file, exe.content
+	process.ExeFile, process.ExeOwner, e.content = exe.file, exe.owner, exe.content
+	process.ExeSource, process.ExeFUSE, process.CopyOf = file.source, file.fuse, ""
+	e.copySought = false
 	process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
 }
 
@@ -68,7 +78,7 @@ func (s *sample) readDue(e *entry) {
 
 func (s *sample) setScript(e *entry) {
 	process := &e.process
-	process.Script = inspect.Script(process.Exe, process.Argv, func() string { return s.reader.directory(process.PID) })
+	process.Script = inspect.Script(process.Exe, process.Argv, s.reader.surroundings(process.PID))
 }
 
 func subjectOf(process *model.Process) inspect.Subject {

@@ -22,7 +22,6 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/fingerprint"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -101,7 +100,7 @@ func New(o Options) (*Sensor, error) {
 	if o.UserName == nil {
 		o.UserName = passwd.Number
 	}
-	reads, matcher := inspect.NewReads(), fingerprint.NewMatcher()
+	reads := inspect.NewReads()
 	s := &Sensor{fs: fs, table: &table{
 		options: o,
 		reader: &reader{
@@ -111,7 +110,7 @@ func New(o Options) (*Sensor, error) {
 		},
 		reads:     reads,
 		inspector: inspect.New(o.Proc, reads),
-		contents:  hostfs.NewContentCache(matcher),
+		hasher:    hostfs.NewHashCache(),
 		accounts:  cpu.New(),
 		respawns:  respawn.New(o.RespawnWindow),
 		entries:   map[int]*entry{},

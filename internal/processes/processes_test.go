@@ -34,7 +34,7 @@ func TestIdentity(t *testing.T) {
 	}
 	ignored := cmp.FilterPath(func(path cmp.Path) bool {
 		switch path.Last().String() {
-		case ".Parent", ".ExeFile", ".SHA256", ".Group", ".RSSBytes":
+		case ".Parent", ".ExeFile", ".ExeOwner", ".SHA256", ".Group", ".RSSBytes":
 			return true
 		}
 		return false

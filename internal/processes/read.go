@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
@@ -36,6 +37,7 @@ type executable struct {
 	deleted  bool
 	replaced bool // deleted, and another file has taken its name
 	file     model.FileID
+	owner    model.FileOwner
 	content  hostfs.ContentKey
 }
 
@@ -46,9 +48,11 @@ type reader struct {
 	errors map[model.ReadError]uint64
 }
 
-func (r *reader) path(pid int, name string) string {
-	return filepath.Join(r.proc, strconv.Itoa(pid), name)
-}
+func (r *reader) path(pid int, name string) string { return r.named(decimal(pid), name) }
+
+func (r *reader) named(process, name string) string { return filepath.Join(r.proc, process, name) }
+
+func decimal(pid int) string { return strconv.Itoa(pid) }
 
 // failed counts a failed read. A process that has gone is no failure.
 func (r *reader) failed(aspect model.Aspect, err error) {
@@ -80,16 +84,18 @@ func (r *reader) executable(pid int, target string) (executableFile, error) {
 	var got executableFile
 	err := unix.Stat(r.path(pid, "exe"), &got.stat)
 	if name, marked := strings.CutSuffix(target, deletedSuffix); marked {
-		var other unix.Stat_t
-		got.replaced = unix.Lstat(filepath.Join(r.path(pid, "root"), name), &other) == nil
+		got.replaced = isReplaced(r.path(pid, "root"), name)
 	}
 	return got, err
 }
 
 // executableFile is the file behind a link, and whether another has its name.
 type executableFile struct {
-	stat     unix.Stat_t
-	replaced bool
+	stat      unix.Stat_t
+	replaced  bool
+	source    string // as model.Process.ExeSource
+	fuse      bool   // as model.Process.ExeFUSE
+	mountsErr error
 }
 
 // named says what the target of a link, and the file behind it, are. Of a file that
@@ -97,10 +103,29 @@ type executableFile struct {
 func (got *executableFile) named(target string, err error) executable {
 	name, marked := strings.CutSuffix(target, deletedSuffix)
 	// A file may really be called "x (deleted)". Only one without links is gone.
-	if marked && (err != nil || got.stat.Nlink == 0) {
-		return executable{name, true, got.replaced, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}
+	deleted := marked && (err != nil || got.stat.Nlink == 0)
+	if !deleted {
+		name = target
 	}
-	return executable{target, false, false, fileID(&got.stat), hostfs.ContentKeyOf(&got.stat)}
+	found := executable{path: name, deleted: deleted, replaced: deleted && got.replaced}
+	if err == nil {
+		found.file, found.owner, found.content = fileID(&got.stat), ownerOfFile(&got.stat), hostfs.ContentKeyOf(&got.stat)
+	}
+	return found
+}
+
+// ownerOfFile says who may change a file. A group that is called like its owner has
+// no other member on most systems, so that its right to write counts for nothing.
+func ownerOfFile(stat *unix.Stat_t) model.FileOwner {
+	owner := model.FileOwner{UID: stat.Uid, Writers: model.WritersOwner, Changed: time.Unix(stat.Ctim.Unix())}
+	groupWrites := stat.Mode&unix.S_IWGRP != 0 && stat.Gid != stat.Uid
+	switch {
+	case groupWrites || stat.Mode&unix.S_IWOTH != 0:
+		owner.Writers = model.WritersOthers
+	case stat.Uid == 0:
+		owner.Writers = model.WritersRoot
+	}
+	return owner
 }
 
 func fileID(stat *unix.Stat_t) model.FileID { return model.FileID{Dev: stat.Dev, Inode: stat.Ino} }
@@ -135,6 +160,26 @@ func (r *reader) directory(pid int) string {
 		return ""
 	}
 	return strings.TrimSuffix(target, deletedSuffix)
+}
+
+// surroundings answer what arguments leave open.
+func (r *reader) surroundings(pid int) inspect.Surroundings {
+	return inspect.Surroundings{
+		Directory: func() string { return r.directory(pid) },
+		Descriptor: func(number string) string {
+			target, err := os.Readlink(r.path(pid, "fd/"+number))
+			if err != nil {
+				return ""
+			}
+			return target
+		},
+		Exists: func(name string) bool {
+			found, err := hostfs.Within(r.guard, inspect.ReadTime, func() (bool, error) {
+				return exists(filepath.Join(r.path(pid, "root"), name)), nil
+			})
+			return err == nil && found
+		},
+	}
 }
 
 // argv reads at most inspect.ArgumentsLimit bytes of /proc/PID/cmdline. The kernel reads

@@ -109,6 +109,7 @@ func (s *sample) see(proc procfs.Proc, stat procfs.ProcStat) {
 	process := &e.process
 	e.hidden, process.HiddenBy = false, ""
 	process.PPID, process.Threads = stat.PPID, stat.NumThreads
+	process.TTY, process.Session = stat.TTY, stat.Session
 	process.RSSBytes = uint64(max(0, stat.RSS)) * uint64(os.Getpagesize())
 	s.keep(e)
 	s.identify(e, proc, stat, !known)

@@ -21,7 +21,7 @@ type table struct {
 	reader    *reader
 	reads     *inspect.Reads
 	inspector *inspect.Inspector
-	contents  *hostfs.ContentCache
+	hasher    *hostfs.HashCache
 	follower  *follower
 	accounts  *cpu.Accounts
 	respawns  *respawn.History

@@ -28,7 +28,7 @@ type image struct {
 	executable
 	origin    model.Origin
 	directory string
-	known     hostfs.Content // if it was when it was inherited
+	sha256    string // if it was known when it was inherited
 }
 
 // owner is what a child inherits from its parent.
@@ -104,8 +104,8 @@ func (r *reader) image(pid int) *image {
 func imageOf(p *model.Process) *image {
 	_, directory := place.Origin(p.Exe, p.ExeDeleted)
 	return &image{
-		executable: executable{path: p.Exe, deleted: p.ExeDeleted, replaced: p.ExeReplaced, file: p.ExeFile},
-		origin:     p.Origin, directory: directory, known: hostfs.Content{SHA256: p.SHA256, Facts: p.Content},
+		executable: executable{path: p.Exe, deleted: p.ExeDeleted, replaced: p.ExeReplaced, file: p.ExeFile, owner: p.ExeOwner},
+		origin:     p.Origin, directory: directory, sha256: p.SHA256,
 	}
 }
 

@@ -21,6 +21,8 @@ type Interpreter struct {
 	Valued      []string // options whose next argument is their value
 	Subcommands bool     // the first argument may be a command of its own
 	Java        bool     // it runs classes, and files by -jar only
+	Stdin       bool     // without a file it runs what it reads from standard input
+	Module      bool     // -m names a module, which may lie in the working directory
 }
 
 // InterpreterOf describes a shell or another interpreter by its base name, with or
@@ -28,23 +30,23 @@ type Interpreter struct {
 func InterpreterOf(base string) (Interpreter, bool) {
 	switch strings.TrimRight(base, "0123456789.") {
 	case "python", "pypy":
-		return Interpreter{Code: "cm", Valued: []string{"-W", "-X", "--check-hash-based-pycs"}}, true
+		return Interpreter{Code: "cm", Valued: []string{"-W", "-X", "--check-hash-based-pycs"}, Stdin: true, Module: true}, true
 	case "perl":
-		return Interpreter{Code: "eE"}, true
+		return Interpreter{Code: "eE", Stdin: true}, true
 	case "ruby":
-		return Interpreter{Code: "e", Valued: []string{"-I", "-r", "-C"}}, true
+		return Interpreter{Code: "e", Valued: []string{"-I", "-r", "-C"}, Stdin: true}, true
 	case "node", "nodejs":
-		return Interpreter{Code: "ep", LongCode: []string{"--eval", "--print"}, Valued: []string{"-r", "--require", "--import"}}, true
+		return Interpreter{Code: "ep", LongCode: []string{"--eval", "--print"}, Valued: []string{"-r", "--require", "--import"}, Stdin: true}, true
 	case "bun", "deno":
 		node, _ := InterpreterOf("node")
 		node.Subcommands = true
 		return node, true
 	case "php", "php-cli":
-		return Interpreter{Code: "rBRE", Valued: []string{"-d", "-c", "-f"}}, true
+		return Interpreter{Code: "rBRE", Valued: []string{"-d", "-c", "-f"}, Stdin: true}, true
 	case "lua", "luajit":
-		return Interpreter{Code: "e", Valued: []string{"-l"}}, true
+		return Interpreter{Code: "e", Valued: []string{"-l"}, Stdin: true}, true
 	case "tclsh":
-		return Interpreter{}, true
+		return Interpreter{Stdin: true}, true
 	case "pwsh":
 		return Interpreter{
 			LongCode: []string{"-c", "-Command", "-EncodedCommand", "-e"}, Valued: []string{"-ExecutionPolicy", "-WorkingDirectory"},
@@ -55,9 +57,28 @@ func InterpreterOf(base string) (Interpreter, bool) {
 		}}, true
 	}
 	if IsShell(base) {
-		return Interpreter{Code: "c", Valued: []string{"-o", "+o", "-O", "+O"}}, true
+		return Interpreter{Code: "c", Valued: []string{"-o", "+o", "-O", "+O"}, Stdin: true}, true
+	}
+	if IsLoader(base) {
+		return Interpreter{
+			LongCode: []string{"--list", "--verify", "--help", "--version", "--list-tunables", "--list-diagnostics"},
+			Valued: []string{
+				"--library-path", "--inhibit-rpath", "--preload", "--argv0", "--audit", "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask",
+			},
+		}, true
 	}
 	return Interpreter{}, false
+}
+
+// IsLoader knows the dynamic loader (ld.so(8)), which also runs a program that is
+// named to it: of glibc ld-linux-x86-64.so.2, ld-2.31.so, ld64.so.2; of musl ld-musl-x86_64.so.1.
+func IsLoader(base string) bool {
+	for _, prefix := range []string{"ld-linux", "ld-musl-", "ld64.so", "ld.so", "ld-2."} {
+		if strings.HasPrefix(base, prefix) {
+			return strings.Contains(base, ".so")
+		}
+	}
+	return false
 }
 
 // Launcher is a program whose arguments are another command, such as nohup(1).
