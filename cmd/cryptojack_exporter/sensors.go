@@ -16,6 +16,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/packages"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
@@ -33,6 +34,7 @@ type sensors struct {
 	sockets     *sockets.Sensor
 	services    *services.Sensor
 	persistence *persistence.Sensor
+	packages    *packages.Asker
 
 	tasks     []monitor.Task
 	followers []monitor.Follower
@@ -42,7 +44,7 @@ type sensors struct {
 func (s *sensors) snapshot() model.Snapshot {
 	return model.Snapshot{
 		Processes: s.processes.Snapshot(), Files: s.files.Snapshot(), Sockets: s.sockets.Snapshot(),
-		Services: s.services.Snapshot(), Persistence: s.persistence.Snapshot(),
+		Services: s.services.Snapshot(), Persistence: s.persistence.Snapshot(), Packages: s.packages.Snapshot(),
 	}
 }
 
@@ -50,6 +52,7 @@ func (s *sensors) snapshot() model.Snapshot {
 // who reads whose snapshot. All arrows run down:
 //
 //	proc connector, taskstats -> processes
+//	processes -> packages     which programs to ask the package managers about
 //	processes -> files        which files run, which mount namespaces there are
 //	processes -> sockets      whose connections matter, which network namespaces there are
 //	sockets   -> services     what listens
@@ -60,6 +63,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	known := func() *catalogue.Catalogue { return current().Catalogue }
 	s := &sensors{
 		processes: &processes.Sensor{}, files: &files.Sensor{}, sockets: &sockets.Sensor{}, services: &services.Sensor{}, persistence: &persistence.Sensor{},
+		packages: &packages.Asker{},
 	}
 	wakeFiles := make(chan struct{}, 1)
 	var first monitor.Sensor
@@ -121,6 +125,8 @@ func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, w
 			}
 		},
 	})
+	s.packages = packages.New(packages.Options{Root: o.rootfs, Processes: s.processes.Snapshot, Logger: logger})
+	s.followers = append(s.followers, monitor.Follower{Name: "packages", Run: s.packages.Run})
 	if c := p.connector; c != nil {
 		s.followers = append(s.followers, monitor.Follower{
 			Name: string(model.SourceConnector), Run: func(ctx context.Context) error { return s.processes.FollowConnector(ctx, c) },

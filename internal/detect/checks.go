@@ -77,6 +77,7 @@ func checks() []check {
 		{RuleKernelThreadName, kernelThreadName, factName},
 		{RuleForgedArguments, forgedArguments, factArguments},
 		{RuleLookalikeName, lookalikeName, factName},
+		{RuleNotOfPackage, notOfPackage, factPackage},
 		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
 		{RulePreloadedLibrary, preloadedLibrary, factPreload},
 		{RulePackedExecutable, packedExecutable, factPacked},

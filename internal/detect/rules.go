@@ -24,6 +24,7 @@ const (
 	RuleKernelThreadName = "kernel_thread_name"
 	RuleForgedArguments  = "forged_arguments"
 	RuleLookalikeName    = "lookalike_name"
+	RuleNotOfPackage     = "not_of_package"
 	RuleMemoryHangs      = "memory_hangs"
 	RulePreloadedLibrary = "preloaded_library"
 	RulePackedExecutable = "packed_executable"
@@ -72,6 +73,7 @@ func Rules() []Rule {
 		{RuleKernelThreadName, model.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
 		{RuleForgedArguments, model.FamilyDisguise, "T1036.011", "has wiped or forged its arguments"},
 		{RuleLookalikeName, model.FamilyDisguise, "T1036.005", "has nearly the name of something else"},
+		{RuleNotOfPackage, model.FamilyDisguise, "T1554", "lies where packages put programs, and is not what a package has put there"},
 		{RuleMemoryHangs, model.FamilyDisguise, "T1564", "has memory that cannot be read: whoever reads it waits for ever"},
 		{RulePreloadedLibrary, model.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
 		{RulePackedExecutable, model.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},

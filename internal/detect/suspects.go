@@ -137,6 +137,7 @@ func (c *candidate) complete(e *evaluation) {
 	history := l.history(first)
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
+	c.suspect.Package, _ = e.snapshot.Packages.Of(first)
 	c.exempted, c.exemption = l.exempt(first)
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
 	if kinds := strongKinds(c.suspect.Signals); len(kinds) == 0 || len(kinds) == 1 && kinds[model.FamilyLoad] {

@@ -112,6 +112,7 @@ type Suspect struct {
 	Signals    []Signal
 	Guardian   *Guardian
 	Entry      *Entry
+	Package    PackageFact // of the representative instance's program; zero if nobody has asked
 	Respawns   uint64
 	CPUSeconds float64 // of all instances since the exporter started; never goes back
 }

@@ -257,6 +257,7 @@ type Snapshot struct {
 	Services  *ServiceSnapshot
 
 	Persistence *PersistenceSnapshot
+	Packages    *PackageSnapshot
 }
 
 // suspectID gives 12 hex digits.

@@ -117,6 +117,7 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 		User: text.Escape(p.User), UID: p.UID, Unit: text.Escape(p.Unit), Container: text.Escape(p.ContainerID), Cgroup: text.Escape(p.Cgroup),
 		Origin: string(p.Origin), Namespace: string(p.Isolation), SHA256: p.SHA256, Started: fit(p.Started),
 		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns,
+		Package:   packageJSON(&s.Package),
 		Signals:   make([]jsonSignal, 0, len(s.Signals)),
 		Ancestors: make([]jsonAncestor, 0, len(p.Ancestors)),
 	}

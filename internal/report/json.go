@@ -121,10 +121,17 @@ type jsonSuspect struct {
 	CPUSeconds float64        `json:"cpu_seconds"`
 	RSSBytes   uint64         `json:"rss_bytes"`
 	Respawns   uint64         `json:"respawns"`
-	Signals    []jsonSignal   `json:"signals"` // strongest first
+	Package    *jsonPackage   `json:"package,omitempty"` // whose file its program is; nothing if it is not known
+	Signals    []jsonSignal   `json:"signals"`           // strongest first
 	Guardian   *jsonGuardian  `json:"guardian,omitempty"`
 	Entry      *jsonEntry     `json:"entry,omitempty"`
 	Ancestors  []jsonAncestor `json:"ancestors"` // nearest first
+}
+
+type jsonPackage struct {
+	Manager string `json:"manager"` // "" where no package owns it
+	Name    string `json:"name"`
+	State   string `json:"state"` // unaltered, unchecked, altered, unowned
 }
 
 type jsonSignal struct {

@@ -29,6 +29,7 @@ type planner struct {
 	uncover    []string // commands that make hidden processes visible
 	evidence   []string
 	lookUp     []string // commands about system programs
+	reinstall  []string // commands that put back what belongs to packages
 	containers []string // titles about containers
 }
 
@@ -106,6 +107,7 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 	commands = append(commands, p.removePrograms(doubtful)...)
 	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
 	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", p.disable(entries, model.Warning))
+	p.add("Put back the programs of packages that were altered.", p.reinstall)
 	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
 	for _, title := range p.containers {
 		p.steps = append(p.steps, Step{Title: title})
@@ -311,6 +313,10 @@ func (p *planner) removeProgram(process *model.Process) []string {
 		}
 		p.containers = appendNew(p.containers, fmt.Sprintf("Replace the container %s by one from a clean image, unless %s in it is known to its owner.", name, text.Label(process.Exe)))
 	case process.Origin == model.OriginSystem:
+		if command := reinstall(p.report.Snapshot.Packages, process); command != "" {
+			p.reinstall = appendNew(p.reinstall, command)
+			break
+		}
 		file := shellQuote(process.Exe)
 		p.lookUp = appendNew(p.lookUp, "dpkg -S "+file+" || rpm -qf "+file)
 	case onDisk(process):

@@ -33,6 +33,7 @@ func (r *Report) facts(finding *model.Finding) []fact {
 	add("pid", pidsText(suspect))
 	add("path", pathText(p))
 	add("sha256", shortHash(p.SHA256))
+	add("package", packageText(&suspect.Package))
 	add("user", text.Escape(p.User))
 	add("unit", text.Escape(p.Unit))
 	add("container", text.Escape(p.ContainerID))
