@@ -90,6 +90,19 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 		{"benign: versioned", at(model.OriginHome, "/home/alice/.pyenv/bin/python3.11"), "", "", ""},
 		{"nearly a daemon, installed", at(model.OriginLocal, "/usr/local/lib/systemd-networkd1"), RuleLookalikeName, model.Warning, "systemd-networkd"},
 		{"benign: a newer sshd", at(model.OriginLocal, "/usr/local/sbin/sshd"), "", "", ""},
+		{"nearly a daemon, in a directory of its own at home", at(model.OriginHome, "/home/alice/x/systemd-logind2"), RuleLookalikeName, model.Warning, "systemd-logind"},
+		{"just a daemon, at the top of a home", at(model.OriginHome, "/home/alice/sshd"), RuleLookalikeName, model.Warning, "sshd"},
+		{"just a daemon, in a hidden directory of a home", at(model.OriginHome, "/home/alice/.configrc/bin/crond"), RuleLookalikeName, model.Warning, "crond"},
+		{"nearly a daemon with a short name, in temp", inTemp("/tmp/smarte"), RuleRunsFromTemp, model.Critical, "smartd"},
+		{"benign: a tool for audits at home", at(model.OriginHome, "/home/alice/bin/audit"), "", "", ""},
+		{"benign: it burns", all(at(model.OriginHome, "/home/alice/bin/audit"), busy), RuleSustainedCPU, model.Info, "auditd"},
+		{"benign: a DHCP server that was built here", all(at(model.OriginLocal, "/usr/local/sbin/dhcpd"), busy), RuleSustainedCPU, model.Info, ""},
+		{"benign: kcrypt", at(model.OriginHome, "/home/alice/go/kcrypt"), "", "", ""},
+		{"benign: httpx of pip in temp", inTemp("/tmp/venv/bin/httpx"), RuleRunsFromTemp, model.Warning, ""},
+		{"benign: the router of MongoDB in temp", inTemp("/tmp/mongos"), RuleRunsFromTemp, model.Warning, ""},
+		{"benign: a daemon of conda", at(model.OriginHome, "/home/alice/miniconda3/bin/dbus-daemon"), "", "", ""},
+		{"benign: sshd of Nix", at(model.OriginOther, "/nix/store/abc-openssh/bin/sshd"), "", "", ""},
+		{"benign: a daemon of a snap", at(model.OriginOther, "/snap/core22/1/usr/lib/systemd/systemd"), "", "", ""},
 		{"benign: other k-names", at(model.OriginHome, "/home/alice/bin/kdevelop"), "", "", ""},
 		{"benign: kubectl", at(model.OriginHome, "/home/alice/bin/kubectl"), "", "", ""},
 
@@ -162,10 +175,20 @@ func TestPoolConnections(t *testing.T) {
 		{"benign: another port there", busy, []string{"198.51.100.7:80", "198.51.100.7:81"}, model.Info, ""},
 		{"a pool's port, and burns", busy, []string{"203.0.113.5:14444"}, model.Critical, model.PoolPort},
 		{"a pool's port on this host, from temp", inTemp("/tmp/x"), []string{"127.0.0.1:3333"}, model.Critical, model.PoolPort},
-		{"a port of pools only on this host, installed", busy, []string{"127.0.0.1:14444"}, model.Critical, model.PoolPort},
-		{"benign: port 3333 on this host, installed", busy, []string{"127.0.0.1:3333"}, model.Info, model.PoolPort},
+		{"a pool's port nearby, from temp", inTemp("/tmp/x"), []string{"10.1.2.3:45700"}, model.Critical, model.PoolPort},
+		{"a pool's port nearby, from a hidden directory", func(p *model.Process) { p.Exe, p.Origin = "/var/lib/.../x", model.OriginOther }, []string{"10.1.2.3:45700"}, model.Critical, model.PoolPort},
+		{"a pool's port in the next network, and burns", busy, []string{"203.0.114.5:45700"}, model.Critical, model.PoolPort},
+		{"a pool's port over IPv6, and burns", busy, []string{"[2001:db8:1::9]:3333"}, model.Critical, model.PoolPort},
+		{"benign: a worker of Ray on this host", busy, []string{"127.0.0.1:14444"}, model.Info, ""},
+		{"benign: port 3333 on this host, installed", busy, []string{"127.0.0.1:3333"}, model.Info, ""},
+		{"benign: a scheduler of Dask", busy, []string{"10.1.2.3:33333", "10.1.2.4:37329"}, model.Info, ""},
+		{"benign: torchrun behind a carrier's NAT", busy, []string{"100.64.3.4:45560"}, model.Info, ""},
+		{"benign: NCCL over IPv6", busy, []string{"[fe80::1]:45700", "[fd00::1]:45700"}, model.Info, ""},
+		{"benign: Spark in the same public network", busy, []string{"192.88.99.7:45700"}, model.Info, ""},
+		{"benign: the same over IPv6", busy, []string{"[2001:db8::9]:45700"}, model.Info, ""},
+		{"benign: the same, as IPv4 within IPv6", busy, []string{"[::ffff:10.1.2.3]:45700"}, model.Info, ""},
 		{"a shared port, from temp", inTemp("/tmp/x"), []string{"203.0.113.5:5555"}, model.Critical, model.PoolPort},
-		{"benign: a shared port, installed", busy, []string{"203.0.113.5:5555"}, model.Info, model.PoolPort},
+		{"benign: a shared port, installed", busy, []string{"203.0.113.5:5555"}, model.Info, ""},
 		{"benign: a crawler", busy, []string{"203.0.113.1:3333", "203.0.113.2:80", "203.0.113.3:80", "203.0.113.4:80", "203.0.113.5:80"}, model.Info, ""},
 		{"by behaviour only", busy, []string{"203.0.113.5:443"}, model.Info, model.PoolStratum},
 		{"benign: idle", nil, []string{"203.0.113.5:443"}, "", ""},
@@ -176,8 +199,12 @@ func TestPoolConnections(t *testing.T) {
 			s := snapshotOf(p)
 			s.Sockets = &model.SocketSnapshot{}
 			for _, remote := range test.remotes {
+				local := netip.MustParseAddrPort("192.88.99.200:50000")
+				if strings.HasPrefix(remote, "[2001") {
+					local = netip.MustParseAddrPort("[2001:db8::1]:50000")
+				}
 				s.Sockets.Connections = append(s.Sockets.Connections, model.Connection{
-					Owner: p.Identity, Remote: netip.MustParseAddrPort(remote), Outbound: true, Since: noon.Add(-time.Hour),
+					Owner: p.Identity, Remote: netip.MustParseAddrPort(remote), Local: local, Outbound: true, Since: noon.Add(-time.Hour),
 				})
 			}
 			policy := Policy{Pools: pools}

@@ -104,6 +104,39 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 		{"benign: grep for it", process(10, func(p *model.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
 		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *model.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), RuleMinerCommandLine, model.Critical, "stratum"},
 
+		{"benign: rg of an editor searches for it", process(10, func(p *model.Process) {
+			p.Exe, p.Origin = "/home/alice/.vscode-server/cli/servers/x/node_modules/@vscode/ripgrep/bin/rg", model.OriginHome
+			p.Argv = []string{"rg", "--json", "-e", "--donate-level", "-e", "stratum\\+tcp://", "/home/alice"}
+		}), "", "", ""},
+		{"benign: so does one of cargo, and burns", process(10, all(func(p *model.Process) {
+			p.Exe, p.Origin, p.Argv = "/home/alice/.cargo/bin/rg", model.OriginHome, []string{"rg", "stratum+tcp://pool:3333", "."}
+		}, busy)), RuleSustainedCPU, model.Info, ""},
+		{"benign: ack is a script", process(10, func(p *model.Process) {
+			p.Exe, p.Script, p.Argv = "/usr/bin/perl", "/usr/bin/ack", []string{"perl", "/usr/bin/ack", "stratum+tcp://"}
+		}), "", "", ""},
+		{"benign: grep of Nix", process(10, func(p *model.Process) {
+			p.Exe, p.Origin, p.Argv = "/nix/store/abc-gnugrep/bin/grep", model.OriginOther, []string{"grep", "-r", "stratum+tcp://"}
+		}), "", "", ""},
+		{"a miner at home that is called rg", process(10, func(p *model.Process) {
+			p.Exe, p.Origin, p.Argv = "/home/alice/bin/rg", model.OriginHome, []string{"rg", "-o", "stratum+tcp://pool:3333", "-u", "4" + strings.Repeat("A", 94)}
+		}), RuleMinerCommandLine, model.Critical, "stratum"},
+		{"a rg in temp is no rg", process(10, all(inTemp("/tmp/rg"), func(p *model.Process) { p.Argv = []string{"rg", "stratum+tcp://x"} })), RuleMinerCommandLine, model.Critical, "stratum"},
+		{"a hidden rg is no rg", process(10, func(p *model.Process) {
+			p.Exe, p.Origin, p.Argv = "/home/alice/.../rg", model.OriginHome, []string{"rg", "stratum+tcp://x"}
+		}), RuleMinerCommandLine, model.Critical, "stratum"},
+		{"another program at home with such a word", process(10, func(p *model.Process) {
+			p.Exe, p.Origin, p.Argv = "/home/alice/bin/app", model.OriginHome, []string{"app", "stratum+tcp://x"}
+		}), RuleMinerCommandLine, model.Critical, "stratum"},
+		{"ddgs, the miner", process(10, inTemp("/tmp/ddgs.3013")), RuleKnownMinerName, model.Critical, "ddgs.3013"},
+		{"ddgs where no program belongs", process(10, func(p *model.Process) { p.Exe, p.Origin = "/etc/ddgs", model.OriginOther }), RuleKnownMinerName, model.Critical, "ddgs"},
+		{"benign: ddgs of pip", process(10, func(p *model.Process) {
+			p.Comm, p.Exe, p.Script = "ddgs", "/usr/bin/python3.11", "/home/alice/.local/bin/ddgs"
+			p.Argv = []string{"/usr/bin/python3", "/home/alice/.local/bin/ddgs", "text", "-k", "cats"}
+		}), "", "", ""},
+		{"benign: ddgs of pip in temp", process(10, func(p *model.Process) {
+			p.Comm, p.Exe, p.Script, p.Argv = "ddgs", "/usr/bin/python3.11", "/tmp/venv/bin/ddgs", []string{"python3", "/tmp/venv/bin/ddgs"}
+		}), "", "", ""},
+
 		{"runs from temp", process(10, inTemp("/var/tmp/x")), RuleRunsFromTemp, model.Warning, "/var/tmp"},
 		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), RuleRunsFromTemp, model.Critical, "4.0 cores"},
 		{"benign: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, model.OriginLocal))), RuleRunsFromTemp, model.Info, ""},

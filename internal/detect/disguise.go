@@ -42,9 +42,10 @@ func isBracketed(name string) bool {
 
 // lookalikeName holds for a program outside of the system's directories that has
 // nearly the name of a kernel thread, or nearly or just the name of a part of the
-// system (T1036.005). An administrator may install a newer sshd of the same name.
-// Servers that people build and run themselves count only where no program
-// belongs, and only if the name is not quite theirs.
+// system (T1036.005). An administrator may install a newer sshd of the same name, and
+// people install tools whose names are only a letter off: those are noted. Servers
+// that people build and run themselves count only where no program belongs, and
+// only if the name is not quite theirs.
 func lookalikeName(v *view) (string, strength) {
 	p := v.process
 	switch p.Origin {
@@ -55,13 +56,23 @@ func lookalikeName(v *view) (string, strength) {
 	if p.Comm != names[0] && p.Script == "" {
 		names = append(names, p.Comm)
 	}
+	noted := ""
 	for _, name := range names {
 		if v.names.IsKernelThread(name) || p.Origin == model.OriginLocal && v.names.IsSystemProgram(name) {
 			continue // the first is kernelThreadName's
 		}
-		if like := v.names.Lookalike(name, p.Origin.Suspicious()); like != "" {
-			return fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like, quote(path.Dir(p.Exe))), strong
+		like := v.names.Lookalike(name, p)
+		if like.Of == "" {
+			continue
 		}
+		evidence := fmt.Sprintf("Its name %s looks like %s, but it runs from %s.", quote(name), like.Of, quote(path.Dir(p.Exe)))
+		if !like.Plain {
+			return evidence, strong
+		}
+		noted = evidence
+	}
+	if noted != "" {
+		return noted, weak
 	}
 	return "", absent
 }

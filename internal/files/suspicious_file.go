@@ -12,7 +12,6 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 // candidate is a suspicious file on its way to the snapshot. Its path is put
@@ -55,7 +54,7 @@ func (w *walk) examine(at *location, directory int, name string, stat *unix.Stat
 	}
 	c := &candidate{
 		location: at, name: name, key: key, uid: stat.Uid, mode: mode, program: program, running: running,
-		knownMiner: knownMiner, hidden: at.hidden || place.IsHiddenName(name),
+		knownMiner: knownMiner, hidden: at.hides(name, kind == kindScript),
 	}
 	c.setReason()
 	w.found = append(w.found, c)

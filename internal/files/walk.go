@@ -50,6 +50,8 @@ type location struct {
 	name    string
 	depth   int
 	hidden  bool // it, or a directory above it, below the watched one
+
+	isEnvironment bool // it is a virtual environment of Python
 }
 
 // elements are the names from the watched directory down.
@@ -187,6 +189,7 @@ func (w *walk) entry(l *listing, name string) {
 	}
 	switch stat.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
+		l.location.isEnvironment = l.location.isEnvironment || name == environmentFile
 		w.examine(l.location, l.fd, name, &stat)
 	case unix.S_IFDIR:
 		if l.location.depth >= w.limits.Depth {

@@ -96,7 +96,7 @@ type File struct {
 	Directory  string // the watched directory it was found in
 	Reason     FileReason
 	KnownMiner bool   // name or hash of a known miner, whatever Reason says
-	Hidden     bool   // hidden name or directory, whatever Reason says
+	Hidden     bool   // hidden name or directory, and none of a development tool's, whatever Reason says
 	Container  string // container id (12 hex) or mount namespace of a file that the host itself does not see; ""
 	User       string // owner
 	SHA256     string // 64 hex, of the first 64 MiB; "" if not yet or never read

@@ -1,10 +1,8 @@
 package programs
 
 import (
-	"path"
+	"slices"
 	"strings"
-
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // minerNames are programs that only mine, or only keep a miner alive. Names
@@ -18,7 +16,7 @@ func minerNames() []string {
 		"watchdogs", "kerberods", "khugepageds", "ksoftirqds", // Rocke
 		"dbused", "bioset_miner", "moneroocean_miner", "c3pool_miner", "xmrigdaemon", "xmrigMiner", // TeamTNT, 8220
 		"perfctl", "perfcc", "wizlmsh", // perfctl
-		"watchbog", "ddgs", "qw3xt", "sustse", "kpsmouseds", "kauditds", // WatchBog, DDG
+		"watchbog", "qw3xt", "sustse", "kpsmouseds", "kauditds", // WatchBog, DDG
 		"xmrig", "xmrig-notls", "xmrig-cuda", "xmr-stak", "xmr-stak-rx", "xmrcc", // CPU miners
 		"minerd", "cpuminer", "cpuminer-multi", "cpuminer-opt", "srbminer-multi", "nanominer", "rhminer",
 		"ethminer", "nbminer", "lolminer", "gminer", "teamredminer", "phoenixminer", "cgminer", "bfgminer", "ccminer",
@@ -41,6 +39,15 @@ func readers() []string {
 		"vi", "vim", "vim.basic", "vim.tiny", "nvim", "nano", "emacs", "less", "more", "most", "cat", "bat", "head", "tail", "man",
 		"git", "diff", "journalctl", "logger", "ssh", "sudo", "su", "watch", "tmux", "screen", "strings", "echo", "curl", "wget",
 		"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "timeout", "env", "nohup", "systemd-run", "docker", "kubectl",
+	}
+}
+
+// searchers are programs that people also install for themselves, and that have
+// such words in their arguments for the same reason.
+func searchers() []string {
+	return []string{
+		"rg", "ripgrep", "ag", "ack", "ugrep", "ug", "grep", "ggrep", "zgrep", "zcat", "pt", "sift", "fd", "fdfind", "fzf", "sk", "bat", "batcat", "less",
+		"sed", "gsed", "awk", "gawk", "jq", "yq", "vim", "nvim", "hx", "emacs", "micro", "git", "delta", "difft", "lnav", "yara", "semgrep", "ast-grep", "sg",
 	}
 }
 
@@ -83,9 +90,11 @@ func looseThreadNames() []string {
 
 // Names holds the known names ready to be looked up: a host may run 30,000 processes.
 type Names struct {
-	miners, threads, loose, system, servers, readers map[string]bool
-	arguments                                        []string
-	sounds                                           []string // longer names of kernel threads, which are imitated
+	miners, shared, threads, loose, system, servers, honest, readers, searchers map[string]bool
+
+	arguments                   []string
+	sounds                      []string // longer names of kernel threads, which are imitated
+	systemSorted, serversSorted []string
 }
 
 // NewNames makes the names ready. It is made once: a host may run 30,000 processes.
@@ -101,6 +110,8 @@ func NewNames() *Names {
 	n := &Names{
 		miners: set(minerNames(), strings.ToLower), threads: set(kernelThreadNames(), same), loose: set(looseThreadNames(), same),
 		system: set(systemNames(), same), servers: set(serverNames(), same), readers: set(readers(), same), arguments: minerArguments(),
+		shared: set(sharedMinerNames(), same), honest: set(honestNames(), same), searchers: set(searchers(), same),
+		systemSorted: slices.Sorted(slices.Values(systemNames())), serversSorted: slices.Sorted(slices.Values(serverNames())),
 	}
 	for _, name := range kernelThreadNames() {
 		if strings.HasPrefix(name, "k") && len(name) >= 6 {
@@ -108,67 +119,6 @@ func NewNames() *Names {
 		}
 	}
 	return n
-}
-
-// IsMiner tells whether a base name is that of a known miner or guardian, also with
-// digits behind it, as kinsing's droppers number their files. Case does not matter.
-func (n *Names) IsMiner(name string) bool {
-	lower := strings.ToLower(name)
-	return n.miners[lower] || n.miners[strings.TrimRight(lower, "0123456789")]
-}
-
-// IsMinerName tells whether a file's base name is that of a known miner.
-func IsMinerName() func(name string) bool { return NewNames().IsMiner }
-
-// Miner returns the name by which a process is known, and where it stands.
-func (n *Names) Miner(p *model.Process) (name, where string) {
-	if name := Base(p.Exe); n.IsMiner(name) {
-		return name, "executable"
-	}
-	if n.IsMiner(p.Comm) {
-		return p.Comm, "process name"
-	}
-	if name := Base(p.FirstArgument()); n.IsMiner(name) {
-		return name, "first argument"
-	}
-	if name := Base(p.Script); p.Script != "" && n.IsMiner(strings.TrimSuffix(name, path.Ext(name))) {
-		return name, "script"
-	}
-	return "", ""
-}
-
-// MinerArgument returns the first argument that only a miner takes, and what it is.
-func (n *Names) MinerArgument(p *model.Process) (argument, what string) {
-	if p.Origin == model.OriginSystem && n.readers[Base(p.Exe)] {
-		return "", ""
-	}
-	for _, argument := range p.Argv {
-		lower := strings.ToLower(argument)
-		for _, word := range n.arguments {
-			if strings.Contains(lower, word) {
-				return argument, "an argument of miners"
-			}
-		}
-		if holdsWallet(argument) {
-			return argument, "the address of a Monero wallet"
-		}
-	}
-	return "", ""
-}
-
-// holdsWallet looks for a Monero address: 95 characters of base 58 that begin
-// with 4, or with 8 for a subaddress, or 106 with a payment id.
-func holdsWallet(argument string) bool {
-	if len(argument) < 95 {
-		return false
-	}
-	const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-	for word := range strings.FieldsFuncSeq(argument, func(r rune) bool { return r > 127 || !strings.ContainsRune(base58, r) }) {
-		if (len(word) == 95 || len(word) == 106) && (word[0] == '4' || word[0] == '8') && strings.ContainsRune("0123456789AB", rune(word[1])) {
-			return true
-		}
-	}
-	return false
 }
 
 // IsKernelThread knows the names of the kernel's own threads: "kworker/0:1",
@@ -190,60 +140,6 @@ func (n *Names) IsSystemProgram(name string) bool { return n.system[name] }
 
 // IsSystem knows the parts of a system and the servers that people run on it.
 func (n *Names) IsSystem(name string) bool { return n.system[name] || n.servers[name] }
-
-// Lookalike returns what a name imitates, or "". strict asks for servers too.
-func (n *Names) Lookalike(name string, strict bool) string {
-	if n.system[name] {
-		return name
-	}
-	if len(name) < 5 || n.servers[name] {
-		return ""
-	}
-	for _, sound := range n.sounds {
-		if isNear(name, sound) {
-			return sound + ", a thread of the kernel"
-		}
-	}
-	lists := []map[string]bool{n.system}
-	if strict {
-		lists = append(lists, n.servers)
-	}
-	for _, list := range lists {
-		best := ""
-		for original := range list {
-			if len(original) >= 4 && isNear(name, original) && (best == "" || original < best) {
-				best = original
-			}
-		}
-		if best != "" {
-			return best
-		}
-	}
-	return ""
-}
-
-// isNear tells whether one letter was put in, taken out or changed, but not the
-// first: such names are made to be overlooked.
-func isNear(name, original string) bool {
-	if name == "" || name == original || name[0] != original[0] {
-		return false
-	}
-	short, long := name, original
-	if len(short) > len(long) {
-		short, long = long, short
-	}
-	if len(long)-len(short) > 1 {
-		return false
-	}
-	i := 0
-	for i < len(short) && short[i] == long[i] {
-		i++
-	}
-	if len(short) == len(long) {
-		return short[i+1:] == long[i+1:]
-	}
-	return short[i:] == long[i+1:]
-}
 
 // Base is the last element of a path, "" for none.
 func Base(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
