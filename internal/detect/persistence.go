@@ -94,7 +94,10 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, p
 		Severity: model.Warning, Title: entryLocation(entry) + " " + does, Persistence: entry,
 		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
 	}
-	if entry.Evidence != "" && entry.Evidence != entry.Command {
+	if entry.Decoded != "" {
+		finding.Evidence = append(finding.Evidence, "Decoded it reads: "+quote(entry.Decoded)+".")
+	}
+	if entry.Evidence != "" && entry.Evidence != entry.Command && entry.Evidence != entry.Decoded {
 		finding.Evidence = append(finding.Evidence, "The telling part: "+quote(entry.Evidence)+".")
 	}
 	if entry.User != "" {

@@ -132,3 +132,24 @@ func TestExemptionsAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEncodedEntryStartsAMiner: what the entry decodes to is its guardian, and is shown.
+func TestAnEncodedEntryStartsAMiner(t *testing.T) {
+	t.Parallel()
+	s := snapshotOf(process(10, inTemp("/tmp/x")))
+	s.Persistence = entries(model.PersistenceEntry{
+		Kind: model.PersistenceUserCrontab, Path: "/var/spool/cron/crontabs/eve", Line: 2, Owner: "eve", Command: "echo L3RtcC94 | base64 -d | sh",
+		Programs: []string{"/tmp/x"}, Reason: model.PersistenceDecodeRun, Evidence: "echo L3RtcC94 | base64 -d | sh", Decoded: "/tmp/x",
+	})
+	for _, f := range evaluate(t, s, Policy{}) {
+		if f.Severity != model.Critical {
+			t.Errorf("%+v", f)
+		}
+		if f.Persistence != nil && !strings.Contains(strings.Join(f.Evidence, " "), "Decoded it reads: /tmp/x.") {
+			t.Errorf("%q", f.Evidence)
+		}
+		if f.Suspect != nil && (f.Suspect.Guardian == nil || f.Suspect.Guardian.Line != 2) {
+			t.Errorf("guardian %+v", f.Suspect.Guardian)
+		}
+	}
+}

@@ -94,7 +94,8 @@ type PersistenceEntry struct {
 	Command  string            // what is run, at most 1,024 bytes
 	Programs []string          // absolute paths that the command names, at most 16
 	Reason   PersistenceReason // "" for what looks harmless
-	Evidence string            // the part of Command that Reason is about
+	Evidence string            // the part of Command, or of what it decodes to, that Reason is about
+	Decoded  string            // what the encoded part of Command reads, at most 256 bytes; "" if none is
 }
 
 // PersistenceFile is a file of one who writes it; Path is "" for all his others.

@@ -21,7 +21,8 @@ type document struct {
 	homes map[string]string // user -> home
 	seed  maphash.Seed
 
-	known func(baseName string) bool
+	known     func(baseName string) bool
+	allowance *shell.Allowance
 }
 
 // parsed is what a file holds.
@@ -95,7 +96,7 @@ func (d document) analyze(command, user string) shell.Verdict {
 }
 
 func (d document) context(user string) shell.Context {
-	return shell.Context{Known: d.known, Home: d.homeOf(user)}
+	return shell.Context{Known: d.known, Home: d.homeOf(user), Allowance: d.allowance}
 }
 
 // homeOf is the home that commands of a user of the document run in; "" if unknown.
@@ -114,6 +115,7 @@ func entry(line int, user, command string, v shell.Verdict) model.PersistenceEnt
 	worst := v.Strongest()
 	return model.PersistenceEntry{
 		Line: line, User: user, Command: command, Programs: v.Programs, Reason: worst.Reason, Evidence: worst.Evidence,
+		Decoded: worst.Decoded,
 	}
 }
 

@@ -41,7 +41,11 @@ func TestKinds(t *testing.T) {
 		},
 		{
 			"/etc/anacrontab", "PATH=/bin\n7 10 cron.weekly run-parts /etc/cron.weekly\n", "@monthly 15 job echo eA== | base64 -d | sh\n",
-			model.PersistenceEntry{Kind: model.PersistenceAnacron, Line: 1, User: "root", Command: "echo eA== | base64 -d | sh", Reason: model.PersistenceDecodeRun, Evidence: "echo eA== | base64 -d | sh"},
+			model.PersistenceEntry{Kind: model.PersistenceAnacron, Line: 1, User: "root", Command: "echo eA== | base64 -d | sh", Reason: model.PersistenceDecodeRun, Evidence: "echo eA== | base64 -d | sh", Decoded: "x"},
+		},
+		{
+			"/etc/cron.d/encoded", "@daily root echo aGVsbG8= | base64 -d > /etc/motd\n", "@daily root echo L3RtcC94IC1h | base64 -d | sh\n",
+			model.PersistenceEntry{Kind: model.PersistenceCrontab, Line: 1, User: "root", Command: "echo L3RtcC94IC1h | base64 -d | sh", Programs: []string{"/tmp/x"}, Reason: model.PersistenceDecodeRun, Evidence: "echo L3RtcC94IC1h | base64 -d | sh", Decoded: "/tmp/x -a"},
 		},
 		{
 			"/var/spool/cron/atjobs/a0001", "#!/bin/sh\n# atrun uid=1000 gid=1000\n# mail eve 0\numask 22\ncd /tmp || exit 1\n/usr/bin/true\n",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
 )
 
 // recordKey names a file in its place.
@@ -110,6 +111,7 @@ func (s *sample) read(known *record, c *candidate) error {
 	known.parsed = c.format(document{
 		kind: c.kind, path: file.path, text: text, home: c.home, owner: c.owner, unit: c.unit, homes: s.homes.of,
 		seed: s.seed, known: s.options.KnownMiner,
+		allowance: shell.NewAllowance(),
 	})
 	slices.Sort(known.identities)
 	s.errors.count(file.path, errBroken, known.broken)
@@ -171,7 +173,7 @@ func (s *Sensor) remember(known *record) {
 }
 
 func sizeOf(e *model.PersistenceEntry) int {
-	size := 256 + len(e.Command) + len(e.Evidence) + len(e.User) + len(e.Unit)
+	size := 256 + len(e.Command) + len(e.Evidence) + len(e.Decoded) + len(e.User) + len(e.Unit)
 	for _, p := range e.Programs {
 		size += 16 + len(p)
 	}

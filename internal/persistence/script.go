@@ -35,6 +35,7 @@ func scriptOf(d document, user string) parsed {
 	for i, s := range suspicions {
 		e := model.PersistenceEntry{
 			Line: s.Line, User: user, Command: s.Command, Programs: v.Programs, Reason: s.Reason, Evidence: s.Evidence,
+			Decoded: s.Decoded,
 		}
 		if i == 0 {
 			p.add(d, d.text, e)

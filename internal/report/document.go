@@ -65,6 +65,7 @@ func newJSONFinding(r *Report, f *model.Finding) jsonFinding {
 		out.Persistence = &jsonPersistence{
 			Kind: string(entry.Kind), Path: text.Escape(entry.Path), Line: entry.Line, User: text.Escape(entry.User),
 			Unit: text.Escape(entry.Unit), Command: text.Escape(entry.Command), Reason: string(entry.Reason),
+			Decoded: text.Escape(entry.Decoded),
 		}
 	}
 	if f.Exposure != nil {

@@ -97,6 +97,7 @@ type jsonPersistence struct {
 	Unit    string `json:"unit"`
 	Command string `json:"command"`
 	Reason  string `json:"reason"`
+	Decoded string `json:"decoded,omitempty"` // what the encoded part of the command reads
 }
 
 type jsonSuspect struct {

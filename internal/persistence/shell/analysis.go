@@ -23,25 +23,24 @@ type analysis struct {
 	line      int    // of the outer script where this text is a string of it; 0 in the script itself
 	command   string // of the outer script
 	directory string // the script went there; "" if unknown
+	decoded   string // the decoded text that the text is, or is in
+	decodings int    // decoded texts that it is in
 	piped     map[*syntax.BinaryCmd]bool
 }
 
 func newAnalysis(text string, c Context, v *Verdict) *analysis {
-	return &analysis{Context: c, taints: newTaints(), verdict: v, text: text, piped: map[*syntax.BinaryCmd]bool{}}
+	return &analysis{Context: c, taints: newTaints(c.Allowance), verdict: v, text: text, piped: map[*syntax.BinaryCmd]bool{}}
 }
 
-// nested analyzes a string of commands with what is known around it. Line and
-// command stay those of the script.
-func (a *analysis) nested(text string, at syntax.Node) {
-	if strings.TrimSpace(text) == "" || a.depth >= maxNested {
-		return
-	}
+// inside is the analysis of a string of commands with what is known around it. Line
+// and command stay those of the script.
+func (a *analysis) inside(text string, at syntax.Node) *analysis {
 	inner := *a
-	inner.text, inner.depth, inner.piped = text, a.depth+1, map[*syntax.BinaryCmd]bool{}
+	inner.text, inner.depth, inner.piped, inner.Input = text, a.depth+1, map[*syntax.BinaryCmd]bool{}, ""
 	if a.line == 0 {
 		inner.line, inner.command = a.location(at)
 	}
-	inner.run()
+	return &inner
 }
 
 func (a *analysis) run() {
@@ -132,21 +131,29 @@ func (a *analysis) call(statement *syntax.Stmt, call *syntax.CallExpr) {
 		a.file(t, call)
 	}
 	for _, code := range c.code {
-		if code.node != nil {
-			a.suspect(a.output(code.node), a.source(statement), call)
-		}
-		a.nested(code.text, call)
+		reason := a.outputOf(code.node)
+		a.given(flow{code.text, true, reason == model.PersistenceDecodeRun}, reason, a.source(statement), false, call)
 	}
 	for _, code := range c.foreign {
 		a.suspect(foreignRun(code), a.source(call), call)
+		a.foreignCode(code, call)
 	}
 	if c.stdin {
-		a.redirected(statement, call)
+		a.redirected(statement, call, isInterpreter(programOf(c.last)))
 	}
 }
 
-// redirected analyzes what a shell reads from where its input is redirected to.
-func (a *analysis) redirected(statement *syntax.Stmt, call *syntax.CallExpr) {
+// outputOf is output for a word; "" where there is none.
+func (a *analysis) outputOf(w *syntax.Word) model.PersistenceReason {
+	if w == nil {
+		return ""
+	}
+	return a.output(w)
+}
+
+// redirected analyzes what a shell, or a program of another language, reads from where
+// its input is redirected to.
+func (a *analysis) redirected(statement *syntax.Stmt, call *syntax.CallExpr, foreign bool) {
 	for _, r := range statement.Redirs {
 		if r.Word != nil {
 			if name := a.variables.expand(r.Word); strings.HasPrefix(name, "/dev/tcp/") || strings.HasPrefix(name, "/dev/udp/") {
@@ -158,21 +165,38 @@ func (a *analysis) redirected(statement *syntax.Stmt, call *syntax.CallExpr) {
 		case syntax.RdrIn:
 			a.file(target{word: word{text: a.variables.expand(r.Word), node: r.Word}}, call)
 		case syntax.WordHdoc:
-			a.suspect(a.output(r.Word), a.source(statement), call)
-			a.nested(a.variables.expand(r.Word), call)
+			a.document(r.Word, statement, foreign, call)
 		case syntax.Hdoc, syntax.DashHdoc:
-			if r.Hdoc != nil {
-				a.suspect(a.output(r.Hdoc), a.source(statement), call)
-				a.nested(a.variables.expand(r.Hdoc), call)
-			}
+			a.document(r.Hdoc, statement, foreign, call)
 		}
 	}
+}
+
+// document analyzes a text of the script that a program runs.
+func (a *analysis) document(text *syntax.Word, statement *syntax.Stmt, foreign bool, at syntax.Node) {
+	if text == nil {
+		return
+	}
+	reason := a.output(text)
+	a.given(flow{a.variables.expand(text), true, reason == model.PersistenceDecodeRun}, reason, a.source(statement), foreign, at)
+}
+
+// whole analyzes what the file that is run is made of.
+func (a *analysis) whole(w *syntax.Word, at syntax.Node) {
+	reason := a.output(w)
+	f := flow{}
+	if substituted, ok := w.Parts[0].(*syntax.ProcSubst); ok {
+		f = a.variables.statements(substituted.Stmts, flow{})
+	} else if reason == model.PersistenceDecodeRun {
+		f = flow{a.variables.expand(w), true, true}
+	}
+	a.given(f, reason, a.source(at), false, at)
 }
 
 // file analyzes a file that is run.
 func (a *analysis) file(t target, at syntax.Node) {
 	if isWhole(t) {
-		a.suspect(a.output(t.node), a.source(at), at)
+		a.whole(t.node, at)
 	}
 	name := t.text
 	if name == "" || t.inPath && !strings.Contains(name, "/") {
@@ -181,7 +205,7 @@ func (a *analysis) file(t target, at syntax.Node) {
 		}
 		return
 	}
-	a.suspect(a.fetched(name), a.source(at), at)
+	a.given(a.contents[name], a.fetched(name), a.source(at), false, at)
 	resolved := a.resolve(name)
 	a.verdict.program(resolved)
 	if isTemporary(resolved) {
@@ -257,7 +281,7 @@ func (a *analysis) suspect(reason model.PersistenceReason, evidence string, at s
 	if line == 0 {
 		line, command = a.location(at)
 	}
-	a.verdict.Suspect(Suspicion{Reason: reason, Evidence: evidence, Command: command, Line: line})
+	a.verdict.Suspect(Suspicion{Reason: reason, Evidence: evidence, Decoded: a.decoded, Command: command, Line: line})
 }
 
 // location is the line of a node, and the whole lines that hold it.

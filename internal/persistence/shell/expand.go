@@ -7,13 +7,26 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// variables are those that a script sets, with values that are known.
-type variables map[string]string
+// variables are those that a script sets, with values that are known, and what is
+// known of the commands in $(...).
+type variables struct {
+	values      map[string]string
+	substituted map[*syntax.CmdSubst]flow
+	depth       int // of substitutions at hand
+	allowance   *Allowance
+}
+
+func newVariables(a *Allowance) variables {
+	if a == nil {
+		a = NewAllowance()
+	}
+	return variables{values: map[string]string{}, substituted: map[*syntax.CmdSubst]flow{}, allowance: a}
+}
 
 // expand returns a word as the shell would make it, as far as that is known:
 // without quotes, with the values of variables. What a command would give is left
-// out.
-func (v variables) expand(w *syntax.Word) string {
+// out, unless the command only rewrites text.
+func (v *variables) expand(w *syntax.Word) string {
 	if w == nil {
 		return ""
 	}
@@ -22,7 +35,7 @@ func (v variables) expand(w *syntax.Word) string {
 	return b.String()
 }
 
-func (v variables) parts(b *strings.Builder, parts []syntax.WordPart, quoted bool) {
+func (v *variables) parts(b *strings.Builder, parts []syntax.WordPart, quoted bool) {
 	for _, part := range parts {
 		if b.Len() > maxParsedBytes {
 			return
@@ -40,6 +53,8 @@ func (v variables) parts(b *strings.Builder, parts []syntax.WordPart, quoted boo
 			v.parts(b, p.Parts, true)
 		case *syntax.ParamExp:
 			v.parameter(b, p)
+		case *syntax.CmdSubst:
+			b.WriteString(v.substitution(p).text)
 		case *syntax.BraceExp:
 			if len(p.Elems) > 0 {
 				v.parts(b, p.Elems[0].Parts, quoted)
@@ -49,12 +64,12 @@ func (v variables) parts(b *strings.Builder, parts []syntax.WordPart, quoted boo
 }
 
 // parameter puts in the value of a variable.
-func (v variables) parameter(b *strings.Builder, p *syntax.ParamExp) {
+func (v *variables) parameter(b *strings.Builder, p *syntax.ParamExp) {
 	if p.Param == nil {
 		return
 	}
 	name := p.Param.Value
-	value, ok := v[name]
+	value, ok := v.values[name]
 	switch {
 	case ok:
 		b.WriteString(value)
@@ -84,13 +99,14 @@ func hasDefault(e *syntax.Expansion) bool {
 }
 
 // arguments expands the words of a simple command.
-func (v variables) arguments(call *syntax.CallExpr) []word {
+func (v *variables) arguments(call *syntax.CallExpr) []word {
 	all := make([]word, 0, len(call.Args))
 	for _, argument := range call.Args {
 		text := v.expand(argument)
 		// An unquoted variable may hold several words: COMMAND="nohup /tmp/x".
-		if len(argument.Parts) == 1 && strings.ContainsAny(text, " \t") {
-			if _, ok := argument.Parts[0].(*syntax.ParamExp); ok {
+		if len(argument.Parts) == 1 && strings.ContainsAny(text, " \t\n") {
+			switch argument.Parts[0].(type) {
+			case *syntax.ParamExp, *syntax.CmdSubst:
 				for _, part := range strings.Fields(text) {
 					all = append(all, word{text: part, node: argument})
 				}

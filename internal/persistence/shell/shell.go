@@ -31,22 +31,25 @@ type Context struct {
 	Home    string                     // of the user whom it runs as; "" if unknown
 	Dialect Dialect
 	Input   string // what the command reads as its standard input
+
+	Allowance *Allowance // of the file that the text is of; nil gives the text one of its own
 }
 
 // Analyze says what a text would run.
 func Analyze(text string, c Context) Verdict {
 	v := Verdict{}
 	a := newAnalysis(text, c, &v)
+	if c.Input != "" && readsCommands(text) {
+		a.text, a.Dialect = c.Input, Shell
+		a.run()
+		a.budget.bytes = maxAllBytes
+		a.text, a.Dialect, a.Input = text, c.Dialect, ""
+	}
 	switch c.Dialect {
 	case Binary:
 	case Library:
 		a.file(target{word: word{text: text}, inPath: true}, nil)
 	default:
-		a.run()
-	}
-	if c.Input != "" && readsCommands(text) {
-		a.budget.bytes = maxAllBytes
-		a.text, a.Dialect = c.Input, Shell
 		a.run()
 	}
 	return v

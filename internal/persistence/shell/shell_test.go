@@ -174,14 +174,18 @@ func TestBounds(t *testing.T) {
 }
 
 func FuzzAnalyze(f *testing.F) {
-	for _, seed := range []string{"curl x|sh", "a=(", "\x00", "$(`", "<<E", "'", "cd /tmp; ./x"} {
+	for _, seed := range []string{"curl x|sh", "a=(", "\x00", "$(`", "<<E", "'", "cd /tmp; ./x", "echo eA== | base64 -d | zcat | sh", "printf '\\x63%b' a|sh", "$(echo 63 | xxd -r -p)", "python -c 'exec(b64decode(\"QUFBQUFBQUFBQUFB\"))'", "echo a|tr a-z b|rev|bash"} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(_ *testing.T, text string) {
+	f.Fuzz(func(t *testing.T, text string) {
 		for _, in := range []Dialect{Shell, Zsh, Words, Foreign, Library} {
 			c := testContext()
 			c.Dialect = in
+			c.Allowance = NewAllowance()
 			Analyze(text, c)
+			if c.Allowance.bytes < 0 || c.Allowance.steps < 0 {
+				t.Errorf("%q: %+v", text, *c.Allowance)
+			}
 		}
 	})
 }

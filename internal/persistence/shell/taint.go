@@ -24,12 +24,16 @@ type taints struct {
 	variables variables
 	from      map[string]model.PersistenceReason // $VARIABLE and function -> why what it gives is suspicious
 	written   map[string]model.PersistenceReason // file -> why its content is suspicious
+	contents  map[string]flow                    // file -> what it is decoded to
 	budget    budget
 }
 
-func newTaints() *taints {
+// maxContents is how many files' contents are kept.
+const maxContents = 16
+
+func newTaints(a *Allowance) *taints {
 	return &taints{
-		variables: variables{}, from: map[string]model.PersistenceReason{}, written: map[string]model.PersistenceReason{},
+		variables: newVariables(a), contents: map[string]flow{}, from: map[string]model.PersistenceReason{}, written: map[string]model.PersistenceReason{},
 		budget: budget{bytes: maxAllBytes, steps: maxSteps},
 	}
 }
@@ -67,13 +71,13 @@ func (t *taints) assign(n *syntax.Assign) {
 	t.taint("$"+n.Name.Value, n.Value)
 	value := t.variables.expand(n.Value)
 	if n.Append {
-		value = t.variables[n.Name.Value] + value
+		value = t.variables.values[n.Name.Value] + value
 	}
-	if _, taken := t.variables[n.Name.Value]; taken && value == "" {
+	if _, taken := t.variables.values[n.Name.Value]; taken && value == "" {
 		return // a later emptying says less than the value before
 	}
 	if len(value) <= maxValue {
-		t.variables[n.Name.Value] = value
+		t.variables.values[n.Name.Value] = value
 	}
 }
 
@@ -109,6 +113,9 @@ func (t *taints) statement(statement *syntax.Stmt) {
 		}
 		if reason := t.output(statement.Cmd); reason != "" {
 			t.written[file] = reason
+			if content := t.variables.statement(statement, flow{}); content.decoded && len(t.contents) < maxContents {
+				t.contents[file] = content
+			}
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 
 // unparsed analyzes a text that is no shell script, or none that the parser knows,
 // line by line: by the words between the signs that separate commands. In another
-// language only a fetch or decode that is piped into a shell counts, since a path in
-// a string may be anything.
+// language only a fetch or decode that is piped into a shell counts, and what is given
+// to a function that runs it, since a path in another string may be anything.
 func (a *analysis) unparsed() {
 	var joined strings.Builder
 	number := 0
@@ -41,10 +41,13 @@ func (a *analysis) unparsedLine(line string, number int) {
 	if at.line == 0 {
 		at.line = number
 	}
-	flows := model.PersistenceReason("")
+	if a.Dialect == Foreign {
+		at.foreignCode(line, nil)
+	}
+	flows, text := model.PersistenceReason(""), flow{}
 	for _, segment := range segments(line) {
 		if !segment.piped {
-			flows = ""
+			flows, text = "", flow{}
 		}
 		if a.Dialect == Foreign {
 			if segment.piped && programs.IsShell(programOf(segment.words)) {
@@ -53,9 +56,12 @@ func (a *analysis) unparsedLine(line string, number int) {
 			flows = fetchAnywhere(segment.words, flows)
 			continue
 		}
-		c := commandOf(segment.words)
+		c, before := commandOf(segment.words), text
 		if segment.piped && c.stdin {
-			at.suspect(flows, line, nil)
+			at.given(text, flows, line, isInterpreter(programOf(c.last)), nil)
+		}
+		if text = (flow{}); a.variables.allowance.step() {
+			text = a.variables.allowance.gives(c.last, before)
 		}
 		if did := transferOf(c.last); did.file == "" {
 			flows = stronger(flows, did.reason)

@@ -13,6 +13,7 @@ import (
 type Suspicion struct {
 	Reason   model.PersistenceReason
 	Evidence string // the part of the command that the reason is about, at most MaxEvidenceBytes
+	Decoded  string // what the decoded part of the command reads, at most MaxEvidenceBytes; "" if nothing is encoded
 	Command  string // the lines of the text that hold it, at most MaxCommandBytes
 	Line     int    // in the text, from 1
 }
@@ -72,6 +73,7 @@ func (v *Verdict) Suspect(s Suspicion) {
 		return
 	}
 	s.Evidence = Cut(strings.TrimSpace(s.Evidence), MaxEvidenceBytes)
+	s.Decoded = Cut(strings.TrimSpace(s.Decoded), MaxEvidenceBytes)
 	s.Command = Cut(strings.TrimSpace(s.Command), MaxCommandBytes)
 	v.Suspicions = append(v.Suspicions, s)
 }
