@@ -3,10 +3,8 @@ package detect
 import (
 	"fmt"
 	"path"
-	"slices"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
@@ -15,7 +13,8 @@ import (
 // (T1554). Outside of the system's directories it is weak: what vendors put into /opt
 // often updates itself. A program in a system directory that no package owns, and that
 // came after packages were last changed, is weak: people install by hand. It is strong if
-// it came while the exposed service ran that the process descends from.
+// it came while a service ran that strangers may reach, and that the process descends
+// from: no login, and none that is known to ask for a password.
 func notOfPackage(v *view) (string, strength) {
 	p := v.process
 	fact, _ := v.snapshot.Packages.Of(p)
@@ -31,23 +30,10 @@ func notOfPackage(v *view) (string, strength) {
 		return "", absent
 	}
 	evidence := fmt.Sprintf("No package has put %s there: it came at %s, after packages were last changed", quote(p.Exe), moment(fact.Changed))
-	if entry := v.lineage.entryAncestor(p); entry != nil && fact.Changed.After(entry.Started) && !v.lineage.letsPeopleWork(entry) {
+	if entry := v.lineage.unguarded(p, model.Identity{}); entry != nil && fact.Changed.After(entry.Started) {
 		return fmt.Sprintf("%s, and while the service ran that started it (%s, pid %d).", evidence, quote(path.Base(entry.Exe)), entry.PID), strong
 	}
 	return evidence + ".", weak
-}
-
-// letsPeopleWork tells whether a service is there for people to run what they like, or asks
-// who they are: what they install comes while it runs.
-func (l *lineage) letsPeopleWork(service *model.Ancestor) bool {
-	logins := []string{"sshd", "sshd-session", "dropbear", "tinysshd", "in.telnetd", "telnetd", "xrdp-sesman", "tailscaled", "mosh-server"}
-	if slices.Contains(logins, path.Base(service.Exe)) && service.Origin == model.OriginSystem {
-		return true
-	}
-	return slices.ContainsFunc(l.listeners[service.Identity], func(socket *model.Socket) bool {
-		found := l.exposed[exposure.KeyOf(socket)]
-		return found != nil && found.Auth == model.AuthRequired
-	})
 }
 
 func factPackage(v *view) string {

@@ -51,10 +51,7 @@ func (a algorithm) new() hash.Hash {
 
 // size is how long a digest is, in bytes.
 func (a algorithm) size() int {
-	if a == none {
-		return 0
-	}
-	return a.new().Size()
+	return [...]int{0, md5.Size, sha1.Size, sha256.Size224, sha256.Size, sha512.Size384, sha512.Size}[a]
 }
 
 const (

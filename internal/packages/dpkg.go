@@ -62,8 +62,8 @@ func (dpkg) add(paths *paths, diverted diversions, pkg string, owned []string, s
 	name, _, _ := strings.Cut(pkg, ":") // package:architecture
 	for _, listed := range owned {
 		found := owner{manager: "dpkg", name: name, why: "the package has no sum of it"}
-		if sum, ok := sums[listed]; ok {
-			found.digest, found.why = digest{md5sum, sum}, ""
+		if sum := newDigest(md5sum, sums[listed]); sum.algorithm != none {
+			found.digest, found.why = sum, ""
 		}
 		paths.add(diverted.installed(listed, name), found)
 	}
@@ -115,11 +115,8 @@ func (dpkg) sums(l *look, name string, names map[string]bool) (map[string]string
 	sums := map[string]string{}
 	err := l.lines(name, func(line []byte) {
 		sum, file, ok := bytes.Cut(line, []byte("  "))
-		if !ok || len(sum) != md5sum.size()*2 {
-			return
-		}
-		if absolute := "/" + string(file); names[absolute] {
-			sums[absolute] = strings.ToLower(string(sum))
+		if absolute := "/" + string(file); ok && names[absolute] {
+			sums[absolute] = string(sum)
 		}
 	})
 	if errors.Is(err, fs.ErrNotExist) {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +45,14 @@ type digest struct {
 	hex       string
 }
 
+// newDigest takes a digest in hex; what is none is the zero value.
+func newDigest(by algorithm, sum string) digest {
+	if by == none || len(sum) != 2*by.size() {
+		return digest{}
+	}
+	return digest{by, strings.ToLower(sum)}
+}
+
 // database is the record of one package manager.
 type database interface {
 	// files are what changes with every change of a package. A database of which none is
@@ -54,7 +63,7 @@ type database interface {
 }
 
 // databases are all that are known.
-func databases() []database { return []database{dpkg{}} }
+func databases() []database { return []database{dpkg{}, rpm{}, pacman{}, apk{}} }
 
 // errTooLong is the answer for a question that took too long.
 var errTooLong = fmt.Errorf("the databases of packages take too long to read: %w", hostfs.ErrTimeout)

@@ -31,6 +31,12 @@ func newPaths(asked []string, aliases []alias) *paths {
 	return p
 }
 
+// asks tells whether anybody has asked for a name.
+func (p *paths) asks(name string) bool {
+	_, ok := p.asked[name]
+	return ok
+}
+
 // add notes whom a name belongs to, if anybody has asked for it.
 func (p *paths) add(name string, owner owner) {
 	if asked, ok := p.asked[name]; ok {
