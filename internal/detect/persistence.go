@@ -87,10 +87,11 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, p
 		model.PersistenceHiddenPath:  "runs a hidden file",
 		model.PersistenceKnownMiner:  "runs a file with the name of a known miner",
 		model.PersistencePreloaded:   "puts a library into every program",
+		model.PersistenceMountOver:   "mounts something over what the system runs or shows",
 		"":                           "starts a program that is a miner or belongs to one",
 	}[entry.Reason]
 	finding := model.Finding{
-		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry.Kind),
+		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry),
 		Severity: model.Warning, Title: entryLocation(entry) + " " + does, Persistence: entry,
 		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
 	}
@@ -116,12 +117,16 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, p
 	return finding
 }
 
-// technique is the ATT&CK id of a place that starts programs.
-func technique(kind model.PersistenceKind) string {
-	switch kind {
+// technique is the ATT&CK id of an entry: of the place that starts programs, or of what
+// it hides.
+func technique(entry *model.PersistenceEntry) string {
+	if entry.Reason == model.PersistenceMountOver {
+		return "T1564.013"
+	}
+	switch entry.Kind {
 	case model.PersistenceAt:
 		return "T1053.002"
-	case model.PersistenceSystemdService, model.PersistenceSystemdPath:
+	case model.PersistenceSystemdService, model.PersistenceSystemdPath, model.PersistenceGenerator:
 		return "T1543.002"
 	case model.PersistenceSystemdTimer:
 		return "T1053.006"

@@ -7,28 +7,29 @@ type PersistenceKind string
 
 // The kinds of places.
 const (
-	PersistenceCrontab        PersistenceKind = "crontab"         // /etc/crontab and /etc/cron.d: crontab(5) with a user
-	PersistenceUserCrontab    PersistenceKind = "user_crontab"    // /var/spool/cron: one file for each user
-	PersistenceCronScript     PersistenceKind = "cron_script"     // /etc/cron.hourly and its like: run-parts(8)
-	PersistenceAnacron        PersistenceKind = "anacron"         // /etc/anacrontab
-	PersistenceAt             PersistenceKind = "at"              // the jobs of at(1)
-	PersistenceSystemdService PersistenceKind = "systemd_service" // systemd.service(5), of the system and of users
-	PersistenceSystemdTimer   PersistenceKind = "systemd_timer"   // systemd.timer(5)
-	PersistenceSystemdPath    PersistenceKind = "systemd_path"    // systemd.path(5)
-	PersistenceInit           PersistenceKind = "init"            // /etc/rc.local, /etc/init.d, /etc/inittab
-	PersistenceProfile        PersistenceKind = "profile"         // start-up files of shells
-	PersistenceAutostart      PersistenceKind = "autostart"       // XDG autostart
-	PersistencePreload        PersistenceKind = "ld_so_preload"   // /etc/ld.so.preload
-	PersistenceAuthorizedKeys PersistenceKind = "authorized_keys" // only their changes are looked at
-	PersistenceUdev           PersistenceKind = "udev"            // rules with RUN or PROGRAM
-	PersistenceModules        PersistenceKind = "modules_load"    // modules-load.d(5)
+	PersistenceCrontab        PersistenceKind = "crontab"           // /etc/crontab and /etc/cron.d: crontab(5) with a user
+	PersistenceUserCrontab    PersistenceKind = "user_crontab"      // /var/spool/cron: one file for each user
+	PersistenceCronScript     PersistenceKind = "cron_script"       // /etc/cron.hourly and its like: run-parts(8)
+	PersistenceAnacron        PersistenceKind = "anacron"           // /etc/anacrontab
+	PersistenceAt             PersistenceKind = "at"                // the jobs of at(1)
+	PersistenceSystemdService PersistenceKind = "systemd_service"   // systemd.service(5) and systemd.mount(5), of the system and of users
+	PersistenceSystemdTimer   PersistenceKind = "systemd_timer"     // systemd.timer(5)
+	PersistenceSystemdPath    PersistenceKind = "systemd_path"      // what else starts a unit: systemd.path(5), systemd.socket(5), systemd.automount(5)
+	PersistenceGenerator      PersistenceKind = "systemd_generator" // systemd.generator(7) and environment generators: programs that run at each boot
+	PersistenceInit           PersistenceKind = "init"              // /etc/rc.local, /etc/init.d, /etc/inittab
+	PersistenceProfile        PersistenceKind = "profile"           // start-up files of shells
+	PersistenceAutostart      PersistenceKind = "autostart"         // XDG autostart
+	PersistencePreload        PersistenceKind = "ld_so_preload"     // /etc/ld.so.preload
+	PersistenceAuthorizedKeys PersistenceKind = "authorized_keys"   // only their changes are looked at
+	PersistenceUdev           PersistenceKind = "udev"              // rules with RUN or PROGRAM
+	PersistenceModules        PersistenceKind = "modules_load"      // modules-load.d(5)
 )
 
 // PersistenceKinds lists every kind, so that metrics can exist at 0.
 func PersistenceKinds() []PersistenceKind {
 	return []PersistenceKind{
 		PersistenceCrontab, PersistenceUserCrontab, PersistenceCronScript, PersistenceAnacron, PersistenceAt,
-		PersistenceSystemdService, PersistenceSystemdTimer, PersistenceSystemdPath, PersistenceInit, PersistenceProfile,
+		PersistenceSystemdService, PersistenceSystemdTimer, PersistenceSystemdPath, PersistenceGenerator, PersistenceInit, PersistenceProfile,
 		PersistenceAutostart, PersistencePreload, PersistenceAuthorizedKeys, PersistenceUdev, PersistenceModules,
 	}
 }
@@ -44,12 +45,14 @@ const (
 	PersistenceHiddenPath  PersistenceReason = "hidden_path"    // runs a file behind a dot or among spaces
 	PersistenceKnownMiner  PersistenceReason = "known_miner"    // runs a file with the name of a known miner
 	PersistencePreloaded   PersistenceReason = "preloaded"      // a library that is put into every program
+	PersistenceMountOver   PersistenceReason = "mount_over"     // a mount that covers what the system runs or shows
 )
 
 // PersistenceReasons lists every reason.
 func PersistenceReasons() []PersistenceReason {
 	return []PersistenceReason{
 		PersistenceFetchAndRun, PersistenceDecodeRun, PersistenceTempPath, PersistenceHiddenPath, PersistenceKnownMiner, PersistencePreloaded,
+		PersistenceMountOver,
 	}
 }
 
@@ -91,6 +94,7 @@ type PersistenceEntry struct {
 	Owner    string            // the user who writes the file; "" for root and the system
 	User     string            // whom it runs as, as far as the file tells
 	Unit     string            // of systemd
+	Starts   string            // the unit that a timer, path, socket or automount starts
 	Command  string            // what is run, at most 1,024 bytes
 	Programs []string          // absolute paths that the command names, at most 16
 	Reason   PersistenceReason // "" for what looks harmless

@@ -164,7 +164,7 @@ func (s *sample) list(directory string, kind model.PersistenceKind) (listing, bo
 
 // take adds a file, as long as there are not too many.
 func (s *sample) take(c candidate) {
-	if c.err != nil && isAbsent(c.err) {
+	if c.err != nil && isAbsent(c.err) || c.err == nil && c.programs && !c.executable {
 		return
 	}
 	over, most := 0, 0

@@ -51,6 +51,7 @@ func (p *parsed) remember(d document, e model.PersistenceEntry) {
 	e.Kind, e.Path, e.Owner = d.kind, d.path, d.owner
 	e.Command = shell.Cut(strings.TrimSpace(e.Command), shell.MaxCommandBytes)
 	e.User, e.Unit = shell.Cut(e.User, shell.MaxEvidenceBytes), shell.Cut(e.Unit, shell.MaxEvidenceBytes)
+	e.Starts = shell.Cut(e.Starts, shell.MaxEvidenceBytes)
 	if e.Reason != "" {
 		p.suspicious++
 	}

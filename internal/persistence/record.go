@@ -10,6 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
 // recordKey names a file in its place.
@@ -113,6 +114,9 @@ func (s *sample) read(known *record, c *candidate) error {
 		seed: s.seed, known: s.options.KnownMiner,
 		allowance: shell.NewAllowance(),
 	})
+	if place.IsTemporary(file.target) && !place.IsDevice(file.target) {
+		known.leadsTo(file.target)
+	}
 	slices.Sort(known.identities)
 	s.errors.count(file.path, errBroken, known.broken)
 	s.remember(known)
@@ -126,6 +130,17 @@ func (s *sample) read(known *record, c *candidate) error {
 	known.key, known.read = c.key, true
 	s.changed = true
 	return nil
+}
+
+// leadsTo makes every entry suspicious of a file that is a link to where everybody may
+// put one.
+func (p *parsed) leadsTo(target string) {
+	for i := range p.entries {
+		if e := &p.entries[i]; e.Reason == "" {
+			e.Reason, e.Evidence = model.PersistenceTempPath, shell.Cut(target, shell.MaxEvidenceBytes)
+			p.suspicious++
+		}
+	}
 }
 
 // kept is how many bytes the texts of all remembered entries take.
@@ -173,7 +188,7 @@ func (s *Sensor) remember(known *record) {
 }
 
 func sizeOf(e *model.PersistenceEntry) int {
-	size := 256 + len(e.Command) + len(e.Evidence) + len(e.Decoded) + len(e.User) + len(e.Unit)
+	size := 256 + len(e.Command) + len(e.Evidence) + len(e.Decoded) + len(e.User) + len(e.Unit) + len(e.Starts)
 	for _, p := range e.Programs {
 		size += 16 + len(p)
 	}

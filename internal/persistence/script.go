@@ -13,7 +13,8 @@ func script(d document) parsed { return scriptOf(d, d.home.user) }
 
 func scriptOf(d document, user string) parsed {
 	p := parsed{}
-	if user == "" && d.kind != model.PersistenceProfile && d.kind != model.PersistenceAt {
+	ofUsers := d.kind == model.PersistenceProfile || d.kind == model.PersistenceAt || strings.Contains(d.path, "/systemd/user-")
+	if user == "" && !ofUsers {
 		user = "root"
 	}
 	c := d.context(user)
@@ -23,7 +24,7 @@ func scriptOf(d document, user string) parsed {
 	if c.Dialect != shell.Binary {
 		whole.Command, _, _ = strings.Cut(d.text, "\n")
 	}
-	if d.kind == model.PersistenceCronScript || d.kind == model.PersistenceInit {
+	if d.kind == model.PersistenceCronScript || d.kind == model.PersistenceInit || d.kind == model.PersistenceGenerator {
 		whole.Programs = append([]string{d.path}, v.Programs[:min(len(v.Programs), shell.MaxPrograms-1)]...)
 	}
 	p.suspicious += v.Left

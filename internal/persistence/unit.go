@@ -31,34 +31,66 @@ func unitFile(d document) parsed {
 		}
 	}
 	e := model.PersistenceEntry{User: user}
-	if d.kind == model.PersistenceSystemdService {
-		e = d.service(options, user)
-	} else {
-		e.Command = started(options, name)
+	switch path.Ext(name) {
+	case ".mount":
+		e = d.mount(options, user)
+	case ".service":
+		e = d.commands(options, "Service", user)
+	default:
+		starts := started(options, name)
+		if path.Ext(name) == ".socket" {
+			if system && user == "" {
+				user = "root"
+			}
+			e = d.commands(options, "Socket", user)
+		}
+		e.Starts = starts
+		if e.Command == "" {
+			e.Command, e.User = starts, d.home.user
+		}
 	}
 	e.Unit = name
 	p.add(d, d.text, e)
 	return p
 }
 
-// started is the unit that a timer or path starts: the one that Unit= names,
-// else the service of the same name (systemd.timer(5), systemd.path(5)).
+// started is the unit that a timer, path or socket starts: the one that it names, else
+// the service of the same name (systemd.timer(5), systemd.path(5), systemd.socket(5));
+// and the mount of an automount (systemd.automount(5)).
 func started(options []*unit.UnitOption, name string) string {
+	base := strings.TrimSuffix(name, path.Ext(name))
+	if path.Ext(name) == ".automount" {
+		return base + ".mount"
+	}
+	instance := ""
 	for _, o := range options {
-		if o.Name == "Unit" && (o.Section == "Timer" || o.Section == "Path") && o.Value != "" {
+		switch {
+		case o.Value == "":
+		case o.Name == "Unit" && (o.Section == "Timer" || o.Section == "Path"), o.Name == "Service" && o.Section == "Socket":
 			return o.Value
+		case o.Name == "Accept" && o.Section == "Socket" && isTrue(o.Value) && !strings.Contains(base, "@"):
+			instance = "@"
 		}
 	}
-	return strings.TrimSuffix(name, path.Ext(name)) + ".service"
+	return base + instance + ".service"
 }
 
-// service gathers the commands of a service (systemd.service(5)). The most
-// suspicious one stands for it, else the first.
-func (d document) service(options []*unit.UnitOption, user string) model.PersistenceEntry {
+// isTrue reads a boolean of systemd.syntax(7).
+func isTrue(value string) bool {
+	switch strings.ToLower(value) {
+	case "1", "yes", "true", "on", "y", "t":
+		return true
+	}
+	return false
+}
+
+// commands gathers those of a service or socket (systemd.service(5), systemd.socket(5)).
+// The most suspicious one stands for it, else the first.
+func (d document) commands(options []*unit.UnitOption, section, user string) model.PersistenceEntry {
 	all := shell.Verdict{}
 	command := ""
 	for _, o := range options {
-		if o.Section != "Service" {
+		if o.Section != section {
 			continue
 		}
 		switch {
@@ -95,12 +127,17 @@ func (d document) execution(o *unit.UnitOption, user string) string {
 		_, rest, _ = cutField(rest)
 		program = first + " " + rest
 	}
+	return d.resolved(strings.ReplaceAll(program, "$$", "$"), user)
+}
+
+// resolved puts in the specifiers of systemd.unit(5) that stand for a directory, and
+// decodes escapes.
+func (d document) resolved(text, user string) string {
 	directory := d.homeOf(user)
 	if directory == "" {
 		directory = "~"
 	}
-	program = strings.NewReplacer("%%", "%", "%h", directory, "%T", "/tmp", "%V", "/var/tmp", "$$", "$").Replace(program)
-	return unescapeHex(program)
+	return unescapeHex(strings.NewReplacer("%%", "%", "%h", directory, "%T", "/tmp", "%V", "/var/tmp").Replace(text))
 }
 
 // unescapeHex decodes \xHH, which systemd does before it runs a command.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"path"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -10,8 +11,7 @@ import (
 // disable names what switches off entries that start programs by themselves. A
 // line is made a comment, so that it can be looked at later; a unit is stopped; a
 // file that is one entry as a whole is moved away, and so is a crontab that somebody
-// filled. A service of the system is not
-// stopped because of one line.
+// filled. A service of the system is not stopped because of one line.
 func (p *planner) disable(findings []*model.Finding, severity model.Severity) []string {
 	var commands []string
 	flooded := map[string]bool{} // files with more lines than are listed
@@ -27,16 +27,32 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 		entry := finding.Persistence
 		switch {
 		case entry.Unit != "" && (entry.Line == 0 || !isInfrastructureUnit(entry.Unit)):
+			for _, starter := range p.startersOf(entry.Unit) {
+				commands = appendNew(commands, p.disableUnit(starter)...)
+			}
 			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
 		case entry.Kind == model.PersistencePreload:
 			commands = appendNew(commands, fmt.Sprintf("sed -i %dd %s", entry.Line, shellQuote(entry.Path))) // it knows no comments
 		case entry.Line > 0 && (!flooded[entry.Path] || entry.Kind != model.PersistenceUserCrontab):
 			commands = appendNew(commands, fmt.Sprintf("sed -i '%ds/^/# /' %s", entry.Line, shellQuote(entry.Path)))
 		default:
-			commands = appendNew(commands, "mv -- "+shellQuote(entry.Path)+" ./evidence-"+string(entry.Kind))
+			commands = appendNew(commands, "mv -- "+shellQuote(entry.Path)+" "+shellQuote("./evidence-"+string(entry.Kind)+"-"+path.Base(entry.Path)))
 		}
 	}
 	return commands
+}
+
+// startersOf are the timers, paths, sockets and automounts that would start a unit again.
+func (p *planner) startersOf(unit string) []string {
+	var starters []string
+	if snapshot := p.report.Snapshot.Persistence; snapshot != nil {
+		for i := range snapshot.Entries {
+			if e := &snapshot.Entries[i]; e.Starts == unit && e.Unit != unit && len(starters) < maxShown {
+				starters = appendNew(starters, e.Unit)
+			}
+		}
+	}
+	return starters
 }
 
 // disableUnit stops a unit. One of the system, whose end would cut people off, is

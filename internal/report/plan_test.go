@@ -188,6 +188,36 @@ func TestLineInAUnitOfTheSystem(t *testing.T) {
 	}
 }
 
+// TestWhatStartsAUnitIsSwitchedOffFirst: a timer or socket would start it again.
+func TestWhatStartsAUnitIsSwitchedOffFirst(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	r.Snapshot.Persistence.Entries = []model.PersistenceEntry{{Unit: "bot.timer", Starts: "bot.service"}, {Unit: "cups.socket", Starts: "cups.service"}}
+	r.Findings.Active = []model.Finding{{Severity: model.Critical, Persistence: &model.PersistenceEntry{
+		Kind: model.PersistenceSystemdService, Unit: "bot.service", Path: "/etc/systemd/system/bot.service",
+	}}}
+	want := []Step{{"Switch off what starts it again by itself.", "systemctl disable --now bot.timer\nsystemctl disable --now bot.service"}}
+	if diff := cmp.Diff(want, Plan(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestAFilledCrontabIsMovedAway: its lines are too many to be listed.
+func TestAFilledCrontabIsMovedAway(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	for line := range 3 {
+		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Critical, Persistence: &model.PersistenceEntry{
+			Kind: model.PersistenceUserCrontab, Path: "/var/spool/cron/crontabs/eve", Line: line + 1,
+		}})
+	}
+	r.Findings.Active[2].MoreOfFile = 240
+	want := []Step{{"Switch off what starts it again by itself.", "mv -- '/var/spool/cron/crontabs/eve' './evidence-user_crontab-eve'"}}
+	if diff := cmp.Diff(want, Plan(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestShortPlanIsBounded(t *testing.T) {
 	t.Parallel()
 	r := idle()
