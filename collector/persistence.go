@@ -59,6 +59,12 @@ type detail struct {
 	reason model.PersistenceReason
 }
 
+// place is where an entry stands.
+type place struct {
+	path string
+	line int
+}
+
 // Three quarters of the series are for root's files and those of the system, if they need them.
 const (
 	detailsOfSystem = 24
@@ -81,20 +87,25 @@ func detailed(s *model.PersistenceSnapshot, findings *model.Findings, labels *La
 		}
 	}
 	critical := map[string]bool{} // files
+	again := map[place]model.PersistenceReason{}
 	if findings != nil {
 		for i := range findings.Active {
-			if f := &findings.Active[i]; f.Persistence != nil && f.Severity == model.Critical {
-				critical[f.Persistence.Path] = true
+			f := &findings.Active[i]
+			if f.Persistence == nil {
+				continue
 			}
+			critical[f.Persistence.Path] = critical[f.Persistence.Path] || f.Severity == model.Critical
+			again[place{f.Persistence.Path, f.Persistence.Line}] = f.Persistence.Reason
 		}
 	}
 	for _, first := range []bool{true, false} {
 		for i := range s.Entries {
-			if s.Entries[i].Reason == "" {
-				break // the suspicious ones come first
+			e := s.Entries[i]
+			if e.Reason == "" {
+				e.Reason = again[place{e.Path, e.Line}] // it was judged again by the list of now
 			}
-			if critical[s.Entries[i].Path] == first {
-				add(&s.Entries[i])
+			if e.Reason != "" && critical[e.Path] == first {
+				add(&e)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, e
 		findings = append(findings, unattributed(s.Processes)...)
 	}
 	if s.Persistence != nil {
-		findings = append(findings, persistenceFindings(s.Persistence, list, policy)...)
+		findings = append(findings, persistenceFindings(s, list, policy)...)
 	}
 	if s.Files != nil {
 		findings = append(findings, fileFindings(s.Files)...)

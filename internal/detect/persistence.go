@@ -85,7 +85,7 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, p
 		model.PersistenceDecodeRun:   "runs something that is encoded",
 		model.PersistenceTempPath:    "runs a file from where no program belongs",
 		model.PersistenceHiddenPath:  "runs a hidden file",
-		model.PersistenceKnownMiner:  "runs a file with the name of a known miner",
+		model.PersistenceKnownMiner:  "runs a file with the name or the content of a known miner",
 		model.PersistencePreloaded:   "puts a library into every program",
 		model.PersistenceMountOver:   "mounts something over what the system runs or shows",
 		"":                           "starts a program that is a miner or belongs to one",

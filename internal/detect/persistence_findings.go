@@ -28,11 +28,11 @@ type judgedEntry struct {
 // it fetches and runs, it runs from temp or from a hidden place, or it starts a
 // suspect. Those that start a critical suspect come first, then those that start any
 // other, and root's and the system's before those of users.
-func persistenceFindings(s *model.PersistenceSnapshot, list []*candidate, policy Policy) []model.Finding {
-	running := runningSuspects(list)
+func persistenceFindings(s *model.Snapshot, list []*candidate, policy Policy) []model.Finding {
+	running, known := runningSuspects(list), knownFiles(s, policy)
 	var all []judgedEntry
-	for i := range s.Entries {
-		entry := &s.Entries[i]
+	for i := range s.Persistence.Entries {
+		entry := judgedAgain(&s.Persistence.Entries[i], known)
 		started, any := startedSuspect(entry, running)
 		if entry.Reason == "" && started == nil {
 			continue
@@ -62,11 +62,49 @@ func persistenceFindings(s *model.PersistenceSnapshot, list []*candidate, policy
 			left[model.PersistenceFile{Owner: judged.Owner, Path: judged.Path}]++
 		}
 	}
-	for file, n := range s.Omitted {
+	for file, n := range s.Persistence.Omitted {
 		left[file] += n
 	}
 	sayOmitted(findings, left)
 	return findings
+}
+
+// knownFiles are the programs of the host whose content is on the list of known miners
+// as it is now, by path: those that run, and those that lie in watched directories.
+func knownFiles(s *model.Snapshot, policy Policy) map[string]bool {
+	known := map[string]bool{}
+	if s.Processes != nil && len(policy.Hashes) > 0 {
+		for i := range s.Processes.Processes {
+			p := &s.Processes.Processes[i]
+			if p.Exe != "" && p.Isolation != model.IsolationContainer && policy.Hashes[p.SHA256] {
+				known[p.Exe] = true
+			}
+		}
+	}
+	if s.Files != nil {
+		for i := range s.Files.Files {
+			if f := &s.Files.Files[i]; f.Container == "" && (f.KnownMiner || policy.Hashes[f.SHA256]) {
+				known[f.Path] = true
+			}
+		}
+	}
+	return known
+}
+
+// judgedAgain is an entry that looked harmless when it was read, with what its programs
+// are known for now: the list of known miners may be newer than the entry.
+func judgedAgain(entry *model.PersistenceEntry, known map[string]bool) *model.PersistenceEntry {
+	if entry.Reason != "" || len(known) == 0 {
+		return entry
+	}
+	for _, program := range entry.Programs {
+		if known[program] {
+			again := *entry
+			again.Reason, again.Evidence = model.PersistenceKnownMiner, program
+			return &again
+		}
+	}
+	return entry
 }
 
 // runningSuspects are the suspects of the host, by what an entry names: the program,

@@ -36,7 +36,7 @@ func TestAUserPushesNobodyOut(t *testing.T) {
 			found := map[string]int{}
 			more, critical := 0, 0
 			var order []string
-			for _, f := range persistenceFindings(s.Persistence, suspects(newEvaluation(s, Policy{}, nil)), Policy{}) {
+			for _, f := range persistenceFindings(s, suspects(newEvaluation(s, Policy{}, nil)), Policy{}) {
 				order = append(order, f.Persistence.Path)
 				found[f.Persistence.Owner+" "+f.Persistence.Path]++
 				if f.Severity == model.Critical {
@@ -71,7 +71,7 @@ func TestManyUsersFill(t *testing.T) {
 		}
 	}
 	add("", "/root/.bashrc", model.PersistencePreloaded)
-	found := persistenceFindings(s, nil, Policy{})
+	found := persistenceFindings(&model.Snapshot{Persistence: s}, nil, Policy{})
 	more := 0
 	for _, f := range found {
 		more += f.MoreElsewhere

@@ -153,3 +153,40 @@ func TestAnEncodedEntryStartsAMiner(t *testing.T) {
 		}
 	}
 }
+
+// TestEntriesAreJudgedByTheListOfNow: the list of known miners is newer than what was
+// read. The file of the benign counterpart is on no list.
+func TestEntriesAreJudgedByTheListOfNow(t *testing.T) {
+	t.Parallel()
+	hash := strings.Repeat("ab", 32)
+	newList := Policy{Hashes: map[string]bool{hash: true}}
+	lies := &model.FileSnapshot{Files: []model.File{
+		{Path: "/var/lib/misc/job", Reason: model.FileELF, SHA256: hash}, {Path: "/opt/other", Container: "c", SHA256: hash},
+	}}
+	job := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/job", Line: 1, Command: "/var/lib/misc/job", Programs: []string{"/var/lib/misc/job"}}
+	other := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/other", Line: 1, Command: "/opt/other", Programs: []string{"/opt/other"}}
+	entriesOf := func(policy Policy, processes ...model.Process) (found []model.Finding) {
+		s := snapshotOf(processes...)
+		s.Files, s.Persistence = lies, entries(job, other)
+		for _, f := range evaluate(t, s, policy) {
+			if f.Persistence != nil {
+				found = append(found, f)
+			}
+		}
+		return found
+	}
+	if found := entriesOf(Policy{}); len(found) > 0 {
+		t.Errorf("before: %+v", found)
+	}
+	found := entriesOf(newList)
+	if len(found) != 1 || found[0].Severity != model.Warning || found[0].Persistence.Reason != model.PersistenceKnownMiner || found[0].Persistence.Path != job.Path {
+		t.Errorf("it lies there: %+v", found)
+	}
+	runs := process(10, all(at(model.OriginOther, "/var/lib/misc/job"), func(p *model.Process) { p.SHA256 = hash }))
+	if found := entriesOf(newList, runs); len(found) != 1 || found[0].Severity != model.Critical {
+		t.Errorf("it runs: %+v", found)
+	}
+	if job.Reason != "" {
+		t.Error("what was published was changed")
+	}
+}
