@@ -125,7 +125,7 @@ func writes(path, content string, mode uint32) func(*session) {
 func allScenarios(n *names) []scenario {
 	return slices.Concat(
 		placeAttacks(n), disguiseAttacks(n), indicatorAttacks(n), miningAttacks(n), survivalAttacks(n),
-		scriptAttacks(n), containerAttacks(n), persistenceAttacks(n), fileAttacks(n),
+		scriptAttacks(n), containerAttacks(n), persistenceAttacks(n), fileAttacks(n), entryScenarios(n),
 		benignBuilds(n), benignPackages(n), benignBatchWork(n), benignInterpreters(n), benignServices(n), benignNames(n),
 		benignPersistence(n), benignFiles(n),
 	)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -16,6 +17,28 @@ const (
 	maxUserFindings        = 64  // about the files of one user
 	maxFileFindings        = 16
 )
+
+func findingsQuota() model.PersistenceQuota {
+	return model.PersistenceQuota{File: maxFileFindings, User: maxUserFindings, System: maxSystemFindings, All: maxPersistenceFindings}
+}
+
+// dropEntries ends findings about entries that are held without evidence, where there is
+// no room for them: somebody who writes others all the time would fill the memory.
+func (t *Tracker) dropEntries(now time.Time) {
+	var list []*model.Finding
+	for _, kept := range t.active {
+		if kept.finding.Persistence != nil {
+			list = append(list, &kept.finding)
+		}
+	}
+	slices.SortFunc(list, func(a, b *model.Finding) int { return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.ID, b.ID)) })
+	quota := findingsQuota()
+	for _, f := range list {
+		if !quota.Take(f.Persistence) && f.LastSeen.Before(now) {
+			delete(t.active, f.ID)
+		}
+	}
+}
 
 // judgedEntry is an entry that is a finding, unless there are too many.
 type judgedEntry struct {
@@ -51,7 +74,7 @@ func persistenceFindings(s *model.Snapshot, list []*candidate, policy Policy) []
 		all = append(all, judged)
 	}
 	slices.SortStableFunc(all, func(a, b judgedEntry) int { return cmp.Compare(a.turn, b.turn) })
-	quota := model.PersistenceQuota{File: maxFileFindings, User: maxUserFindings, System: maxSystemFindings, All: maxPersistenceFindings}
+	quota := findingsQuota()
 	var findings []model.Finding
 	left := map[model.PersistenceFile]int{}
 	for i := range all {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -78,5 +79,38 @@ func TestManyUsersFill(t *testing.T) {
 	}
 	if len(found) != maxPersistenceFindings || found[0].Persistence.Path != "/root/.bashrc" || more != 2501-maxPersistenceFindings {
 		t.Errorf("%d findings, first %s, %d counted", len(found), found[0].Persistence.Path, more)
+	}
+}
+
+// TestEntriesThatChangeAllTheTime are not all held, and what is there now is.
+func TestEntriesThatChangeAllTheTime(t *testing.T) {
+	t.Parallel()
+	tracker := NewTracker(DefaultHold)
+	s := snapshotOf()
+	var got *model.Findings
+	for sample := range 50 {
+		s.Time = s.Time.Add(time.Second)
+		s.Persistence = entries()
+		for i := range 100 {
+			s.Persistence.Entries = append(s.Persistence.Entries, model.PersistenceEntry{
+				Kind: model.PersistenceProfile, Owner: "eve", Path: fmt.Sprintf("/home/eve/%d-%d", sample, i), Reason: model.PersistenceTempPath,
+			})
+		}
+		if sample == 0 {
+			s.Persistence.Entries = append(s.Persistence.Entries, model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/crontab", Line: 1, Reason: model.PersistenceTempPath})
+		}
+		got = tracker.Update(s, evaluate(t, s, Policy{}))
+	}
+	now, roots := 0, 0
+	for _, f := range got.Active {
+		if f.LastSeen.Equal(s.Time) {
+			now++
+		}
+		if f.Persistence.Owner == "" {
+			roots++
+		}
+	}
+	if len(got.Active) != maxUserFindings+1 || now != maxUserFindings || roots != 1 {
+		t.Errorf("%d findings, %d of now, %d of root", len(got.Active), now, roots)
 	}
 }

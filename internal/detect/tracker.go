@@ -74,6 +74,7 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 			kept.account(s.Processes)
 		}
 	}
+	t.dropEntries(s.Time)
 	active := make([]model.Finding, 0, len(t.active))
 	for id, kept := range t.active {
 		if s.Time.Sub(kept.finding.LastSeen) > t.holds(&kept.finding) || kept.finding.File != nil && running[id] {

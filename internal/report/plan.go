@@ -74,7 +74,7 @@ func (r *Report) startedBy(g *model.Guardian) []*model.Finding {
 func (r *Report) plan(scope []*model.Finding) []Step {
 	p := &planner{report: r, scope: scope, stopped: map[int]bool{}, closed: map[string]bool{}}
 	suspects := p.within(func(f *model.Finding) bool { return f.Suspect != nil })
-	entries := p.within(func(f *model.Finding) bool { return f.Persistence != nil })
+	entries := fair(p.within(func(f *model.Finding) bool { return f.Persistence != nil }))
 	var sure, doubtful []*model.Suspect
 	for _, finding := range suspects {
 		p.keepEvidence(finding.Suspect)

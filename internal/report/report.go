@@ -236,7 +236,7 @@ func (r *Report) exposedServices() []*model.Finding {
 }
 
 func (r *Report) entries() []*model.Finding {
-	return r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Persistence != nil })
+	return fair(r.pick(func(f *model.Finding) bool { return f.Severity != model.Info && f.Persistence != nil }))
 }
 
 func (r *Report) others() []*model.Finding {
