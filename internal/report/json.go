@@ -92,7 +92,8 @@ type jsonFinding struct {
 type jsonPersistence struct {
 	Kind    string `json:"kind"`
 	Path    string `json:"path"`
-	Line    int    `json:"line"` // from 1; 0 for the whole file
+	Line    int    `json:"line"`  // from 1; 0 for the whole file
+	Owner   string `json:"owner"` // who writes the file; "" for root and the system
 	User    string `json:"user"`
 	Unit    string `json:"unit"`
 	Command string `json:"command"`

