@@ -32,7 +32,7 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 			}
 			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
 		case entry.Kind == model.PersistencePreload:
-			commands = appendNew(commands, fmt.Sprintf("sed -i %dd %s", entry.Line, shellQuote(entry.Path))) // it knows no comments
+			commands = appendNew(commands, "sed -i "+deletions(findings, severity, entry.Path)+" "+shellQuote(entry.Path)) // it knows no comments
 		case entry.Line > 0 && (!flooded[entry.Path] || entry.Kind != model.PersistenceUserCrontab):
 			commands = appendNew(commands, fmt.Sprintf("sed -i '%ds/^/# /' %s", entry.Line, shellQuote(entry.Path)))
 		default:
@@ -40,6 +40,22 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 		}
 	}
 	return commands
+}
+
+// deletions is a script of sed(1) for all lines of a file at once: after the first was
+// deleted on its own, the others would have other numbers.
+func deletions(findings []*model.Finding, severity model.Severity, file string) string {
+	var lines []string
+	for _, finding := range findings {
+		entry := finding.Persistence
+		if finding.Severity == severity && entry.Kind == model.PersistencePreload && entry.Path == file {
+			lines = appendNew(lines, fmt.Sprintf("%dd", entry.Line))
+		}
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	return shellQuote(strings.Join(lines, ";"))
 }
 
 // startersOf are the timers, paths, sockets and automounts that would start a unit again.

@@ -202,6 +202,21 @@ func TestWhatStartsAUnitIsSwitchedOffFirst(t *testing.T) {
 	}
 }
 
+// TestTwoLibrariesOfPreload: the number of a line is that before any is deleted.
+func TestTwoLibrariesOfPreload(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	for _, line := range []int{1, 2} {
+		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Critical, Persistence: &model.PersistenceEntry{
+			Kind: model.PersistencePreload, Path: "/etc/ld.so.preload", Line: line,
+		}})
+	}
+	want := []Step{{"Switch off what starts it again by itself.", "sed -i '1d;2d' '/etc/ld.so.preload'"}}
+	if diff := cmp.Diff(want, Plan(r)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestAFilledCrontabIsMovedAway: its lines are too many to be listed.
 func TestAFilledCrontabIsMovedAway(t *testing.T) {
 	t.Parallel()
