@@ -232,3 +232,20 @@ func TestConfigCheck(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, &stderr)
 	}
 }
+
+// TestConfigCheckSaysWhatHasEnded: an entry of the allow list past its end is no mistake.
+func TestConfigCheckSaysWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yml")
+	if err := os.WriteFile(file, []byte("allow:\n- {user: alice, reason: thesis, until: 2020-02-29}\n- {user: bob}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr lockedBuffer
+	if code := run(context.Background(), []string{"--config.check", "--config.file=" + file}, io.Discard, &stderr); code != exitOK {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+	want := "allow, entry 1 (line 2): it ended at the end of 2020-02-29 (UTC) and lowers nothing any more: user alice, because: thesis"
+	if strings.Count(stderr.String(), want) != 1 || strings.Contains(stderr.String(), "bob") {
+		t.Errorf("%s", &stderr)
+	}
+}

@@ -62,7 +62,15 @@ func (r *reloader) run() error {
 	r.successful.Set(1)
 	r.timestamp.Set(float64(time.Now().Unix()))
 	level.Info(r.logger).Log("msg", "configuration read", "file", r.file)
+	logEnded(loaded, r.logger)
 	return nil
+}
+
+// logEnded says which entries of the allow list had ended when they were read.
+func logEnded(loaded *config.Config, logger log.Logger) {
+	for _, sentence := range loaded.Ended(time.Now()) {
+		level.Warn(logger).Log("msg", "an entry of the allow list has ended", "entry", sentence)
+	}
 }
 
 // onSignal reads the file at each signal until the context ends.

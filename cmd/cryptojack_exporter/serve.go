@@ -32,6 +32,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
 	}
+	logEnded(loaded, logger)
 	if o.configCheck {
 		level.Info(logger).Log("msg", "configuration is valid", "file", o.configFile)
 		return exitOK

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/netip"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -44,13 +43,6 @@ type document struct {
 	Allow       []allow             `yaml:"allow"`
 	Services    []catalogue.Service `yaml:"services"`
 	Probe       *bool               `yaml:"probe"` // on unless it says false
-}
-
-type allow struct {
-	Path   string `yaml:"path"`
-	SHA256 string `yaml:"sha256"`
-	User   string `yaml:"user"`
-	Unit   string `yaml:"unit"`
 }
 
 // Load reads a file. An empty name gives the defaults.
@@ -91,7 +83,7 @@ func parse(content []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := d.policy()
+	policy, err := d.policy(linesOf(content))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +117,7 @@ func (d *document) directories() ([]string, error) {
 	return directories, nil
 }
 
-func (d *document) policy() (detect.Policy, error) {
+func (d *document) policy(lines lines) (detect.Policy, error) {
 	policy := detect.Policy{Hashes: map[string]bool{}}
 	for i, hash := range d.Hashes {
 		lower := strings.ToLower(hash)
@@ -141,20 +133,9 @@ func (d *document) policy() (detect.Policy, error) {
 		}
 		policy.Pools = append(policy.Pools, pool)
 	}
-	for i, a := range d.Allow {
-		if a == (allow{}) {
-			return policy, fmt.Errorf("allow, entry %d: set at least one of path, sha256, user, unit", i+1)
-		}
-		if _, err := path.Match(a.Path, ""); err != nil {
-			return policy, fmt.Errorf("allow, entry %d: path %q: %w", i+1, a.Path, err)
-		}
-		lower := strings.ToLower(a.SHA256)
-		if lower != "" && !sha256Pattern.MatchString(lower) {
-			return policy, fmt.Errorf("allow, entry %d: sha256 %q is not 64 hex digits", i+1, a.SHA256)
-		}
-		policy.Allow = append(policy.Allow, detect.Allow{Path: a.Path, SHA256: lower, User: a.User, Unit: a.Unit})
-	}
-	return policy, nil
+	var err error
+	policy.Allow, err = d.allowList(lines)
+	return policy, err
 }
 
 // parsePool reads "ADDRESS", "ADDRESS:PORT" or "ADDRESS/BITS". Names are refused:

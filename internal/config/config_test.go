@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -126,7 +127,7 @@ services:
 	if !config.Policy.Hashes[strings.ToLower(hash)] {
 		t.Errorf("hashes = %v", config.Policy.Hashes)
 	}
-	if diff := cmp.Diff([]detect.Allow{{Path: "/opt/folding/*", User: "fah"}}, config.Policy.Allow); diff != "" {
+	if diff := cmp.Diff([]detect.Allow{{Path: "/opt/folding/*", User: "fah", Line: 6}}, config.Policy.Allow); diff != "" {
 		t.Error(diff)
 	}
 	want := []detect.Pool{
@@ -143,19 +144,29 @@ services:
 func TestBad(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{
-		"directories: /tmp":                                     "line 1",
-		"\ndirectoriez: [/tmp]":                                 "line 2: field directoriez not found",
-		"directories: [tmp]":                                    `directories: "tmp" is not an absolute path`,
-		"directories: [/tmp, /tmp/]":                            `directories: "/tmp" is there twice`,
-		"known_miner_sha256: [abc]":                             `known_miner_sha256, entry 1: "abc" is not 64 hex digits`,
-		"allow: [{}]":                                           "allow, entry 1: set at least one of path, sha256, user, unit",
-		"allow: [{path: '[x'}]":                                 `allow, entry 1: path "[x": syntax error in pattern`,
-		"allow: [{sha256: zz}]":                                 `allow, entry 1: sha256 "zz" is not 64 hex digits`,
-		"pool_addresses: [pool.example.com]":                    `pool_addresses, entry 1: "pool.example.com" is not an address`,
-		"pool_addresses: [192.0.2.1:99999]":                     "pool_addresses, entry 1: ",
-		"services: [{app: 'Bad Name'}]":                         "services: ",
-		"services: [{app: a, portz: [1]}]":                      "field portz not found",
-		"services: [{app: a, ports: [1], checks: [{post: /}]}]": "field post not found",
+		"directories: /tmp":                                            "line 1",
+		"\ndirectoriez: [/tmp]":                                        "line 2: field directoriez not found",
+		"directories: [tmp]":                                           `directories: "tmp" is not an absolute path`,
+		"directories: [/tmp, /tmp/]":                                   `directories: "/tmp" is there twice`,
+		"known_miner_sha256: [abc]":                                    `known_miner_sha256, entry 1: "abc" is not 64 hex digits`,
+		"allow: [{}]":                                                  "allow, entry 1: set at least one of path, sha256, user, unit, container, cgroup",
+		"allow: [{path: '[x'}]":                                        `allow, entry 1: path "[x": syntax error in pattern`,
+		"allow: [{sha256: zz}]":                                        `allow, entry 1: sha256 "zz" is not 64 hex digits`,
+		"allow: [{user: a}, {reason: x, containers: true}]":            "allow, entry 2: set at least one of path, sha256, user, unit, container, cgroup",
+		"allow: [{user: a, untill: 2026-01-01}]":                       "line 1: field untill not found",
+		"allow: [{user: a, until: 31.12.2026}]":                        `allow, entry 1: until "31.12.2026" is neither a day (2026-12-31) nor a time (2026-12-31T18:00:00Z)`,
+		"allow: [{user: a, until: 2026-02-30}]":                        `until "2026-02-30" is neither a day`,
+		"allow: [{user: a, containers: maybe}]":                        "line 1",
+		"allow: [{container: web}]":                                    `allow, entry 1: container "web" can be no id: give the first digits of one (hex), or a glob over the first 12; names of containers are not known`,
+		"allow: [{image: redis}]":                                      "line 1: field image not found",
+		"allow: [{cgroup: '/a['}]":                                     `allow, entry 1: cgroup "/a[": syntax error in pattern`,
+		"allow: [{user: a, reason: " + strings.Repeat("x", 257) + "}]": "allow, entry 1: reason: at most 256 bytes, not 257",
+		"allow: [" + strings.Repeat("{user: a}, ", 1025) + "]":         "allow: at most 1024 entries, not 1025",
+		"pool_addresses: [pool.example.com]":                           `pool_addresses, entry 1: "pool.example.com" is not an address`,
+		"pool_addresses: [192.0.2.1:99999]":                            "pool_addresses, entry 1: ",
+		"services: [{app: 'Bad Name'}]":                                "services: ",
+		"services: [{app: a, portz: [1]}]":                             "field portz not found",
+		"services: [{app: a, ports: [1], checks: [{post: /}]}]":        "field post not found",
 		"services: [{app: a, ports: [1], checks: [{get: /, shows: [x], lowered: {if: x}}]}]":             "field if not found",
 		"services: [{app: a, ports: [1], checks: [{get: /, send: x, shows: [x]}]}]":                      `services: app "a", check 1: set either get or send`,
 		"services: [{app: a, ports: [1], checks: [{shows: [x]}]}]":                                       `services: app "a", check 1: set either get or send`,
@@ -174,6 +185,60 @@ func TestBad(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "missing.yml")); err == nil {
 		t.Error("a missing file gave no error")
+	}
+}
+
+// TestAllow holds every field, its line, and the day's end.
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	config, err := Load(write(t, `
+allow:
+  - path: /opt/render/**
+    sha256: `+strings.Repeat("AB", 32)+`
+    user: 1000
+    unit: render.service
+    cgroup: /batch.slice/*
+    containers: true
+    reason: "  nightly render "
+    until: 2026-12-31
+  - {container: 012345678901, until: 2026-12-31T18:00:00+02:00}
+  - {container: "01*", until: 2024-02-29}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []detect.Allow{
+		{
+			Path: "/opt/render/**", SHA256: strings.Repeat("ab", 32), User: "1000", Unit: "render.service", Cgroup: "/batch.slice/*", Containers: true,
+			Reason: "nightly render", Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Line: 3,
+		},
+		{Container: "012345678901", Until: time.Date(2026, 12, 31, 16, 0, 0, 0, time.UTC), Line: 11},
+		{Container: "01*", Until: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC), Line: 12},
+	}
+	if diff := cmp.Diff(want, config.Policy.Allow); diff != "" {
+		t.Error(diff)
+	}
+	last := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+	if got := config.Ended(last); len(got) != 2 || got[1] != "allow, entry 3 (line 12): it ended at the end of 2024-02-29 (UTC) and lowers nothing any more: container 01*" {
+		t.Errorf("%q", got)
+	}
+	if got := config.Ended(last.Add(time.Second)); len(got) != 3 || !strings.HasSuffix(got[0], ", also in containers, because: nightly render") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestLines finds the lines of an alias, and none where there are none.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	got := linesOf([]byte("directories: &d\n- /a\n- /b\npool_addresses: *d\nrules:\n  a: off\n"))
+	want := lines{"directories": 1, "directories.0": 2, "directories.1": 3, "pool_addresses": 4, "pool_addresses.0": 2, "pool_addresses.1": 3, "rules": 5, "rules.a": 6}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, content := range []string{"", "- a", "a: [", "x"} {
+		if got := linesOf([]byte(content)); len(got) != 0 {
+			t.Errorf("%q: %v", content, got)
+		}
 	}
 }
 

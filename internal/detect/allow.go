@@ -1,43 +1,234 @@
 package detect
 
 import (
+	"fmt"
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
-// Allow is an entry of the user's allow list. Every field that is set must
-// match; one with nothing set matches nothing.
+// maxEnded bounds the findings about entries of the allow list that have ended.
+const maxEnded = 32
+
+// Allow is an entry of the user's allow list. Every field that is set must match; one
+// with nothing to match matches nothing. It is about processes of the host unless
+// Containers or Container says otherwise.
 type Allow struct {
-	Path   string // glob of path.Match over the executable's path
-	SHA256 string // 64 hex
-	User   string // of the host: a container's user of the same name or number is another
-	Unit   string
+	Path       string // glob over the path of the executable, or of the script that an interpreter runs; see matchPath
+	SHA256     string // 64 hex, of the executable
+	User       string // name or number; users of containers are numbers
+	Unit       string // of the system's manager, unless User is set too: see matchesUnit
+	Container  string // first digits of its id, or a glob over the first 12; it implies Containers
+	Cgroup     string // glob over the whole path; see matchPath
+	Containers bool   // it is about processes of containers too
+
+	Reason string    // for people
+	Until  time.Time // it lowers nothing from then on; zero for no end
+	Line   int       // of the configuration file, from 1; 0 if unknown
+}
+
+// names tells whether the entry has anything to match.
+func (a *Allow) names() bool {
+	return a.Path != "" || a.SHA256 != "" || a.User != "" || a.Unit != "" || a.Container != "" || a.Cgroup != ""
+}
+
+// Matches tells whether the entry names the process, whether it has ended or not.
+func (a *Allow) Matches(p *model.Process) bool {
+	inContainer := p.Isolation == model.IsolationContainer || p.ContainerID != ""
+	switch {
+	case !a.names(), inContainer && !a.Containers && a.Container == "":
+		return false
+	case a.User != "" && a.User != p.User, a.SHA256 != "" && !strings.EqualFold(a.SHA256, p.SHA256):
+		return false
+	case a.Unit != "" && !a.matchesUnit(p), a.Container != "" && !matchContainer(a.Container, p.ContainerID):
+		return false
+	case a.Cgroup != "" && !matchPath(a.Cgroup, p.Cgroup):
+		return false
+	default:
+		return a.Path == "" || matchPath(a.Path, p.Exe) || p.Script != "" && matchPath(a.Path, p.Script)
+	}
+}
+
+// matchesUnit compares the unit. Whoever has a service manager or a cgroup of his own
+// names the units in it as he likes, so that without a user only the outermost counts,
+// which is the system's own.
+func (a *Allow) matchesUnit(p *model.Process) bool {
+	return a.Unit == p.Unit && (a.User != "" || a.Unit == outermostUnit(p.Cgroup))
+}
+
+// outermostUnit returns the first service or scope of a cgroup path, or "".
+func outermostUnit(cgroup string) string {
+	for element := range strings.SplitSeq(cgroup, "/") {
+		if strings.HasSuffix(element, ".service") || strings.HasSuffix(element, ".scope") {
+			return element
+		}
+	}
+	return ""
 }
 
 // matchesEntry tells whether the entry names a file that starts programs.
-func (a Allow) matchesEntry(entry *model.PersistenceEntry) bool {
-	if a.Path == "" || a.SHA256 != "" || a.User != "" && a.User != entry.User || a.Unit != "" && a.Unit != entry.Unit {
+func (a *Allow) matchesEntry(entry *model.PersistenceEntry) bool {
+	if a.Path == "" || a.SHA256 != "" || a.Container != "" || a.Cgroup != "" {
 		return false
 	}
-	ok, err := path.Match(a.Path, entry.Path)
+	return (a.User == "" || a.User == entry.User) && (a.Unit == "" || a.Unit == entry.Unit) && matchPath(a.Path, entry.Path)
+}
+
+// matchPath is path.Match, in which `*` does not match `/`; `/**` at the end stands for
+// everything below.
+func matchPath(glob, name string) bool {
+	directory, below := strings.CutSuffix(glob, "/**")
+	if !below {
+		ok, err := path.Match(glob, name)
+		return ok && err == nil
+	}
+	cut := 0
+	for range strings.Count(directory, "/") + 1 {
+		next := strings.IndexByte(name[cut:], '/')
+		if next < 0 {
+			return false
+		}
+		cut += next + 1
+	}
+	ok, err := path.Match(directory, name[:cut-1])
+	return ok && err == nil && cut < len(name)
+}
+
+// matchContainer compares the 12 digits that are known of an id with the first digits
+// of one, as many as there are, or with a glob.
+func matchContainer(wanted, id string) bool {
+	if id == "" {
+		return false
+	}
+	if strings.HasPrefix(id, wanted) || strings.HasPrefix(wanted, id) {
+		return true
+	}
+	ok, err := path.Match(wanted, id)
 	return ok && err == nil
 }
 
-// Matches tells whether the entry names the process.
-func (a Allow) Matches(p *model.Process) bool {
-	if a == (Allow{}) {
-		return false
+// why says to people that the entry lowers something.
+func (a *Allow) why() string {
+	words := "it is on the allow list of the configuration"
+	if a.Line > 0 {
+		words += fmt.Sprintf(" (line %d)", a.Line)
 	}
-	if a.Path != "" {
-		if ok, err := path.Match(a.Path, p.Exe); err != nil || !ok {
-			return false
+	if a.Reason != "" {
+		words += ": " + text.Escape(a.Reason)
+	}
+	return words
+}
+
+// String says what the entry matches, fit to be shown.
+func (a *Allow) String() string {
+	var words []string
+	for _, field := range []struct{ name, value string }{
+		{"path", a.Path}, {"sha256", a.SHA256}, {"user", a.User}, {"unit", a.Unit}, {"container", a.Container}, {"cgroup", a.Cgroup},
+	} {
+		if field.value != "" {
+			words = append(words, field.name+" "+quote(field.value))
 		}
 	}
-	if a.User != "" && (a.User != p.User || p.Isolation == model.IsolationContainer) {
-		return false
+	if a.Containers {
+		words = append(words, "also in containers")
 	}
-	return (a.SHA256 == "" || strings.EqualFold(a.SHA256, p.SHA256)) &&
-		(a.Unit == "" || a.Unit == p.Unit)
+	return strings.Join(words, ", ")
+}
+
+// Ended tells whether the entry lowers nothing any more.
+func (a *Allow) Ended(now time.Time) bool { return !a.Until.IsZero() && !now.Before(a.Until) }
+
+// End says when the entry ends or has ended, or "".
+func (a *Allow) End() string {
+	switch end := a.Until.UTC(); {
+	case a.Until.IsZero():
+		return ""
+	case end.Equal(end.Truncate(24 * time.Hour)): // counted from year 1, 0 h UTC
+		return "at the end of " + end.AddDate(0, 0, -1).Format(time.DateOnly) + " (UTC)"
+	default:
+		return "at " + end.Format("2006-01-02 15:04:05 MST")
+	}
+}
+
+// inForce are the entries that have not ended.
+func inForce(list []Allow, now time.Time) []Allow {
+	return slices.DeleteFunc(slices.Clone(list), func(a Allow) bool { return a.Ended(now) })
+}
+
+// allowed returns the entry in force that names a process, or nil.
+func (l *lineage) allowed(p *model.Process) *Allow {
+	for i := range l.allow {
+		if l.allow[i].Matches(p) {
+			return &l.allow[i]
+		}
+	}
+	return nil
+}
+
+// allAllowed tells whether the allow list names every instance of a program: another
+// user's copy of what one user may run is not lowered with it.
+func (l *lineage) allAllowed(instances []*model.Process) bool {
+	return !slices.ContainsFunc(instances, func(p *model.Process) bool { return l.allowed(p) == nil })
+}
+
+// endedEntries are about entries of the allow list that lower nothing any more: a
+// warning where one would match what is there now, else a note.
+func endedEntries(s *model.Snapshot, list []Allow) []model.Finding {
+	var findings []model.Finding
+	known := map[string]bool{}
+	for i := range list {
+		a := &list[i]
+		id := "allow_list:" + a.String() + ":" + a.Until.UTC().Format(time.RFC3339)
+		if !a.Ended(s.Time) || known[id] {
+			continue
+		}
+		if len(findings) == maxEnded {
+			break
+		}
+		known[id] = true
+		findings = append(findings, endedEntry(s, a, id))
+	}
+	return findings
+}
+
+func endedEntry(s *model.Snapshot, a *Allow, id string) model.Finding {
+	subject := "An entry of the allow list"
+	if a.Line > 0 {
+		subject = fmt.Sprintf("Line %d of the configuration, an entry of the allow list,", a.Line)
+	}
+	finding := model.Finding{
+		ID: id, Rule: RuleAllowListExpired, Severity: model.Info,
+		Title: subject + " ended " + a.End() + " and lowers nothing any more", Evidence: []string{"It names " + a.String() + "."},
+	}
+	if a.Reason != "" {
+		finding.Evidence = append(finding.Evidence, "Its reason: "+text.Escape(a.Reason)+".")
+	}
+	if now := a.matchNow(s); now != "" {
+		finding.Severity = model.Warning
+		finding.Evidence = append(finding.Evidence, now)
+	}
+	return finding
+}
+
+// matchNow names something of the snapshot that the entry would match, or returns "".
+func (a *Allow) matchNow(s *model.Snapshot) string {
+	if s.Processes != nil {
+		for i := range s.Processes.Processes {
+			if p := &s.Processes.Processes[i]; p.Origin != model.OriginKernel && a.Matches(p) {
+				return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", quote(subject(p)), p.PID, quote(p.User))
+			}
+		}
+	}
+	if s.Persistence != nil {
+		for i := range s.Persistence.Entries {
+			if entry := &s.Persistence.Entries[i]; entry.Reason != "" && a.matchesEntry(entry) {
+				return "It would match " + entryLocation(entry) + "."
+			}
+		}
+	}
+	return ""
 }

@@ -228,44 +228,6 @@ func TestTwoHalvesMakeAWhole(t *testing.T) {
 	}
 }
 
-func TestAllowListLowersEvenAnIndicator(t *testing.T) {
-	t.Parallel()
-	p := process(10, func(p *model.Process) { p.Exe, p.Comm, p.Origin = "/opt/mine/xmrig", "xmrig", model.OriginLocal })
-	for _, test := range []struct {
-		allow Allow
-		want  model.Severity
-	}{
-		{Allow{Path: "/opt/mine/*"}, model.Info},
-		{Allow{Path: "/opt/mine/*", User: "alice"}, model.Info},
-		{Allow{Path: "/opt/mine/*", User: "bob"}, model.Critical},
-		{Allow{SHA256: strings.ToUpper(p.SHA256)}, model.Info},
-		{Allow{Unit: "session-1.scope"}, model.Info},
-		{Allow{}, model.Critical},
-	} {
-		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{test.allow}})[0]; got.Severity != test.want {
-			t.Errorf("%+v: %s, want %s", test.allow, got.Severity, test.want)
-		}
-	}
-}
-
-// TestAllowedUserIsOfTheHost gives a container's process the name of a user of the
-// host, and its number.
-func TestAllowedUserIsOfTheHost(t *testing.T) {
-	t.Parallel()
-	for _, user := range []string{"alice", "1000"} {
-		p := process(10, func(p *model.Process) {
-			p.Exe, p.Comm, p.Origin, p.User, p.Isolation = "/opt/mine/xmrig", "xmrig", model.OriginLocal, user, model.IsolationContainer
-		})
-		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Critical {
-			t.Errorf("user %s of a container: %s", user, got.Severity)
-		}
-		p.Isolation = model.IsolationHost
-		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Info {
-			t.Errorf("user %s of the host: %s", user, got.Severity)
-		}
-	}
-}
-
 func TestOwnProcessIsNoSuspect(t *testing.T) {
 	t.Parallel()
 	if findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/cryptojack_exporter"), busy))), Policy{OwnPID: 10}); len(findings) != 0 {

@@ -15,7 +15,8 @@ const maxInfoFiles = 32
 // of the same. It is a function of its arguments alone. Parts of the snapshot that
 // are nil are left out.
 func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, exposures []model.Exposure) []model.Finding {
-	var findings []model.Finding
+	findings := endedEntries(s, policy.Allow)
+	policy.Allow = inForce(policy.Allow, s.Time)
 	var list []*candidate
 	if s.Processes != nil {
 		list = suspects(newEvaluation(s, policy, exposures))

@@ -63,10 +63,8 @@ func containerTools() []string {
 // exempt returns why a process that looks suspicious is expected, and by which
 // exemption, or "". An exemption lowers a finding and never silences it.
 func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
-	for _, allow := range l.allow {
-		if allow.Matches(p) {
-			return "it is on the allow list of the configuration", model.ExemptAllowList
-		}
+	if allow := l.allowed(p); allow != nil {
+		return allow.why(), model.ExemptAllowList
 	}
 	switch {
 	case p.Origin == model.OriginMemfd && p.CopyOf != "":

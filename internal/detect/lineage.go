@@ -41,7 +41,7 @@ type lineage struct {
 
 func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *lineage {
 	l := &lineage{
-		processes: s.Processes, allow: policy.Allow, now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
+		processes: s.Processes, allow: inForce(policy.Allow, s.Time), now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
 		listeners:  map[model.Identity][]*model.Socket{},

@@ -108,9 +108,9 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, p
 		finding.Severity = model.Critical
 		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&started.Process)), started.Process.PID))
 	}
-	for _, allow := range policy.Allow {
-		if allow.matchesEntry(entry) {
-			finding.Severity, finding.Exempted, finding.Exemption = model.Info, "it is on the allow list of the configuration", model.ExemptAllowList
+	for i := range policy.Allow {
+		if allow := &policy.Allow[i]; allow.matchesEntry(entry) {
+			finding.Severity, finding.Exempted, finding.Exemption = model.Info, allow.why(), model.ExemptAllowList
 			break
 		}
 	}

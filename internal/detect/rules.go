@@ -46,13 +46,14 @@ const (
 	RuleCPUUnattributed  = "cpu_unattributed"
 	RuleSuspiciousFile   = "suspicious_file"
 	RuleExposedService   = exposure.Rule
+	RuleAllowListExpired = "allow_list_expired"
 )
 
 // Rule says what a rule stands for.
 type Rule struct {
 	Name      string
 	Family    model.Family // "" for what is no process
-	Technique string       // MITRE ATT&CK (Enterprise, Linux)
+	Technique string       // MITRE ATT&CK (Enterprise, Linux); "" for what is no attack
 	Meaning   string
 }
 
@@ -92,6 +93,7 @@ func Rules() []Rule {
 		{RuleCPUUnattributed, "", "T1014", "CPU time is used by no process that can be seen"},
 		{RuleSuspiciousFile, "", "T1105", "a program lies where only data belongs"},
 		{RuleExposedService, "", "T1190", "a service that miners enter by can be reached by others"},
+		{RuleAllowListExpired, "", "", "an entry of the allow list has ended"},
 	}
 }
 

@@ -138,7 +138,9 @@ func (c *candidate) complete(e *evaluation) {
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
 	c.suspect.Package, _ = e.snapshot.Packages.Of(first)
-	c.exempted, c.exemption = l.exempt(first)
+	if c.exempted, c.exemption = l.exempt(first); c.exemption == model.ExemptAllowList && !l.allAllowed(c.instances) {
+		c.exempted, c.exemption = "", ""
+	}
 	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
 	if kinds := strongKinds(c.suspect.Signals); len(kinds) == 0 || len(kinds) == 1 && kinds[model.FamilyLoad] {
 		return // a busy program of the system has a parent, not a guardian

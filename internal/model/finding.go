@@ -82,7 +82,7 @@ type Finding struct {
 	ID        string // stable: rule and subject
 	Rule      string
 	Severity  Severity
-	Technique string
+	Technique string // MITRE ATT&CK id; "" for what is no attack
 	Title     string // one sentence
 	Evidence  []string
 	Exempted  string // why the severity was lowered

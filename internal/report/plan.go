@@ -118,6 +118,9 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 			p.steps = append(p.steps, unattributedSteps()...)
 		}
 	}
+	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == detect.RuleAllowListExpired }) {
+		p.steps = append(p.steps, Step{Title: "Decide about the entries of the allow list that have ended: take out what is not needed any more, and give the others a new `until`."})
+	}
 	return p.steps
 }
 

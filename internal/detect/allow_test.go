@@ -1,0 +1,219 @@
+package detect
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// xmrig is a known miner of alice's in a session of hers.
+func xmrig(change func(*model.Process)) model.Process {
+	return process(10, all(func(p *model.Process) { p.Exe, p.Comm, p.Origin = "/opt/mine/xmrig", "xmrig", model.OriginLocal }, change))
+}
+
+func unchanged(*model.Process) {}
+
+func contained(p *model.Process) {
+	p.Isolation, p.ContainerID, p.User = model.IsolationContainer, "0123456789ab", "1000"
+	p.Cgroup, p.Unit = "/system.slice/docker-0123456789ab"+strings.Repeat("c", 52)+".scope", "docker-0123456789ab"+strings.Repeat("c", 52)+".scope"
+}
+
+func inUnit(unit, cgroup string) func(*model.Process) {
+	return func(p *model.Process) { p.Unit, p.Cgroup = unit, cgroup }
+}
+
+func asScript(name string) func(*model.Process) {
+	return func(p *model.Process) {
+		p.Exe, p.Comm, p.Origin, p.Script, p.Argv = "/usr/bin/python3.11", "python3", model.OriginSystem, name, []string{"python3", name, "--donate-level=1"}
+	}
+}
+
+// TestAllow holds each field to what it names and to what it does not.
+func TestAllow(t *testing.T) {
+	t.Parallel()
+	own := xmrig(unchanged)
+	for name, test := range map[string]struct {
+		allow   Allow
+		process model.Process
+		want    bool
+	}{
+		"path":                           {Allow{Path: "/opt/mine/*"}, own, true},
+		"path: one level":                {Allow{Path: "/opt/*"}, own, false},
+		"path: all below":                {Allow{Path: "/opt/**"}, own, true},
+		"path: all below a glob":         {Allow{Path: "/o*/mine/**"}, own, true},
+		"path: not the directory itself": {Allow{Path: "/opt/mine/xmrig/**"}, own, false},
+		"path: not beside it":            {Allow{Path: "/opt/min/**"}, own, false},
+		"path: everything":               {Allow{Path: "/**"}, own, true},
+		"path: none is known":            {Allow{Path: "/**"}, xmrig(func(p *model.Process) { p.Exe = "" }), false},
+		"path and user":                  {Allow{Path: "/opt/mine/*", User: "alice"}, own, true},
+		"path and another user":          {Allow{Path: "/opt/mine/*", User: "bob"}, own, false},
+		"hash":                           {Allow{SHA256: strings.ToUpper(own.SHA256)}, own, true},
+		"another hash":                   {Allow{SHA256: strings.Repeat("0", 64)}, own, false},
+		"script":                         {Allow{Path: "/srv/job.py"}, xmrig(asScript("/srv/job.py")), true},
+		"another script":                 {Allow{Path: "/srv/job.py"}, xmrig(asScript("/srv/other.py")), false},
+		"nothing":                        {Allow{}, own, false},
+		"nothing but containers":         {Allow{Containers: true, Reason: "x"}, xmrig(contained), false},
+
+		"unit":                   {Allow{Unit: "session-1.scope"}, own, true},
+		"service":                {Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/system.slice/render.service")), true},
+		"unit of a user's own":   {Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/render.service")), false},
+		"unit in a delegated":    {Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/system.slice/runner.service/render.service")), false},
+		"unit of the user named": {Allow{Unit: "render.service", User: "alice"}, xmrig(inUnit("render.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/render.service")), true},
+
+		"cgroup":                {Allow{Cgroup: "/user.slice/*"}, own, true},
+		"cgroup: all below":     {Allow{Cgroup: "/batch.slice/**"}, xmrig(inUnit("run-1.scope", "/batch.slice/batch-alice.slice/run-1.scope")), true},
+		"another cgroup":        {Allow{Cgroup: "/batch.slice/**"}, own, false},
+		"cgroup: none is known": {Allow{Cgroup: "/**"}, xmrig(inUnit("", "")), false},
+
+		"path: of a container":       {Allow{Path: "/opt/mine/*"}, xmrig(contained), false},
+		"hash: of a container":       {Allow{SHA256: own.SHA256}, xmrig(contained), false},
+		"containers too":             {Allow{Path: "/opt/mine/*", Containers: true}, xmrig(contained), true},
+		"containers too: the host":   {Allow{Path: "/opt/mine/*", Containers: true}, own, true},
+		"user: of a container":       {Allow{User: "1000"}, xmrig(contained), false},
+		"user: containers too":       {Allow{User: "1000", Containers: true}, xmrig(contained), true},
+		"user: a name, containers":   {Allow{User: "alice", Containers: true}, xmrig(contained), false},
+		"container":                  {Allow{Container: "0123456789ab"}, xmrig(contained), true},
+		"container: first digits":    {Allow{Container: "0123"}, xmrig(contained), true},
+		"container: the whole id":    {Allow{Container: "0123456789ab" + strings.Repeat("c", 52)}, xmrig(contained), true},
+		"container: a glob":          {Allow{Container: "01*ab"}, xmrig(contained), true},
+		"container: another":         {Allow{Container: "0123456789ac"}, xmrig(contained), false},
+		"container: not the host":    {Allow{Container: "*"}, own, false},
+		"container and path":         {Allow{Container: "*", Path: "/opt/mine/xmrig"}, xmrig(contained), true},
+		"container and another path": {Allow{Container: "*", Path: "/opt/other"}, xmrig(contained), false},
+	} {
+		want := model.Critical
+		if test.want {
+			want = model.Info
+		}
+		for _, finding := range evaluate(t, snapshotOf(test.process), Policy{Allow: []Allow{test.allow}}) {
+			if finding.Severity != want || (finding.Exemption == model.ExemptAllowList) != test.want {
+				t.Errorf("%s: %s (%s), want %s", name, finding.Severity, finding.Exempted, want)
+			}
+		}
+	}
+}
+
+// TestAllowedUserIsOfTheHost gives a container's process the name of a user of the
+// host, and its number.
+func TestAllowedUserIsOfTheHost(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"alice", "1000"} {
+		p := xmrig(func(p *model.Process) { p.User, p.Isolation = user, model.IsolationContainer })
+		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Critical {
+			t.Errorf("user %s of a container: %s", user, got.Severity)
+		}
+		p.Isolation = model.IsolationHost
+		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Info {
+			t.Errorf("user %s of the host: %s", user, got.Severity)
+		}
+	}
+}
+
+// TestAllowedCopy: what alice may run, mallory may not, also where it is the same
+// program and hers is the busier one.
+func TestAllowedCopy(t *testing.T) {
+	t.Parallel()
+	hers := xmrig(busy)
+	his := process(11, func(p *model.Process) {
+		p.Exe, p.Comm, p.User, p.SHA256 = "/opt/mine/xmrig", "xmrig", "mallory", hers.SHA256
+	})
+	policy := Policy{Allow: []Allow{{Path: "/opt/mine/*", User: "alice"}}}
+	if got := evaluate(t, snapshotOf(hers), policy); got[0].Severity != model.Info {
+		t.Errorf("hers alone: %s", got[0].Severity)
+	}
+	if got := evaluate(t, snapshotOf(hers, his), policy); len(got) != 1 || got[0].Severity != model.Critical {
+		t.Errorf("with his: %+v", got)
+	}
+}
+
+func TestReasonIsShown(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		allow Allow
+		want  string
+	}{
+		{Allow{User: "alice"}, "it is on the allow list of the configuration"},
+		{Allow{User: "alice", Line: 7, Reason: "her thesis\nand \x1b[2J"}, `it is on the allow list of the configuration (line 7): her thesis\x0aand \x1b[2J`},
+	} {
+		if got := evaluate(t, snapshotOf(xmrig(unchanged)), Policy{Allow: []Allow{test.allow}})[0]; got.Exempted != test.want {
+			t.Errorf("%q, want %q", got.Exempted, test.want)
+		}
+	}
+}
+
+// TestAllowUntil: an entry lowers until its end and not from then on, without a reload.
+func TestAllowUntil(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		until time.Time
+		want  model.Severity
+	}{
+		{time.Time{}, model.Info},
+		{noon.Add(time.Second), model.Info},
+		{noon, model.Critical},
+		{noon.Add(-24 * time.Hour), model.Critical},
+	} {
+		findings := evaluate(t, snapshotOf(xmrig(unchanged)), Policy{Allow: []Allow{{User: "alice", Until: test.until}}})
+		ended := 0
+		for _, f := range findings {
+			if f.Rule == RuleAllowListExpired {
+				ended++
+			} else if f.Severity != test.want {
+				t.Errorf("until %s: %s, want %s", test.until, f.Severity, test.want)
+			}
+		}
+		if (ended == 1) != (test.want == model.Critical) {
+			t.Errorf("until %s: %d findings about the end", test.until, ended)
+		}
+	}
+}
+
+// TestEndedEntry warns of one that something would match now; its benign counterpart
+// is one that nothing would.
+func TestEndedEntry(t *testing.T) {
+	t.Parallel()
+	yesterday := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	cron := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/vendor", Line: 3, Command: "/tmp/x", Reason: model.PersistenceTempPath}
+	for name, test := range map[string]struct {
+		allow    Allow
+		severity model.Severity
+		mention  string
+	}{
+		"a process that is no suspect now": {Allow{Path: "/usr/bin/worker"}, model.Warning, "It would match /usr/bin/worker (pid 10, user alice), which runs now."},
+		"a file that starts programs":      {Allow{Path: "/etc/cron.d/*"}, model.Warning, "It would match line 3 of /etc/cron.d/vendor."},
+		"nothing":                          {Allow{Path: "/opt/gone"}, model.Info, "It names path /opt/gone."},
+		"nothing of a container":           {Allow{Container: "*"}, model.Info, "It names container *."},
+	} {
+		test.allow.Until, test.allow.Line, test.allow.Reason = yesterday, 12, "a benchmark"
+		s := snapshotOf(process(10, nil))
+		s.Persistence = entries(cron)
+		var found []model.Finding
+		for _, f := range evaluate(t, s, Policy{Allow: []Allow{test.allow, test.allow}}) {
+			if f.Rule == RuleAllowListExpired {
+				found = append(found, f)
+			}
+		}
+		if len(found) != 1 || found[0].Severity != test.severity {
+			t.Fatalf("%s: %+v", name, found)
+		}
+		if want := "Line 12 of the configuration, an entry of the allow list, ended at the end of 2026-11-22 (UTC) and lowers nothing any more"; found[0].Title != want {
+			t.Errorf("%s: %q", name, found[0].Title)
+		}
+		if words := strings.Join(found[0].Evidence, " "); !strings.Contains(words, test.mention) || !strings.Contains(words, "Its reason: a benchmark.") {
+			t.Errorf("%s: %q does not mention %q", name, words, test.mention)
+		}
+	}
+}
+
+func TestEndedEntriesAreBounded(t *testing.T) {
+	t.Parallel()
+	var list []Allow
+	for i := range 2 * maxEnded {
+		list = append(list, Allow{User: "u", Line: i, Until: noon.Add(-time.Duration(i+1) * time.Hour)})
+	}
+	if findings := evaluate(t, snapshotOf(process(10, nil)), Policy{Allow: list}); len(findings) != maxEnded {
+		t.Errorf("%d findings", len(findings))
+	}
+}
