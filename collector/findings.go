@@ -32,7 +32,7 @@ func NewFindings(snapshot func() *model.Findings, rules []string, labels *Labels
 		pools: prometheus.NewDesc("cryptojack_pool_connections",
 			"Programs that are connected to a mining pool: by host (on the list of the configuration), by port, or by behaviour (stratum: the only, lasting connection of a program that computes). Only programs that burn CPU or run from suspicious places are asked.", []string{"match"}, nil),
 		exempted: prometheus.NewDesc("cryptojack_exemptions_total",
-			"Findings that were lowered to a note, since the exporter started, by the reason.", []string{"exemption"}, nil),
+			"Findings that were lowered, since the exporter started, by the reason.", []string{"exemption"}, nil),
 	}
 }
 

@@ -41,6 +41,7 @@ type document struct {
 	Hashes      []string            `yaml:"known_miner_sha256"`
 	Pools       []string            `yaml:"pool_addresses"`
 	Allow       []allow             `yaml:"allow"`
+	Rules       map[string]string   `yaml:"rules"`
 	Services    []catalogue.Service `yaml:"services"`
 	Probe       *bool               `yaml:"probe"` // on unless it says false
 }
@@ -134,6 +135,9 @@ func (d *document) policy(lines lines) (detect.Policy, error) {
 		policy.Pools = append(policy.Pools, pool)
 	}
 	var err error
+	if policy.Limits, err = d.limits(lines); err != nil {
+		return policy, err
+	}
 	policy.Allow, err = d.allowList(lines)
 	return policy, err
 }

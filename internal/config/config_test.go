@@ -153,7 +153,7 @@ func TestBad(t *testing.T) {
 		"allow: [{path: '[x'}]":                                        `allow, entry 1: path "[x": syntax error in pattern`,
 		"allow: [{sha256: zz}]":                                        `allow, entry 1: sha256 "zz" is not 64 hex digits`,
 		"allow: [{user: a}, {reason: x, containers: true}]":            "allow, entry 2: set at least one of path, sha256, user, unit, container, cgroup",
-		"allow: [{user: a, untill: 2026-01-01}]":                       "line 1: field untill not found",
+		"allow: [{user: a, expires: 2026-01-01}]":                      "line 1: field expires not found",
 		"allow: [{user: a, until: 31.12.2026}]":                        `allow, entry 1: until "31.12.2026" is neither a day (2026-12-31) nor a time (2026-12-31T18:00:00Z)`,
 		"allow: [{user: a, until: 2026-02-30}]":                        `until "2026-02-30" is neither a day`,
 		"allow: [{user: a, containers: maybe}]":                        "line 1",
@@ -162,6 +162,12 @@ func TestBad(t *testing.T) {
 		"allow: [{cgroup: '/a['}]":                                     `allow, entry 1: cgroup "/a[": syntax error in pattern`,
 		"allow: [{user: a, reason: " + strings.Repeat("x", 257) + "}]": "allow, entry 1: reason: at most 256 bytes, not 257",
 		"allow: [" + strings.Repeat("{user: a}, ", 1025) + "]":         "allow: at most 1024 entries, not 1025",
+		"rules: {runs_from_temq: off}":                                 `rules: there is no rule "runs_from_temq"; the rules are known_miner_hash, known_miner_name, `,
+		"rules: {runs_from_temp: low}":                                 `rules: runs_from_temp: "low" is not off, info, warning or critical`,
+		"rules: {runs_from_temp: }":                                    `rules: runs_from_temp: "" is not off, info, warning or critical`,
+		"rules: {runs_from_temp: false}":                               `rules: runs_from_temp: "false" is not off`,
+		"rules: [runs_from_temp]":                                      "line 1",
+		"rules: {runs_from_temp: off, runs_from_temp: info}":           "already defined",
 		"pool_addresses: [pool.example.com]":                           `pool_addresses, entry 1: "pool.example.com" is not an address`,
 		"pool_addresses: [192.0.2.1:99999]":                            "pool_addresses, entry 1: ",
 		"services: [{app: 'Bad Name'}]":                                "services: ",
@@ -224,6 +230,20 @@ allow:
 	}
 	if got := config.Ended(last.Add(time.Second)); len(got) != 3 || !strings.HasSuffix(got[0], ", also in containers, because: nightly render") {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	config, err := Load(write(t, "rules:\n  runs_from_temp: off\n  forged_arguments: info\n  exposed_service: warning\n  guardian: critical\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := detect.Limits{
+		detect.RuleRunsFromTemp: {Severity: detect.Off, Line: 2}, detect.RuleForgedArguments: {Severity: model.Info, Line: 3}, detect.RuleExposedService: {Severity: model.Warning, Line: 4},
+	}
+	if diff := cmp.Diff(want, config.Policy.Limits); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -49,8 +49,17 @@ func (a *Allow) Matches(p *model.Process) bool {
 	case a.Cgroup != "" && !matchPath(a.Cgroup, p.Cgroup):
 		return false
 	default:
-		return a.Path == "" || matchPath(a.Path, p.Exe) || p.Script != "" && matchPath(a.Path, p.Script)
+		return a.Path == "" || matchPath(a.Path, realPath(p)) || p.Script != "" && matchPath(a.Path, p.Script)
 	}
+}
+
+// realPath is where the executable lies on the host: in a mount namespace of his own
+// anybody has any path he likes.
+func realPath(p *model.Process) string {
+	if p.ExeSource != "" {
+		return p.ExeSource
+	}
+	return p.Exe
 }
 
 // matchesUnit compares the unit. Whoever has a service manager or a cgroup of his own

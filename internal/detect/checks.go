@@ -21,12 +21,14 @@ type evaluation struct {
 	names       *programs.Names
 	connections map[model.Identity][]model.Connection
 	lineage     *lineage
+	checks      []check // of the rules that are not switched off
 	now         time.Time
 }
 
 func newEvaluation(s *model.Snapshot, policy Policy, exposures []model.Exposure) *evaluation {
 	return &evaluation{
 		snapshot: s, policy: policy, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
+		checks: policy.Limits.enabled(checks()),
 	}
 }
 

@@ -34,6 +34,7 @@ func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, e
 	for i := range exposures {
 		findings = append(findings, exposure.Finding(&exposures[i], services))
 	}
+	findings = policy.Limits.apply(findings)
 	for i := range findings {
 		findings[i].FirstSeen, findings[i].LastSeen = s.Time, s.Time
 	}

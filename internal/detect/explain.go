@@ -25,6 +25,8 @@ type Answer struct {
 	Holds     bool
 	Weak      bool   // it holds, and counts for nothing alone
 	Sentence  string // the evidence, or what was seen instead
+
+	Limit model.Severity // what the configuration says of the rule, or ""; of one that is Off nothing holds
 }
 
 // Explain considers one process as Evaluate does, with an answer of every rule about
@@ -57,13 +59,17 @@ func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid i
 		facts[check.rule] = check.fact
 	}
 	if p.Origin != model.OriginKernel {
-		for _, signal := range ownSignals(e.of(p), checks()) {
+		for _, signal := range ownSignals(e.of(p), e.checks) {
 			held[signal.Rule] = signal
 		}
 	}
 	for _, rule := range Rules() {
 		if rule.Family != "" {
-			explanation.Answers = append(explanation.Answers, answer(rule, held, facts[rule.Name], e.of(p)))
+			answer := answer(rule, held, facts[rule.Name], e.of(p))
+			if answer.Limit = policy.Limits[rule.Name].Severity; answer.Limit != "" {
+				answer.Sentence += " By the configuration, " + policy.Limits.word(rule.Name) + "."
+			}
+			explanation.Answers = append(explanation.Answers, answer)
 		}
 	}
 	return explanation, true

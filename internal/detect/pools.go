@@ -107,7 +107,7 @@ func portUse(port uint16) use {
 // port that proves nothing, because of who uses it or where it leads, counts for none.
 func Pools(s *model.Snapshot, policy Policy) map[model.PoolMatch]int {
 	counts := map[model.PoolMatch]int{}
-	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 {
+	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 || policy.Limits.off(RulePoolConnection) {
 		return counts
 	}
 	// To find a pool takes no names and no lineage, which cost on a large host.

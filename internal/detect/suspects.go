@@ -19,6 +19,7 @@ const (
 type Policy struct {
 	Hashes map[string]bool // SHA-256 of known miners, 64 lower-case hex
 	Allow  []Allow
+	Limits Limits
 	Pools  []Pool
 	OwnPID int // the exporter's own: it is never a suspect
 }
@@ -47,6 +48,8 @@ type candidate struct {
 	dormant   bool // see dormant
 	guards    bool // it keeps another candidate alive
 	severity  model.Severity
+	limits    Limits
+	limited   string // why the limits of rules lowered the severity, or ""
 }
 
 // suspects returns every program with a signal, the worst first.
@@ -55,7 +58,9 @@ func suspects(e *evaluation) []*candidate {
 	list := make([]*candidate, 0, len(candidates))
 	for _, id := range slices.Sorted(maps.Keys(candidates)) {
 		c := candidates[id]
-		c.complete(e)
+		if c.complete(e); !hasStrong(c.suspect.Signals) {
+			continue // what is left of it is switched off
+		}
 		c.rate()
 		list = append(list, c)
 	}
@@ -75,19 +80,19 @@ func suspects(e *evaluation) []*candidate {
 
 // gather joins the processes that have a signal of their own by their content.
 func gather(e *evaluation) map[string]*candidate {
-	candidates, all := map[string]*candidate{}, checks()
+	candidates := map[string]*candidate{}
 	for i := range e.snapshot.Processes.Processes {
 		p := &e.snapshot.Processes.Processes[i]
 		if p.Origin == model.OriginKernel || p.PID == e.policy.OwnPID {
 			continue
 		}
-		if !isLoaded(p) && !hasStrong(ownSignals(e.of(p), all)) {
+		if !isLoaded(p) && !hasStrong(ownSignals(e.of(p), e.checks)) {
 			continue
 		}
 		id := p.Suspect()
 		c, ok := candidates[id]
 		if !ok {
-			c = &candidate{suspect: model.Suspect{ID: id, Running: true}}
+			c = &candidate{suspect: model.Suspect{ID: id, Running: true}, limits: e.policy.Limits}
 			candidates[id] = c
 		}
 		c.instances = append(c.instances, p)
@@ -111,9 +116,8 @@ func (c *candidate) complete(e *evaluation) {
 		}
 		return a.PID < b.PID
 	})
-	all := checks()
 	for _, p := range c.instances {
-		for _, signal := range ownSignals(e.of(p), all) {
+		for _, signal := range ownSignals(e.of(p), e.checks) {
 			c.add(signal) // of the instance that uses most, if it has it
 		}
 	}
@@ -193,6 +197,9 @@ func nameGuardians(list []*candidate) {
 
 // add keeps one signal of each rule, a strong one before a weak one.
 func (c *candidate) add(signal model.Signal) {
+	if c.limits.off(signal.Rule) {
+		return
+	}
 	for i := range c.suspect.Signals {
 		if known := &c.suspect.Signals[i]; known.Rule == signal.Rule {
 			if signal.Rule == RuleSustainedCPU || known.Weak && !signal.Weak {
@@ -225,11 +232,20 @@ func (c *candidate) rate() {
 		return order[c.suspect.Signals[i].Rule] < order[c.suspect.Signals[j].Rule]
 	})
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
-	c.severity = weigh(c.suspect.Signals)
-	kinds := strongKinds(c.suspect.Signals)
-	if c.exempted != "" && lowers(c.exemption, kinds) || c.severity == model.Warning && c.dormant && lowers(model.ExemptDormant, kinds) {
-		c.severity = model.Info
+	c.severity, c.limited = c.limits.within(c.suspect.Signals, c.judge), ""
+	if unlimited := c.judge(c.suspect.Signals); worse(unlimited, c.severity) {
+		c.limited = c.limits.why(c.suspect.Signals, unlimited)
+		c.limits.sort(c.suspect.Signals, c.severity)
 	}
+}
+
+// judge is what signals say about the candidate, with what is expected of it.
+func (c *candidate) judge(signals []model.Signal) model.Severity {
+	severity, kinds := weigh(signals), strongKinds(signals)
+	if c.exempted != "" && lowers(c.exemption, kinds) || severity == model.Warning && c.dormant && lowers(model.ExemptDormant, kinds) {
+		return model.Info
+	}
+	return severity
 }
 
 // strongKinds are the kinds of evidence that strong signals give. Whoever runs a
@@ -266,9 +282,11 @@ func weigh(signals []model.Signal) model.Severity {
 	}
 }
 
-// expected says why a candidate was lowered to a note, or "".
+// expected says why a candidate was lowered, or "".
 func (c *candidate) expected() (why string, kind model.Exemption) {
 	switch {
+	case c.limited != "":
+		return c.limited, model.ExemptRuleLimit
 	case c.severity != model.Info:
 		return c.exempted, ""
 	case c.exempted == "" && c.dormant:

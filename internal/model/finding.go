@@ -139,12 +139,13 @@ const (
 	ExemptBuildTool        Exemption = "build_tool"        // a build or package tool, or a scheduler of jobs, started what it had made
 	ExemptContainerRuntime Exemption = "container_runtime" // it runs from a copy of itself in memory
 	ExemptAppImage         Exemption = "appimage"
-	ExemptDormant          Exemption = "dormant" // a program in memory that has been idle since long
+	ExemptDormant          Exemption = "dormant"    // a program in memory that has been idle since long
+	ExemptRuleLimit        Exemption = "rule_limit" // the user's own limit of a rule
 )
 
 // Exemptions lists every exemption.
 func Exemptions() []Exemption {
-	return []Exemption{ExemptAllowList, ExemptTerminal, ExemptBuildTool, ExemptContainerRuntime, ExemptAppImage, ExemptDormant}
+	return []Exemption{ExemptAllowList, ExemptTerminal, ExemptBuildTool, ExemptContainerRuntime, ExemptAppImage, ExemptDormant, ExemptRuleLimit}
 }
 
 // RuleSeverity keys a count of findings.
