@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -24,6 +25,8 @@ const (
 	commandServe  = "serve"
 	commandScan   = "scan"
 	commandAssets = "assets"
+
+	diffDefaults = "defaults" // for --diff: what is in force without a file
 
 	formatText = "text"
 	formatJSON = "json"
@@ -60,6 +63,7 @@ type options struct {
 	scanFor     time.Duration
 	scanFormat  string
 	scanExplain int
+	scanDiff    string
 
 	assetsDirectory string
 }
@@ -105,6 +109,8 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	scan.Flag("format", "Format of the report.").Default(formatText).EnumVar(&o.scanFormat, formatText, formatJSON)
 
 	scan.Flag("explain", "Tell every signal that is considered for the process of this pid, with yes or no and why.").PlaceHolder("PID").IntVar(&o.scanExplain)
+	scan.Flag("diff", "Tell which findings the configuration of --config.file raises or lowers now, compared with that of this file, or with the defaults if it is `"+diffDefaults+
+		"`. The exit code is 0 if none, 1 if some, 3 if it could not look.").PlaceHolder("FILE").StringVar(&o.scanDiff)
 
 	app.Command(commandAssets, "Write the alert rules, runbooks, dashboards and examples that fit this version, and exit.").
 		Arg("dir", "Directory to write them to; it is made if need be, and files of the same names are replaced.").Required().StringVar(&o.assetsDirectory)
@@ -158,6 +164,8 @@ func (o *options) check() error {
 		return fmt.Errorf("--web.telemetry-path: %q is not like /metrics: a plain path that no other page has", o.telemetryPath)
 	case o.command == commandScan && o.scanExplain < 0:
 		return fmt.Errorf("--explain: %d is not a pid", o.scanExplain)
+	case o.command == commandScan && o.scanExplain > 0 && o.scanDiff != "":
+		return errors.New("--diff and --explain: give only one of them")
 	case o.command == commandScan && o.scanFor <= 0:
 		return fmt.Errorf("--for: %s is not above 0", o.scanFor)
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	exitOK      = 0
 	exitFailure = 1
+	exitChanged = 1 // of `scan --diff`
 	exitUnknown = 3
 )
 

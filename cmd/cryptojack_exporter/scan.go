@@ -37,6 +37,14 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
 		return exitUnknown
 	}
+	var comparison *config.Comparison
+	if o.scanDiff != "" {
+		if comparison, err = newComparison(o, loaded); err != nil {
+			fmt.Fprintf(stderr, "%s: %v\n", programName, err)
+			return exitUnknown
+		}
+		loaded = comparison.Look()
+	}
 	var current atomic.Pointer[config.Config]
 	current.Store(loaded)
 	o.processInterval = min(o.processInterval, scanInterval)
@@ -72,8 +80,11 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		level.Warn(logger).Log("msg", "interrupted: the report covers less time than was asked for")
 	}
 
-	if o.scanExplain > 0 {
+	switch {
+	case o.scanExplain > 0:
 		return explain(m, o, stdout, stderr)
+	case comparison != nil:
+		return diff(m, o, comparison, stdout, stderr)
 	}
 	result := newReport(m, time.Since(began))
 	write := report.JSON

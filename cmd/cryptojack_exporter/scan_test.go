@@ -93,3 +93,44 @@ func TestInterruptedScan(t *testing.T) {
 		t.Errorf("no report: %s", &stderr)
 	}
 }
+
+// TestDiff compares a file with the defaults and with another, on one look each.
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	write := func(name, content string) string {
+		file := filepath.Join(directory, name)
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	lowers, same, wrong := write("lowers.yml", "allow: [{path: /opt/*, reason: bench}]"), write("same.yml", "allow: [{path: /opt/**}]"), write("wrong.yml", "alow: []")
+	for name, test := range map[string]struct {
+		arguments []string
+		code      int
+		says      string
+	}{
+		"lowered":               {[]string{"--config.file=" + lowers, "--diff=defaults"}, exitChanged, "LOWERED  critical -> info  /opt/kinsing"},
+		"raised":                {[]string{"--diff=" + lowers}, exitChanged, "RAISED   info -> critical  /opt/kinsing"},
+		"the same":              {[]string{"--config.file=" + same, "--diff=" + lowers}, exitOK, "Nothing changes"},
+		"the same as JSON":      {[]string{"--config.file=" + same, "--diff=" + lowers, "--format=json"}, exitOK, `"changes": []`},
+		"mistake in the old":    {[]string{"--diff=" + wrong}, exitUnknown, "--diff: configuration " + wrong + ": "},
+		"mistake in the new":    {[]string{"--config.file=" + wrong, "--diff=defaults"}, exitUnknown, "alow"},
+		"no such file":          {[]string{"--diff=" + directory + "/none"}, exitUnknown, "/none"},
+		"nothing can be seen":   {[]string{"--diff=defaults", "--no-collector.process", "--no-collector.respawn", "--no-collector.findings"}, exitUnknown, "no process could be looked at"},
+		"two questions at once": {[]string{"--diff=defaults", "--explain=812"}, exitUnknown, "--diff and --explain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr lockedBuffer
+			arguments := append([]string{"scan", "--for=300ms"}, fakeHost(t, "/opt/kinsing")...)
+			if code := run(context.Background(), append(arguments, test.arguments...), &stdout, &stderr); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if said := stdout.String() + stderr.String(); !strings.Contains(said, test.says) {
+				t.Errorf("%q is not said: %s", test.says, said)
+			}
+		})
+	}
+}

@@ -33,6 +33,9 @@ type Config struct {
 	Policy      detect.Policy
 	Catalogue   *catalogue.Catalogue
 	Probe       bool // services are asked whether they let anybody in
+
+	settings map[string]int      // what findings depend on, in words, and the line of the file; see listSettings
+	services []catalogue.Service // what is added to the catalogue
 }
 
 // document is the file as it is written.
@@ -53,19 +56,19 @@ func Load(name string) (*Config, error) {
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("read --config.file: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, sizeLimit+1))
 	if err != nil {
-		return nil, fmt.Errorf("read --config.file: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	if len(content) > sizeLimit {
-		return nil, fmt.Errorf("read --config.file %s: it is larger than %d bytes", name, sizeLimit)
+		return nil, fmt.Errorf("read the configuration %s: it is larger than %d bytes", name, sizeLimit)
 	}
 	config, err := parse(content)
 	if err != nil {
-		return nil, fmt.Errorf("--config.file %s: %w", name, err)
+		return nil, fmt.Errorf("configuration %s: %w", name, err)
 	}
 	return config, nil
 }
@@ -84,7 +87,8 @@ func parse(content []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy, err := d.policy(linesOf(content))
+	lines := linesOf(content)
+	policy, err := d.policy(lines)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,9 @@ func parse(content []byte) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("services: %w", err)
 	}
-	return &Config{Directories: directories, Policy: policy, Catalogue: catalogue, Probe: d.Probe == nil || *d.Probe}, nil
+	config := &Config{Directories: directories, Policy: policy, Catalogue: catalogue, Probe: d.Probe == nil || *d.Probe}
+	config.listSettings(&d, lines)
+	return config, nil
 }
 
 func (d *document) directories() ([]string, error) {

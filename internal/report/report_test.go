@@ -37,21 +37,27 @@ func TestGolden(t *testing.T) {
 				if err := write(&out, r); err != nil {
 					t.Fatal(err)
 				}
-				file := filepath.Join("testdata", name+"."+kind+".golden")
-				if *update {
-					if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), out.String()); diff != "" {
-					t.Errorf("%s (-want +got; go test -update rewrites it):\n%s", file, diff)
-				}
+				compareGolden(t, name+"."+kind, out.String())
 			})
 		}
+	}
+}
+
+// compareGolden compares with a file of testdata, or writes it.
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got; go test -update rewrites it):\n%s", file, diff)
 	}
 }
 

@@ -1,0 +1,193 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// maxTried bounds the settings that are left out one by one to see what each does:
+// everything is judged once more for each.
+const maxTried = 64
+
+// Comparison judges one look at the host by two configurations.
+type Comparison struct {
+	Old, New         *Config
+	OldName, NewName string // for people: names of files, or "the defaults"
+	OwnPID           int    // the exporter's own process is never a suspect
+}
+
+// Look is the configuration to look with, so that both can judge what was seen: the
+// directories of both, and services as the new one has them. Of hashes it has only
+// those that both know, since each judges by its own.
+func (c *Comparison) Look() *Config {
+	look := *c.New
+	look.Directories = slices.Clone(c.New.Directories)
+	for _, directory := range c.Old.Directories {
+		if !slices.Contains(look.Directories, directory) {
+			look.Directories = append(look.Directories, directory)
+		}
+	}
+	look.Policy.Hashes = maps.Clone(c.New.Policy.Hashes)
+	maps.DeleteFunc(look.Policy.Hashes, func(hash string, _ bool) bool { return !c.Old.Policy.Hashes[hash] })
+	return &look
+}
+
+// Notes say what the comparison cannot show.
+func (c *Comparison) Notes() []string {
+	var notes []string
+	if c.Old.Probe != c.New.Probe {
+		notes = append(notes, "`probe` differs. Services were looked at as "+c.NewName+" says, so what the answers change is not shown.")
+	}
+	if !reflect.DeepEqual(c.Old.services, c.New.services) {
+		notes = append(notes, "`services` differs. Services were looked at as "+c.NewName+" says, so what their recognition changes is not shown.")
+	}
+	return notes
+}
+
+// Changes are the findings that both judge differently, each with the lines that did
+// it, and the number of findings that stay as they are.
+func (c *Comparison) Changes(s *model.Snapshot) (changes []detect.Change, same int) {
+	exposures := exposure.Find(s, c.New.Catalogue)
+	judge := func(config *Config) []model.Finding { return config.judge(s, c.New, exposures, c.OwnPID) }
+	before, after := judge(c.Old), judge(c.New)
+	changes = detect.Compare(before, after)
+	gone := 0
+	for i := range changes {
+		if changes[i].After == nil {
+			gone++
+		}
+	}
+	same = len(after) - (len(changes) - gone)
+	c.explain(changes, judge)
+	return changes, same
+}
+
+// explain leaves out each setting that only one configuration has. One without which
+// a finding is judged otherwise has done the change.
+func (c *Comparison) explain(changes []detect.Change, judge func(*Config) []model.Finding) {
+	if len(changes) == 0 {
+		return
+	}
+	try := func(config, other *Config, words func(line int, setting string) string, severity func(*detect.Change) model.Severity) {
+		only := slices.DeleteFunc(slices.Sorted(maps.Keys(config.settings)), func(setting string) bool { _, both := other.settings[setting]; return both })
+		slices.SortStableFunc(only, func(a, b string) int { return config.settings[a] - config.settings[b] })
+		for _, setting := range only[:min(len(only), maxTried)] {
+			severities := map[string]model.Severity{}
+			for _, f := range judge(config.without(setting)) {
+				severities[f.ID] = f.Severity
+			}
+			for i := range changes {
+				if severities[changes[i].Finding().ID] != severity(&changes[i]) {
+					changes[i].Because = append(changes[i].Because, words(config.settings[setting], setting))
+				}
+			}
+		}
+	}
+	try(c.New, c.Old, func(line int, setting string) string {
+		return fmt.Sprintf("%s: %s", place(c.NewName, line), setting)
+	}, func(change *detect.Change) model.Severity { return severityOf(change.After) })
+	try(c.Old, c.New, func(line int, setting string) string {
+		return fmt.Sprintf("%s, which %s does not have: %s", place(c.OldName, line), c.NewName, setting)
+	}, func(change *detect.Change) model.Severity { return severityOf(change.Before) })
+	for i := range changes {
+		if len(changes[i].Because) == 0 {
+			changes[i].Because = []string{"several lines, none of them alone"}
+		}
+	}
+}
+
+func place(name string, line int) string {
+	if line == 0 {
+		return name
+	}
+	return fmt.Sprintf("line %d of %s", line, name)
+}
+
+func severityOf(f *model.Finding) model.Severity {
+	if f == nil {
+		return ""
+	}
+	return f.Severity
+}
+
+// judge is what the configuration says of a snapshot that was taken with Look.
+func (c *Config) judge(s *model.Snapshot, services *Config, exposures []model.Exposure, ownPID int) []model.Finding {
+	own := *s
+	if s.Files != nil {
+		files := *s.Files
+		files.Files = nil
+		for _, file := range s.Files.Files {
+			if slices.Contains(c.Directories, file.Directory) {
+				file.KnownMiner = file.KnownMiner || c.Policy.Hashes[file.SHA256]
+				files.Files = append(files.Files, file)
+			}
+		}
+		own.Files = &files
+	}
+	policy := c.Policy
+	policy.OwnPID = ownPID
+	return detect.Evaluate(&own, policy, services.Catalogue, exposures)
+}
+
+// without is the configuration without one of its settings.
+func (c *Config) without(setting string) *Config {
+	out := *c
+	out.Directories = slices.DeleteFunc(slices.Clone(c.Directories), func(d string) bool { return directorySetting(d) == setting })
+	out.Policy.Allow = slices.DeleteFunc(slices.Clone(c.Policy.Allow), func(a detect.Allow) bool { return allowSetting(&a) == setting })
+	out.Policy.Pools = slices.DeleteFunc(slices.Clone(c.Policy.Pools), func(p detect.Pool) bool { return poolSetting(p) == setting })
+	out.Policy.Hashes = maps.Clone(c.Policy.Hashes)
+	maps.DeleteFunc(out.Policy.Hashes, func(hash string, _ bool) bool { return hashSetting(hash) == setting })
+	out.Policy.Limits = maps.Clone(c.Policy.Limits)
+	maps.DeleteFunc(out.Policy.Limits, func(rule string, limit detect.Limit) bool { return limitSetting(rule, limit) == setting })
+	return &out
+}
+
+// listSettings names what findings depend on, with the line of each.
+func (c *Config) listSettings(d *document, lines lines) {
+	c.settings = map[string]int{}
+	for i, directory := range c.Directories {
+		c.settings[directorySetting(directory)] = lines.item("directories", i)
+	}
+	for i, hash := range d.Hashes {
+		c.settings[hashSetting(hash)] = lines.item("known_miner_sha256", i)
+	}
+	for i, pool := range c.Policy.Pools {
+		c.settings[poolSetting(pool)] = lines.item("pool_addresses", i)
+	}
+	for i := range c.Policy.Allow {
+		c.settings[allowSetting(&c.Policy.Allow[i])] = c.Policy.Allow[i].Line
+	}
+	for rule, limit := range c.Policy.Limits {
+		c.settings[limitSetting(rule, limit)] = limit.Line
+	}
+	c.services = d.Services
+}
+
+func directorySetting(directory string) string { return "directories: " + directory }
+
+func hashSetting(hash string) string { return "known_miner_sha256: " + strings.ToLower(hash) }
+
+func poolSetting(pool detect.Pool) string {
+	if pool.Port == 0 {
+		return "pool_addresses: " + pool.Prefix.String()
+	}
+	return fmt.Sprintf("pool_addresses: %s, port %d", pool.Prefix, pool.Port)
+}
+
+func limitSetting(rule string, limit detect.Limit) string {
+	return fmt.Sprintf("rules: %s: %s", rule, limit.Severity)
+}
+
+func allowSetting(a *detect.Allow) string {
+	if end := a.End(); end != "" {
+		return fmt.Sprintf("allow: %s, which ends %s", a, end)
+	}
+	return "allow: " + a.String()
+}

@@ -1,0 +1,48 @@
+package report
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+// changed has a change of each kind; names in it are hostile.
+func changed() Diff {
+	finding := func(id, rule string, severity model.Severity, title string) *model.Finding {
+		return &model.Finding{ID: id, Rule: rule, Severity: severity, Title: title}
+	}
+	lowered := finding("suspect:0123456789ab", detect.RuleKnownMinerName, model.Info, "/opt/mine/xmrig (pid 11, user alice) looks suspicious but is expected")
+	lowered.Exempted = "it is on the allow list of the configuration (line 3): her benchmark\n\x1b[2J"
+	return Diff{
+		OldName: "the defaults", NewName: "/etc/new\n.yml", Same: 12, Notes: []string{"`probe` differs."},
+		Changes: []detect.Change{
+			{
+				Before: finding("suspect:0123456789ab", detect.RuleKnownMinerName, model.Critical, "/opt/mine/xmrig (pid 11, user alice) is a miner or belongs to one"), After: lowered,
+				Because: []string{"line 3 of /etc/new\n.yml: allow: path /opt/mine/*"},
+			},
+			{Before: finding("file:/tmp/.x", detect.RuleSuspiciousFile, model.Warning, "A hidden program lies in /tmp"), Because: []string{"line 7 of /etc/new\n.yml: rules: suspicious_file: off"}},
+			{After: finding("file:/data/x", detect.RuleSuspiciousFile, model.Info, "A program lies in /data"), Because: []string{"a", "b"}},
+			{
+				Before:  finding("suspect:ba9876543210", detect.RuleSustainedCPU, model.Info, "/home/a (pid 12, user alice) keeps the CPU busy"),
+				After:   finding("suspect:ba9876543210", detect.RuleKnownMinerHash, model.Critical, "/home/a (pid 12, user alice) is a miner or belongs to one"),
+				Because: []string{"line 1 of /etc/new\n.yml: known_miner_sha256: 00"},
+			},
+		},
+	}
+}
+
+func TestDiffGolden(t *testing.T) {
+	t.Parallel()
+	for name, d := range map[string]Diff{"diff": changed(), "no_diff": {OldName: "a.yml", NewName: "b.yml", Same: 1}} {
+		for kind, write := range map[string]func(io.Writer, Diff) error{"text": DiffText, "json": DiffJSON} {
+			var out bytes.Buffer
+			if err := write(&out, d); err != nil {
+				t.Fatal(err)
+			}
+			compareGolden(t, name+"."+kind, out.String())
+		}
+	}
+}
