@@ -134,3 +134,29 @@ func TestDiff(t *testing.T) {
 		})
 	}
 }
+
+// TestSuggestedEntryWorks pastes the entry that --explain prints into a configuration,
+// which lowers the finding then.
+func TestSuggestedEntryWorks(t *testing.T) {
+	t.Parallel()
+	arguments := append([]string{"scan", "--for=300ms", "--explain=812"}, fakeHost(t, "/opt/[it's]\n/kinsing")...)
+	var before, after, stderr lockedBuffer
+	if code := run(context.Background(), arguments, &before, &stderr); code != 2 {
+		t.Fatalf("exit code %d: %s%s", code, &before, &stderr)
+	}
+	_, entry, found := strings.Cut(before.String(), "This entry would lower it:\n\n")
+	entry, _, more := strings.Cut(entry, "\n\n")
+	if !found || !more {
+		t.Fatalf("no entry: %s", &before)
+	}
+	file := filepath.Join(t.TempDir(), "config.yml")
+	if err := os.WriteFile(file, []byte(entry+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code := run(context.Background(), append(arguments, "--config.file="+file), &after, &stderr); code != exitOK {
+		t.Errorf("exit code %d with\n%s\n%s%s", code, entry, &after, &stderr)
+	}
+	if want := "(line 2): say why, and who knows"; !strings.Contains(after.String(), want) || strings.Contains(after.String(), "would lower it") {
+		t.Errorf("%q is not said: %s", want, &after)
+	}
+}

@@ -15,6 +15,8 @@ type Explanation struct {
 	Entry    *model.Entry
 	Guardian *model.Guardian
 	Answers  []Answer
+
+	AllowList AllowAdvice
 }
 
 // Answer is what one rule says of the process.
@@ -30,8 +32,7 @@ type Answer struct {
 }
 
 // Explain considers one process as Evaluate does, with an answer of every rule about
-// processes. ok is false
-// if the process is not in the snapshot.
+// processes. ok is false if the process is not in the snapshot.
 func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid int) (explanation Explanation, ok bool) {
 	p, ok := s.Processes.Process(pid)
 	if !ok {
@@ -42,10 +43,13 @@ func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid i
 	explanation.Process.Ancestors = e.lineage.ancestors(p)
 	explanation.Exempted, _ = e.lineage.exempt(p)
 	held := map[string]model.Signal{}
-	for _, c := range suspects(e) {
+	list := suspects(e)
+	var own *candidate
+	for _, c := range list {
 		if !slices.Contains(c.instances, p) {
 			continue
 		}
+		own = c
 		explanation.Suspect, explanation.Severity = c.suspect.ID, c.severity
 		explanation.Exempted, _ = c.expected()
 		explanation.Guardian = c.suspect.Guardian
@@ -53,6 +57,7 @@ func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid i
 			held[signal.Rule] = signal
 		}
 	}
+	explanation.AllowList = advise(e, list, own, p)
 	facts := instanceFacts()
 	for _, check := range checks() {
 		delete(held, check.rule) // another instance may have it

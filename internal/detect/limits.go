@@ -96,6 +96,7 @@ func (l Limits) apply(findings []model.Finding) []model.Finding {
 	for i := range findings {
 		if f := &findings[i]; f.Suspect == nil && !l.permits(f.Rule, f.Severity) {
 			f.Severity, f.Exempted, f.Exemption = l[f.Rule].Severity, "limited by the configuration: "+l.word(f.Rule), model.ExemptRuleLimit
+			f.Evidence = append(slices.Clip(f.Evidence), "It would be worse, but the configuration says: "+l.word(f.Rule)+".")
 		}
 	}
 	return findings

@@ -55,6 +55,8 @@ func ExplainText(w io.Writer, e detect.Explanation) error {
 	for _, answer := range e.Answers {
 		word := "no  "
 		switch {
+		case answer.Limit == detect.Off:
+			word = "off "
 		case answer.Weak:
 			word = "weak"
 		case answer.Holds:
@@ -62,8 +64,9 @@ func ExplainText(w io.Writer, e detect.Explanation) error {
 		}
 		p.wrapped(fmt.Sprintf("  %s  %-20s ", word, answer.Rule), 29, text.Escape(answer.Sentence))
 	}
+	p.allowAdvice(&e.AllowList)
 	p.line("")
-	p.wrapped("", 0, "A finding is critical with an indicator or two kinds of evidence (place, disguise, mining, load, survival), a warning with one. Load alone is a note; what is weak counts for nothing.")
+	p.wrapped("", 0, "A finding is critical with an indicator or two kinds of evidence (place, disguise, mining, load, survival, entry), a warning with one. Load alone is a note; what is weak counts for nothing.")
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write the explanation: %w", err)
 	}
@@ -85,6 +88,8 @@ type jsonExplanation struct {
 	Severity      string       `json:"severity"`
 	Exempted      string       `json:"exempted"`
 	Signals       []jsonAnswer `json:"signals"`
+
+	AllowList jsonAllowAdvice `json:"allow_list"`
 }
 
 type jsonAnswer struct {
@@ -94,16 +99,17 @@ type jsonAnswer struct {
 	Holds     bool   `json:"holds"`
 	Weak      bool   `json:"weak"`
 	Sentence  string `json:"sentence"`
+	Limit     string `json:"limit"` // off, info or warning by the configuration; "" for none
 }
 
 // ExplainJSON is ExplainText for tools.
 func ExplainJSON(w io.Writer, e detect.Explanation) error {
 	out := jsonExplanation{
 		SchemaVersion: schemaVersion, PID: e.Process.PID, Exe: text.Escape(e.Process.Exe), Suspect: e.Suspect, Severity: string(e.Severity),
-		Exempted: text.Escape(e.Exempted), Signals: []jsonAnswer{},
+		Exempted: text.Escape(e.Exempted), Signals: []jsonAnswer{}, AllowList: newJSONAllowAdvice(&e.AllowList),
 	}
 	for _, a := range e.Answers {
-		out.Signals = append(out.Signals, jsonAnswer{a.Rule, string(a.Family), a.Technique, a.Holds, a.Weak, text.Escape(a.Sentence)})
+		out.Signals = append(out.Signals, jsonAnswer{a.Rule, string(a.Family), a.Technique, a.Holds, a.Weak, text.Escape(a.Sentence), string(a.Limit)})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -47,6 +47,9 @@ func (r *Report) facts(finding *model.Finding) []fact {
 		add("respawns", strconv.FormatUint(suspect.Respawns, 10))
 	}
 	add("first seen", r.moment(finding.FirstSeen))
+	if finding.Exemption != "" {
+		add("lowered", text.Escape(finding.Exempted))
+	}
 	add("kept alive by", guardianText(suspect.Guardian))
 	add("came in by", entryText(suspect.Entry))
 	return list
