@@ -69,6 +69,7 @@ func checks() []check {
 		{RuleKnownMinerHash, knownHash, factHash},
 		{RuleKnownMinerName, minerName, factName},
 		{RuleMinerCommandLine, minerCommandLine, factArguments},
+		{RuleMinerWords, minerWords, factWords},
 		{RuleMemfdExecutable, memfd, factPlace},
 		{RuleDeletedExecutable, deleted, factDeleted},
 		{RuleHiddenPath, hiddenPath, factPlace},
@@ -83,6 +84,7 @@ func checks() []check {
 		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
 		{RulePreloadedLibrary, preloadedLibrary, factPreload},
 		{RulePackedExecutable, packedExecutable, factPacked},
+		{RuleRandomXCode, randomXCode, factCode},
 		{RuleRandomXMemory, randomXMemory, factMemory},
 		{RulePoolConnection, poolConnection, factConnections},
 		{RuleMSRAccess, msrAccess, factMSR},
@@ -97,7 +99,7 @@ func ownSignals(v *view, all []check) []model.Signal {
 	for _, check := range all {
 		if evidence, strength := check.holds(v); strength != absent {
 			found := signal(check.rule, evidence)
-			found.Weak = strength == weak
+			found.Weak = strength == weak || expectedOfNode(v.process, check.rule)
 			signals = append(signals, found)
 		}
 	}

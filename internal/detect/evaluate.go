@@ -118,6 +118,10 @@ func fileFindings(s *model.FileSnapshot) []model.Finding {
 		switch {
 		case file.Reason == model.FileRunning:
 			continue
+		case file.MinerContent:
+			finding.Severity = model.Warning
+			finding.Title = "A miner's file lies in " + quote(file.Directory) + " and does not run"
+			finding.Evidence = []string{what + ") can be run, and its content is that of a miner."}
 		case file.KnownMiner:
 			finding.Severity = model.Warning
 			finding.Title = "A known miner's file lies in " + quote(file.Directory) + " and does not run"

@@ -12,6 +12,7 @@ const (
 	RuleKnownMinerHash   = "known_miner_hash"
 	RuleKnownMinerName   = "known_miner_name"
 	RuleMinerCommandLine = "miner_command_line"
+	RuleMinerWords       = "miner_words"
 
 	RuleMemfdExecutable   = "memfd_executable"
 	RuleDeletedExecutable = "deleted_executable"
@@ -29,6 +30,7 @@ const (
 	RulePreloadedLibrary = "preloaded_library"
 	RulePackedExecutable = "packed_executable"
 
+	RuleRandomXCode    = "randomx_code"
 	RuleRandomXMemory  = "randomx_memory"
 	RulePoolConnection = "pool_connection"
 	RuleMSRAccess      = "msr_access"
@@ -64,6 +66,7 @@ func Rules() []Rule {
 		{RuleKnownMinerHash, model.FamilyIndicator, "T1496.001", "runs a file whose SHA-256 is on the list of known miners"},
 		{RuleKnownMinerName, model.FamilyIndicator, "T1496.001", "has the name of a known miner or of its guardian"},
 		{RuleMinerCommandLine, model.FamilyIndicator, "T1496.001", "was started with the arguments of a miner"},
+		{RuleMinerWords, model.FamilyIndicator, "T1496.001", "is a program that carries the words of miners' protocols and options"},
 		{RuleMemfdExecutable, model.FamilyPlace, "T1620", "runs from memory: it never had a file"},
 		{RuleDeletedExecutable, model.FamilyPlace, "T1070.004", "runs from a file that was deleted"},
 		{RuleHiddenPath, model.FamilyPlace, "T1564.001", "runs from a hidden place"},
@@ -78,6 +81,7 @@ func Rules() []Rule {
 		{RuleMemoryHangs, model.FamilyDisguise, "T1564", "has memory that cannot be read: whoever reads it waits for ever"},
 		{RulePreloadedLibrary, model.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
 		{RulePackedExecutable, model.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
+		{RuleRandomXCode, model.FamilyMining, "T1496.001", "holds the code of RandomX, which mines Monero"},
 		{RuleRandomXMemory, model.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
 		{RulePoolConnection, model.FamilyMining, "T1496.001", "is connected to a mining pool"},
 		{RuleMSRAccess, model.FamilyMining, "T1496.001", "sets up the processor for mining (MSR)"},

@@ -14,9 +14,9 @@ import (
 
 // known is what is remembered of a content.
 type known struct {
-	kind   kind
-	sha256 string
-	scan   uint64 // the last that saw it
+	kind    kind
+	content hostfs.Content // the zero value as long as it was not read
+	scan    uint64         // the last that saw it
 }
 
 // contents remembers what files are, so that an unchanged directory costs no
@@ -44,12 +44,12 @@ func (c *contents) remember(key hostfs.ContentKey, k kind) {
 	c.byKey[key] = known{kind: k, scan: c.scan}
 }
 
-func (c *contents) sha256(key hostfs.ContentKey) string { return c.byKey[key].sha256 }
+func (c *contents) content(key hostfs.ContentKey) hostfs.Content { return c.byKey[key].content }
 
-// hashed remembers the hash of a file that was classified.
-func (c *contents) hashed(key hostfs.ContentKey, sum string) {
+// rememberContent remembers the content of a file that was classified.
+func (c *contents) rememberContent(key hostfs.ContentKey, content hostfs.Content) {
 	if entry, ok := c.byKey[key]; ok {
-		entry.sha256 = sum
+		entry.content = content
 		c.byKey[key] = entry
 	}
 }
@@ -64,45 +64,46 @@ func (c *contents) prune() {
 	c.scan++
 }
 
-// hash fills in the SHA-256 of files, those with strong reasons first, within
+// readContents fills in the contents of files, those with strong reasons first, within
 // the budgets of one scan. The rest is left to later scans.
-func (s *Sensor) hash(found []*candidate) {
+func (s *Sensor) readContents(found []*candidate) {
 	limits := s.options.Limits
 	budget, deadline := limits.HashBytes, time.Now().Add(limits.Time)
 	order := slices.Clone(found)
 	slices.SortStableFunc(order, (*candidate).compare)
 	for _, c := range order {
-		c.sha256 = s.known.sha256(c.key)
-		if c.sha256 == "" && budget > 0 && time.Now().Before(deadline) {
+		c.content = s.known.content(c.key)
+		if c.content.SHA256 == "" && budget > 0 && time.Now().Before(deadline) {
 			budget -= min(c.key.Size, hostfs.HashLimit)
-			sum, err := s.sum(c)
+			content, err := s.readContent(c)
 			if err != nil {
 				if !hasVanished(err) {
 					s.errors.unreadable(c.location.path()+"/"+c.name, err)
 				}
 				continue
 			}
-			c.sha256 = sum
-			s.known.hashed(c.key, sum)
+			c.content = content
+			s.known.rememberContent(c.key, content)
 		}
-		c.knownMiner = c.knownMiner || c.sha256 != "" && s.options.KnownHash(c.sha256)
+		sum := c.content.SHA256
+		c.knownMiner = c.knownMiner || c.content.Facts.Mines() || sum != "" && s.options.KnownHash(sum)
 		c.setReason()
 	}
 }
 
-// sum hashes the content of a file.
-func (s *Sensor) sum(c *candidate) (string, error) {
+// readContent reads the content of a file.
+func (s *Sensor) readContent(c *candidate) (hostfs.Content, error) {
 	directory, err := s.opener.open(c.location)
 	if err != nil {
-		return "", err
+		return hostfs.Content{}, err
 	}
 	defer hostfs.CloseFD(directory)
 	file, err := s.opener.file(directory, c.name, c.key)
 	if err != nil {
-		return "", err
+		return hostfs.Content{}, err
 	}
 	defer file.Close()
-	return hostfs.HashContent(file, c.key.Size)
+	return hostfs.ReadContent(file, c.key.Size, s.matcher)
 }
 
 // file opens a regular file for reading, if it is still the one that was looked

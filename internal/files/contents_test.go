@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -27,6 +28,26 @@ func TestKnownHash(t *testing.T) {
 	delete(f.hashes, sum)
 	if got := f.sample()["/tmp/innocent"]; got != model.FileELF {
 		t.Errorf("after it was taken back: %q", got)
+	}
+}
+
+// TestMinerContent: a miner under an innocent name is one by its content, and a script that
+// looks for miners is none.
+func TestMinerContent(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	const words = "mining.submit mining.notify --donate-level"
+	f.write("/tmp/miner", elfFile(executable, words), 0o755)
+	f.write("/tmp/program", elfFile(executable, words[:28]), 0o755)
+	f.write("/tmp/search.sh", "#!/bin/sh\ngrep -r '"+words+"'\n", 0o755)
+	want := map[string]model.FileReason{"/tmp/miner": model.FileKnownMiner, "/tmp/program": model.FileELF, "/tmp/search.sh": model.FileScript}
+	for range 2 { // the second time from what is remembered
+		if diff := cmp.Diff(want, f.sample()); diff != "" {
+			t.Error(diff)
+		}
+		if file := f.sensor.Snapshot().Files[0]; !file.MinerContent || !file.KnownMiner {
+			t.Errorf("%+v", file)
+		}
 	}
 }
 
@@ -89,7 +110,7 @@ func TestUnchangedFilesAreNotReadAgain(t *testing.T) {
 	f.write("/tmp/x", elfFile(executable, "x"), 0o755)
 	f.sample()
 	for key := range f.sensor.known.byKey {
-		f.sensor.known.byKey[key] = known{kind: kindScript, sha256: "remembered"}
+		f.sensor.known.byKey[key] = known{kind: kindScript, content: hostfs.Content{SHA256: "remembered"}}
 	}
 	f.sensor.known.scan = 0
 	if got := f.sample()["/tmp/x"]; got != model.FileScript || f.sensor.Snapshot().Files[0].SHA256 != "remembered" {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-kit/log/level"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/fingerprint"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -27,6 +28,7 @@ type Sensor struct {
 
 	options Options
 	opener  opener
+	matcher *fingerprint.Matcher
 	known   *contents
 	errors  *readErrors
 	rate    rateLimit
@@ -41,7 +43,7 @@ type Sensor struct {
 func New(o Options) *Sensor {
 	o = o.withDefaults()
 	return &Sensor{
-		options: o, opener: newOpener(), known: newContents(), errors: newReadErrors(o.Logger),
+		options: o, opener: newOpener(), matcher: fingerprint.NewMatcher(), known: newContents(), errors: newReadErrors(o.Logger),
 		rate: rateLimit{scanned: make(chan struct{}, 1)}, guard: hostfs.NewGuard(maxStuck),
 	}
 }
@@ -108,7 +110,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		share.Total += w.share.Total
 		share.Readable += w.share.Readable
 	}
-	s.hash(found)
+	s.readContents(found)
 	for _, c := range found {
 		snapshot.Counts[model.FileCount{Directory: c.location.watched.name, Reason: c.reason}]++
 	}

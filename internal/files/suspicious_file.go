@@ -24,9 +24,9 @@ type candidate struct {
 
 	program, running, knownMiner, hidden bool
 
-	sha256 string
-	reason model.FileReason
-	rank   int // of reason, 0 is the strongest
+	content hostfs.Content
+	reason  model.FileReason
+	rank    int // of reason, 0 is the strongest
 }
 
 // path of a directory as the host calls it.
@@ -110,7 +110,7 @@ func (s *Sensor) details(found []*candidate) []model.File {
 	for _, c := range found {
 		files = append(files, model.File{
 			Path: path.Join(c.location.path(), c.name), Directory: c.location.watched.name, Reason: c.reason,
-			Container: c.location.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c), SHA256: c.sha256,
+			Container: c.location.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c), SHA256: c.content.SHA256, MinerContent: c.content.Facts.Mines(),
 			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
 			ID: model.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
 		})

@@ -115,10 +115,11 @@ type Process struct {
 	ContainerID string   // first 12 hex of the container id in Cgroup, or ""
 	Origin      Origin
 	Isolation   Isolation
-	Group       string     // the label `process`: basename, or DIRECTORY#HASH6
-	SHA256      string     // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
-	Parent      *Ancestor  // as it was when the process was first seen; shared, never changed
-	Ancestors   []Ancestor // nearest first, at most 16; filled in for the processes of findings
+	Group       string       // the label `process`: basename, or DIRECTORY#HASH6
+	SHA256      string       // of the executable's content (the first 64 MiB), 64 hex; "" if not yet or never read
+	Content     ContentFacts // of the executable; all false where SHA256 is ""
+	Parent      *Ancestor    // as it was when the process was first seen; shared, never changed
+	Ancestors   []Ancestor   // nearest first, at most 16; filled in for the processes of findings
 	Started     time.Time
 	CPUSeconds  float64       // user + system since birth
 	Cores       float64       // mean use over CoresSpan
@@ -162,6 +163,8 @@ const (
 	PartHugePages   InspectionPart = "use of huge pages"
 	PartOpenFiles   InspectionPart = "open files"
 	PartProgram     InspectionPart = "program's head"
+
+	PartExecutableMemory InspectionPart = "executable memory"
 )
 
 // Inspection is what the expensive look at a process showed. It is taken of those
@@ -176,6 +179,7 @@ type Inspection struct {
 	Preload            string          // its variable LD_PRELOAD
 	Packed             bool            // the executable was packed by UPX
 	Static             bool            // the executable has no interpreter and no symbol table
+	RandomXIn          string          // which executable memory holds the constants of RandomX: a file, or what kind of memory; "" if none was found
 
 	Unread map[InspectionPart]Reason // what could not be read, and why; nil if all could. Never changed
 }

@@ -69,19 +69,19 @@ func candidatesOf(name string) []string {
 
 // isCopyOf compares a program with a file that only root may change.
 func (s *sample) isCopyOf(e *entry, name string) bool {
-	file, hasher, size := filepath.Join(s.options.Root, name), s.hasher, e.content.Size
+	file, contents, size := filepath.Join(s.options.Root, name), s.contents, e.content.Size
 	if s.hashBudget < size {
 		return false
 	}
-	sum, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (string, error) {
+	found, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
 		var stat unix.Stat_t
 		if err := unix.Stat(file, &stat); err != nil || stat.Size != size || ownerOfFile(&stat).Writers != model.WritersRoot {
-			return "", err
+			return hostfs.Content{}, err
 		}
-		return hasher.HashSame(file, hostfs.ContentKeyOf(&stat))
+		return contents.ReadSame(file, hostfs.ContentKeyOf(&stat))
 	})
-	if sum != "" {
+	if found.SHA256 != "" {
 		s.hashBudget -= size
 	}
-	return err == nil && sum == e.process.SHA256
+	return err == nil && found.SHA256 == e.process.SHA256
 }

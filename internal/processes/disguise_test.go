@@ -155,12 +155,12 @@ func TestCopyOf(t *testing.T) {
 		if err := unix.Stat(file, &stat); err != nil {
 			t.Fatal(err)
 		}
-		sum, err := sensor.hasher.HashSame(file, hostfs.ContentKeyOf(&stat))
+		content, err := sensor.contents.ReadSame(file, hostfs.ContentKeyOf(&stat))
 		if err != nil {
 			t.Fatal(err)
 		}
 		e := &entry{content: hostfs.ContentKeyOf(&stat)}
-		e.process = model.Process{Exe: "/memfd:x", Origin: model.OriginMemfd, SHA256: sum, Argv: []string{test.argument}}
+		e.process = model.Process{Exe: "/memfd:x", Origin: model.OriginMemfd, SHA256: content.SHA256, Argv: []string{test.argument}}
 		s.findCopy(e)
 		if e.process.CopyOf != test.want {
 			t.Errorf("%s: %q, want %q", name, e.process.CopyOf, test.want)

@@ -88,7 +88,8 @@ func (s *sample) setImage(e *entry, t *trace) {
 		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.path, t.image.deleted, t.image.replaced
 		process.ExeFile, process.ExeOwner = t.image.file, t.image.owner
 		process.Origin, e.directory = t.image.origin, t.image.directory
-		process.SHA256, e.content = s.contentOf(t.image, subjectOf(process)), t.image.content
+		content := s.contentOf(t.image, subjectOf(process))
+		process.SHA256, process.Content, e.content = content.SHA256, content.Facts, t.image.content
 	}
 	process.Comm = t.comm
 	e.rename()

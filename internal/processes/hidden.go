@@ -100,7 +100,8 @@ func (s *sample) readHidden(e *entry) {
 	process := &e.process
 	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.replaced, found.file
 	process.ExeOwner, process.Origin, e.directory, e.content = found.owner, found.origin, found.directory, found.content
-	process.SHA256 = s.contentOf(found, subjectOf(process))
+	content := s.contentOf(found, subjectOf(process))
+	process.SHA256, process.Content = content.SHA256, content.Facts
 	argv, err := inspect.Within(s.reads, subjectOf(process), inspect.Memory, inspect.ReadTime, func() ([]string, error) {
 		return private.argv(process.PID)
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/fingerprint"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -100,7 +101,7 @@ func New(o Options) (*Sensor, error) {
 	if o.UserName == nil {
 		o.UserName = passwd.Number
 	}
-	reads := inspect.NewReads()
+	reads, matcher := inspect.NewReads(), fingerprint.NewMatcher()
 	s := &Sensor{fs: fs, table: &table{
 		options: o,
 		reader: &reader{
@@ -110,7 +111,7 @@ func New(o Options) (*Sensor, error) {
 		},
 		reads:     reads,
 		inspector: inspect.New(o.Proc, reads),
-		hasher:    hostfs.NewHashCache(),
+		contents:  hostfs.NewContentCache(matcher),
 		accounts:  cpu.New(),
 		respawns:  respawn.New(o.RespawnWindow),
 		entries:   map[int]*entry{},

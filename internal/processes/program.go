@@ -75,7 +75,8 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 	traced := s.follower.imageOf(proc.PID)
 	if !readable && traced == nil {
 		process.Exe, process.ExeDeleted, process.ExeReplaced = "", false, false
-		process.ExeFile, process.ExeOwner, e.content, process.SHA256 = model.FileID{}, model.FileOwner{}, hostfs.ContentKey{}, ""
+		process.ExeFile, process.ExeOwner, e.content = model.FileID{}, model.FileOwner{}, hostfs.ContentKey{}
+		process.SHA256, process.Content = "", model.ContentFacts{}
 		process.Origin, e.directory, e.fileDue = model.OriginUnreadable, "unreadable", false
 	} else {
 		s.readExecutable(e, traced)
@@ -89,7 +90,7 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 		return
 	}
 	s.respawns.Leave(&e.instance)
-	process.SHA256, process.Inspection, process.ArgvErased, e.inspected = "", nil, false, inspected{}
+	process.SHA256, process.Content, process.Inspection, process.ArgvErased, e.inspected = "", model.ContentFacts{}, nil, false, inspected{}
 	e.rename()
 	e.newImage = s.samples > 0
 	if !isNew {
@@ -126,17 +127,17 @@ func (s *sample) hashContents() {
 		return a.process.PID < b.process.PID
 	})
 	for _, e := range wanting {
-		sum, ok := s.hasher.Get(e.content)
+		content, ok := s.contents.Get(e.content)
 		if !ok {
 			if s.hashBudget <= 0 {
 				continue
 			}
-			sum = s.hash(e)
+			content = s.readContent(e)
 		}
-		if sum == "" {
+		if content.SHA256 == "" {
 			continue
 		}
-		e.process.SHA256 = sum
+		e.process.SHA256, e.process.Content = content.SHA256, content.Facts
 		s.findCopy(e)
 		e.rename()
 	}
@@ -154,17 +155,17 @@ func rank(e *entry) int {
 	}
 }
 
-// hash reads the file behind one process. A failure is final for this program, so
+// readContent reads the file behind one process. A failure is final for this program, so
 // that it is counted once and not tried for ever. A read that takes too long goes on:
 // later samples find what it remembers, or try again.
-func (s *sample) hash(e *entry) string {
+func (s *sample) readContent(e *entry) hostfs.Content {
 	name, key := s.reader.path(e.process.PID, "exe"), e.content
-	sum, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (string, error) {
-		return s.hasher.Hash(name, key)
+	content, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
+		return s.contents.Read(name, key)
 	})
 	switch {
 	case errors.Is(err, inspect.ErrPostponed), errors.Is(err, inspect.ErrPaused), err != nil && hostfs.Vanished(err):
-		return "" // nothing was read
+		return content // nothing was read
 	case err != nil:
 		s.unread(e, model.AspectExe, err)
 		if !errors.Is(err, hostfs.ErrTimeout) {
@@ -172,29 +173,29 @@ func (s *sample) hash(e *entry) string {
 		}
 	}
 	s.hashBudget -= min(key.Size, hostfs.HashLimit)
-	return sum
+	return content
 }
 
-// contentOf returns the hash of a program that a process ran, or "". If it is not known yet, the file is
-// read under the path that it had, as long as it is still the same file.
-func (s *sample) contentOf(i *image, of inspect.Subject) string {
-	if i.sha256 != "" || !i.origin.Suspicious() {
-		return i.sha256
+// contentOf returns the content of a program that a process ran, as far as it is known. If it is not known
+// yet, the file is read under the path that it had, as long as it is still the same file.
+func (s *sample) contentOf(i *image, of inspect.Subject) hostfs.Content {
+	if i.known.SHA256 != "" || !i.origin.Suspicious() {
+		return i.known
 	}
-	hasher := s.hasher
-	if sum, ok := hasher.Get(i.content); ok {
-		return sum
+	contents := s.contents
+	if content, ok := contents.Get(i.content); ok {
+		return content
 	}
 	if i.deleted || s.hashBudget <= 0 {
-		return ""
+		return hostfs.Content{}
 	}
 	s.hashBudget -= min(i.content.Size, hashBudget)
 	name := filepath.Join(s.options.Root, i.path)
-	sum, err := inspect.Within(s.reads, of, inspect.File, inspect.ReadTime, func() (string, error) {
-		return hasher.HashSame(name, i.content)
+	content, err := inspect.Within(s.reads, of, inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
+		return contents.ReadSame(name, i.content)
 	})
 	if err != nil {
-		return "" // removed, replaced, or of another mount namespace
+		return hostfs.Content{} // removed, replaced, or of another mount namespace
 	}
-	return sum
+	return content
 }

@@ -21,7 +21,7 @@ type table struct {
 	reader    *reader
 	reads     *inspect.Reads
 	inspector *inspect.Inspector
-	hasher    *hostfs.HashCache
+	contents  *hostfs.ContentCache
 	follower  *follower
 	accounts  *cpu.Accounts
 	respawns  *respawn.History

@@ -28,7 +28,7 @@ type image struct {
 	executable
 	origin    model.Origin
 	directory string
-	sha256    string // if it was known when it was inherited
+	known     hostfs.Content // if it was when it was inherited
 }
 
 // owner is what a child inherits from its parent.
@@ -105,7 +105,7 @@ func imageOf(p *model.Process) *image {
 	_, directory := place.Origin(p.Exe, p.ExeDeleted)
 	return &image{
 		executable: executable{path: p.Exe, deleted: p.ExeDeleted, replaced: p.ExeReplaced, file: p.ExeFile, owner: p.ExeOwner},
-		origin:     p.Origin, directory: directory, sha256: p.SHA256,
+		origin:     p.Origin, directory: directory, known: hostfs.Content{SHA256: p.SHA256, Facts: p.Content},
 	}
 }
 
