@@ -26,14 +26,16 @@ type snapshots struct {
 	services    *model.ServiceSnapshot
 	findings    *model.Findings
 
-	rules []string // the names that exist at 0 from the first scrape; two if nil
+	rules []model.RuleSeverity // the pairs that exist at 0 from the first scrape; those of two rules if nil
 }
 
 // collectors makes every collector of the exporter over the snapshots.
 func (s *snapshots) collectors() []Collector {
 	rules := s.rules
 	if rules == nil {
-		rules = []string{"known_miner_name", "runs_from_temp"}
+		for _, severity := range model.Severities() {
+			rules = append(rules, model.RuleSeverity{Rule: "known_miner_name", Severity: severity}, model.RuleSeverity{Rule: "runs_from_temp", Severity: severity})
+		}
 	}
 	labels := &Labels{}
 	processes := func() *model.ProcessSnapshot { return s.processes }
@@ -107,7 +109,7 @@ func hostile() *snapshots {
 	}
 	return &snapshots{
 		processes: p, files: f, sockets: s, persistence: e, services: &model.ServiceSnapshot{Apps: known.ProbedApps()}, findings: found,
-		rules: detect.RuleNames(),
+		rules: detect.RuleSeverities(),
 	}
 }
 

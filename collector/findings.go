@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"maps"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -8,7 +10,7 @@ import (
 
 type findings struct {
 	snapshot func() *model.Findings
-	rules    []string
+	always   []model.RuleSeverity
 	suspects *suspects
 
 	active, raised, count *prometheus.Desc
@@ -17,12 +19,13 @@ type findings struct {
 
 // NewFindings exports what detection found: findings by rule and severity, suspects by
 // severity, connections to pools, exemptions, and the details of at most 32 suspects.
-// rules are the names of all rules, so that each exists at 0 from the first scrape; a
-// finding of another rule is not exported. Until detection has run once Update
-// returns ErrNoData.
-func NewFindings(snapshot func() *model.Findings, rules []string, labels *Labels) Collector {
+// always are the pairs of rule and severity that exist at 0 from the first scrape. A
+// configuration that limits a rule gives further ones: at most three for each rule, and
+// a finding of a rule that is not among always is not exported. Until detection has run
+// once Update returns ErrNoData.
+func NewFindings(snapshot func() *model.Findings, always []model.RuleSeverity, labels *Labels) Collector {
 	return &findings{
-		snapshot: snapshot, rules: rules, suspects: newSuspects(labels),
+		snapshot: snapshot, always: always, suspects: newSuspects(labels),
 		active: prometheus.NewDesc("cryptojack_findings",
 			"Findings that are active, by the strongest rule of each.", []string{"rule", "severity"}, nil),
 		raised: prometheus.NewDesc("cryptojack_findings_raised_total",
@@ -56,11 +59,10 @@ func (c *findings) Update(ch chan<- prometheus.Metric) error {
 	send := newSender(ch)
 	for _, severity := range model.Severities() {
 		send.gauge(c.count, float64(counts[severity]), string(severity))
-		for _, rule := range c.rules {
-			key := model.RuleSeverity{Rule: rule, Severity: severity}
-			send.gauge(c.active, float64(active[key]), rule, string(severity))
-			send.counter(c.raised, float64(s.Raised[key]), rule, string(severity))
-		}
+	}
+	for pair := range c.pairs(active, s.Raised) {
+		send.gauge(c.active, float64(active[pair]), pair.Rule, string(pair.Severity))
+		send.counter(c.raised, float64(s.Raised[pair]), pair.Rule, string(pair.Severity))
 	}
 	for _, match := range model.PoolMatches() {
 		send.gauge(c.pools, float64(s.Pools[match]), string(match))
@@ -70,4 +72,20 @@ func (c *findings) Update(ch chan<- prometheus.Metric) error {
 	}
 	c.suspects.update(send, s.Active)
 	return nil
+}
+
+// pairs are those that always exist, and those of the same rules that occur.
+func (c *findings) pairs(active map[model.RuleSeverity]int, raised map[model.RuleSeverity]uint64) map[model.RuleSeverity]bool {
+	pairs, rules := map[model.RuleSeverity]bool{}, map[string]bool{}
+	for _, pair := range c.always {
+		pairs[pair], rules[pair.Rule] = true, true
+	}
+	for pair := range active {
+		pairs[pair] = rules[pair.Rule]
+	}
+	for pair := range raised {
+		pairs[pair] = rules[pair.Rule]
+	}
+	maps.DeleteFunc(pairs, func(_ model.RuleSeverity, known bool) bool { return !known })
+	return pairs
 }

@@ -57,7 +57,7 @@ func switchables() []switchable {
 		{
 			"findings", "Findings and suspects.",
 			func(_ *sensors, m *monitor.Monitor, labels *collector.Labels) collector.Collector {
-				return collector.NewFindings(m.Findings, detect.RuleNames(), labels)
+				return collector.NewFindings(m.Findings, detect.RuleSeverities(), labels)
 			},
 		},
 	}

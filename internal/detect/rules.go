@@ -110,6 +110,29 @@ func RuleNames() []string {
 	return names
 }
 
+// RuleSeverities lists the severities that findings of each rule can have, as long as
+// the configuration sets no lower ones: cryptojack_findings has a series for each, at 0
+// from the first scrape. A finding is named by its strongest evidence, so that rules
+// which are always weak name none.
+func RuleSeverities() []model.RuleSeverity {
+	var pairs []model.RuleSeverity
+	for _, rule := range Rules() {
+		severities := model.Severities()
+		switch {
+		case rule.Name == RuleHugePages, rule.Name == RuleEqualThreads:
+			severities = nil
+		case rule.Family == model.FamilyIndicator, rule.Family == model.FamilyLoad, rule.Name == RuleHiddenByMount:
+			severities = []model.Severity{model.Critical, model.Info}
+		case rule.Name == RuleSuspiciousFile, rule.Name == RuleCPUUnattributed:
+			severities = []model.Severity{model.Warning, model.Info}
+		}
+		for _, severity := range severities {
+			pairs = append(pairs, model.RuleSeverity{Rule: rule.Name, Severity: severity})
+		}
+	}
+	return pairs
+}
+
 // meaning says what a rule stands for.
 func meaning(name string) string {
 	for _, rule := range Rules() {

@@ -40,10 +40,8 @@ type tracked struct {
 // evidence.
 func NewTracker(hold time.Duration) *Tracker {
 	raised := map[model.RuleSeverity]uint64{}
-	for _, rule := range RuleNames() {
-		for _, severity := range model.Severities() {
-			raised[model.RuleSeverity{Rule: rule, Severity: severity}] = 0
-		}
+	for _, pair := range RuleSeverities() {
+		raised[pair] = 0
 	}
 	exempted := map[model.Exemption]uint64{}
 	for _, exemption := range model.Exemptions() {
