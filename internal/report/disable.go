@@ -27,9 +27,6 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 		entry := finding.Persistence
 		switch {
 		case entry.Unit != "" && (entry.Line == 0 || !isInfrastructureUnit(entry.Unit)):
-			for _, starter := range p.startersOf(entry.Unit) {
-				commands = appendNew(commands, p.disableUnit(starter)...)
-			}
 			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
 		case entry.Kind == model.PersistencePreload:
 			commands = appendNew(commands, "sed -i "+deletions(findings, severity, entry.Path)+" "+shellQuote(entry.Path)) // it knows no comments
@@ -71,9 +68,17 @@ func (p *planner) startersOf(unit string) []string {
 	return starters
 }
 
-// disableUnit stops a unit. One of the system, whose end would cut people off, is
-// only looked at: an intruder may have changed it.
+// disableUnit stops a unit, after what would start it again. One of the system, whose end
+// would cut people off, is only looked at: an intruder may have changed it.
 func (p *planner) disableUnit(unit string) []string {
+	var commands []string
+	for _, starter := range p.startersOf(unit) {
+		commands = appendNew(commands, p.disableOne(starter)...)
+	}
+	return appendNew(commands, p.disableOne(unit)...)
+}
+
+func (p *planner) disableOne(unit string) []string {
 	option := ""
 	if strings.HasPrefix(unit, "-") {
 		option = "-- "

@@ -200,6 +200,13 @@ func TestWhatStartsAUnitIsSwitchedOffFirst(t *testing.T) {
 	if diff := cmp.Diff(want, Plan(r)); diff != "" {
 		t.Error(diff)
 	}
+	r.Findings.Active = []model.Finding{{Severity: model.Critical, Suspect: &model.Suspect{
+		Guardian: &model.Guardian{Relation: model.RelationUnit, Unit: "bot.service"},
+	}}}
+	want[0].Title = "Stop what starts it again."
+	if diff := cmp.Diff(want, Plan(r)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // TestTwoLibrariesOfPreload: the number of a line is that before any is deleted.
