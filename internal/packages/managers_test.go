@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -209,6 +210,12 @@ func TestRpm(t *testing.T) {
 	h.expect("rpm", want)
 	if err := os.Remove(filepath.Join(h.root, "/usr/lib/sysimage/rpm", rpmLog)); err != nil {
 		t.Fatal(err)
+	}
+	before := h.ask("/usr/bin/added").LastChange
+	time.Sleep(10 * time.Millisecond) // of the clock of files
+	h.write("/usr/lib/sysimage/rpm/"+rpmLog, "")
+	if after := h.ask("/usr/bin/added").LastChange; !after.Equal(before) {
+		t.Errorf("a look by rpm changed something: %s, %s", before, after)
 	}
 	want["/usr/bin/walker"] = model.PackageFact{State: model.PackageUnowned}
 	h.expect("rpm", want)

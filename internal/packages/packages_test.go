@@ -336,3 +336,25 @@ func FuzzDpkg(f *testing.F) {
 		os.RemoveAll(h.root)
 	})
 }
+
+// TestNothingIsReadTooSoon: what is still to be read waits, and what is known stays.
+func TestNothingIsReadTooSoon(t *testing.T) {
+	t.Parallel()
+	h := debian(t)
+	env, worker := h.program("/usr/bin/env"), h.program("/usr/bin/worker")
+	q := question{root: h.root, databases: databases(), programs: []model.ProgramFile{env}, contents: &contents{known: map[contentKey]string{}}, scan: true}
+	first, err := q.ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.known, q.scan, q.programs = first.ownership, false, []model.ProgramFile{env, worker}
+	got, err := q.ask()
+	if err != nil || got.facts[env].State != model.PackageUnaltered || got.facts[worker].Why != whyLater || !got.waiting {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	h.write("/usr/bin/env", "another") // the database is known, and the content is not
+	got, err = q.ask()
+	if err != nil || got.facts[env].State != model.PackageUnknown || got.facts[env].Why != whyLater {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

@@ -41,7 +41,7 @@ type question struct {
 	programs  []model.ProgramFile
 	known     ownership // of earlier questions
 	contents  *contents
-	scan      bool // the databases may be read; otherwise only what is known is used
+	scan      bool // databases and programs may be read; otherwise only what is known is used
 }
 
 // ownership is what the databases said, for as long as they stay as they were.
@@ -56,7 +56,7 @@ type answer struct {
 	ownership
 	facts   map[model.ProgramFile]model.PackageFact
 	keys    map[model.ProgramFile]hostfs.ContentKey
-	waiting bool // databases have to be read for some of it
+	waiting bool // more has to be read for some of it
 }
 
 // ask answers. An error is about the databases as a whole: nothing is known then.
@@ -91,7 +91,10 @@ func (q question) ask() (answer, error) {
 		}
 	}
 	prelinked := exists(root, "/etc/prelink.cache")
-	budget := int64(hashBudget)
+	budget := int64(0)
+	if q.scan {
+		budget = hashBudget
+	}
 	for _, p := range q.programs {
 		fact := model.PackageFact{LastChange: lastChange, Why: whyNoDatabase}
 		if len(present) > 0 {
@@ -122,7 +125,11 @@ func (q question) stamps(root *hostfs.Root) (stamps map[string]stamp, present []
 			case err != nil:
 				return nil, nil, time.Time{}, err
 			}
-			stamps[name], found = stamp, true
+			stamps[name] = stamp
+			if stamp.size == 0 {
+				continue // a tool's empty database, or a log that SQLite makes anew for each look
+			}
+			found = true
 			if newest.After(last) {
 				last = newest
 			}

@@ -21,6 +21,7 @@ type bdb struct {
 	order    binary.ByteOrder // of the machine that wrote it
 	pageSize int
 	pages    uint32
+	next     []byte // room for a page of a chain
 }
 
 // BDB calls do with the header of each package in a file Packages of Berkeley DB: a hash
@@ -39,9 +40,10 @@ func BDB(file io.ReaderAt, do func(blob []byte) error) error {
 	if d.order.Uint32(head[12:]) != bdbMagic || d.pageSize < 512 || d.pageSize > 65536 || d.pages > pagesLimit || encrypted {
 		return malformed("Packages")
 	}
+	page := make([]byte, d.pageSize)
+	d.next = make([]byte, d.pageSize)
 	for number := uint32(1); number <= d.pages; number++ {
-		page, err := d.page(number)
-		if err != nil {
+		if err := d.read(page, number); err != nil {
 			return err
 		}
 		if kind := page[25]; kind != bdbHash && kind != bdbHashUnsorted {
@@ -54,11 +56,12 @@ func BDB(file io.ReaderAt, do func(blob []byte) error) error {
 	return nil
 }
 
-func (d bdb) page(number uint32) ([]byte, error) {
+// read reads a page.
+func (d bdb) read(page []byte, number uint32) error {
 	if number > d.pages {
-		return nil, malformed("the number of a page")
+		return malformed("the number of a page")
 	}
-	return readAt(d.file, d.pageSize, int64(number)*int64(d.pageSize))
+	return fill(page, d.file, int64(number)*int64(d.pageSize))
 }
 
 // items reads the values of one page: keys and values alternate, and items are laid out
@@ -100,9 +103,8 @@ func (d bdb) chain(number, size uint32) ([]byte, error) {
 		return nil, malformed("a header")
 	}
 	var blob []byte // it grows with what is read, not with what is claimed
-	for len(blob) < int(size) {
-		page, err := d.page(number)
-		if err != nil {
+	for page := d.next; len(blob) < int(size); {
+		if err := d.read(page, number); err != nil {
 			return nil, err
 		}
 		used := int(d.order.Uint16(page[22:]))

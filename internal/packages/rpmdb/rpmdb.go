@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// HeaderLimit is the largest header of a package, in bytes (headerMaxbytes of rpm).
-	HeaderLimit = 256 << 20
+	// HeaderLimit is the largest header of a package, in bytes: that of texlive has 20 MiB.
+	HeaderLimit = 64 << 20
 	pagesLimit  = 1 << 24 // that are followed in one tree or chain
 )
 
@@ -28,16 +28,23 @@ var errFormat = errors.New("it is not laid out as a database of rpm")
 
 func malformed(what string) error { return fmt.Errorf("%s: %w", what, errFormat) }
 
-// readAt reads a part of a file, whole or not at all.
+// readAt reads a part of a file. It is worth nothing if there is an error.
 func readAt(file io.ReaderAt, size int, offset int64) ([]byte, error) {
 	content := make([]byte, size)
-	if n, err := file.ReadAt(content, offset); n < size {
-		if errors.Is(err, io.EOF) {
-			err = malformed("it ends early")
-		}
-		return nil, err
+	return content, fill(content, file, offset)
+}
+
+// fill is readAt into a buffer.
+func fill(content []byte, file io.ReaderAt, offset int64) error {
+	n, err := file.ReadAt(content, offset)
+	switch {
+	case n == len(content):
+		return nil
+	case errors.Is(err, io.EOF):
+		return malformed("it ends early")
+	default:
+		return err
 	}
-	return content, nil
 }
 
 // readLarge is readAt for sizes that a file claims: memory grows with what is read.
