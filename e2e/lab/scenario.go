@@ -127,7 +127,7 @@ func allScenarios(n *names) []scenario {
 		placeAttacks(n), disguiseAttacks(n), indicatorAttacks(n), miningAttacks(n), survivalAttacks(n),
 		scriptAttacks(n), containerAttacks(n), persistenceAttacks(n), fileAttacks(n), entryScenarios(n),
 		benignBuilds(n), benignPackages(n), benignBatchWork(n), benignInterpreters(n), benignServices(n), benignNames(n),
-		benignPersistence(n), benignFiles(n),
+		benignPersistence(n), benignFiles(n), systemPrograms(n),
 	)
 }
 
