@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
@@ -186,8 +187,12 @@ func limitSetting(rule string, limit detect.Limit) string {
 }
 
 func allowSetting(a *detect.Allow) string {
-	if end := a.End(); end != "" {
-		return fmt.Sprintf("allow: %s, which ends %s", a, end)
+	switch end := a.Until; {
+	case end.IsZero():
+		return "allow: " + a.String()
+	case end.Equal(end.Truncate(24 * time.Hour)):
+		return "allow: " + a.String() + ", until " + end.AddDate(0, 0, -1).Format(time.DateOnly)
+	default:
+		return "allow: " + a.String() + ", until " + end.Format(time.RFC3339)
 	}
-	return "allow: " + a.String()
 }

@@ -53,7 +53,7 @@ func TestComparison(t *testing.T) {
 		}, 3},
 		"an entry that has ended": {"allow:\n- {path: /opt/mine/*}", "allow:\n- {path: /opt/mine/*, until: 2026-11-25}", []string{
 			"raised info -> critical: line 2 of old.yml, which new.yml does not have: allow: path /opt/mine/*",
-			"new  -> warning: line 2 of new.yml: allow: path /opt/mine/*, which ends at the end of 2026-11-25 (UTC)",
+			"new  -> warning: line 2 of new.yml: allow: path /opt/mine/*, until 2026-11-25",
 		}, 3},
 		"two entries for one": {defaults, "allow: [{path: /opt/mine/*}, {path: /opt/**}]", []string{
 			"lowered critical -> info: several lines, none of them alone",

@@ -31,8 +31,10 @@ func (p *printer) allowAdvice(advice *detect.AllowAdvice) {
 	for _, line := range yamlEntry(advice.Fits) {
 		p.line("    " + line)
 	}
-	p.line("")
-	for _, sentence := range adviceSentences(advice) {
+	for i, sentence := range adviceSentences(advice) {
+		if i == 0 {
+			p.line("")
+		}
 		p.wrapped("  - ", 4, text.Escape(sentence))
 	}
 }

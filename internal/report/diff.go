@@ -29,10 +29,14 @@ func DiffText(w io.Writer, d Diff) error {
 		p.line(fmt.Sprintf("%s %s; %d are judged as before.", count(len(d.Changes), "finding changes", "findings change"), between, d.Same))
 	}
 	for i := range d.Changes {
+		if i == maxShown {
+			p.line(fmt.Sprintf("\nAnd %d more, in the comparison as JSON.", len(d.Changes)-maxShown))
+			break
+		}
 		change := &d.Changes[i]
 		finding := change.Finding()
 		p.line("")
-		p.wrapped(fmt.Sprintf("%-8s %s -> %s  ", strings.ToUpper(change.Word()), severityText(change.Before), severityText(change.After)), 4, text.Escape(finding.Title))
+		p.wrapped(fmt.Sprintf("%-8s %s -> %s  ", strings.ToUpper(change.Word()), severityText(change.Before), severityText(change.After)), 4, changeTitle(finding))
 		p.fact(fact{"rule", finding.Rule})
 		for _, because := range change.Because {
 			p.fact(fact{"because of", text.Escape(because)})
@@ -46,6 +50,30 @@ func DiffText(w io.Writer, d Diff) error {
 		return fmt.Errorf("write the comparison: %w", err)
 	}
 	return nil
+}
+
+// changeTitle names a file: several findings about one directory read the same without it.
+func changeTitle(f *model.Finding) string {
+	if f.File != nil {
+		return text.Escape(f.Title) + ": " + text.Label(f.File.Path)
+	}
+	return text.Escape(f.Title)
+}
+
+// changeSubject is what a finding is about.
+func changeSubject(f *model.Finding) string {
+	switch {
+	case f.Suspect != nil:
+		return text.Escape(subject(&f.Suspect.Process))
+	case f.File != nil:
+		return text.Escape(f.File.Path)
+	case f.Persistence != nil:
+		return text.Escape(f.Persistence.Path)
+	case f.Exposure != nil:
+		return text.Escape(f.Exposure.Endpoints[0])
+	default:
+		return text.Escape(f.Title)
+	}
 }
 
 func severityText(f *model.Finding) string {
@@ -68,6 +96,7 @@ type jsonChange struct {
 	ID       string   `json:"id"`
 	Change   string   `json:"change"` // new, gone, raised or lowered
 	Rule     string   `json:"rule"`
+	Subject  string   `json:"subject"` // path of a program, file or entry; address of a service
 	Title    string   `json:"title"`
 	Before   string   `json:"before"` // severity; "" for none
 	After    string   `json:"after"`
@@ -84,7 +113,7 @@ func DiffJSON(w io.Writer, d Diff) error {
 		change := &d.Changes[i]
 		finding := change.Finding()
 		entry := jsonChange{
-			ID: text.Escape(finding.ID), Change: change.Word(), Rule: finding.Rule, Title: text.Escape(finding.Title), Because: escapeAll(change.Because),
+			ID: text.Escape(finding.ID), Change: change.Word(), Rule: finding.Rule, Subject: changeSubject(finding), Title: text.Escape(finding.Title), Because: escapeAll(change.Because),
 		}
 		if change.Before != nil {
 			entry.Before = string(change.Before.Severity)

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
@@ -12,8 +13,14 @@ import (
 // changed has a change of each kind; names in it are hostile.
 func changed() Diff {
 	finding := func(id, rule string, severity model.Severity, title string) *model.Finding {
-		return &model.Finding{ID: id, Rule: rule, Severity: severity, Title: title}
+		f := &model.Finding{ID: id, Rule: rule, Severity: severity, Title: title}
+		if exe, _, found := strings.Cut(title, " (pid"); found {
+			f.Suspect = &model.Suspect{Process: model.Process{Exe: exe}}
+		}
+		return f
 	}
+	hidden, tool := finding("file:/tmp/.x\xff", detect.RuleSuspiciousFile, model.Warning, "A hidden program lies in /tmp"), finding("file:/data/x", detect.RuleSuspiciousFile, model.Info, "A program lies in /data")
+	hidden.File, tool.File = &model.File{Path: "/tmp/.x\xff"}, &model.File{Path: "/data/x"}
 	lowered := finding("suspect:0123456789ab", detect.RuleKnownMinerName, model.Info, "/opt/mine/xmrig (pid 11, user alice) looks suspicious but is expected")
 	lowered.Exempted = "it is on the allow list of the configuration (line 3): her benchmark\n\x1b[2J"
 	return Diff{
@@ -23,14 +30,30 @@ func changed() Diff {
 				Before: finding("suspect:0123456789ab", detect.RuleKnownMinerName, model.Critical, "/opt/mine/xmrig (pid 11, user alice) is a miner or belongs to one"), After: lowered,
 				Because: []string{"line 3 of /etc/new\n.yml: allow: path /opt/mine/*"},
 			},
-			{Before: finding("file:/tmp/.x", detect.RuleSuspiciousFile, model.Warning, "A hidden program lies in /tmp"), Because: []string{"line 7 of /etc/new\n.yml: rules: suspicious_file: off"}},
-			{After: finding("file:/data/x", detect.RuleSuspiciousFile, model.Info, "A program lies in /data"), Because: []string{"a", "b"}},
+			{Before: hidden, Because: []string{"line 7 of /etc/new\n.yml: rules: suspicious_file: off"}},
+			{After: tool, Because: []string{"a", "b"}},
 			{
 				Before:  finding("suspect:ba9876543210", detect.RuleSustainedCPU, model.Info, "/home/a (pid 12, user alice) keeps the CPU busy"),
 				After:   finding("suspect:ba9876543210", detect.RuleKnownMinerHash, model.Critical, "/home/a (pid 12, user alice) is a miner or belongs to one"),
 				Because: []string{"line 1 of /etc/new\n.yml: known_miner_sha256: 00"},
 			},
 		},
+	}
+}
+
+// TestDiffIsBounded: somebody may make thousands of files.
+func TestDiffIsBounded(t *testing.T) {
+	t.Parallel()
+	d := changed()
+	for len(d.Changes) < 1000 {
+		d.Changes = append(d.Changes, d.Changes[1])
+	}
+	var out bytes.Buffer
+	if err := DiffText(&out, d); err != nil {
+		t.Fatal(err)
+	}
+	if words := out.String(); strings.Count(words, "GONE") > maxShown || !strings.Contains(words, "And 980 more, in the comparison as JSON.") {
+		t.Errorf("%s", words)
 	}
 }
 
