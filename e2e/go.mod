@@ -3,6 +3,7 @@ module github.com/cryptojack-exporter/cryptojack_exporter/e2e
 go 1.26.7
 
 require (
+	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/prometheus/client_model v0.6.3
 	github.com/prometheus/common v0.73.1
 	github.com/prometheus/prometheus v0.316.0

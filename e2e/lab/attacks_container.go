@@ -11,6 +11,7 @@ import (
 func containerAttacks(n *names) []scenario {
 	idle, known, random := n.local("*"), n.local("*"), n.local("*")
 	idleCopy, knownCopy, randomCopy := n.path("/tmp/.*/x"), n.path("/tmp/*/kdevtmpfsi"), n.path("/tmp/*/*")
+	named, mining, namedCopy, miningCopy := n.local("*"), n.local("*"), n.path("/tmp/*/*"), n.path("/tmp/*/*")
 	return []scenario{
 		{
 			name: "hidden program in a container's /tmp, not running", technique: "T1564.001", expect: warning,
@@ -31,6 +32,20 @@ func containerAttacks(n *names) []scenario {
 			play: func(s *session) {
 				work := burning()
 				s.container(random, task.Container{Copy: randomCopy, Run: &work})
+			},
+		},
+		{
+			name: "kernel worker's name in a container's /tmp, idle", technique: "T1036.004", expect: critical,
+			paths: n.tops(named, namedCopy),
+			play: func(s *session) {
+				s.container(named, task.Container{Copy: namedCopy, Run: &task.Task{Comm: "kworker/1:0"}})
+			},
+		},
+		{
+			name: "RandomX memory in a container's /tmp", technique: "T1610", expect: critical,
+			paths: n.tops(mining, miningCopy),
+			play: func(s *session) {
+				s.container(mining, task.Container{Copy: miningCopy, Run: &task.Task{Memory: task.Fast}})
 			},
 		},
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
@@ -14,7 +15,19 @@ func survivalAttacks(n *names) []scenario {
 	guardian, work := n.temp("*"), n.temp("*")
 	changer, changed := n.temp("*"), n.temp("*/*")
 	orphaned, restarted := n.temp("*"), n.temp("*")
-	named, cron := n.temp("*"), n.path("/etc/cron.d/*")
+	scheduled, cron := n.temp("*"), n.path("/etc/cron.d/*")
+	named := func(name, technique, entry, content string) scenario {
+		path := n.temp("*")
+		return scenario{
+			name: name, technique: technique, expect: critical, watch: persistenceSpan, paths: n.tops(path, entry),
+			play: func(s *session) {
+				s.place(path)
+				s.run(path, task.Task{})
+				s.wait(seen)
+				s.write(entry, fmt.Sprintf(content, path), 0o644)
+			},
+		}
+	}
 	return []scenario{
 		{
 			name: "back after a kill", technique: "T1543", expect: critical, short: true,
@@ -39,15 +52,19 @@ func survivalAttacks(n *names) []scenario {
 		},
 		{
 			name: "cron entry names a running program", technique: "T1053.003", expect: critical,
-			paths: n.tops(named, cron),
+			paths: n.tops(scheduled, cron),
 			play: func(s *session) {
-				s.place(named)
-				s.run(named, task.Task{})
+				s.place(scheduled)
+				s.run(scheduled, task.Task{})
 				s.wait(seen)
-				s.write(cron, never+" nobody "+named+"\n", 0o644)
+				s.write(cron, never+" nobody "+scheduled+"\n", 0o644)
 			},
 			watch: persistenceSpan,
 		},
+		named("unit names a running program of a temporary directory", "T1543.002", n.path("/etc/systemd/system/*.service"),
+			"[Unit]\nDescription=System Service Manager\n\n[Service]\nExecStart=%s\nRestart=always\n"),
+		named("profile names a running program of a temporary directory", "T1546.004", n.path("/etc/profile.d/*.sh"),
+			"if false; then\n\t%s &\nfi\n"),
 	}
 }
 

@@ -35,11 +35,10 @@ func benignPackages(n *names) []scenario {
 		},
 		{
 			name: "AppImage runs from its mount in /tmp", technique: "T1564.001", benign: true, cores: 1,
-			paths: n.tops(image, appMount),
+			paths: n.tops(image, appMount), only: "/dev/fuse",
 			play: func(s *session) {
 				s.place(image)
-				s.mountTemp(appMount)
-				s.place(appMount + "/AppRun")
+				s.mountProgram(appMount, "AppRun", image)
 				work := burning()
 				work.Limit = s.lifetime()
 				s.run(image, task.Task{Start: []task.Child{{Path: appMount + "/AppRun", Task: work}}})

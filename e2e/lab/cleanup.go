@@ -55,6 +55,19 @@ func (s *session) mountTemp(path string) {
 	s.mounts = append(s.mounts, path)
 }
 
+// bind shows a directory of the host at another path as well.
+func (s *session) bind(from, path string) {
+	s.directory(path)
+	if s.stopped() {
+		return
+	}
+	if err := syscall.Mount(from, path, "", syscall.MS_BIND, ""); err != nil {
+		s.fail(fmt.Errorf("mount %s at %s: %w", from, path, err))
+		return
+	}
+	s.mounts = append(s.mounts, path)
+}
+
 // clean takes everything back: what hides first, then what runs, then files.
 func (s *session) clean() error {
 	var failures []error

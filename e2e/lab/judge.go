@@ -16,6 +16,7 @@ type observation struct {
 	worst severity
 	rule  string
 	title string
+	said  []string               // evidence
 	first map[severity]time.Time // when it was first as bad as that
 }
 
@@ -130,10 +131,14 @@ func (j *judge) assign(found []finding, now time.Time) {
 	}
 }
 
-// note keeps the worst, and when it was first so bad.
+// note keeps the worst, and when it was first so bad. That a service lets anybody in is
+// right to be found, and no verdict about what runs below it.
 func (d *observation) note(f *finding, now time.Time) {
+	if f.Rule == "exposed_service" {
+		return
+	}
 	if f.Severity.rank() > d.worst.rank() {
-		d.worst, d.rule, d.title = f.Severity, f.Rule, f.Title
+		d.worst, d.rule, d.title, d.said = f.Severity, f.Rule, f.Title, f.Evidence
 	}
 	for _, level := range []severity{info, warning, critical} {
 		if _, seen := d.first[level]; !seen && f.Severity.rank() >= level.rank() {
@@ -170,20 +175,25 @@ func (j *judge) anyPID(f *finding, name string) bool {
 	})
 }
 
-// mentions reports whether a path of the scenario stands in the text: the path of
-// a file in a container has more in front of it.
+// mentions reports whether a path of the scenario stands in the text. That of a file in
+// a container has the root directory of a process in front of it.
 func mentions(text string, s *scenario) bool {
 	for _, path := range s.paths {
-		for rest := text; ; {
-			at := strings.Index(rest, path)
+		for from := 0; ; {
+			at := strings.Index(text[from:], path)
 			if at < 0 {
 				break
 			}
-			rest = rest[at+len(path):]
-			if rest == "" || strings.ContainsRune("/ \n\"':,.;()", rune(rest[0])) {
+			before, behind := text[:from+at], text[from+at+len(path):]
+			from += at + len(path)
+			if (before == "" || isAround(before[len(before)-1]) || strings.HasSuffix(before, "/root")) &&
+				(behind == "" || behind[0] == '/' || isAround(behind[0])) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// isAround tells whether a byte may stand before or behind a path in a sentence.
+func isAround(b byte) bool { return strings.IndexByte(" \n\"':,.;()", b) >= 0 }

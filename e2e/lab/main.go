@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
@@ -32,8 +33,10 @@ type settings struct {
 	short, list      bool
 	only             *regexp.Regexp // of names
 	seed             uint64
+	cores            int
 	exporter, burner string
 	log, skipped     string // files
+	table            string // file
 }
 
 func parse(arguments []string, stderr io.Writer) (settings, error) {
@@ -46,6 +49,8 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 	flags.BoolVar(&set.list, "list", false, "list the scenarios and play none")
 	only := flags.String("only", "", "play those whose name has a match of the regular expression `PATTERN`")
 	flags.Uint64Var(&set.seed, "seed", rand.Uint64N(1e9), "make names and paths from this `NUMBER`, to play a run again")
+	flags.StringVar(&set.table, "table", "", "write the page about the run to `FILE`")
+	flags.IntVar(&set.cores, "cores", runtime.NumCPU(), "keep `NUMBER` cores busy at a time")
 	flags.StringVar(&set.skipped, "skipped", "", "append what could not be played here to `FILE`, a line each")
 	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
 	flags.Program(&set.burner, "burner", "burner")
@@ -129,7 +134,7 @@ func play(ctx context.Context, set settings, made *names, chosen []scenario, std
 		return false, err
 	}
 	results, err := watched(ctx, verdicts, func(ctx context.Context) []result {
-		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared, names: made}
+		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared, names: made, capacity: float64(set.cores)}
 		return l.playAll(ctx, chosen)
 	})
 	if printed := printTable(stdout, results); printed != nil {
@@ -142,7 +147,7 @@ func play(ctx context.Context, set settings, made *names, chosen []scenario, std
 	if ctx.Err() != nil {
 		return false, errors.Join(err, errors.New("interrupted"))
 	}
-	return good, err
+	return good, errors.Join(err, writeDocument(set.table, set.seed, results))
 }
 
 // watched runs the scenarios while the judge watches. Without a judge there is

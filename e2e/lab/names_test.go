@@ -10,7 +10,8 @@ import (
 // anew for each run.
 func fixedPaths() []string {
 	return []string{
-		"/etc/rc.local", "/tmp/. ", "/tmp/kdevtmpfsi", "/var/tmp/...", "/var/tmp/.ICEd-unix", "/var/tmp/kinsing",
+		"/data", "/etc/rc.local", "/gnu", "/nix", "/snap", "/tmp/. ", "/tmp/kdevtmpfsi", "/var/tmp/...", "/var/tmp/.ICEd-unix", "/var/tmp/kinsing",
+		"/var/home", "/var/lib/rancher",
 	}
 }
 

@@ -25,14 +25,15 @@ type result struct {
 	verdict severity
 	rule    string
 	title   string
-	seconds float64 // from the last essential action to the expected severity
-	cores   float64 // that it used while it was watched
+	said    []string // evidence
+	seconds float64  // from the last essential action to the expected severity
+	cores   float64  // that it used while it was watched
 	problem string
 }
 
 // decide compares what was found with what was expected.
 func decide(d observation, acted time.Time) result {
-	r := result{scenario: d.scenario, verdict: d.worst, rule: d.rule, title: d.title, outcome: outcomePass}
+	r := result{scenario: d.scenario, verdict: d.worst, rule: d.rule, title: d.title, said: d.said, outcome: outcomePass}
 	switch {
 	case d.benign && d.worst.rank() > info.rank():
 		r.outcome = outcomeFalse

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -33,6 +32,7 @@ type lab struct {
 	judge    *judge
 	shared   *sharedDirectories
 	names    *names
+	capacity float64 // cores
 
 	mutex sync.Mutex // of progress
 }
@@ -81,8 +81,8 @@ func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
 		var later []*scenario
 		for _, s := range pending {
 			burns := s.cores > 0
-			if ctx.Err() != nil || len(running) >= mostAtOnce || burns && (queued || !fits(s, running)) || !free(s) {
-				queued = queued || burns && !fits(s, running)
+			if ctx.Err() != nil || len(running) >= mostAtOnce || burns && (queued || !l.fits(s, running)) || !free(s) {
+				queued = queued || burns && !l.fits(s, running)
 				later = append(later, s)
 				continue
 			}
@@ -116,13 +116,12 @@ func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
 
 // fits reports whether there are cores for one more scenario. One that asks for
 // more than there are runs alone.
-func fits(s *scenario, running []*scenario) bool {
-	capacity := float64(runtime.NumCPU())
-	used := min(s.cores, capacity)
+func (l *lab) fits(s *scenario, running []*scenario) bool {
+	used := min(s.cores, l.capacity)
 	for _, other := range running {
-		used += min(other.cores, capacity)
+		used += min(other.cores, l.capacity)
 	}
-	return used <= capacity+tolerance
+	return used <= l.capacity+tolerance
 }
 
 // perform plays one scenario and cleans up after it, whatever happens.
@@ -136,6 +135,14 @@ func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
 		if _, err := os.Lstat(s.unless); err == nil {
 			return result{scenario: s, outcome: outcomeAbsent, problem: s.unless + " is the host's own"}
 		}
+	}
+	if s.only != "" {
+		if _, err := os.Stat(s.only); err != nil {
+			return result{scenario: s, outcome: outcomeAbsent, problem: s.only + " is not here"}
+		}
+	}
+	if s.asks && !l.judge.exporter.asks {
+		return result{scenario: s, outcome: outcomeAbsent, problem: "services of this host's own are exposed, and would be asked too"}
 	}
 	played := &session{scenario: s, ctx: ctx, tracker: l.tracker, burner: l.burner, log: l.log, shared: l.shared, names: l.names}
 	l.judge.begin(s)

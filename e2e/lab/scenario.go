@@ -38,6 +38,7 @@ func (e evidence) String() string {
 // scenario is one attack, or the benign counterpart of one.
 type scenario struct {
 	name      string
+	family    string
 	technique string // MITRE ATT&CK id
 	benign    bool
 	expect    severity // of an attack; a benign counterpart may have info and no more
@@ -49,6 +50,8 @@ type scenario struct {
 	claims    []string      // further things that no two scenarios may have at a time
 	programs  []string      // without which it cannot run
 	unless    string        // it is left out on a host that has this file
+	only      string        // it is left out on a host without this file
+	asks      bool          // it needs an exporter that asks services
 	rules     []string      // findings without a subject that are its own
 	play      func(*session)
 }
@@ -121,14 +124,57 @@ func writes(path, content string, mode uint32) func(*session) {
 	return func(s *session) { s.write(path, content, os.FileMode(mode)) }
 }
 
+// family is a group of attacks, of benign counterparts, or of both, of one kind.
+type family struct {
+	name      string
+	scenarios []scenario
+}
+
+// families is all of them, under these names.
+func families(n *names) []family {
+	return []family{
+		{"place", placeAttacks(n)},
+		{"exemption", exemptionAttacks(n)},
+		{"disguise", disguiseAttacks(n)},
+		{"private mount", mountAttacks(n)},
+		{"dynamic loader and standard input", loaderAttacks(n)},
+		{"script", scriptAttacks(n)},
+		{"library", libraryAttacks(n)},
+		{"indicator", indicatorAttacks(n)},
+		{"mining", miningAttacks(n)},
+		{"survival", survivalAttacks(n)},
+		{"entry", entryAttacks(n)},
+		{"container", containerAttacks(n)},
+		{"persistence", persistenceAttacks(n)},
+		{"file", fileAttacks(n)},
+		{"entry that hides", entryScenarios(n)},
+		{"system programs", systemPrograms(n)},
+		{"build", benignBuilds(n)},
+		{"build tool elsewhere, scheduler", benignTools(n)},
+		{"package", benignPackages(n)},
+		{"terminal", benignTerminals(n)},
+		{"update, copy in memory", benignUpdates(n)},
+		{"batch work", benignBatchWork(n)},
+		{"interpreter", benignInterpreters(n)},
+		{"look-alike", benignLookAlikes(n)},
+		{"name", benignNames(n)},
+		{"service", benignServices(n)},
+		{"exposed service", benignExposed(n)},
+		{"persistence", slices.Concat(benignPersistence(n), benignEntries(n))},
+		{"file", slices.Concat(benignFiles(n), benignRepositories(n))},
+	}
+}
+
 // allScenarios is everything the lab knows, under these names.
 func allScenarios(n *names) []scenario {
-	return slices.Concat(
-		placeAttacks(n), disguiseAttacks(n), indicatorAttacks(n), miningAttacks(n), survivalAttacks(n),
-		scriptAttacks(n), containerAttacks(n), persistenceAttacks(n), fileAttacks(n), entryScenarios(n),
-		benignBuilds(n), benignPackages(n), benignBatchWork(n), benignInterpreters(n), benignServices(n), benignNames(n),
-		benignPersistence(n), benignFiles(n), systemPrograms(n),
-	)
+	var all []scenario
+	for _, group := range families(n) {
+		for _, s := range group.scenarios {
+			s.family = group.name
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // choose takes the scenarios that were asked for. Those that last longest come

@@ -82,6 +82,13 @@ func (s *session) give(path string) error {
 	return nil
 }
 
+// giveTo makes a user the owner of a file.
+func (s *session) giveTo(path string, user int) {
+	if !s.stopped() {
+		s.fail(os.Lchown(path, user, user))
+	}
+}
+
 // remove deletes a file of the scenario.
 func (s *session) remove(path string) {
 	if s.stopped() {

@@ -22,7 +22,10 @@ type order struct {
 	environment []string
 	directory   string
 	root        bool // as root instead of nobody
-	isolate     bool // in a process, mount and network namespace of its own
+	user        int  // as this user, unless 0
+	network     *network
+	terminal    *os.File // as the leader of a session with this terminal
+	isolate     bool     // in a process, mount and network namespace of its own
 }
 
 // run starts a burner that was placed, as nobody. Without arguments its name is
@@ -52,6 +55,9 @@ func (s *session) launch(o order) int {
 	if o.path == "" {
 		o.path = lookPath(o.argv[0])
 	}
+	if o.network != nil {
+		o = o.inside()
+	}
 	command := &exec.Cmd{Path: o.path, Args: o.argv, Dir: o.directory, Stdout: s.log, Stderr: s.log}
 	if command.Dir == "" {
 		command.Dir = "/"
@@ -64,10 +70,17 @@ func (s *session) launch(o order) int {
 	defer group.Close()
 	command.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
 	directory := s.names.homeRoot
-	if o.root {
+	switch {
+	case o.root:
 		directory = "/root"
-	} else {
+	case o.user != 0:
+		command.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(o.user), Gid: uint32(o.user)}
+	default:
 		programs.AsNobody(command)
+	}
+	if o.terminal != nil {
+		command.Stdin, command.Stdout, command.Stderr = o.terminal, o.terminal, o.terminal
+		command.SysProcAttr.Setsid, command.SysProcAttr.Setctty = true, true
 	}
 	if o.isolate {
 		command.SysProcAttr.Cloneflags = syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET

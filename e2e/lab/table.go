@@ -31,7 +31,7 @@ func printTable(w io.Writer, results []result) error {
 		case r.problem != "":
 			fmt.Fprintf(w, "\n%s: %s\n", r.name, r.problem)
 		case r.failed() && r.title != "":
-			fmt.Fprintf(w, "\n%s: found %q\n", r.name, r.title)
+			fmt.Fprintf(w, "\n%s: found %q\n  %s\n", r.name, r.title, strings.Join(r.said, "\n  "))
 		}
 	}
 	return nil

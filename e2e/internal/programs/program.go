@@ -40,12 +40,12 @@ func attributes(command *exec.Cmd) *syscall.SysProcAttr {
 	return command.SysProcAttr
 }
 
-// Start starts a command, in a process group of its own: Ctrl-C in a terminal then
-// reaches this program alone, which stops what it has started in order. Should
-// this program be killed, the kernel kills the started one too.
+// Start starts a command, in a process group of its own, unless it gets a whole session:
+// Ctrl-C in a terminal then reaches this program alone, which stops what it has started
+// in order. Should this program be killed, the kernel kills the started one too.
 func Start(command *exec.Cmd) (*Program, error) {
 	set := attributes(command)
-	set.Setpgid, set.Pdeathsig = true, syscall.SIGKILL
+	set.Setpgid, set.Pdeathsig = !set.Setsid, syscall.SIGKILL
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", command.Path, err)
 	}

@@ -4,9 +4,11 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
@@ -43,6 +45,9 @@ func play() error {
 		return err
 	}
 	if err := takeMemory(work.Memory, work.Threads); err != nil {
+		return err
+	}
+	if err := mapLibrary(work.Map); err != nil {
 		return err
 	}
 	if err := network(work); err != nil {
@@ -90,7 +95,7 @@ func network(work task.Task) error {
 		if err != nil {
 			return err
 		}
-		go acceptAll(listener)
+		go acceptAll(listener, work.Answers)
 	}
 	if work.Connect != "" {
 		connection, err := net.DialTimeout("tcp4", work.Connect, 5*time.Second)
@@ -102,7 +107,7 @@ func network(work task.Task) error {
 	return nil
 }
 
-func acceptAll(listener net.Listener) {
+func acceptAll(listener net.Listener, answers []task.Answer) {
 	for {
 		connection, err := listener.Accept()
 		if err != nil {
@@ -110,7 +115,31 @@ func acceptAll(listener net.Listener) {
 		}
 		go func() {
 			defer func() { _ = connection.Close() }()
+			if len(answers) > 0 {
+				answer(connection, answers)
+				return
+			}
 			_, _ = connection.Read(make([]byte, 1)) // until the peer ends
 		}()
 	}
+}
+
+// answer reads the first line of one HTTP request, and says what belongs to it.
+func answer(connection net.Conn, answers []task.Answer) {
+	if err := connection.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return
+	}
+	line, err := bufio.NewReader(connection).ReadString('\n')
+	fields := strings.Fields(line)
+	if err != nil || len(fields) < 2 {
+		return
+	}
+	found := task.Answer{Status: 404}
+	for _, known := range answers {
+		if known.Path == fields[1] {
+			found = known
+		}
+	}
+	fmt.Fprintf(connection, "HTTP/1.1 %d -\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		found.Status, len(found.Body), found.Body)
 }

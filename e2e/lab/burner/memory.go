@@ -39,6 +39,21 @@ func takeMemory(shape task.Memory, threads int) error {
 	return nil
 }
 
+// mapLibrary maps a file as the dynamic loader maps the code of a library. Nothing of it
+// runs.
+func mapLibrary(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = syscall.Mmap(int(file.Fd()), 0, os.Getpagesize(), syscall.PROT_READ|syscall.PROT_EXEC, syscall.MAP_PRIVATE)
+	return err
+}
+
 // reserve makes one mapping with a page without access on either side: the
 // kernel would merge it with a neighbour of the same kind. Of its pages one in
 // 2 MiB is used, which costs 4 MiB for the largest.

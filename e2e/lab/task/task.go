@@ -34,7 +34,9 @@ type Task struct {
 	Memory    Memory        `json:"memory,omitempty"`
 	Connect   string        `json:"connect,omitempty"` // address of a connection that stays open
 	Listen    string        `json:"listen,omitempty"`
-	Comm      string        `json:"comm,omitempty"` // name to take
+	Answers   []Answer      `json:"answers,omitempty"` // to HTTP requests; none: it only accepts
+	Map       string        `json:"map,omitempty"`     // a library that it maps and does not use
+	Comm      string        `json:"comm,omitempty"`    // name to take
 	ZeroArgv  bool          `json:"zero_argv,omitempty"`
 	Delete    bool          `json:"delete,omitempty"`    // removes its own file
 	Memfd     string        `json:"memfd,omitempty"`     // goes on from memory, under that name
@@ -44,6 +46,13 @@ type Task struct {
 	Mutate    bool          `json:"mutate,omitempty"`    // changes that child's file before each start
 	Start     []Child       `json:"start,omitempty"`     // started once
 	Container *Container    `json:"container,omitempty"` // the first process of a container
+}
+
+// Answer is what a server says to one request.
+type Answer struct {
+	Path   string `json:"path"` // with the query
+	Status int    `json:"status"`
+	Body   string `json:"body"`
 }
 
 // Child is another burner to start.
