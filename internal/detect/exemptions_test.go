@@ -88,7 +88,7 @@ func TestNarrowedExemptions(t *testing.T) {
 	system := func(exe string) func(*model.Process) { return at(model.OriginSystem, exe) }
 	bash, sshd := system("/usr/bin/bash"), all(system("/usr/sbin/sshd"), user(0, "root"))
 	work := all(inTemp("/tmp/a.out"), owned(1000), busy)
-	leader := all(bash, tty(101))
+	leader, login := all(bash, tty(101)), all(system("/usr/bin/login"), user(0, "root"))
 	java := all(at(model.OriginSystem, "/usr/lib/jvm/bin/java"), user(999, "flink"))
 	memfd := func(p *model.Process) {
 		p.Comm, p.Exe, p.Origin, p.ExeDeleted = "runc", "/memfd:runc", model.OriginMemfd, true
@@ -118,6 +118,9 @@ func TestNarrowedExemptions(t *testing.T) {
 			p.PID, p.StartTime = 201, 201
 			return p
 		}())}, model.Info},
+		"honest: login leads the session":           {scene{chain: chained(all(login, tty(100)), all(bash, tty(100)), all(work, tty(100)))}, model.Info},
+		"attack: the shell of login has gone":       {scene{chain: chained(all(login, tty(100)), all(work, tty(100)))}, model.Critical},
+		"attack: the shell of login is bob's":       {scene{chain: chained(all(login, tty(100)), all(bash, tty(100), user(1001, "bob")), all(work, tty(100)))}, model.Critical},
 		"attack: in tmux of nobody":                 {scene{chain: chained(system("/usr/bin/tmux"), leader, all(work, tty(101)))}, model.Critical},
 		"attack: RandomX at a terminal":             {scene{chain: chained(sshd, leader, all(work, tty(101), randomX))}, model.Critical},
 		"attack: a terminal of an exposed service":  {scene{chain: chained(java, system("/usr/bin/login"), all(bash, tty(102)), all(work, tty(102))), listen: map[int]model.Auth{100: model.AuthUnknown}}, model.Critical},

@@ -3,7 +3,6 @@ package detect
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -22,29 +21,53 @@ func loginPrograms() []string {
 // multiplexers keep sessions when their user has gone.
 func multiplexers() []string { return []string{"tmux", "screen", "zellij", "dtach", "abduco"} }
 
-// terminal returns the leader of the session at whose terminal a process runs, if that
+// terminal returns the shell of the session at whose terminal a process runs, if that
 // is somebody's who is logged in: what he tries out in a temporary directory is his own
-// business. The leader must live, have the same terminal and user, and descend from a
-// login or from a window with a terminal. A session that a multiplexer keeps counts as
+// business. The shell must live, have the same terminal and user, and be started by a
+// login or by a window with a terminal. A session that a multiplexer keeps counts as
 // long as its user is logged in elsewhere. It is nil in containers, and where a stranger
 // may have come in above: whoever runs code in a service can have a terminal too.
 func (l *lineage) terminal(p *model.Process) *model.Process {
-	if p.TTY == 0 || p.Isolation != model.IsolationHost || p.Session == p.PID {
+	if p.TTY == 0 || p.Isolation != model.IsolationHost || l.unguarded(p, model.Identity{}) != nil {
 		return nil
 	}
-	leader, ok := l.processes.Process(p.Session)
-	if !ok || leader.TTY != p.TTY || leader.UID != p.UID || !isInstalled(leader) || l.unguarded(p, model.Identity{}) != nil {
+	shell := l.shellOf(p)
+	if shell == nil {
 		return nil
 	}
-	switch l.loginAbove(leader) {
+	switch l.loginAbove(shell) {
 	case atLogin:
-		return leader
+		return shell
 	case atMultiplexer:
 		if l.isLoggedIn(p.UID) {
-			return leader
+			return shell
 		}
 	}
 	return nil
+}
+
+// shellOf returns what leads the session of a process and belongs to the same user, or,
+// where login(1) leads it, what that started; nil if that has ended or is the process
+// itself.
+func (l *lineage) shellOf(p *model.Process) *model.Process {
+	leader, ok := l.processes.Process(p.Session)
+	if !ok || leader.PID == p.PID {
+		return nil
+	}
+	shell := leader
+	if isLogin(leader) {
+		for a := p.Parent; a != nil && a.Identity != leader.Identity; a = a.Parent {
+			shell = l.byIdentity[a.Identity]
+		}
+	}
+	if shell == nil || shell == leader && isLogin(leader) || shell.TTY != p.TTY || shell.UID != p.UID || !isInstalled(shell) {
+		return nil
+	}
+	return shell
+}
+
+func isLogin(p *model.Process) bool {
+	return slices.Contains(loginPrograms(), path.Base(p.Exe)) && isInstalled(p)
 }
 
 // seat is what stands above the shell of a session.
@@ -56,18 +79,15 @@ const (
 	atLogin
 )
 
-// loginAbove says what the session of a leader descends from.
-func (l *lineage) loginAbove(leader *model.Process) seat {
-	for a := leader.Parent; a != nil; a = a.Parent {
+// loginAbove says what a shell descends from.
+func (l *lineage) loginAbove(shell *model.Process) seat {
+	for a := shell.Parent; a != nil; a = a.Parent {
 		living := l.byIdentity[a.Identity]
-		if living == nil || !isInstalled(living) {
-			continue
-		}
-		base := strings.TrimSuffix(path.Base(living.Exe), ".real")
 		switch {
-		case slices.Contains(loginPrograms(), base):
+		case living == nil:
+		case isLogin(living):
 			return atLogin
-		case slices.Contains(multiplexers(), base):
+		case slices.Contains(multiplexers(), path.Base(living.Exe)) && isInstalled(living):
 			return atMultiplexer
 		}
 	}
@@ -81,7 +101,12 @@ func (l *lineage) isLoggedIn(uid uint32) bool {
 		l.loggedIn = map[uint32]bool{}
 		for i := range l.processes.Processes {
 			p := &l.processes.Processes[i]
-			if p.TTY != 0 && p.Session == p.PID && !l.loggedIn[p.UID] && isInstalled(p) && l.loginAbove(p) == atLogin {
+			if p.TTY == 0 || l.loggedIn[p.UID] || !isInstalled(p) {
+				continue
+			}
+			// A shell leads its session, or login(1) does, which started it.
+			shell := p.Session == p.PID || p.Parent != nil && p.Parent.PID == p.Session
+			if shell && l.loginAbove(p) == atLogin {
 				l.loggedIn[p.UID] = true
 			}
 		}
