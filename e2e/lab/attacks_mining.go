@@ -6,13 +6,13 @@ import "github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 func miningAttacks(n *names) []scenario {
 	client, pool, in := n.local("*"), n.local("*"), n.network()
 	return []scenario{
-		n.burner(scenario{name: "RandomX memory, from a temporary directory, idle", technique: "T1496.001", expect: critical, short: true},
+		n.burner(scenario{name: "RandomX memory, from a temporary directory, idle", technique: "T1496.001", expect: critical, short: true, claims: dataset()},
 			n.temp("*"), task.Task{Memory: task.Fast}),
 		n.burner(scenario{name: "light RandomX memory, from a temporary directory", technique: "T1496.001", expect: critical, cores: 0.25},
 			n.temp("*"), task.Task{Memory: task.Light, Threads: 1, Duty: 0.25}),
-		n.burner(scenario{name: "RandomX memory, installed, burns", technique: "T1496.001", expect: critical, needs: history, cores: 1, short: true},
+		n.burner(scenario{name: "RandomX memory, installed, burns", technique: "T1496.001", expect: critical, needs: history, cores: 1, short: true, claims: dataset()},
 			n.local("*"), task.Task{Memory: task.Fast, Threads: 1}),
-		n.burner(scenario{name: "executable RandomX memory, installed, little load", technique: "T1496.001", expect: warning, cores: 0.3},
+		n.burner(scenario{name: "executable RandomX memory, installed, little load", technique: "T1496.001", expect: warning, cores: 0.3, claims: dataset()},
 			n.local("*"), task.Task{Memory: task.FastExec, Threads: 1, Duty: 0.3}),
 		n.burner(scenario{name: "RandomX memory of a deleted program", technique: "T1070.004", expect: critical},
 			n.temp("*"), task.Task{Memory: task.Fast, Delete: true}),
@@ -40,7 +40,7 @@ func miningAttacks(n *names) []scenario {
 		},
 		n.burner(scenario{name: "listed pool, installed, burns", technique: "T1071", expect: critical, needs: history, cores: 1},
 			n.local("*"), task.Task{Connect: listedPool, Threads: 1}),
-		n.burner(scenario{name: "throttled, installed, RandomX memory", technique: "T1496.001", expect: critical, needs: steady, cores: 0.25},
+		n.burner(scenario{name: "throttled, installed, RandomX memory", technique: "T1496.001", expect: critical, needs: steady, cores: 0.25, claims: dataset()},
 			n.local("*"), task.Task{Memory: task.Fast, Threads: 1, Duty: 0.25}),
 	}
 }

@@ -142,6 +142,7 @@ func families(n *names) []family {
 		{"library", libraryAttacks(n)},
 		{"indicator", indicatorAttacks(n)},
 		{"mining", miningAttacks(n)},
+		{"memory", slices.Concat(memoryAttacks(n), benignMemory(n))},
 		{"survival", survivalAttacks(n)},
 		{"entry", entryAttacks(n)},
 		{"container", containerAttacks(n)},

@@ -40,7 +40,7 @@ func throttled(cores float64, span time.Duration) func(*model.Process) {
 func TestBehaviourAndBenignCounterparts(t *testing.T) {
 	t.Parallel()
 	wallet := "4" + strings.Repeat("8AJ", 31) + "x"
-	fast := looking(model.Inspection{MemorySignature: model.SignatureRandomXFast, MemorySignatureKiB: 2_129_920})
+	fast := resident(model.MemoryShape{Signature: model.SignatureRandomXFast, KiB: 2_129_920, Exact: true, CompiledKiB: 96})
 	home := at(model.OriginHome, "/home/alice/bin/worker")
 	opt := at(model.OriginLocal, "/opt/app/worker")
 	temp := inTemp("/tmp/x")
@@ -59,7 +59,7 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 
 		{"RandomX memory", all(opt, fast), RuleRandomXMemory, model.Warning, "2129920 KiB"},
 		{"RandomX memory and load", all(opt, fast, busy), RuleRandomXMemory, model.Critical, "4.0 cores"},
-		{"RandomX light in temp", all(temp, looking(model.Inspection{MemorySignature: model.SignatureRandomXLight, MemorySignatureKiB: 262144})), RuleRunsFromTemp, model.Critical, "scratchpad"},
+		{"RandomX light in temp", all(temp, resident(model.MemoryShape{Signature: model.SignatureRandomXLight, KiB: 262144, Scratchpads: 2, CompiledKiB: 96})), RuleRunsFromTemp, model.Critical, "scratchpad"},
 		{"benign: a JIT engine that was looked at", all(opt, looking(model.Inspection{}), busy), RuleSustainedCPU, model.Info, ""},
 
 		{"throttled and RandomX", all(opt, fast, throttled(.4, 10*time.Minute)), RuleRandomXMemory, model.Critical, "0.4 cores"},

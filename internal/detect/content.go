@@ -57,7 +57,7 @@ func checksBlocks(p *model.Process) bool {
 // expectedOfNode tells whether a signal is what software that checks blocks shows anyway:
 // the memory of RandomX's light mode.
 func expectedOfNode(p *model.Process, rule string) bool {
-	return rule == RuleRandomXMemory && checksBlocks(p) && p.Inspection != nil && p.Inspection.MemorySignature == model.SignatureRandomXLight
+	return rule == RuleRandomXMemory && checksBlocks(p) && p.Inspection != nil && p.Inspection.Memory.Signature == model.SignatureRandomXLight
 }
 
 func factCode(v *view) string {

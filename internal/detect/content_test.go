@@ -21,8 +21,8 @@ func TestContentAndBenignCounterparts(t *testing.T) {
 	words := []string{"mining.submit", "mining.notify", "seed_hash"}
 	constants := holds(model.ContentFacts{RandomX: true})
 	library := looking(model.Inspection{RandomXIn: "/usr/lib/x86_64-linux-gnu/librandomx.so.0.0.0"})
-	light := looking(model.Inspection{RandomXIn: "anonymous memory", MemorySignature: model.SignatureRandomXLight, MemorySignatureKiB: 264_200})
-	fast := looking(model.Inspection{RandomXIn: "anonymous memory", MemorySignature: model.SignatureRandomXFast, MemorySignatureKiB: 2_129_920})
+	light := all(resident(model.MemoryShape{Signature: model.SignatureRandomXLight, KiB: 264_200, Exact: true, CompiledKiB: 96}), func(p *model.Process) { p.Inspection.RandomXIn = "anonymous memory" })
+	fast := all(resident(model.MemoryShape{Signature: model.SignatureRandomXFast, KiB: 2_129_920, Exact: true, CompiledKiB: 96}), func(p *model.Process) { p.Inspection.RandomXIn = "anonymous memory" })
 	static := all(at(model.OriginSystem, node), holds(model.ContentFacts{RandomX: true, Node: true}))
 	linked := all(at(model.OriginSystem, node), holds(model.ContentFacts{Node: true}))
 	pool := all(at(model.OriginLocal, "/opt/p2pool/p2pool"), holds(model.ContentFacts{RandomX: true, Node: true, MinerWords: words}))

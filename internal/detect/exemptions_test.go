@@ -78,7 +78,7 @@ func tty(leader int) func(*model.Process) {
 }
 
 func randomX(p *model.Process) {
-	p.Inspection = &model.Inspection{MemorySignature: model.SignatureRandomXFast, MemorySignatureKiB: 2_129_920}
+	resident(model.MemoryShape{Signature: model.SignatureRandomXFast, KiB: 2_129_920, Exact: true, CompiledKiB: 96})(p)
 }
 
 // TestNarrowedExemptions holds each thing that lowers a finding to honest work and to

@@ -89,7 +89,7 @@ func factPacked(v *view) string {
 }
 
 func factMemory(v *view) string {
-	return looked(v, model.PartMemoryMap, func() string { return "No mapping of its memory has the size of RandomX's dataset or cache." })
+	return looked(v, model.PartMemoryMap, func() string { return "No contiguous memory of it has the size of RandomX's dataset or cache." })
 }
 
 func factConnections(v *view) string {

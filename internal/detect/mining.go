@@ -2,29 +2,12 @@ package detect
 
 import (
 	"fmt"
-
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 const (
 	burnsCores     = 0.5
 	hugePagesLeast = 256 << 10 // KiB: RandomX's cache
 )
-
-// randomXMemory holds for the memory map of RandomX (T1496.001): the size of its
-// dataset, or of its cache with a scratchpad for each thread, is that of nothing
-// else. Whoever renames, throttles or packs a miner leaves it.
-func randomXMemory(v *view) (string, strength) {
-	look := v.process.Inspection
-	if look == nil || look.MemorySignature == "" {
-		return "", absent
-	}
-	what := "the dataset of RandomX"
-	if look.MemorySignature == model.SignatureRandomXLight {
-		what = "the cache of RandomX, with a scratchpad for each thread"
-	}
-	return fmt.Sprintf("Its memory holds %s: one anonymous mapping of %d KiB.", what, look.MemorySignatureKiB), strong
-}
 
 // msrAccess holds for a program that computes and holds the model-specific
 // registers open: miners turn the prefetcher off there (T1496.001).

@@ -141,16 +141,6 @@ type Process struct {
 	MemoryHangs   time.Duration // for how long its memory has not answered a read, as that of a FUSE file that never does; 0 if it does
 }
 
-// MemorySignature is what the memory map of a process looks like.
-type MemorySignature string
-
-// The signatures that RandomX leaves (its configuration.h: RANDOMX_DATASET_BASE_SIZE,
-// RANDOMX_ARGON_MEMORY, RANDOMX_SCRATCHPAD_L3).
-const (
-	SignatureRandomXFast  MemorySignature = "randomx_fast"  // one anonymous mapping of 2,080 MiB
-	SignatureRandomXLight MemorySignature = "randomx_light" // 256 MiB and 2 MiB for each thread
-)
-
 // InspectionPart is a part of a process that is read by itself, in words for people.
 type InspectionPart string
 
@@ -171,15 +161,14 @@ const (
 // that use CPU and of those from suspicious places only. What could not be read is
 // zero, and listed in Unread.
 type Inspection struct {
-	MemorySignature    MemorySignature // "" for neither
-	MemorySignatureKiB uint64          // of the mapping that gives the signature
-	EqualThreads       int             // threads that each used at least half a core, within a tenth of each other; 0 for less than two
-	HugePagesKiB       uint64          // HugetlbPages of /proc/PID/status
-	MSR                bool            // holds /dev/cpu/N/msr open
-	Preload            string          // its variable LD_PRELOAD
-	Packed             bool            // the executable was packed by UPX
-	Static             bool            // the executable has no interpreter and no symbol table
-	RandomXIn          string          // which executable memory holds the constants of RandomX: a file, or what kind of memory; "" if none was found
+	Memory       MemoryShape
+	EqualThreads int    // threads that each used at least half a core, within a tenth of each other; 0 for less than two
+	HugePagesKiB uint64 // HugetlbPages of /proc/PID/status
+	MSR          bool   // holds /dev/cpu/N/msr open
+	Preload      string // its variable LD_PRELOAD
+	Packed       bool   // the executable was packed by UPX
+	Static       bool   // the executable has no interpreter and no symbol table
+	RandomXIn    string // which executable memory holds the constants of RandomX: a file, or what kind of memory; "" if none was found
 
 	Unread map[InspectionPart]Reason // what could not be read, and why; nil if all could. Never changed
 }

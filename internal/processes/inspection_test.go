@@ -40,7 +40,7 @@ func TestCloserLook(t *testing.T) {
 	}
 	last := s.Snapshot()
 	burner := processOf(t, last, 10)
-	if look := burner.Inspection; look == nil || look.MemorySignature != model.SignatureRandomXFast || look.Preload != "/tmp/x.so" || !look.MSR || look.EqualThreads != 2 || !burner.ArgvErased {
+	if look := burner.Inspection; look == nil || look.Memory.Signature != model.SignatureRandomXFast || look.Preload != "/tmp/x.so" || !look.MSR || look.EqualThreads != 2 || !burner.ArgvErased {
 		t.Errorf("burner: %+v, erased %v", look, burner.ArgvErased)
 	}
 	if idle := processOf(t, last, 11); idle.Inspection != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"unsafe"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
@@ -12,31 +13,56 @@ const (
 	datasetBytes    = 2080 << 20 // 2,181,038,080
 	cacheBytes      = 256 << 20
 	scratchpadBytes = 2 << 20
+	codeBytes       = 96 << 10 // what RandomX compiles for a thread
 	largeBytes      = 2000 << 20
+	everyPage       = 4 << 10
+	fewPages        = scratchpadBytes
+
+	readWrite  = syscall.PROT_READ | syscall.PROT_WRITE
+	executable = readWrite | syscall.PROT_EXEC
 )
 
-// takeMemory maps what RandomX would map.
+// takeMemory maps what RandomX would map, and what looks like it.
 func takeMemory(shape task.Memory, threads int) error {
-	readWrite := syscall.PROT_READ | syscall.PROT_WRITE
-	all := readWrite | syscall.PROT_EXEC
+	blocks := func(count int) int { return count * os.Getpagesize() } // malloc puts a page before each
+	var err error
 	switch shape {
 	case task.Fast:
-		return reserve(datasetBytes, readWrite)
+		err = reserve(datasetBytes, readWrite, everyPage)
 	case task.FastExec:
-		return reserve(datasetBytes, all)
-	case task.Large:
-		return reserve(largeBytes, readWrite)
+		return reserve(datasetBytes, executable, everyPage)
+	case task.Merged:
+		err = reserve(datasetBytes+cacheBytes+2*scratchpadBytes+blocks(4), readWrite, everyPage)
+	case task.Shared:
+		err = share(-1, syscall.MAP_ANON)
+	case task.MemoryFile:
+		err = shareFile()
+	case task.SysV:
+		err = shareSysV()
+	case task.Split:
+		err = split()
 	case task.Light:
-		if err := reserve(cacheBytes, all); err != nil {
-			return err
-		}
+		err = reserve(cacheBytes, executable, everyPage)
 		for range max(threads, 1) {
-			if err := reserve(scratchpadBytes, readWrite); err != nil {
-				return err
+			if err == nil {
+				err = reserve(scratchpadBytes, readWrite, everyPage)
 			}
 		}
+	case task.LightMerged:
+		err = reserve(cacheBytes+2*scratchpadBytes+blocks(3), readWrite, everyPage)
+	case task.Large:
+		return reserve(largeBytes, readWrite, fewPages)
+	case task.Reserve:
+		err = reserve(datasetBytes, syscall.PROT_NONE, 0)
+	case task.Untouched:
+		err = reserve(datasetBytes, readWrite, fewPages)
+	default:
+		return nil
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return reserve(codeBytes, executable, everyPage)
 }
 
 // mapLibrary maps a file as the dynamic loader maps the code of a library. Nothing of it
@@ -54,25 +80,87 @@ func mapLibrary(path string) error {
 	return err
 }
 
-// reserve makes one mapping with a page without access on either side: the
-// kernel would merge it with a neighbour of the same kind. Of its pages one in
-// 2 MiB is used, which costs 4 MiB for the largest.
-func reserve(size, protection int) error {
+// reserve makes one private mapping and uses a byte in so many, or none.
+func reserve(size, protection, every int) error {
+	_, err := room(size, protection, every)
+	return err
+}
+
+// room makes one mapping with a page without access on either side: the kernel
+// would merge it with a neighbour of the same kind.
+func room(size, protection, every int) ([]byte, error) {
 	page := os.Getpagesize()
 	whole, err := syscall.Mmap(-1, 0, size+2*page, syscall.PROT_NONE, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_NORESERVE)
 	if err != nil {
-		return fmt.Errorf("map %d bytes: %w", size, err)
+		return nil, fmt.Errorf("map %d bytes: %w", size, err)
 	}
 	inner := whole[page : page+size]
-	// Huge pages would turn each touch into 2 MiB.
+	// Huge pages would use 2 MiB for each touch.
 	if err := syscall.Madvise(inner, syscall.MADV_NOHUGEPAGE); err != nil {
-		return fmt.Errorf("madvise: %w", err)
+		return nil, fmt.Errorf("madvise: %w", err)
 	}
 	if err := syscall.Mprotect(inner, protection); err != nil {
-		return fmt.Errorf("mprotect: %w", err)
+		return nil, fmt.Errorf("mprotect: %w", err)
 	}
-	for at := 0; at < size; at += 2 << 20 {
-		inner[at] = 1
+	touch(inner, every)
+	return inner, nil
+}
+
+func touch(memory []byte, every int) {
+	for at := 0; every > 0 && at < len(memory); at += every {
+		memory[at] = 1
 	}
+}
+
+// split changes the permissions of one page within the dataset, which becomes three mappings.
+func split() error {
+	dataset, err := room(datasetBytes, readWrite, everyPage)
+	if err != nil {
+		return err
+	}
+	page := os.Getpagesize()
+	return syscall.Mprotect(dataset[1<<30:1<<30+page], syscall.PROT_READ)
+}
+
+func share(file, flags int) error {
+	memory, err := syscall.Mmap(file, 0, datasetBytes, readWrite, syscall.MAP_SHARED|syscall.MAP_NORESERVE|flags)
+	if err != nil {
+		return fmt.Errorf("map shared memory: %w", err)
+	}
+	touch(memory, everyPage)
+	return nil
+}
+
+func shareFile() error {
+	descriptor, err := memfdCreate("data")
+	if err != nil {
+		return err
+	}
+	if err := syscall.Ftruncate(int(descriptor), datasetBytes); err != nil {
+		return err
+	}
+	return share(int(descriptor), 0)
+}
+
+// shareSysV takes memory by shmget(2), which is gone with this process.
+func shareSysV() error {
+	const (
+		private = 0       // IPC_PRIVATE
+		create  = 0o1000  // IPC_CREAT
+		lazily  = 0o10000 // SHM_NORESERVE
+		remove  = 0       // IPC_RMID
+	)
+	id, _, code := syscall.Syscall(syscall.SYS_SHMGET, private, datasetBytes, create|lazily|0o600)
+	if code != 0 {
+		return fmt.Errorf("shmget: %w", code)
+	}
+	address, _, attached := syscall.Syscall(syscall.SYS_SHMAT, id, 0, 0)
+	if _, _, code := syscall.Syscall(syscall.SYS_SHMCTL, id, remove, 0); code != 0 {
+		return fmt.Errorf("shmctl: %w", code)
+	}
+	if attached != 0 {
+		return fmt.Errorf("shmat: %w", attached)
+	}
+	touch(unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), datasetBytes), everyPage)
 	return nil
 }

@@ -19,12 +19,20 @@ const (
 // Memory is the form of a burner's memory map.
 type Memory string
 
-// The forms. Fast and Light are those of RandomX.
+// The forms. Those of RandomX are all in use, and have compiled code beside them.
 const (
-	Fast     Memory = "fast"      // one rw-p mapping of 2,080 MiB
-	FastExec Memory = "fast-exec" // the same, and executable
-	Light    Memory = "light"     // 256 MiB rwxp, and 2 MiB for each thread
-	Large    Memory = "large"     // 2,000 MiB rw-p, as any program may have
+	Fast        Memory = "fast"         // the dataset of RandomX: one rw-p mapping of 2,080 MiB
+	FastExec    Memory = "fast-exec"    // the same, and executable
+	Merged      Memory = "merged"       // dataset, cache and two scratchpads as xmrig takes them: one mapping of 2,396,176 KiB
+	Shared      Memory = "shared"       // the dataset in shared anonymous memory
+	MemoryFile  Memory = "memory-file"  // the dataset in a file that is only in memory (memfd_create)
+	SysV        Memory = "sysv"         // the dataset in shared memory of System V
+	Split       Memory = "split"        // the dataset, with one page of other permissions in it
+	Light       Memory = "light"        // 256 MiB rwxp, and 2 MiB for each thread
+	LightMerged Memory = "light-merged" // cache and two scratchpads in one mapping of 266,252 KiB
+	Large       Memory = "large"        // 2,000 MiB rw-p, as any program may have, little of it in use
+	Reserve     Memory = "reserve"      // 2,080 MiB that nothing may be done with yet, with compiled code: no RandomX
+	Untouched   Memory = "untouched"    // 2,080 MiB that may be used and are not, with compiled code: no RandomX
 )
 
 // Task is what one burner does. The zero value does nothing until its time is up.

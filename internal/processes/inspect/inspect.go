@@ -84,8 +84,7 @@ func (i *Inspector) Inspect(of Subject, known *Program) (facts Facts, failed []P
 	fail(model.PartHugePages, state.hugePagesErr)
 	fail(model.PartOpenFiles, state.filesErr)
 
-	signature, err := Within(i.reads, of, MemoryMap, ReadTime, func() (signature, error) { return i.memoryMap(of.PID) })
-	look.MemorySignature, look.MemorySignatureKiB = signature.kind, signature.kib
+	look.Memory, err = Within(i.reads, of, MemoryMap, ReadTime, func() (model.MemoryShape, error) { return i.memoryMap(of.PID, len(state.threads)) })
 	fail(model.PartMemoryMap, err)
 
 	start, err := Within(i.reads, of, Memory, ReadTime, func() (start, error) { return i.start(of.PID), nil })
@@ -136,13 +135,13 @@ func (i *Inspector) state(pid int) (s state) {
 	return s
 }
 
-func (i *Inspector) memoryMap(pid int) (signature, error) {
+func (i *Inspector) memoryMap(pid, threads int) (model.MemoryShape, error) {
 	maps, err := os.Open(i.path(pid, "maps"))
 	if err != nil {
-		return signature{}, err
+		return model.MemoryShape{}, err
 	}
 	defer maps.Close()
-	return signatureOf(maps)
+	return shapeOf(maps, threads)
 }
 
 // start is what a program was started with: it lies in the memory of the process.
