@@ -21,7 +21,7 @@ const dpkgStatus = "/var/lib/dpkg/status"
 func systemPrograms(n *names) []scenario {
 	of := func(s scenario, play func(s *session, p debian)) scenario {
 		name := n.word()
-		p := debian{name: name, program: n.path("/usr/lib/" + name + "/*"), tree: n.temp("*")}
+		p := debian{name: name, program: n.path("/usr/lib/" + name + "/*"), tree: n.home("*")}
 		s.technique, s.needs, s.cores = "T1554", history, 1
 		s.paths = append(n.tops(p.tree), "/usr/lib/"+name)
 		s.programs = []string{"dpkg", "dpkg-deb"}

@@ -40,6 +40,8 @@ func factPackage(v *view) string {
 	fact, asked := v.snapshot.Packages.Of(v.process)
 	belongs := fmt.Sprintf("It belongs to the package %s (%s)", quote(fact.Name), fact.Manager)
 	switch {
+	case v.process.ExeDeleted:
+		return "Whose file it is cannot be found out: its file was deleted or replaced while it runs."
 	case !asked:
 		return "Nobody has asked whose file it is: it uses little CPU, or lies where packages put nothing."
 	case fact.State == model.PackageUnaltered:

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,13 @@ func TestPackagesOfOthers(t *testing.T) {
 	idle.Inspection = nil
 	if !s.Packages.Unaltered(&p) || s.Packages.Unaltered(&other) || s.Packages.Unaltered(&idle) {
 		t.Error("a fact is about one file of inspected processes")
+	}
+	deleted := p
+	deleted.ExeDeleted = true
+	if explained, _ := Explain(snapshotOf(deleted), Policy{}, nil, 10); !slices.ContainsFunc(explained.Answers, func(a Answer) bool {
+		return a.Rule == RuleNotOfPackage && strings.Contains(a.Sentence, "replaced while it runs")
+	}) {
+		t.Errorf("an upgraded program: %+v", explained.Answers)
 	}
 	var none *model.PackageSnapshot
 	if none.Unaltered(&p) {

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-kit/log"
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -356,5 +358,52 @@ func TestNothingIsReadTooSoon(t *testing.T) {
 	got, err = q.ask()
 	if err != nil || got.facts[env].State != model.PackageUnknown || got.facts[env].Why != whyLater {
 		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+// TestRun: the asker publishes what it finds until its context ends.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	h := debian(t)
+	p := h.program("/usr/bin/env")
+	processes := &model.ProcessSnapshot{Meta: model.Meta{Time: time.Now()}, Processes: []model.Process{
+		{Exe: p.Path, ExeFile: p.File, Origin: model.OriginSystem, Inspection: &model.Inspection{}},
+	}}
+	asker := New(Options{Root: h.root, Processes: func() *model.ProcessSnapshot { return processes }})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- asker.Run(ctx) }()
+	for asker.Snapshot() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if !asker.Snapshot().Unaltered(&processes.Processes[0]) {
+		t.Errorf("got %+v", asker.Snapshot())
+	}
+}
+
+// TestUnreadable: a root that is not there is logged once, and no program is judged.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	var logged strings.Builder
+	processes := &model.ProcessSnapshot{Meta: model.Meta{Time: time.Now()}, Processes: []model.Process{
+		{Exe: "/usr/bin/env", ExeFile: model.FileID{Dev: 1, Inode: 2}, Origin: model.OriginSystem, Inspection: &model.Inspection{}},
+	}}
+	asker := New(Options{
+		Root: filepath.Join(t.TempDir(), "none"), Processes: func() *model.ProcessSnapshot { return processes }, Logger: log.NewLogfmtLogger(&logged),
+	})
+	for range 2 {
+		asker.next = time.Time{}
+		asker.look(time.Now())
+	}
+	fact, asked := asker.Snapshot().Of(&processes.Processes[0])
+	if !asked || fact.State != model.PackageUnknown || !strings.Contains(fact.Why, "could not be read (vanished)") {
+		t.Errorf("got %+v", fact)
+	}
+	if strings.Count(logged.String(), "cannot tell which packages") != 1 {
+		t.Errorf("logged %s", logged.String())
 	}
 }
