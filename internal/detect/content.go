@@ -66,7 +66,12 @@ func factCode(v *view) string {
 	if p.SHA256 == "" {
 		program = "Its program was not read"
 	}
-	memory := looked(v, model.PartExecutableMemory, func() string { return "None were found in its executable memory, as far as that was read." })
+	memory := looked(v, model.PartExecutableMemory, func() string {
+		if !p.Inspection.CodeScanned {
+			return "Its executable memory was not scanned: it uses little CPU."
+		}
+		return "None were found in its executable memory."
+	})
 	return program + ". " + memory
 }
 

@@ -168,6 +168,7 @@ type Inspection struct {
 	Preload      string // its variable LD_PRELOAD
 	Packed       bool   // the executable was packed by UPX
 	Static       bool   // the executable has no interpreter and no symbol table
+	CodeScanned  bool   // its executable memory was scanned for RandomX's constants, at least once
 	RandomXIn    string // which executable memory holds the constants of RandomX: a file, or what kind of memory; "" if none was found
 
 	Unread map[InspectionPart]Reason // what could not be read, and why; nil if all could. Never changed

@@ -21,6 +21,7 @@ type inspected struct {
 	at      time.Time // of the last
 	threads map[int]float64
 	program *inspect.Program // nil as long as it was not read
+	code    inspect.CodeState
 }
 
 // inspect inspects what gives cause to: programs that use CPU, and those from
@@ -56,7 +57,7 @@ func (s *sample) isDue(e *entry) bool {
 		return false
 	}
 	pause := inspectedLater
-	if s.now.Sub(process.Started) < inspectedYouth || s.now.Sub(e.imageStarted) < inspectedYouth {
+	if s.isYoung(e) {
 		pause = inspectedSoon
 	}
 	return last.IsZero() || s.now.Sub(last) >= pause
@@ -72,7 +73,7 @@ func (s *sample) inspectOne(e *entry) {
 	for _, part := range failed {
 		s.unread(e, aspectOf(part.Part), part.Err)
 	}
-	e.inspected = inspected{at: s.now, threads: facts.Threads, program: facts.Program}
+	e.inspected = inspected{at: s.now, threads: facts.Threads, program: facts.Program, code: before.code}
 	if len(facts.Argv) > 0 {
 		process.Argv = facts.Argv
 	}
@@ -80,6 +81,7 @@ func (s *sample) inspectOne(e *entry) {
 	s.setFirstName(e)
 	look := facts.Inspection
 	look.EqualThreads = inspect.EqualThreads(before.threads, facts.Threads, s.now.Sub(before.at).Seconds())
+	addCode(&look, &before.code)
 	process.Inspection = &look
 }
 

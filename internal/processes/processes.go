@@ -111,6 +111,7 @@ func New(o Options) (*Sensor, error) {
 		},
 		reads:     reads,
 		inspector: inspect.New(o.Proc, reads),
+		code:      inspect.NewCode(o.Proc, reads, matcher, o.CPUTime),
 		contents:  hostfs.NewContentCache(matcher),
 		accounts:  cpu.New(),
 		respawns:  respawn.New(o.RespawnWindow),
@@ -175,6 +176,7 @@ func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.Pr
 	sample.setLateParents()
 	sample.hashContents()
 	sample.inspect()
+	sample.scanCode()
 
 	sample.countExited(exited)
 	sample.forgetExited()

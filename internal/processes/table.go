@@ -21,6 +21,7 @@ type table struct {
 	reader    *reader
 	reads     *inspect.Reads
 	inspector *inspect.Inspector
+	code      *inspect.Code
 	contents  *hostfs.ContentCache
 	follower  *follower
 	accounts  *cpu.Accounts
