@@ -79,7 +79,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 	go vet ./...
 	$< run ./...
 	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
-	for script in .ci/run scripts/* e2e/image-check dashboards/typecheck/check; do bash -n "$$script"; done
+	for script in .ci/run scripts/* e2e/image-check e2e/lab/randomx/build dashboards/typecheck/check; do bash -n "$$script"; done
 
 .PHONY: vulnerabilities
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached
@@ -130,6 +130,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
 	cd e2e && go test ./internal/... ./lab/... ./pagebench ./testreport
+	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
 	$(call test_e2e,.)
@@ -163,6 +164,7 @@ e2e-tools: ## Build what the end-to-end tests run
 	mkdir -p "$$E2E_BIN"
 	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
 	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench
+	e2e/lab/randomx/build "$$E2E_BIN"
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
 	  && cp go.sum "$$E2E_BIN/built-from"; fi

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -129,6 +130,11 @@ func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
 	for _, name := range s.programs {
 		if lookPath(name) == "" {
 			return result{scenario: s, outcome: outcomeAbsent, problem: name + " is not installed"}
+		}
+	}
+	for _, name := range s.tools {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(l.burner), name)); err != nil {
+			return result{scenario: s, outcome: outcomeAbsent, problem: name + " could not be built (e2e/lab/randomx/build)"}
 		}
 	}
 	if s.unless != "" {

@@ -49,6 +49,7 @@ type scenario struct {
 	paths     []string      // all that it creates outside namespaces; nobody else may have it
 	claims    []string      // further things that no two scenarios may have at a time
 	programs  []string      // without which it cannot run
+	tools     []string      // built beside the burner where that can be done, without which it cannot run
 	unless    string        // it is left out on a host that has this file
 	only      string        // it is left out on a host without this file
 	asks      bool          // it needs an exporter that asks services
@@ -150,6 +151,7 @@ func families(n *names) []family {
 		{"file", fileAttacks(n)},
 		{"entry that hides", entryScenarios(n)},
 		{"system programs", systemPrograms(n)},
+		{"RandomX", slices.Concat(randomXAttacks(n), benignRandomX(n))},
 		{"build", benignBuilds(n)},
 		{"build tool elsewhere, scheduler", benignTools(n)},
 		{"package", benignPackages(n)},
