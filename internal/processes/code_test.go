@@ -43,7 +43,9 @@ func TestScanCode(t *testing.T) {
 		{pid: 11, comm: "idle", exe: "/usr/bin/idle"},
 		{pid: 12, comm: "late", exe: "/usr/bin/late"},
 		{pid: 13, comm: "blind", exe: "/usr/bin/blind"},
-		{pid: 20, comm: "small", exe: same}, {pid: 21, comm: "small", exe: same}, {pid: 22, comm: "small", exe: same},
+		{pid: 20, comm: "small", exe: same},
+		{pid: 21, comm: "small", exe: same},
+		{pid: 22, comm: "small", exe: same},
 	}
 	rate := map[int]float64{10: 1, 12: 1, 13: 1, 20: 0.1, 21: 0.1, 22: 0.1}
 	s := f.sensor()
