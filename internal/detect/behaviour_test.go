@@ -129,6 +129,13 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 		{"benign: packed and installed", all(opt, looking(model.Inspection{Packed: true}), busy), RuleSustainedCPU, model.Info, "UPX"},
 		{"benign: static in temp", all(temp, looking(model.Inspection{Static: true})), RuleRunsFromTemp, model.Warning, "statically"},
 
+		{"library of /tmp in a program of the system", looking(model.Inspection{Library: "/tmp/exp.so"}), RuleForeignLibrary, model.Warning, "/tmp/exp.so"},
+		{"library of /tmp in a busy one", all(looking(model.Inspection{Library: "/tmp/exp.so"}), busy), RuleForeignLibrary, model.Critical, "/tmp/exp.so"},
+		{"benign: a plugin of a compiler", all(looking(model.Inspection{Library: "/tmp/plugin.so"}), func(p *model.Process) { p.CPUSeconds = 3 }), "", "", ""},
+		{"benign: a JVM with a library in /tmp", all(looking(model.Inspection{Library: "/tmp/jna.so", Runtime: true}), busy), RuleSustainedCPU, model.Info, "/tmp/jna.so"},
+		{"benign: python with a library in /tmp", all(running("/home/alice/train.py"), looking(model.Inspection{Library: "/tmp/x.so"}), busy), RuleSustainedCPU, model.Info, "/tmp/x.so"},
+		{"benign: a program that unpacks itself", all(opt, looking(model.Inspection{Library: "/tmp/_MEI1/libz.so"}), busy), RuleSustainedCPU, model.Info, ""},
+
 		{"script in temp", all(running("/tmp/x.py"), busy), RuleScriptFromTemp, model.Warning, "/tmp/x.py"},
 		{"script in a hidden place", all(running("/dev/shm/.a/x.pl"), func(p *model.Process) { p.Cores = .6 }), RuleScriptFromTemp, model.Warning, ""},
 		{"benign: a quick script in temp", running("/tmp/x.py"), "", "", ""},

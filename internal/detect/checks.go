@@ -83,6 +83,7 @@ func checks() []check {
 		{RuleNotOfPackage, notOfPackage, factPackage},
 		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
 		{RulePreloadedLibrary, preloadedLibrary, factPreload},
+		{RuleForeignLibrary, foreignLibrary, factLibrary},
 		{RulePackedExecutable, packedExecutable, factPacked},
 		{RuleRandomXCode, randomXCode, factCode},
 		{RuleRandomXMemory, randomXMemory, factMemory},

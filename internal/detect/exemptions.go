@@ -121,9 +121,12 @@ func toolOf(p *model.Process) string {
 	if slices.Contains(buildTools(), base) || p.UID == 0 && slices.Contains(packageTools(), base) {
 		return p.Exe
 	}
-	// npm writes its own title over its arguments.
+	// npm and Airflow write titles of their own over their name and arguments.
 	if title, _, _ := strings.Cut(p.Comm, " "); slices.Contains([]string{"npm", "npx", "yarn", "pnpm"}, title) && isNode(p.Exe) {
 		return p.Comm
+	}
+	if title, _, _ := strings.Cut(p.FirstArgument(), " "); strings.TrimSuffix(title, ":") == "airflow" && strings.HasPrefix(base, "python") {
+		return title
 	}
 	if script := path.Base(p.Script); p.Script != "" && !place.IsTemporary(p.Script) && slices.Contains(buildScripts(), strings.TrimSuffix(strings.TrimSuffix(script, ".js"), "-cli")) {
 		return p.Script

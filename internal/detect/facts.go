@@ -84,6 +84,12 @@ func factPreload(v *view) string {
 	})
 }
 
+func factLibrary(v *view) string {
+	return looked(v, model.PartMemoryMap, func() string {
+		return "All libraries that are mapped into it lie where libraries are installed, or it has used little CPU."
+	})
+}
+
 func factPacked(v *view) string {
 	return looked(v, model.PartProgram, func() string { return "Its program is not packed." })
 }

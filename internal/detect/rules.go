@@ -28,6 +28,7 @@ const (
 	RuleNotOfPackage     = "not_of_package"
 	RuleMemoryHangs      = "memory_hangs"
 	RulePreloadedLibrary = "preloaded_library"
+	RuleForeignLibrary   = "foreign_library"
 	RulePackedExecutable = "packed_executable"
 
 	RuleRandomXCode    = "randomx_code"
@@ -80,6 +81,7 @@ func Rules() []Rule {
 		{RuleNotOfPackage, model.FamilyDisguise, "T1554", "lies where packages put programs, and is not what a package has put there"},
 		{RuleMemoryHangs, model.FamilyDisguise, "T1564", "has memory that cannot be read: whoever reads it waits for ever"},
 		{RulePreloadedLibrary, model.FamilyDisguise, "T1574.006", "was started with a library from a place where none belongs"},
+		{RuleForeignLibrary, model.FamilyDisguise, "T1129", "runs code of a library from where none belongs"},
 		{RulePackedExecutable, model.FamilyDisguise, "T1027.002", "is packed, so that its content cannot be read"},
 		{RuleRandomXCode, model.FamilyMining, "T1496.001", "holds the code of RandomX, which mines Monero"},
 		{RuleRandomXMemory, model.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},

@@ -169,6 +169,8 @@ type Inspection struct {
 	Packed       bool   // the executable was packed by UPX
 	Static       bool   // the executable has no interpreter and no symbol table
 	CodeScanned  bool   // its executable memory was scanned for RandomX's constants, at least once
+	Library      string // a file from a temporary or hidden directory, or one that was deleted, that is mapped as code and is not its program; "" if there is none
+	Runtime      bool   // it runs programs of another language: a JVM, a browser
 	RandomXIn    string // which executable memory holds the constants of RandomX: a file, or what kind of memory; "" if none was found
 
 	Unread map[InspectionPart]Reason // what could not be read, and why; nil if all could. Never changed

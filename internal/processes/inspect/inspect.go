@@ -84,7 +84,8 @@ func (i *Inspector) Inspect(of Subject, known *Program) (facts Facts, failed []P
 	fail(model.PartHugePages, state.hugePagesErr)
 	fail(model.PartOpenFiles, state.filesErr)
 
-	look.Memory, err = Within(i.reads, of, MemoryMap, ReadTime, func() (model.MemoryShape, error) { return i.memoryMap(of.PID, len(state.threads)) })
+	memory, err := Within(i.reads, of, MemoryMap, ReadTime, func() (memory, error) { return i.memoryMap(of.PID, len(state.threads)) })
+	look.Memory, look.Library, look.Runtime = memory.shape, memory.foreign, memory.runtime
 	fail(model.PartMemoryMap, err)
 
 	start, err := Within(i.reads, of, Memory, ReadTime, func() (start, error) { return i.start(of.PID), nil })
@@ -135,13 +136,23 @@ func (i *Inspector) state(pid int) (s state) {
 	return s
 }
 
-func (i *Inspector) memoryMap(pid, threads int) (model.MemoryShape, error) {
+// memory is what the memory map of a process shows.
+type memory struct {
+	shape model.MemoryShape
+	libraries
+}
+
+func (i *Inspector) memoryMap(pid, threads int) (memory, error) {
 	maps, err := os.Open(i.path(pid, "maps"))
 	if err != nil {
-		return model.MemoryShape{}, err
+		return memory{}, err
 	}
 	defer maps.Close()
-	return shapeOf(maps, threads)
+	program, err := os.Readlink(i.path(pid, "exe"))
+	if err != nil {
+		program = "" // it is exiting, or its main thread has
+	}
+	return memoryOf(maps, threads, strings.TrimSuffix(program, " (deleted)"))
 }
 
 // start is what a program was started with: it lies in the memory of the process.

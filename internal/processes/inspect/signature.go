@@ -53,12 +53,13 @@ type search struct {
 	engine   engine
 }
 
-// shapeOf reads a memory map (proc_pid_maps(5)) of a process with so many threads.
-func shapeOf(maps io.Reader, threads int) (model.MemoryShape, error) {
+// memoryOf reads a memory map (proc_pid_maps(5)) of a program with so many threads.
+func memoryOf(maps io.Reader, threads int, program string) (memory, error) {
 	s := search{most: threads + moreScratchpads, page: uint64(os.Getpagesize())}
-	err := forEachMapping(maps, s.see)
+	l := libraries{program: program}
+	err := forEachMapping(maps, func(m *mapping) { s.see(m); l.see(m) })
 	s.close()
-	return s.shape(), err
+	return memory{s.shape(), l}, err
 }
 
 func (s *search) see(m *mapping) {

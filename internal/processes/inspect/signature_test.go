@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -281,3 +282,9 @@ func mapAt(address, size uintptr, flags, file int) error {
 }
 
 func address(memory []byte) uintptr { return uintptr(unsafe.Pointer(&memory[0])) }
+
+// shapeOf is memoryOf without its libraries.
+func shapeOf(maps io.Reader, threads int) (model.MemoryShape, error) {
+	found, err := memoryOf(maps, threads, "")
+	return found.shape, err
+}
