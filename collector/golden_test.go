@@ -34,6 +34,7 @@ func infected() *snapshots {
 		Sources:    map[model.Source]bool{model.SourcePoll: true, model.SourceConnector: true},
 		EventsLost: map[model.Source]uint64{model.SourceConnector: 2},
 		Origins:    map[model.OriginKey]model.CPUTotals{temp: used},
+		GPU:        &model.GPUTotals{Seconds: map[model.OriginKey]float64{temp: 4.5}},
 		Groups: []model.GroupTotals{
 			{GroupKey: model.GroupKey{Process: "/tmp#f853cd", Origin: model.OriginTemp, User: "flink"}, CPUTotals: used, TopPID: 300},
 			{GroupKey: model.GroupKey{Process: "other", Origin: model.OriginSystem, User: "other"}},

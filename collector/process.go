@@ -16,6 +16,7 @@ type process struct {
 
 	cpus, busy, unattributed                      *prometheus.Desc
 	originCPU, originProcesses, originStarts      *prometheus.Desc
+	originGPU                                     *prometheus.Desc
 	groupCPU, groupInstances, groupStarts, topPID *prometheus.Desc
 }
 
@@ -36,6 +37,8 @@ func NewProcess(snapshot func() *model.ProcessSnapshot, labels *Labels) Collecto
 		originProcesses: prometheus.NewDesc("cryptojack_origin_processes", "Processes that ran at the last sample.", origin, nil),
 		originStarts: prometheus.NewDesc("cryptojack_origin_starts_total",
 			"Programs seen to start; a fork with its exec counts once. Polling misses what ends between two samples, see cryptojack_event_source_active.", origin, nil),
+		originGPU: prometheus.NewDesc("cryptojack_origin_gpu_seconds_total",
+			"Time that engines of GPUs were busy for processes, by where their executable lies, in seconds since the exporter started; several engines count each. Drivers tell it in fdinfo, which NVIDIA's and ROCm do not. Only on hosts with a GPU.", origin, nil),
 		groupCPU: prometheus.NewDesc("cryptojack_process_cpu_seconds_total",
 			"CPU time of a group of processes, in seconds since it got its series. At most 64 groups have one; the rest is `other`, by origin.", groupLabels(), nil),
 		groupInstances: prometheus.NewDesc("cryptojack_process_instances", "Processes of the group at the last sample.", groupLabels(), nil),
@@ -63,6 +66,9 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 			send.counter(c.originCPU, totals.CPUSeconds, string(origin), string(isolation))
 			send.gauge(c.originProcesses, float64(totals.Processes), string(origin), string(isolation))
 			send.counter(c.originStarts, float64(totals.Starts), string(origin), string(isolation))
+			if s.GPU != nil {
+				send.counter(c.originGPU, s.GPU.Seconds[model.OriginKey{Origin: origin, Isolation: isolation}], string(origin), string(isolation))
+			}
 		}
 	}
 	for i := range s.Groups {

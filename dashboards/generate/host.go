@@ -104,10 +104,12 @@ func hostCPU() []panel {
 				object{"id": "custom.stacking", "value": object{"mode": "none", "group": "A"}},
 				object{"id": "custom.fillOpacity", "value": 0},
 				object{"id": "custom.lineStyle", "value": object{"fill": "dash", "dash": []int{10, 10}}})),
-		graph("CPU by origin", "Cores by the place that the executables lie in, here and in containers. Orange (temp, memfd, deleted, web) above half a core for minutes is seldom anything good. Grey: programs that cannot be read.", 12,
+		graph("CPU by origin", "Cores by the place that the executables lie in, here and in containers. Orange (temp, memfd, deleted, web) above half a core for minutes is seldom anything good. Grey: programs that cannot be read.", 8,
 			lines(by("sum", "origin, isolation", rate("origin_cpu_seconds_total"))+" > 0", "{{origin}} ({{isolation}})")).stacked().paint(paintOrigins()...),
-		graph("CPU that nobody owns", "Cores that the kernel counted and no visible process used. Half a core for minutes: a process hides, or many end too soon to be seen; compare with the starts, then look with `cryptojack_exporter scan` as root.", 12,
+		graph("CPU that nobody owns", "Cores that the kernel counted and no visible process used. Half a core for minutes: a process hides, or many end too soon to be seen; compare with the starts, then look with `cryptojack_exporter scan` as root.", 8,
 			lines(by("sum", "job, instance", rate("cpu_unattributed_seconds_total")), "{{instance}}")).set("color", fixed(unseen)).custom("fillOpacity", 30),
+		graph("GPU by origin", "Engines of GPUs that programs keep busy, by the place that the executables lie in. Orange (temp, memfd, deleted, web) for minutes: a miner on the GPU. No data: the host has no GPU, or its driver tells no times, as NVIDIA's.", 8,
+			lines(by("sum", "origin, isolation", rate("origin_gpu_seconds_total"))+" > 0", "{{origin}} ({{isolation}})")).stacked().paint(paintOrigins()...),
 	}
 }
 

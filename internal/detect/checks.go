@@ -88,6 +88,7 @@ func checks() []check {
 		{RuleRandomXCode, randomXCode, factCode},
 		{RuleRandomXMemory, randomXMemory, factMemory},
 		{RulePoolConnection, poolConnection, factConnections},
+		{RuleGPUAccess, gpuAccess, factGPU},
 		{RuleMSRAccess, msrAccess, factMSR},
 		{RuleHugePages, hugePages, factHugePages},
 		{RuleEqualThreads, equalThreads, factThreads},

@@ -34,6 +34,7 @@ const (
 	RuleRandomXCode    = "randomx_code"
 	RuleRandomXMemory  = "randomx_memory"
 	RulePoolConnection = "pool_connection"
+	RuleGPUAccess      = "gpu_access"
 	RuleMSRAccess      = "msr_access"
 	RuleHugePages      = "huge_pages"
 	RuleEqualThreads   = "equal_threads"
@@ -86,6 +87,7 @@ func Rules() []Rule {
 		{RuleRandomXCode, model.FamilyMining, "T1496.001", "holds the code of RandomX, which mines Monero"},
 		{RuleRandomXMemory, model.FamilyMining, "T1496.001", "has the memory of RandomX, which mines Monero"},
 		{RulePoolConnection, model.FamilyMining, "T1496.001", "is connected to a mining pool"},
+		{RuleGPUAccess, model.FamilyMining, "T1496.001", "holds a GPU open and runs from where no such program belongs"},
 		{RuleMSRAccess, model.FamilyMining, "T1496.001", "sets up the processor for mining (MSR)"},
 		{RuleHugePages, model.FamilyMining, "T1496.001", "uses huge pages"},
 		{RuleEqualThreads, model.FamilyMining, "T1496.001", "has threads that all work alike"},

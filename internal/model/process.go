@@ -137,6 +137,7 @@ type Process struct {
 	NetNS         string        // inode number of /proc/PID/ns/net if it is not the host's; "" else
 	ConstantCores float64       // mean use over ConstantSpan
 	ConstantSpan  time.Duration // how long each minute's use has been within a third of ConstantCores; 0 below 0.15 core
+	GPU           *GPUUse       // what it does with GPUs; nil if it holds none, or was not looked at yet. Never changed
 	Inspection    *Inspection   // what was seen when it was inspected; nil for what gave no cause for it
 	MemoryHangs   time.Duration // for how long its memory has not answered a read, as that of a FUSE file that never does; 0 if it does
 }
@@ -300,6 +301,7 @@ type ProcessSnapshot struct {
 	Origins          map[OriginKey]CPUTotals
 	Groups           []GroupTotals // at most 64, and one `other` for each origin
 	GroupSlots       Slots
-	Processes        []Process // sorted by pid
+	GPU              *GPUTotals // nil on a host that has no GPU
+	Processes        []Process  // sorted by pid
 	Respawns         map[string]Respawn
 }

@@ -20,6 +20,7 @@ type entry struct {
 	cpu       cpu.Process
 	instance  respawn.Instance
 	inspected inspected
+	gpu       gpuUser
 	firstName string // of which Process.ArgvIsExe tells; "" for none
 
 	imageStarted time.Time // when this program began: the process' start, or the sample that saw the exec

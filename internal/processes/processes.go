@@ -28,6 +28,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/gpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
@@ -115,6 +116,7 @@ func New(o Options) (*Sensor, error) {
 		contents:  hostfs.NewContentCache(matcher),
 		accounts:  cpu.New(),
 		respawns:  respawn.New(o.RespawnWindow),
+		gpus:      gpu.New(o.Proc, o.Root),
 		entries:   map[int]*entry{},
 	}}
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
@@ -163,6 +165,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 // take goes through the steps of one sample. busy is the host's CPU time since the boot, in seconds.
 func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.ProcessSnapshot {
 	sample := newSample(s.table, now, networkTurns(s.Snapshot()))
+	sample.gpuTurns, sample.gpuTime = gpuBudget(s.Snapshot())
 	began := s.follower.setClock(s.boot)
 	s.accounts.Begin(busy)
 	s.reads.Begin(now)
@@ -177,6 +180,7 @@ func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.Pr
 	sample.hashContents()
 	sample.inspect()
 	sample.scanCode()
+	sample.readGPUs()
 
 	sample.countExited(exited)
 	sample.forgetExited()

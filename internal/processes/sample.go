@@ -26,7 +26,9 @@ type sample struct {
 	blind      map[blindness]bool
 	lossy      bool // events were lost since the last sample
 
-	networkTurns int // see refreshNetwork
+	networkTurns int           // see refreshNetwork
+	gpuTurns     int           // see readGPUs
+	gpuTime      time.Duration // that looks for GPUs may take
 }
 
 func newSample(t *table, now time.Time, networkTurns int) *sample {

@@ -27,6 +27,7 @@ func (s *sample) snapshot() *model.ProcessSnapshot {
 		EventsLost: lost,
 		Processes:  processes,
 		Respawns:   s.respawns.Snapshot(),
+		GPU:        s.gpus.Totals(),
 	}
 	s.accounts.Publish(snapshot, s.follower.exitCount(), s.uncertain == 0)
 	return snapshot

@@ -6,6 +6,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/gpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
@@ -26,6 +27,7 @@ type table struct {
 	follower  *follower
 	accounts  *cpu.Accounts
 	respawns  *respawn.History
+	gpus      *gpu.Holders
 
 	entries   map[int]*entry
 	samples   int // taken so far

@@ -1,0 +1,76 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+)
+
+const (
+	gpuBusy       = 0.5 // engines, over a minute
+	appImageMount = "/tmp/.mount_"
+)
+
+// gpuAccess holds for a program that holds a GPU for computing, or keeps one busy,
+// and runs from where no program belongs (T1496.001). What draws holds a GPU too, an
+// AppImage from /tmp among them: that is noted. So is a script from such a place, for
+// people try things out there, and a program that a web server might have been given.
+// A training job runs from a home, from the system or in a container, and gives no cause.
+func gpuAccess(v *view) (string, strength) {
+	p := v.process
+	if p.GPU == nil || len(p.GPU.Devices) == 0 {
+		return "", absent
+	}
+	evidence := fmt.Sprintf("It holds %s open%s, and runs from %s.", quote(strings.Join(p.GPU.Devices, ", ")), gpuWork(p.GPU), where(p))
+	rebuilt := p.Origin == model.OriginDeleted && p.ExeReplaced && !place.IsTemporary(p.Exe)
+	switch {
+	case (p.Origin.Suspicious() || place.IsHidden(p.Exe)) && !rebuilt:
+		if p.GPU.Compute || p.GPU.Busy >= gpuBusy && p.GPU.BusySpan >= sustainedSpan && !strings.HasPrefix(p.Exe, appImageMount) {
+			return evidence, strong
+		}
+		return evidence, weak
+	case p.Script != "" && (place.IsTemporary(p.Script) || place.IsHidden(p.Script)):
+		return evidence, weak
+	case p.Isolation == model.IsolationHost && (p.Origin == model.OriginWeb || p.Origin == model.OriginOther):
+		return evidence, weak
+	default:
+		return "", absent
+	}
+}
+
+// where says what a process runs, its script if that is what tells.
+func where(p *model.Process) string {
+	if p.Script != "" && !p.Origin.Suspicious() {
+		return "the script " + quote(p.Script)
+	}
+	return quote(subject(p))
+}
+
+// gpuWork says how much a process uses GPUs, if their drivers tell.
+func gpuWork(use *model.GPUUse) string {
+	if use.Seconds < 0.1 {
+		return ""
+	}
+	work := fmt.Sprintf(", kept it busy for %.1f s", use.Seconds)
+	if use.BusySpan >= 10*time.Second {
+		work += fmt.Sprintf(" (%.0f %% of the last %.0f s)", 100*use.Busy, use.BusySpan.Seconds())
+	}
+	return work
+}
+
+func factGPU(v *view) string {
+	use := v.process.GPU
+	switch {
+	case v.snapshot.Processes.GPU == nil:
+		return "This host has no device node of a GPU."
+	case use == nil:
+		return "It was not seen to hold a GPU open."
+	case use.Unread != "":
+		return fmt.Sprintf("Its open files could not be read: %s.", use.Unread)
+	default:
+		return fmt.Sprintf("It holds %s open%s, and runs from %s, where programs belong.", quote(strings.Join(use.Devices, ", ")), gpuWork(use), where(v.process))
+	}
+}
