@@ -28,6 +28,7 @@ func benignRepositories(n *names) []scenario {
 			name: "tools of a virtual environment in a temporary directory, not running", technique: "T1564.001", benign: true, watch: persistenceSpan,
 			paths: n.tops(bare),
 			play: func(s *session) {
+				s.write(bare+"/.venv/pyvenv.cfg", "home = /usr/bin\n", 0o644)
 				s.place(bare + "/.venv/bin/ruff")
 				s.place(bare + "/node_modules/.bin/esbuild")
 			},

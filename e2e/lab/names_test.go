@@ -12,6 +12,7 @@ func fixedPaths() []string {
 	return []string{
 		"/data", "/etc/rc.local", "/gnu", "/nix", "/snap", "/tmp/. ", "/tmp/kdevtmpfsi", "/var/tmp/...", "/var/tmp/.ICEd-unix", "/var/tmp/kinsing",
 		"/var/home", "/var/lib/rancher",
+		"/dev/dri", "/dev/kfd", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools",
 	}
 }
 

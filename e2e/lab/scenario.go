@@ -144,6 +144,8 @@ func families(n *names) []family {
 		{"indicator", indicatorAttacks(n)},
 		{"mining", miningAttacks(n)},
 		{"memory", slices.Concat(memoryAttacks(n), benignMemory(n))},
+		{"GPU", slices.Concat(gpuAttacks(n), benignGPUs(n))},
+		{"borrowed name", slices.Concat(borrowedNames(n), benignBorrowers(n))},
 		{"survival", survivalAttacks(n)},
 		{"entry", entryAttacks(n)},
 		{"container", containerAttacks(n)},
