@@ -85,8 +85,7 @@ func hostile() *snapshots {
 		panic(err)
 	}
 	name := func(i int) string { return fmt.Sprintf("\x1b[31m\xff%d\n", i%700) + strings.Repeat("x", 4096) }
-	// It has no GPU: one that has has 20 series more.
-	p := &model.ProcessSnapshot{Origins: map[model.OriginKey]model.CPUTotals{}, CPUs: 2}
+	p := &model.ProcessSnapshot{Origins: map[model.OriginKey]model.CPUTotals{}, GPU: &model.GPUTotals{}, CPUs: 2}
 	p.Visibility = map[model.Aspect]model.Share{model.AspectExe: {Readable: 1, Total: 2}}
 	for i := range 74 {
 		p.Groups = append(p.Groups, model.GroupTotals{GroupKey: model.GroupKey{Process: name(i % 70), Origin: model.OriginHome, User: "u"}})
