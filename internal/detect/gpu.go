@@ -9,36 +9,57 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
-const (
-	gpuBusy       = 0.5 // engines, over a minute
-	appImageMount = "/tmp/.mount_"
-)
+const gpuBusy = 0.5 // engines, over a minute
 
 // gpuAccess holds for a program that holds a GPU for computing, or keeps one busy,
-// and runs from where no program belongs (T1496.001). What draws holds a GPU too, an
-// AppImage from /tmp among them: that is noted. So is a script from such a place, for
-// people try things out there, and a program that a web server might have been given.
-// A training job runs from a home, from the system or in a container, and gives no cause.
+// and runs from where no program belongs, or came in by an exposed service
+// (T1496.001). What draws holds a GPU too: that is noted. So is what people try out at
+// a terminal, what a build tool runs and an AppImage: this evidence rests on the place,
+// which is expected there. So are scripts from such a place, and a program that a web
+// server might have been given. A training job runs from a home, from the system or in
+// a container, and gives no cause.
 func gpuAccess(v *view) (string, strength) {
 	p := v.process
 	if p.GPU == nil || len(p.GPU.Devices) == 0 {
 		return "", absent
 	}
 	evidence := fmt.Sprintf("It holds %s open%s, and runs from %s.", quote(strings.Join(p.GPU.Devices, ", ")), gpuWork(p.GPU), where(p))
-	rebuilt := p.Origin == model.OriginDeleted && p.ExeReplaced && !place.IsTemporary(p.Exe)
+	computes := p.GPU.Compute || p.GPU.Busy >= gpuBusy && p.GPU.BusySpan >= sustainedSpan
 	switch {
-	case (p.Origin.Suspicious() || place.IsHidden(p.Exe)) && !rebuilt:
-		if p.GPU.Compute || p.GPU.Busy >= gpuBusy && p.GPU.BusySpan >= sustainedSpan && !strings.HasPrefix(p.Exe, appImageMount) {
-			return evidence, strong
-		}
+	case v.isMisplaced() && computes && !v.placeIsExpected():
+		return evidence, strong
+	case v.isMisplaced():
 		return evidence, weak
+	case computes:
+		if entry, open := v.lineage.openEntry(p); open {
+			return evidence + " " + entry.Evidence, strong
+		}
+	}
+	switch {
 	case p.Script != "" && (place.IsTemporary(p.Script) || place.IsHidden(p.Script)):
 		return evidence, weak
 	case p.Isolation == model.IsolationHost && (p.Origin == model.OriginWeb || p.Origin == model.OriginOther):
 		return evidence, weak
-	default:
-		return "", absent
 	}
+	return "", absent
+}
+
+// isMisplaced tells whether a program runs from where none belongs, as the rules about
+// its place say.
+func (v *view) isMisplaced() bool {
+	for _, holds := range []func(*view) (string, strength){memfd, deleted, hiddenPath, runsFromTemp, privatePath} {
+		if _, found := holds(v); found == strong {
+			return true
+		}
+	}
+	return false
+}
+
+// placeIsExpected tells whether a program from an unusual place is honest work by what
+// stands above it.
+func (v *view) placeIsExpected() bool {
+	_, exemption := v.lineage.exempt(v.process)
+	return exemption == model.ExemptTerminal || exemption == model.ExemptBuildTool || exemption == model.ExemptAppImage
 }
 
 // where says what a process runs, its script if that is what tells.

@@ -23,6 +23,7 @@ func TestGPUAccess(t *testing.T) {
 	renders := using(model.GPUUse{Devices: []string{"/dev/dri/renderD128"}, Seconds: 300, Busy: 0.95, BusySpan: time.Minute})
 	soon := using(model.GPUUse{Devices: []string{"/dev/dri/renderD128"}, Seconds: 9, Busy: 0.95, BusySpan: 10 * time.Second})
 	window := using(model.GPUUse{Devices: []string{"/dev/nvidia0", "/dev/nvidiactl"}})
+	goTool := process(900, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "go", "/usr/local/go/bin/go", model.OriginLocal })
 	for _, test := range []struct {
 		name     string
 		change   func(*model.Process)
@@ -40,7 +41,8 @@ func TestGPUAccess(t *testing.T) {
 
 		{"benign: a render node that it draws with", all(inTemp("/tmp/x"), draws), RuleRunsFromTemp, model.Warning, "kept it busy for 3.0 s"},
 		{"benign: it began to draw", all(inTemp("/tmp/x"), soon), RuleRunsFromTemp, model.Warning, "holds"},
-		{"benign: a game that is an AppImage", all(inTemp("/tmp/.mount_x/x"), renders), RuleHiddenPath, model.Warning, "holds"},
+		{"a directory that is called like an AppImage's", all(inTemp("/tmp/.mount_x/x"), renders), RuleHiddenPath, model.Critical, "holds"},
+		{"benign: a test that go has built", all(inTemp("/tmp/go-build1/b001/x.test"), cuda, busy, childOf(goTool, model.OriginLocal)), RuleRunsFromTemp, model.Info, "holds"},
 		{"benign: a window on NVIDIA", all(inTemp("/tmp/.mount_x/x"), window), RuleHiddenPath, model.Warning, "holds"},
 		{"benign: rebuilt at home while it runs", all(at(model.OriginDeleted, "/home/alice/x"), func(p *model.Process) { p.ExeDeleted, p.ExeReplaced = true, true }, cuda), "", "", ""},
 		{"benign: training at home", all(at(model.OriginHome, "/home/alice/venv/bin/python3.11"), func(p *model.Process) { p.Script = "/home/alice/train.py" }, cuda, busy), RuleSustainedCPU, model.Info, ""},
@@ -54,7 +56,7 @@ func TestGPUAccess(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change)), Policy{})
+			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change), goTool), Policy{})
 			if test.rule == "" {
 				if len(findings) != 0 {
 					t.Errorf("found %s %s: %v", findings[0].Severity, findings[0].Rule, findings[0].Evidence)
@@ -90,5 +92,52 @@ func TestGPUFacts(t *testing.T) {
 		if got := factGPU(v); !strings.Contains(got, test.want) {
 			t.Errorf("%q, want %q", got, test.want)
 		}
+	}
+}
+
+// TestGPUBelowAnOpenService has what came in by a service that lets anybody in, and
+// computes on the GPU alone: no load of the CPU speaks against it.
+func TestGPUBelowAnOpenService(t *testing.T) {
+	t.Parallel()
+	service := func(p *model.Process) { p.Exe, p.Comm, p.UID, p.User = "/opt/flink/bin/java", "java", 500, "flink" }
+	miner := func(changes ...func(*model.Process)) func(*model.Process) {
+		return all(append([]func(*model.Process){user(500, "flink"), owned(500), func(p *model.Process) {
+			p.Exe, p.Origin, p.Comm = "/var/lib/flink/x", model.OriginOther, "x"
+			p.GPU = &model.GPUUse{Devices: []string{"/dev/nvidia-uvm"}, Compute: true}
+		}}, changes...)...)
+	}
+	web := func(p *model.Process) { p.Exe, p.Origin = "/var/www/x", model.OriginWeb }
+	draws := func(p *model.Process) { p.GPU = &model.GPUUse{Devices: []string{"/dev/dri/renderD128"}} }
+	open, closed := map[int]model.Auth{100: model.AuthNone}, map[int]model.Auth{100: model.AuthRequired}
+	for _, test := range []struct {
+		name  string
+		scene scene
+		want  model.Severity
+	}{
+		{"a program of the service's user", scene{chain: chained(service, miner()), listen: open}, model.Warning},
+		{"it burns too", scene{chain: chained(service, miner(busy)), listen: open}, model.Critical},
+		{"a web shell's program", scene{chain: chained(service, miner(web)), listen: open}, model.Warning},
+		{"benign: the service asks for a password", scene{chain: chained(service, miner()), listen: closed}, ""},
+		{"benign: a program of root", scene{chain: chained(service, miner(func(p *model.Process) { p.ExeOwner.Writers = model.WritersRoot })), listen: open}, ""},
+		{"benign: it draws", scene{chain: chained(service, miner(draws)), listen: open}, ""},
+	} {
+		if got, _ := test.scene.judged(t); got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestGPUAtATerminal has somebody who tries a program out on a GPU.
+func TestGPUAtATerminal(t *testing.T) {
+	t.Parallel()
+	cuda := func(p *model.Process) { p.GPU = &model.GPUUse{Devices: []string{"/dev/nvidia-uvm"}, Compute: true} }
+	sshd := all(at(model.OriginSystem, "/usr/sbin/sshd"), user(0, "root"))
+	bash := all(at(model.OriginSystem, "/usr/bin/bash"), tty(101))
+	tried := all(inTemp("/tmp/a.out"), busy, cuda)
+	if got, why := (scene{chain: chained(sshd, bash, all(tried, tty(101)))}).judged(t); got != model.Info || why == "" {
+		t.Errorf("at a terminal: %q, %q", got, why)
+	}
+	if got, _ := (scene{chain: chained(sshd, bash, tried)}).judged(t); got != model.Critical {
+		t.Errorf("without a terminal: %q", got)
 	}
 }

@@ -127,7 +127,11 @@ func RuleSeverities() []model.RuleSeverity {
 			severities = nil
 		case rule.Family == model.FamilyIndicator, rule.Family == model.FamilyLoad, rule.Name == RuleHiddenByMount:
 			severities = []model.Severity{model.Critical, model.Info}
-		case rule.Name == RuleSuspiciousFile, rule.Name == RuleCPUUnattributed:
+		case rule.Family == model.FamilySurvival: // joins evidence of other kinds, which name the finding
+			severities = []model.Severity{model.Critical}
+		case rule.Name == RuleOpenEntry: // there is load too
+			severities = []model.Severity{model.Critical, model.Info}
+		case rule.Name == RuleSuspiciousFile, rule.Name == RuleCPUUnattributed, rule.Name == RuleAllowListExpired:
 			severities = []model.Severity{model.Warning, model.Info}
 		}
 		for _, severity := range severities {
