@@ -17,7 +17,9 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-func temp() model.OriginKey { return model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost} }
+func temp() model.OriginKey {
+	return model.OriginKey{Origin: model.OriginTemp, Isolation: model.IsolationHost}
+}
 
 // host is a procfs and a root made of files.
 type host struct {
