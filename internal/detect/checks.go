@@ -23,12 +23,13 @@ type evaluation struct {
 	lineage     *lineage
 	checks      []check // of the rules that are not switched off
 	now         time.Time
+	ended       map[*model.Process]bool // that stand for programs none of which lives now
 }
 
 func newEvaluation(s *model.Snapshot, policy Policy, exposures []model.Exposure) *evaluation {
 	return &evaluation{
 		snapshot: s, policy: policy, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
-		checks: policy.Limits.enabled(checks()),
+		checks: policy.Limits.enabled(checks()), ended: endedOf(s.Processes),
 	}
 }
 

@@ -51,7 +51,7 @@ func factScript(v *view) string {
 	if v.process.Script == "" {
 		return "It runs no script."
 	}
-	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(v.process.Script), v.process.Cores)
+	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(v.process.Script), v.cores(v.process))
 }
 
 func factSource(v *view) string {
@@ -137,6 +137,10 @@ func factThreads(v *view) string {
 func instanceFacts() map[string]func(*view) string {
 	return map[string]func(*view) string{
 		RuleSustainedCPU: func(v *view) string {
+			load := v.loadOf(v.process)
+			if load.Cores > v.process.Cores {
+				return fmt.Sprintf("It used %.2f cores over %s%s.", load.Cores, text.Duration(load.Span), processesOf(&load))
+			}
 			return fmt.Sprintf("It used %.2f cores over %s.", v.process.Cores, text.Duration(v.process.CoresSpan))
 		},
 		RuleThrottledCPU: func(v *view) string {

@@ -13,13 +13,9 @@ import (
 )
 
 const (
-	sustainedCores = 0.8
-	sustainedSpan  = 55 * time.Second // 60 s, less the jitter of the samples
-	throttledSpan  = 10 * time.Minute
-	throttledCores = 0.2
-	scriptCores    = 0.5
-	respawnSpan    = 30 * time.Minute
-	respawnCount   = 3 // without a guardian in sight: a crash loop of two is no habit
+	scriptCores  = 0.5
+	respawnSpan  = 30 * time.Minute
+	respawnCount = 3 // without a guardian in sight: a crash loop of two is no habit
 )
 
 // knownHash holds for an executable on the user's list (T1496.001).
@@ -122,40 +118,17 @@ func privatePath(v *view) (string, strength) {
 // a place (T1059): who tries something out there does not burn for long.
 func scriptFromTemp(v *view) (string, strength) {
 	p := v.process
-	if p.Script == "" || p.Cores < scriptCores || program(p) != p.Exe {
+	if p.Script == "" || program(p) != p.Exe {
 		return "", absent
 	}
 	if !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) && !isInMemory(p.Script) {
 		return "", absent
 	}
-	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(p.Script), p.Cores), strong
-}
-
-// sustainedCPU holds for at least 0.8 core over a minute, added up over the
-// instances of one program (T1496.001).
-func sustainedCPU(instances []*model.Process) (model.Signal, bool) {
-	cores, span := 0.0, time.Duration(0)
-	for _, p := range instances {
-		if p.CoresSpan >= sustainedSpan {
-			cores += p.Cores
-			span = max(span, p.CoresSpan)
-		}
+	cores := v.cores(p)
+	if cores < scriptCores {
+		return "", absent
 	}
-	if cores < sustainedCores {
-		return model.Signal{}, false
-	}
-	return signal(RuleSustainedCPU, fmt.Sprintf("It used %.1f cores over %s.", cores, text.Duration(span))), true
-}
-
-// throttledCPU holds for a share of a core that stays the same for ten minutes,
-// as of a miner that was set to stay below what people notice (T1496.001).
-func throttledCPU(instances []*model.Process) (model.Signal, bool) {
-	for _, p := range instances {
-		if p.ConstantSpan >= throttledSpan && p.ConstantCores >= throttledCores {
-			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s.", p.ConstantCores, text.Duration(p.ConstantSpan))), true
-		}
-	}
-	return model.Signal{}, false
+	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(p.Script), cores), strong
 }
 
 // respawned holds for a program from a suspicious place that came back: once

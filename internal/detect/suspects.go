@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -43,6 +44,7 @@ func (p *Policy) isPool(remote netip.AddrPort) bool {
 type candidate struct {
 	suspect   model.Suspect
 	instances []*model.Process
+	ended     []*model.Process // one of each user's that uses CPU in processes none of which lives now
 	exempted  string
 	exemption model.Exemption
 	dormant   bool // see dormant
@@ -81,30 +83,32 @@ func suspects(e *evaluation) []*candidate {
 // gather joins the processes that have a signal of their own by their content.
 func gather(e *evaluation) map[string]*candidate {
 	candidates := map[string]*candidate{}
+	of := func(p *model.Process) *candidate {
+		id := p.Suspect()
+		c, ok := candidates[id]
+		if !ok {
+			c = &candidate{suspect: model.Suspect{ID: id}, limits: e.policy.Limits}
+			candidates[id] = c
+		}
+		return c
+	}
 	for i := range e.snapshot.Processes.Processes {
 		p := &e.snapshot.Processes.Processes[i]
 		if p.Origin == model.OriginKernel || p.PID == e.policy.OwnPID {
 			continue
 		}
-		if !isLoaded(p) && !hasStrong(ownSignals(e.of(p), e.checks)) {
-			continue
+		if e.isLoaded(p) || hasStrong(ownSignals(e.of(p), e.checks)) {
+			c := of(p)
+			c.instances, c.suspect.Running = append(c.instances, p), true
 		}
-		id := p.Suspect()
-		c, ok := candidates[id]
-		if !ok {
-			c = &candidate{suspect: model.Suspect{ID: id, Running: true}, limits: e.policy.Limits}
-			candidates[id] = c
+	}
+	for p := range e.ended { // complete sorts them
+		if e.isLoaded(p) || hasStrong(ownSignals(e.of(p), e.checks)) {
+			c := of(p)
+			c.ended = append(c.ended, p)
 		}
-		c.instances = append(c.instances, p)
 	}
 	return candidates
-}
-
-// isLoaded tells whether a process by itself keeps the CPU busy.
-func isLoaded(p *model.Process) bool {
-	_, sustained := sustainedCPU([]*model.Process{p})
-	_, throttled := throttledCPU([]*model.Process{p})
-	return sustained || throttled
 }
 
 // complete adds what only the instances together, or the past, can show.
@@ -116,21 +120,23 @@ func (c *candidate) complete(e *evaluation) {
 		}
 		return a.PID < b.PID
 	})
-	for _, p := range c.instances {
+	slices.SortFunc(c.ended, func(a, b *model.Process) int { return cmp.Compare(a.UID, b.UID) })
+	all := slices.Concat(c.instances, c.ended)
+	for _, p := range all {
 		for _, signal := range ownSignals(e.of(p), e.checks) {
 			c.add(signal) // of the instance that uses most, if it has it
 		}
 	}
-	l, first := e.lineage, c.instances[0]
+	l, first := e.lineage, all[0]
 	c.suspect.Process = *first
 	c.suspect.Process.Ancestors = l.ancestors(first)
 	c.suspect.Instances = len(c.instances)
 	for _, p := range c.instances[:min(len(c.instances), maxPIDs)] {
 		c.suspect.PIDs = append(c.suspect.PIDs, p.PID)
 	}
-	if signal, ok := sustainedCPU(c.instances); ok {
+	if signal, ok := e.sustainedCPU(all); ok {
 		c.add(signal)
-	} else if signal, ok := throttledCPU(c.instances); ok {
+	} else if signal, ok := e.throttledCPU(all); ok {
 		c.add(signal)
 	}
 	if c.has(model.FamilyLoad) {
@@ -142,10 +148,10 @@ func (c *candidate) complete(e *evaluation) {
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
 	c.suspect.Package, _ = e.snapshot.Packages.Of(first)
-	if c.exempted, c.exemption = l.exempt(first); c.exemption == model.ExemptAllowList && !l.allAllowed(c.instances) {
+	if c.exempted, c.exemption = l.exempt(first); c.exemption == model.ExemptAllowList && !l.allAllowed(all) {
 		c.exempted, c.exemption = "", ""
 	}
-	c.dormant = c.suspect.Entry == nil && dormant(c.instances, e.now)
+	c.dormant = c.suspect.Entry == nil && dormant(all, e.now)
 	if kinds := strongKinds(c.suspect.Signals); len(kinds) == 0 || len(kinds) == 1 && kinds[model.FamilyLoad] {
 		return // a busy program of the system has a parent, not a guardian
 	}

@@ -135,7 +135,7 @@ func (k *tracked) publish(now time.Time) model.Finding {
 	}
 	suspect := *finding.Suspect
 	suspect.CPUSeconds, suspect.Respawns = k.seconds, k.respawns+k.last
-	suspect.Running = finding.LastSeen.Equal(now)
+	suspect.Running = suspect.Running && finding.LastSeen.Equal(now)
 	if !suspect.Running {
 		suspect.Instances, suspect.PIDs, suspect.Process.Cores = 0, nil, 0
 	}

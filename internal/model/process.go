@@ -301,7 +301,8 @@ type ProcessSnapshot struct {
 	Origins          map[OriginKey]CPUTotals
 	Groups           []GroupTotals // at most 64, and one `other` for each origin
 	GroupSlots       Slots
-	GPU              *GPUTotals // nil on a host that has no GPU
-	Processes        []Process  // sorted by pid
+	GPU              *GPUTotals          // nil on a host that has no GPU
+	Processes        []Process           // sorted by pid
+	Loads            map[ProgramKey]Load // of programs that use a tenth of a core or more, whether their processes live or have ended
 	Respawns         map[string]Respawn
 }

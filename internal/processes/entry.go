@@ -21,7 +21,8 @@ type entry struct {
 	instance  respawn.Instance
 	inspected inspected
 	gpu       gpuUser
-	firstName string // of which Process.ArgvIsExe tells; "" for none
+	program   model.ProgramKey // that its time counted for last; zero if it has used none
+	firstName string           // of which Process.ArgvIsExe tells; "" for none
 
 	imageStarted time.Time // when this program began: the process' start, or the sample that saw the exec
 	sample       int       // the last that saw it

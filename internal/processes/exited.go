@@ -46,7 +46,9 @@ func (s *sample) countKnown(e *entry, t *trace) {
 		e.newImage = false // a fork with its exec counts once
 	}
 	if t.accounted {
-		s.accounts.Claim(s.owner(e), e.cpu.Finish(t.cpu.Seconds()))
+		unseen := e.cpu.Finish(t.cpu.Seconds())
+		s.accounts.Claim(s.owner(e), unseen)
+		s.programs.Credit(s.program(e), &e.process, unseen, false)
 		e.accounted = true
 	}
 	s.exitedAt(e, t)
@@ -71,9 +73,13 @@ func (s *sample) countUnseen(t *trace) {
 	e.imageStarted = process.Started
 	e.cpu = cpu.NewProcess(process.Started, s.now, t.cpu.Seconds(), 0)
 	t.owner.give(process)
+	if parent := s.livingParent(e); parent != nil {
+		process.TTY, process.Session = parent.process.TTY, parent.process.Session // as fork(2) hands them on
+	}
 	s.setImage(e, t)
 	s.countStart(e, uint64(max(1, t.execs)))
 	s.accounts.Claim(s.owner(e), e.cpu.Used())
+	s.programs.Credit(s.program(e), process, e.cpu.Used(), false)
 	s.exitedAt(e, t)
 	if _, taken := s.entries[t.pid]; !taken {
 		s.entries[t.pid] = e // it may still be seen as a zombie, until its parent waits for it
@@ -113,7 +119,7 @@ func (s *sample) exitedAt(e *entry, t *trace) {
 		}
 		s.respawns.End(&e.instance, end)
 	}
-	e.dead = true
+	s.ended(e)
 }
 
 // forgetExited removes the processes that this sample did not see.

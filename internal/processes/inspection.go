@@ -9,8 +9,12 @@ import (
 )
 
 const (
-	inspectedCores = 0.2 // a process that uses less is not inspected for its use
-	inspectedMost  = 16  // in one sample
+	inspectedCores   = 0.2 // a process that uses less is not inspected for its use, nor one of a program that does
+	inspectedSeconds = 1   // of CPU: many processes use all of a core in their first moment
+	inspectedMost    = 16  // in one sample
+	inspectedOfOne   = 4   // program of one user, as long as others wait
+	// inspectedWait is what a second of waiting counts for, in seconds of CPU.
+	inspectedWait  = 0.2
 	inspectedSoon  = 4 * time.Second
 	inspectedLater = time.Minute
 	inspectedYouth = 2 * time.Minute // a miner takes its memory in the first of them
@@ -19,14 +23,16 @@ const (
 // inspected is what is kept between the inspections of one program.
 type inspected struct {
 	at      time.Time // of the last
+	used    float64   // seconds of CPU until then
 	threads map[int]float64
 	program *inspect.Program // nil as long as it was not read
 	code    inspect.CodeState
 }
 
-// inspect inspects what gives cause to: programs that use CPU, and those from
-// places where none belongs. Those that were never inspected come first, then
-// those that have waited longest.
+// inspect inspects what gives cause to: programs that use CPU, and those from places where none
+// belongs. What has used most CPU since its last inspection comes first, and what waits comes
+// nearer with every second, so that a stream of short processes keeps nobody from his turn.
+// For the same reason one program gets a quarter of the turns, as long as others wait.
 func (s *sample) inspect() {
 	var due []*entry
 	for _, e := range s.order {
@@ -34,16 +40,40 @@ func (s *sample) inspect() {
 			due = append(due, e)
 		}
 	}
-	sort.SliceStable(due, func(i, j int) bool {
-		a, b := due[i], due[j]
-		if !a.inspected.at.Equal(b.inspected.at) {
-			return a.inspected.at.Before(b.inspected.at)
-		}
-		return a.process.Cores > b.process.Cores
-	})
-	for _, e := range due[:min(len(due), inspectedMost)] {
+	if len(due) > inspectedMost {
+		due = s.choose(due)
+	}
+	for _, e := range due {
 		s.inspectOne(e)
 	}
+}
+
+// choose takes those whose turn it is.
+func (s *sample) choose(due []*entry) []*entry {
+	sort.SliceStable(due, func(i, j int) bool { return s.urgency(due[i]) > s.urgency(due[j]) })
+	chosen, others := make([]*entry, 0, len(due)), []*entry{}
+	taken := map[model.ProgramKey]int{}
+	for _, e := range due {
+		if key := e.process.Program(); taken[key] < inspectedOfOne {
+			taken[key]++
+			chosen = append(chosen, e)
+		} else {
+			others = append(others, e)
+		}
+	}
+	return append(chosen, others...)[:inspectedMost]
+}
+
+// urgency is how much a process asks for its turn.
+func (s *sample) urgency(e *entry) float64 {
+	since := e.inspected.at
+	if since.IsZero() {
+		since = e.imageStarted
+		if since.Before(s.first) {
+			since = s.first
+		}
+	}
+	return max(0, e.process.CPUSeconds-e.inspected.used) + inspectedWait*s.now.Sub(since).Seconds()
 }
 
 // isDue tells whether a process is to be inspected in this sample.
@@ -53,7 +83,7 @@ func (s *sample) isDue(e *entry) bool {
 		return false
 	}
 	last := e.inspected.at
-	if burns := process.Cores >= inspectedCores; !burns && (rank(e) != 0 || !last.IsZero()) {
+	if !s.burns(e) && (rank(e) != 0 || !last.IsZero()) {
 		return false
 	}
 	pause := inspectedLater
@@ -61,6 +91,14 @@ func (s *sample) isDue(e *entry) bool {
 		pause = inspectedSoon
 	}
 	return last.IsZero() || s.now.Sub(last) >= pause
+}
+
+// burns tells whether a process uses enough CPU for an inspection: by itself, or one of many of its program.
+func (s *sample) burns(e *entry) bool {
+	if e.process.Cores >= inspectedCores && e.process.CPUSeconds >= inspectedSeconds {
+		return true
+	}
+	return e.cpu.UsedNow() > 0 && s.programs.Cores(e.process.Program()) >= inspectedCores
 }
 
 func (s *sample) inspectOne(e *entry) {
@@ -73,7 +111,7 @@ func (s *sample) inspectOne(e *entry) {
 	for _, part := range failed {
 		s.unread(e, aspectOf(part.Part), part.Err)
 	}
-	e.inspected = inspected{at: s.now, threads: facts.Threads, program: facts.Program, code: before.code}
+	e.inspected = inspected{at: s.now, used: process.CPUSeconds, threads: facts.Threads, program: facts.Program, code: before.code}
 	if len(facts.Argv) > 0 {
 		process.Argv = facts.Argv
 	}

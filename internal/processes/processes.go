@@ -115,6 +115,7 @@ func New(o Options) (*Sensor, error) {
 		code:      inspect.NewCode(o.Proc, reads, matcher, o.CPUTime),
 		contents:  hostfs.NewContentCache(matcher),
 		accounts:  cpu.New(),
+		programs:  cpu.NewPrograms(),
 		respawns:  respawn.New(o.RespawnWindow),
 		gpus:      gpu.New(o.Proc, o.Root),
 		entries:   map[int]*entry{},

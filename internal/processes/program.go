@@ -179,14 +179,14 @@ func (s *sample) readContent(e *entry) hostfs.Content {
 // contentOf returns the content of a program that a process ran, as far as it is known. If it is not known
 // yet, the file is read under the path that it had, as long as it is still the same file.
 func (s *sample) contentOf(i *image, of inspect.Subject) hostfs.Content {
-	if i.known.SHA256 != "" || !i.origin.Suspicious() {
+	if i.known.SHA256 != "" {
 		return i.known
 	}
 	contents := s.contents
 	if content, ok := contents.Get(i.content); ok {
 		return content
 	}
-	if i.deleted || s.hashBudget <= 0 {
+	if !i.origin.Suspicious() || i.deleted || s.hashBudget <= 0 {
 		return hostfs.Content{}
 	}
 	s.hashBudget -= min(i.content.Size, hashBudget)

@@ -175,6 +175,9 @@ func (s *sample) countLiving() {
 	for _, e := range s.order {
 		owner := s.owner(e)
 		s.accounts.Credit(owner, e.cpu.UsedNow())
+		if e.cpu.UsedNow() > 0 && e.process.Origin != model.OriginKernel {
+			s.programs.Credit(s.program(e), &e.process, e.cpu.UsedNow(), !e.dead)
+		}
 		if e.hidden {
 			e.newImage = false
 		}
@@ -197,7 +200,11 @@ func (s *sample) creditChildren() (waiting float64) {
 	accounts := s.follower.hasAccounts()
 	for _, e := range s.order {
 		if e.cpu.HasChildren() {
-			waiting += s.accounts.CreditChildren(s.owner(e), &e.cpu, accounts)
+			credited, later := s.accounts.CreditChildren(s.owner(e), &e.cpu, accounts)
+			waiting += later
+			if credited > 0 {
+				s.programs.CreditChildren(s.program(e), &e.process, credited)
+			}
 		}
 	}
 	return waiting
@@ -207,5 +214,13 @@ func (s *sample) creditChildren() (waiting float64) {
 // guardian that never waits leaves a zombie behind.
 func (s *sample) died(e *entry) {
 	s.respawns.End(&e.instance, respawn.Ending{At: s.last})
+	s.ended(e)
+}
+
+// ended notes once that a process has ended.
+func (s *sample) ended(e *entry) {
+	if !e.dead {
+		s.programs.End(e.program)
+	}
 	e.dead = true
 }

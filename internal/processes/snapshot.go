@@ -30,5 +30,6 @@ func (s *sample) snapshot() *model.ProcessSnapshot {
 		GPU:        s.gpus.Totals(),
 	}
 	s.accounts.Publish(snapshot, s.follower.exitCount(), s.uncertain == 0)
+	snapshot.Loads = s.programs.Publish(s.now)
 	return snapshot
 }

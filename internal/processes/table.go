@@ -26,6 +26,7 @@ type table struct {
 	contents  *hostfs.ContentCache
 	follower  *follower
 	accounts  *cpu.Accounts
+	programs  *cpu.Programs
 	respawns  *respawn.History
 	gpus      *gpu.Holders
 
@@ -61,6 +62,15 @@ func (t *table) setBoot(boot time.Time) {
 func (t *table) owner(e *entry) cpu.Owner {
 	group, sanitized := e.group()
 	return cpu.Owner{Origin: e.origin(), Group: group, Sanitized: sanitized}
+}
+
+// program is what the CPU time of a process counts for, besides its owner.
+func (t *table) program(e *entry) model.ProgramKey {
+	if key := e.process.Program(); key != e.program {
+		t.programs.Rename(e.process.ProgramBeforeReading(), key)
+		e.program = key
+	}
+	return e.program
 }
 
 // started records a new instance of a program, and reports whether it is a respawn. A process whose parent runs the

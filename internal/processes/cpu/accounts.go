@@ -121,15 +121,15 @@ func (a *Accounts) CreditClaims(afterLosses bool) {
 // CreditChildren credits a process with the time of children that ended unseen, or after their account. It never credits
 // more than has no owner: time must not be counted twice when a process got another parent meanwhile. If the kernel sends
 // accounts, the children's may be late. So their time waits for one sample, and is returned.
-func (a *Accounts) CreditChildren(o Owner, p *Process, accounts bool) (waiting float64) {
+func (a *Accounts) CreditChildren(o Owner, p *Process, accounts bool) (credited, waiting float64) {
 	owed := p.childrenNow
 	if accounts {
 		owed, waiting = p.childrenBefore, max(0, p.childrenNow)
 	}
-	if seconds := min(owed, a.gap()); seconds > 0 {
-		a.Credit(o, seconds)
+	if credited = max(0, min(owed, a.gap())); credited > 0 {
+		a.Credit(o, credited)
 	}
-	return waiting
+	return credited, waiting
 }
 
 // gap is the busy time that has no owner as yet. It is negative when processes
