@@ -18,8 +18,8 @@ import (
 // configuration names the lab's own network as one of pools. Whoever else listens on
 // this machine is left alone: only where nobody is whom the exporter would ask does it ask
 // the lab's services.
-func configuration(asks bool) string {
-	return fmt.Sprintf("pool_addresses: [127.66.0.0/16]\nprobe: %t\n", asks)
+func configuration(asks bool, allowList string) string {
+	return fmt.Sprintf("pool_addresses: [127.66.0.0/16]\nprobe: %t\n%s", asks, allowList)
 }
 
 // exporter is the product at work, with its usual intervals: the times that the
@@ -31,10 +31,10 @@ type exporter struct {
 }
 
 // startExporter starts the exporter and waits until it has looked at everything
-// once. Its configuration lies beside the log.
-func startExporter(ctx context.Context, path string, log *os.File) (*exporter, error) {
+// once. Its configuration, with an allow list, lies beside the log.
+func startExporter(ctx context.Context, path, allowList string, log *os.File) (*exporter, error) {
 	config := filepath.Join(filepath.Dir(log.Name()), "lab.yml")
-	if err := os.WriteFile(config, []byte(configuration(false)), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte(configuration(false, allowList)), 0o644); err != nil {
 		return nil, err
 	}
 	command := exec.Command(path, "serve", "--findings.hold=20s", "--config.file="+config)
@@ -47,7 +47,7 @@ func startExporter(ctx context.Context, path string, log *os.File) (*exporter, e
 	others, err := started.exposesServices(ctx)
 	if err == nil && !others {
 		started.asks = true
-		err = os.WriteFile(config, []byte(configuration(true)), 0o644)
+		err = os.WriteFile(config, []byte(configuration(true, allowList)), 0o644)
 	}
 	if err == nil {
 		err = syscall.Kill(server.PID, syscall.SIGHUP)

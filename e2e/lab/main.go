@@ -122,7 +122,7 @@ func play(ctx context.Context, set settings, made *names, chosen []scenario, std
 		return false, err
 	}
 	defer listening.close()
-	watching, err := startExporter(ctx, set.exporter, log)
+	watching, err := startExporter(ctx, set.exporter, made.allowed.configuration(), log)
 	if err != nil {
 		return false, err
 	}

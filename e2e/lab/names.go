@@ -24,6 +24,7 @@ type names struct {
 	homeRoot  string   // where the lab's user keeps programs
 	localRoot string   // where an administrator puts them
 	temporary []string // where everybody may write, and run a program
+	allowed   allowed
 }
 
 func newNames(seed uint64) *names {
@@ -38,6 +39,7 @@ func newNames(seed uint64) *names {
 	if len(n.temporary) == 0 {
 		n.temporary = []string{"/tmp"} // nothing will start there, and the lab says so
 	}
+	n.allowed = newAllowed(n)
 	return n
 }
 

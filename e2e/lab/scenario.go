@@ -152,6 +152,7 @@ func families(n *names) []family {
 		{"persistence", persistenceAttacks(n)},
 		{"file", fileAttacks(n)},
 		{"entry that hides", entryScenarios(n)},
+		{"allow list", allowListScenarios(n)},
 		{"system programs", systemPrograms(n)},
 		{"RandomX", slices.Concat(randomXAttacks(n), benignRandomX(n))},
 		{"build", benignBuilds(n)},
