@@ -20,7 +20,7 @@ const maxEnded = 32
 type Allow struct {
 	Path       string // glob over the path of the executable, or of the script that an interpreter runs; see matchPath
 	SHA256     string // 64 hex, of the executable
-	User       string // name or number; users of containers are numbers
+	User       string // name, or the number of one without; users of containers are numbers
 	Unit       string // of the system's manager, unless User is set too: see matchesUnit
 	Container  string // first digits of its id, or a glob over the first 12; it implies Containers
 	Cgroup     string // glob over the whole path; see matchPath
