@@ -141,9 +141,10 @@ e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those of expose
 	$(call test_e2e,-run '^TestExposed' .)
 
 .PHONY: lab
-lab: e2e-tools ## Play all attacks and their benign counterparts on this machine, as root (40 min)
-	@scripts/install-test-packages stress-ng zstd
-	@$(as_root) "$$E2E_BIN/lab"
+lab: e2e-tools ## Play all attacks and their benign counterparts on this machine, as root (1 h), and write docs/lab.md
+	@scripts/install-test-packages stress-ng screen
+	@mkdir -p docs && touch docs/lab.md
+	@$(as_root) "$$E2E_BIN/lab" -table docs/lab.md
 
 .PHONY: bench-peers
 bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's prometheus-process-exporter, as root (3 min)

@@ -20,11 +20,10 @@ func entryAttacks(n *names) []scenario {
 			return task.Child{Path: path, Task: burning()}
 		}
 	}
-	web, state, inTemp := n.path("/srv/*"), n.path("/var/lib/*"), n.temp("*")
+	state, inTemp := n.path("/var/lib/*"), n.temp("*")
 	makefile, made, script := n.temp("*"), n.temp("*"), n.temp("*")
 	cell := n.home("*")
 	return []scenario{
-		below("program below /srv burns, started by an open Flink", "T1190", openFlink(), false, placed(web), nil, web),
 		below("program below /var/lib burns, started by an open Flink", "T1190", openFlink(), true, placed(state), nil, state),
 		below("program in a temporary directory burns, started by an open Flink", "T1190", openFlink(), false, placed(inTemp), nil, inTemp),
 		below("make burns, started by an open Flink", "T1190", openFlink(), false, func(s *session) task.Child {

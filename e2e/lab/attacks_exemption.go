@@ -29,7 +29,7 @@ func exemptionAttacks(n *names) []scenario {
 			},
 		},
 		{
-			name: "directory called like an AppImage's mount burns", technique: "T1564.001", expect: critical, needs: history, cores: 1, short: true,
+			name: "directory called like an AppImage's mount burns", technique: "T1564.001", expect: critical, needs: history, cores: 1,
 			paths: n.tops(mount),
 			play: func(s *session) {
 				s.mountTemp(n.top(mount))
@@ -38,7 +38,7 @@ func exemptionAttacks(n *names) []scenario {
 			},
 		},
 		{
-			name: "RandomX memory below sh, in a directory called like an AppImage's mount", technique: "T1564.001", expect: critical,
+			name: "RandomX memory below sh, in a directory called like an AppImage's mount", technique: "T1564.001", expect: critical, short: true,
 			paths: n.tops(shell),
 			play: func(s *session) {
 				s.place(shell)
@@ -46,33 +46,33 @@ func exemptionAttacks(n *names) []scenario {
 			},
 		},
 		{
-			name: "make that a service's user brought along", technique: "T1036.005", expect: critical, needs: history, cores: 1,
+			name: "program below a make that a service's user brought along, idle", technique: "T1036.005", expect: warning,
 			paths: n.tops(ownMake, ownWork),
 			play: func(s *session) {
 				s.place(ownWork)
 				s.place(ownMake)
 				s.giveTo(ownMake, serviceUser)
 				s.launch(order{path: ownMake, argv: []string{ownMake}, user: serviceUser, environment: []string{
-					s.assign(task.Task{Start: []task.Child{{Path: ownWork, Task: task.Task{Threads: 1, Limit: s.lifetime()}}}}),
+					s.assign(task.Task{Start: []task.Child{{Path: ownWork, Task: task.Task{Limit: s.lifetime()}}}}),
 				}})
 			},
 		},
 		{
-			name: "what make left behind burns", technique: "T1036.009", expect: critical, needs: history, cores: 1, programs: []string{"make"},
+			name: "program that make left behind, idle", technique: "T1036.009", expect: warning, programs: []string{"make"},
 			paths: n.tops(endedMakefile, endedWork),
 			play: func(s *session) {
 				s.mayEnd = true // make does
 				s.place(endedWork)
 				s.write(endedMakefile, "all:\n\t"+endedWork+" &\n", 0o644)
-				s.launch(order{argv: []string{"make", "-f", endedMakefile}, environment: []string{s.assign(burning())}})
+				s.launch(order{argv: []string{"make", "-f", endedMakefile}, environment: []string{s.assign(task.Task{})}})
 			},
 		},
 		{
-			name: "hook of apt-get, run by a user, burns", technique: "T1059.004", expect: critical, needs: history, cores: 1, programs: []string{"apt-get"},
+			name: "hook of apt-get, run by a user, idle", technique: "T1059.004", expect: warning, programs: []string{"apt-get"},
 			paths: n.tops(hook),
 			play: func(s *session) {
 				s.place(hook)
-				s.launch(order{argv: []string{"apt-get", "-o", "APT::Update::Pre-Invoke::=" + hook, "update"}, environment: []string{s.assign(burning())}})
+				s.launch(order{argv: []string{"apt-get", "-o", "APT::Update::Pre-Invoke::=" + hook, "update"}, environment: []string{s.assign(task.Task{})}})
 			},
 		},
 		{
@@ -93,13 +93,13 @@ func exemptionAttacks(n *names) []scenario {
 			},
 		},
 		{
-			name: "terminal without a login burns", technique: "T1059.004", expect: critical, needs: history, cores: 1, short: true,
+			name: "program at a terminal without a login, idle", technique: "T1059.004", expect: warning, short: true,
 			paths: n.tops(window),
 			play: func(s *session) {
 				s.place(window)
 				opened := s.openTerminal(order{argv: []string{"sh"}})
 				s.wait(pollInterval)
-				opened.enter(s.typed(window, burning()))
+				opened.enter(s.typed(window, task.Task{}))
 			},
 		},
 		{

@@ -18,9 +18,9 @@ func loaderAttacks(n *names) []scenario {
 		return s
 	}
 	const idle, busy = "while :; do sleep 1; done", "while :; do :; done"
-	line := func(name, technique string, short bool, program, path, content, shell string) scenario {
+	line := func(name, technique, program, path, content, shell string) scenario {
 		return scenario{
-			name: name, technique: technique, expect: warning, needs: history, cores: 1, short: short,
+			name: name, technique: technique, expect: warning, needs: history, cores: 1,
 			paths: n.tops(path), claims: []string{program}, programs: []string{program},
 			play: func(s *session) {
 				s.write(path, content, 0o644)
@@ -29,24 +29,22 @@ func loaderAttacks(n *names) []scenario {
 		}
 	}
 	module := n.temp("*")
-	fed, perl, shell, document, imported := n.temp("*.py"), n.temp("*"), n.temp("*.sh"), n.home("*.sh"), module+"/"+n.word()+".py"
+	fed, shell, document, imported := n.temp("*.py"), n.temp("*.sh"), n.home("*.sh"), module+"/"+n.word()+".py"
 	twoKinds, cron := n.temp("*.pl"), n.path("/etc/cron.d/*")
 	return []scenario{
 		loads(scenario{name: "dynamic loader runs a program of a temporary directory, idle", technique: "T1574.006", expect: warning, short: true},
 			n.temp("*"), idle),
-		loads(scenario{name: "dynamic loader runs a program of a temporary directory, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1, short: true},
+		loads(scenario{name: "dynamic loader runs a program of a temporary directory, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1},
 			n.temp("*"), busy, "--library-path", "/usr/lib"),
-		loads(scenario{name: "dynamic loader runs a hidden program of a home, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1},
-			n.home(".*"), busy, "--argv0", "bash"),
-		line("Python reads a file of a temporary directory from its standard input, burns", "T1059.006", true, "python3",
+		loads(scenario{name: "dynamic loader runs a hidden program of a home, idle", technique: "T1574.006", expect: warning},
+			n.home(".*"), idle, "--argv0", "bash"),
+		line("Python reads a file of a temporary directory from its standard input, burns", "T1059.006", "python3",
 			fed, "while True:\n    pass\n", "exec python3 - <"+fed),
-		line("Perl reads a file of a temporary directory from its standard input, burns", "T1059", false, "perl",
-			perl, "1 while 1;\n", "exec perl <"+perl),
-		line("script of sh in a temporary directory burns", "T1059.004", false, "dash", shell, "while :; do :; done\n", "exec dash "+shell),
-		line("module of Python in a temporary directory burns", "T1059.006", false, "python3",
+		line("script of sh in a temporary directory burns", "T1059.004", "dash", shell, "while :; do :; done\n", "exec dash "+shell),
+		line("module of Python in a temporary directory burns", "T1059.006", "python3",
 			imported, "while True:\n    pass\n", "cd "+module+" && exec python3 -m "+strings.TrimSuffix(filepath.Base(imported), ".py")),
 		// bash keeps a here-document that is larger than a pipe in a file of /tmp.
-		line("Python reads a here-document, burns", "T1059.006", false, "python3", document,
+		line("Python reads a here-document, burns", "T1059.006", "python3", document,
 			"#!/bin/bash\nexec python3 <<'EOF'\n"+strings.Repeat("#"+strings.Repeat("x", 100)+"\n", 1000)+"while True:\n    pass\nEOF\n", "exec bash "+document),
 		{
 			name: "script of Perl that cron starts burns", technique: "T1053.003", expect: critical, needs: history, cores: 1,

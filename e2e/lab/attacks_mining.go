@@ -10,7 +10,7 @@ func miningAttacks(n *names) []scenario {
 			n.temp("*"), task.Task{Memory: task.Fast}),
 		n.burner(scenario{name: "light RandomX memory, from a temporary directory", technique: "T1496.001", expect: critical, cores: 0.25},
 			n.temp("*"), task.Task{Memory: task.Light, Threads: 1, Duty: 0.25}),
-		n.burner(scenario{name: "RandomX memory, installed, burns", technique: "T1496.001", expect: critical, needs: history, cores: 1, short: true, claims: dataset()},
+		n.burner(scenario{name: "RandomX memory, installed, burns", technique: "T1496.001", expect: critical, needs: history, cores: 1, claims: dataset()},
 			n.local("*"), task.Task{Memory: task.Fast, Threads: 1}),
 		n.burner(scenario{name: "executable RandomX memory, installed, little load", technique: "T1496.001", expect: warning, cores: 0.3, claims: dataset()},
 			n.local("*"), task.Task{Memory: task.FastExec, Threads: 1, Duty: 0.3}),

@@ -18,6 +18,7 @@ const (
 // installed: nothing but what they compute speaks against them.
 func randomXAttacks(n *names) []scenario {
 	script, java := n.local("*.py"), n.local("*")
+	library := java + "/" + n.word() + ".so"
 	one := func(name, tool, path string, cores float64, short bool, arguments ...string) scenario {
 		return scenario{
 			name: name, technique: "T1496.001", expect: critical, needs: history, cores: cores, short: short,
@@ -33,7 +34,7 @@ func randomXAttacks(n *names) []scenario {
 		one("RandomX in light mode, installed under another name", hasher, n.local("*/*"), 1, true, "light", "jit", "1"),
 		one("RandomX in light mode, interpreted", hasher, n.home("*/*"), 1, false, "light", "interpreted", "1"),
 		one("code of RandomX in a static, stripped program", ownCode, n.local("*"), 1, false, "own"),
-		one("code of RandomX that is unpacked into memory", unpackedCode, n.local("*/*"), 1, true, "unpacked"),
+		one("code of RandomX that is unpacked into memory", unpackedCode, n.local("*/*"), 1, false, "unpacked"),
 		{
 			name: "RandomX as a library in python", technique: "T1129", expect: critical, needs: history, cores: 1,
 			paths: []string{n.top(script)}, tools: []string{hasher}, programs: []string{"python3"},
@@ -46,7 +47,6 @@ func randomXAttacks(n *names) []scenario {
 			name: "RandomX as a library in a JVM", technique: "T1129", expect: critical, needs: history, cores: 1,
 			paths: []string{java}, tools: []string{javaLibrary}, programs: []string{"java"}, claims: []string{"java"},
 			play: func(s *session) {
-				library := java + "/" + n.word() + ".so"
 				s.placeTool(library, javaLibrary)
 				s.write(java+"/Work.java", "public class Work {\n  static native void run(long seconds);\n"+
 					"  public static void main(String[] a) {\n    System.load(a[0]);\n    run(Long.parseLong(a[1]));\n  }\n}\n", 0o644)

@@ -20,7 +20,6 @@ func scriptAttacks(n *names) []scenario {
 	library := n.temp("*.so")
 	return []scenario{
 		script("script of Python in /tmp burns", "python3", n.path("/tmp/*.py"), "while True:\n    pass\n"),
-		script("script of Perl in /dev/shm burns", "perl", n.path("/dev/shm/*"), "1 while 1;\n"),
 		script("script of Node in /var/tmp burns", "node", n.path("/var/tmp/*.js"), "for (;;) {}\n"),
 		{
 			name: "library of a temporary directory preloaded, burns", technique: "T1574.006", expect: critical, needs: history, cores: 1,

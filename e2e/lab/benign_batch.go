@@ -12,11 +12,7 @@ func benignBatchWork(n *names) []scenario {
 	}
 	return []scenario{
 		shell("xz", "exec xz -9 -T1 -c </dev/urandom >/dev/null", "xz"),
-		shell("zstd", "exec zstd -19 -c </dev/urandom >/dev/null", "zstd"),
 		shell("tar and gzip", "while :; do tar -C / -czf - usr/share usr/bin 2>/dev/null >/dev/null; done", "tar", "gzip"),
-		shell("backup at a low priority", "exec nice -n 19 gzip -9 </dev/urandom >/dev/null", "nice", "gzip"),
-		shell("openssl speed", "while :; do openssl speed -seconds 10 sha256 >/dev/null 2>&1; done", "openssl"),
-		shell("sort of a big file", "while :; do head -c 60000000 /dev/urandom | base64 | sort --parallel=1 >/dev/null; done", "sort", "base64"),
 		shell("stress-ng", "exec stress-ng --cpu 1 --timeout 200 --temp-path "+n.homeRoot, "stress-ng"),
 		shell("ffmpeg", "while :; do ffmpeg -v quiet -threads 1 -f lavfi -i testsrc=d=20:s=1280x720 -f null -; done", "ffmpeg"),
 		shell("storm of short processes", "while :; do /bin/true; /bin/echo x >/dev/null; done", "true"),

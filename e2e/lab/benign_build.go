@@ -22,7 +22,7 @@ func benignBuilds(n *names) []scenario {
 			},
 		},
 		{
-			name: "go test runs from /tmp", technique: "T1059.004", benign: true, cores: 1, short: true,
+			name: "go test runs from /tmp", technique: "T1059.004", benign: true, cores: 1,
 			paths: []string{goTest}, programs: []string{"go"},
 			play: func(s *session) {
 				s.write(goTest+"/src/go.mod", "module busy\n\ngo 1.20\n", 0o644)

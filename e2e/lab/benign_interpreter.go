@@ -6,19 +6,18 @@ import "fmt"
 func benignInterpreters(n *names) []scenario {
 	notebook, java, browser, native := n.home("*"), n.home("*"), n.home("*"), n.temp("*.so")
 	port := fmt.Sprint(n.port())
-	one := func(name, program string, short bool, arguments ...string) scenario {
+	one := func(name, program string, arguments ...string) scenario {
 		return scenario{
-			name: name, technique: "T1059", benign: true, cores: 1, short: short,
+			name: name, technique: "T1059", benign: true, cores: 1,
 			programs: []string{program}, claims: []string{program},
 			play: starts(append([]string{program}, arguments...)...),
 		}
 	}
 	code := []string{"-XX:ReservedCodeCacheSize=256m", "-XX:-UsePerfData", "-Xmx64m", "-XX:+UseSerialGC"}
 	return []scenario{
-		one("python3 -c burns", "python3", true, "-c", "while True: pass"),
-		one("python3.11 under its full name burns", "python3.11", false, "-c", "while True: pass"),
-		one("perl -e burns", "perl", false, "-e", "1 while 1"),
-		one("node -e burns", "node", false, "-e", "for (;;) {}"),
+		one("python3 -c burns", "python3", "-c", "while True: pass"),
+		one("perl -e burns", "perl", "-e", "1 while 1"),
+		one("node -e burns", "node", "-e", "for (;;) {}"),
 		{
 			name: "busy notebook beside its server", technique: "T1059", benign: true, cores: 1,
 			paths: []string{notebook}, programs: []string{"python3"}, claims: []string{"python3"},

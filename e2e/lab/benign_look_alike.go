@@ -39,13 +39,11 @@ func benignLookAlikes(n *names) []scenario {
 			},
 		}
 	}
-	fed, database, native, ctypes, java := n.home("*.py"), n.home("*.py"), n.temp("*.so"), n.home("*.py"), n.home("*")
-	private, ddgs, venv := n.local("*"), n.home("*/bin/ddgs"), n.home("*/.venv/bin/pytest")
+	fed, database, native, ctypes := n.home("*.py"), n.home("*.py"), n.temp("*.so"), n.home("*.py")
+	private, ddgs := n.local("*"), n.home("*/bin/ddgs")
 	return []scenario{
 		line("Python reads a file of a home from its standard input", "T1059.006", "python3", "exec python3 - <"+fed,
 			map[string]string{fed: "while True:\n    pass\n"}),
-		line("Perl reads a line of a pipe", "T1059", "perl", "echo '1 while 1;' | exec perl", nil),
-		line("pytest of a virtual environment in a home", "T1059.006", "python3", "exec python3 "+venv, map[string]string{venv: "while True:\n    pass\n"}),
 		line("database with two gigabytes of shared memory", "T1496.001", "python3", "exec python3 "+database, map[string]string{
 			database: "import mmap\nshared = mmap.mmap(-1, 2080 << 20)\nfor at in range(0, len(shared), 1 << 21):\n    shared[at] = 1\nwhile True:\n    pass\n",
 		}),
@@ -54,22 +52,9 @@ func benignLookAlikes(n *names) []scenario {
 		}),
 		line("dynamic loader runs a program of the system", "T1574.006", "perl", "exec "+dynamicLoader()+" /usr/bin/perl -e '1 while 1'", nil),
 		line("many short gzip below xargs", "T1496.001", "gzip", "while :; do find /usr/share /usr/lib -type f -size -200k | xargs -n 1 gzip -c >/dev/null; done", nil),
-		{
-			name: "java with a heap of RandomX's size", technique: "T1496.001", benign: true, cores: 1,
-			programs: []string{"javac", "java"}, claims: []string{"java"}, paths: n.tops(java),
-			play: func(s *session) {
-				s.write(java+"/Busy.java", "public class Busy {\n  public static void main(String[] a) {\n"+
-					"    long x = 1;\n    for (;;) { x = x * 31 + 7; if (x == 0) System.out.println(x); }\n  }\n}\n", 0o644)
-				s.launch(order{
-					argv: []string{"java", "-Xms2080m", "-Xmx2080m", "-XX:-UsePerfData", "-XX:+UseSerialGC", "Busy.java"}, directory: java,
-				})
-			},
-		},
 		peers("worker with a peer on loopback at port 33333", 33333, n.local("*"), n.local("*")),
-		peers("worker with a peer on loopback at port 45560", 45560, n.local("*"), n.local("*")),
 		peers("worker with a peer on loopback at port 14433", 14433, n.local("*"), n.local("*")),
 		one("ripgrep of a home looks for the address of a pool", n.home("*/bin/rg"), task.Task{}, "rg", "stratum+tcp://", "."),
-		one("ripgrep of a home looks for a miner's option, burns", n.home("*/bin/rg"), burning(), "rg", "--no-heading", "--", "--donate-level"),
 		one("program called audit in a home", n.home("*/bin/audit"), task.Task{}),
 		one("program called smart in a home burns", n.home("*/bin/smart"), burning()),
 		one("program called kcrypt in a home", n.home("*/bin/kcrypt"), task.Task{}),

@@ -20,7 +20,7 @@ func benignRandomX(n *names) []scenario {
 			play: func(s *session) { s.node(idle, idlePort) },
 		},
 		{
-			name: "monerod checks the work of blocks", technique: "T1496.001", benign: true, cores: 1.2, watch: 100 * time.Second, short: true,
+			name: "monerod checks the work of blocks", technique: "T1496.001", benign: true, cores: 1.2, watch: 100 * time.Second,
 			paths: []string{busy, script}, programs: []string{"monerod", "python3"},
 			play: func(s *session) {
 				s.node(busy, busyPort)

@@ -25,11 +25,11 @@ func benignTerminals(n *names) []scenario {
 			},
 		},
 		{
-			name: "program of a user in a temporary directory burns at a terminal", technique: "T1059.004", benign: true, cores: 1,
+			name: "program of a user in a temporary directory, at a terminal", technique: "T1059.004", benign: true,
 			programs: logsIn, paths: n.tops(shared),
 			play: func(s *session) {
 				s.place(shared)
-				s.logIn("nobody").enter(s.typed(shared, burning()))
+				s.logIn("nobody").enter(s.typed(shared, task.Task{}))
 				s.waitForBuild("a.out")
 			},
 		},
@@ -52,10 +52,10 @@ func benignTerminals(n *names) []scenario {
 			},
 		},
 		{
-			name: "tests of a clone burn at a terminal", technique: "T1059.006", benign: true, cores: 1,
+			name: "tests of a clone run at a terminal", technique: "T1059.006", benign: true, cores: 0.3,
 			programs: append(logsIn, "python3"), paths: n.tops(clone), claims: []string{"python3"},
 			play: func(s *session) {
-				s.write(clone+"/.venv/bin/pytest", "while True:\n    pass\n", 0o755)
+				s.write(clone+"/.venv/bin/pytest", partlyBusy, 0o755)
 				s.logIn("nobody").enter("cd " + clone + " && /usr/bin/python3 .venv/bin/pytest")
 				s.wait(seen)
 			},

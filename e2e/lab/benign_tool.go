@@ -10,25 +10,18 @@ import (
 // benignTools are build tools and schedulers in the places where people really have them.
 func benignTools(n *names) []scenario {
 	// make, copied to such a place, runs what it is said to have built.
-	buildsAt := func(name, tool string, burns bool) scenario {
+	buildsAt := func(name, tool string) scenario {
 		root := topDirectory(tool)
 		work, makefile := n.temp("*"), n.temp("*")
 		s := scenario{
 			name: name, technique: "T1059.004", benign: true, programs: []string{"make"}, paths: append(n.tops(work, makefile), root), unless: root,
-		}
-		if burns {
-			s.cores = 1
 		}
 		s.play = func(s *session) {
 			s.directory(root)
 			s.write(tool, s.read(lookPath("make")), 0o755)
 			s.place(work)
 			s.write(makefile, "all:\n\t"+work+"\n", 0o644)
-			job := task.Task{}
-			if burns {
-				job = burning()
-			}
-			s.launch(order{path: tool, argv: []string{tool, "-f", makefile}, environment: []string{s.assign(job)}})
+			s.launch(order{path: tool, argv: []string{tool, "-f", makefile}, environment: []string{s.assign(task.Task{})}})
 			s.wait(pollInterval)
 		}
 		return s
@@ -38,10 +31,10 @@ func benignTools(n *names) []scenario {
 	dask, daskJob, modules, npm := n.home("*/dask/__main__.py"), n.temp("*.py"), n.home("*"), n.temp("*")
 	isolated, node := n.temp("pip-build-env-*/overlay/bin/*"), n.home("*")
 	return []scenario{
-		buildsAt("make below /nix runs what it built", n.path("/nix/store/*-gnumake/bin/make"), false),
-		buildsAt("make below /gnu runs what it built", n.path("/gnu/store/*-make/bin/make"), false),
-		buildsAt("make below /snap runs what it built, which burns", n.path("/snap/*/current/usr/bin/make"), true),
-		buildsAt("make below /var/home runs what it built", n.path("/var/home/*/.local/bin/make"), false),
+		buildsAt("make below /nix runs what it built", n.path("/nix/store/*-gnumake/bin/make")),
+		buildsAt("make below /gnu runs what it built", n.path("/gnu/store/*-make/bin/make")),
+		buildsAt("make below /snap runs what it built", n.path("/snap/*/current/usr/bin/make")),
+		buildsAt("make below /var/home runs what it built", n.path("/var/home/*/.local/bin/make")),
 		{
 			name: "go below /data runs a test", technique: "T1059.004", benign: true, cores: 1, programs: []string{"go", "mount"}, unless: "/data",
 			paths: []string{"/data", goWork},
@@ -68,10 +61,10 @@ func benignTools(n *names) []scenario {
 			},
 		},
 		{
-			name: "worker of Dask runs a script of a temporary directory", technique: "T1059.006", benign: true, cores: 1,
+			name: "worker of Dask runs a script of a temporary directory", technique: "T1059.006", benign: true, cores: 0.3,
 			programs: []string{"python3"}, claims: []string{"python3"}, paths: n.tops(dask, daskJob),
 			play: func(s *session) {
-				s.write(daskJob, "while True:\n    pass\n", 0o644)
+				s.write(daskJob, partlyBusy, 0o644)
 				s.write(dask, fmt.Sprintf("import subprocess\nsubprocess.run(['/usr/bin/python3', %q])\n", daskJob), 0o644)
 				s.launch(order{argv: []string{"python3", "-m", "dask", "worker"}, directory: filepath.Dir(filepath.Dir(dask))})
 				s.wait(seen)
@@ -90,10 +83,10 @@ func benignTools(n *names) []scenario {
 				s.waitForBuild("bundle")
 			},
 		},
-		n.burner(scenario{name: "program of node_modules/.bin in a home burns", technique: "T1564.001", benign: true, cores: 1},
-			node+"/node_modules/.bin/"+n.word(), burning()),
+		n.burner(scenario{name: "program of node_modules/.bin in a home", technique: "T1564.001", benign: true},
+			node+"/node_modules/.bin/"+n.word(), task.Task{}),
 		{
-			name: "program of pip's isolated environment, below pip", technique: "T1195.001", benign: true, programs: []string{"python3"}, claims: []string{"python3"},
+			name: "program of pip's isolated environment, below pip", technique: "T1195.001", benign: true, short: true, programs: []string{"python3"}, claims: []string{"python3"},
 			paths: n.tops(modules, isolated),
 			play: func(s *session) {
 				s.place(isolated)
@@ -107,6 +100,15 @@ func benignTools(n *names) []scenario {
 		},
 	}
 }
+
+// partlyBusy is a program of Python that uses a third of a core.
+const partlyBusy = `import time
+while True:
+    end = time.process_time() + 0.033
+    while time.process_time() < end:
+        pass
+    time.sleep(0.066)
+`
 
 // topDirectory is the first element of a path below /, or the second below /var.
 func topDirectory(path string) string {

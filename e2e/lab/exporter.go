@@ -96,6 +96,9 @@ type finding struct {
 		Ancestors []struct {
 			PID int `json:"pid"`
 		} `json:"ancestors"`
+		Signals []struct {
+			Family string `json:"family"`
+		} `json:"signals"`
 	} `json:"suspect"`
 	File *struct {
 		Path string `json:"path"`

@@ -18,6 +18,7 @@ type observation struct {
 	title string
 	said  []string               // evidence
 	first map[severity]time.Time // when it was first as bad as that
+	load  time.Time              // when it was first seen to keep a core busy
 }
 
 // judge looks at the findings again and again, and gives each to its scenario.
@@ -136,6 +137,13 @@ func (j *judge) assign(found []finding, now time.Time) {
 func (d *observation) note(f *finding, now time.Time) {
 	if f.Rule == "exposed_service" {
 		return
+	}
+	if d.load.IsZero() && f.Suspect != nil {
+		for _, signal := range f.Suspect.Signals {
+			if signal.Family == "load" {
+				d.load = now
+			}
+		}
 	}
 	if f.Severity.rank() > d.worst.rank() {
 		d.worst, d.rule, d.title, d.said = f.Severity, f.Rule, f.Title, f.Evidence

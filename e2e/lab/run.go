@@ -169,15 +169,20 @@ func (l *lab) perform(ctx context.Context, s *scenario) (r result) {
 	return l.verdict(played)
 }
 
-// observe returns when the verdict is clear or the time is up.
+// observe returns when the verdict is clear or the time is up. A benign counterpart
+// has its verdict when it was seen to burn, and nothing came of that.
 func (l *lab) observe(s *session) {
 	s.watched, s.used = time.Now(), l.tracker.cpuSeconds(s.name)
 	for deadline := s.acted.Add(s.span()); time.Now().Before(deadline) && !s.stopped(); s.wait(pollInterval / 2) {
 		s.fail(s.early())
+		now := l.judge.state(s.name)
 		if s.benign {
+			if s.watch == 0 && s.needs != steady && !now.load.IsZero() && time.Since(now.load) > settle {
+				return // it was judged with all that there is to see
+			}
 			continue
 		}
-		if at, seen := l.judge.state(s.name).first[s.expect]; seen && (s.expect == critical || time.Since(at) > settle) {
+		if at, seen := now.first[s.expect]; seen && (s.expect == critical || time.Since(at) > settle) {
 			return
 		}
 	}

@@ -64,6 +64,9 @@ func (s *scenario) kind() string {
 	return "attack"
 }
 
+// sustained is the share of a core that counts as load.
+const sustained = 0.8
+
 // span is how long a benign counterpart runs, and an attack has to be found.
 func (s *scenario) span() time.Duration {
 	switch {
@@ -71,8 +74,10 @@ func (s *scenario) span() time.Duration {
 		return s.watch
 	case s.needs == steady:
 		return 12 * time.Minute
-	case s.benign && s.cores > 0:
+	case s.benign && s.cores >= sustained:
 		return 80 * time.Second
+	case s.benign && s.cores > 0:
+		return 30 * time.Second
 	case s.benign:
 		return 20 * time.Second
 	case s.needs == history:
