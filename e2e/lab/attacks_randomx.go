@@ -56,11 +56,12 @@ func randomXAttacks(n *names) []scenario {
 	}
 }
 
-// placeTool puts a program that was built beside the burner at a path.
+// placeTool puts a program that was built beside the burner at a path. Each path has another
+// content: what has the same is one suspect.
 func (s *session) placeTool(path, tool string) {
 	content, err := os.ReadFile(filepath.Join(filepath.Dir(s.burner), tool))
 	s.fail(err)
-	s.write(path, string(content), 0o755)
+	s.write(path, string(content)+s.tracker.run+" "+path, 0o755)
 }
 
 // seconds is after how long programs end by themselves.
