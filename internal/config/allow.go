@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -32,11 +32,11 @@ type allow struct {
 	Until      string `yaml:"until"`
 }
 
-func (d *document) allowList(lines lines) ([]detect.Allow, error) {
+func (d *document) allowList(lines lines) ([]policy.Allow, error) {
 	if len(d.Allow) > maxAllow {
 		return nil, fmt.Errorf("allow: at most %d entries, not %d", maxAllow, len(d.Allow))
 	}
-	var list []detect.Allow
+	var list []policy.Allow
 	for i := range d.Allow {
 		entry, err := d.Allow[i].parse()
 		if err != nil {
@@ -48,8 +48,8 @@ func (d *document) allowList(lines lines) ([]detect.Allow, error) {
 	return list, nil
 }
 
-func (a *allow) parse() (detect.Allow, error) {
-	out := detect.Allow{
+func (a *allow) parse() (policy.Allow, error) {
+	out := policy.Allow{
 		Path: a.Path, SHA256: strings.ToLower(a.SHA256), User: a.User, Unit: a.Unit, Container: a.Container, Cgroup: a.Cgroup,
 		Containers: a.Containers, Reason: strings.TrimSpace(a.Reason),
 	}

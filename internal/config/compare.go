@@ -11,6 +11,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // maxTried bounds the settings that are left out one by one to see what each does:
@@ -141,12 +142,12 @@ func (c *Config) judge(s *model.Snapshot, services *Config, exposures []model.Ex
 func (c *Config) without(setting string) *Config {
 	out := *c
 	out.Directories = slices.DeleteFunc(slices.Clone(c.Directories), func(d string) bool { return directorySetting(d) == setting })
-	out.Policy.Allow = slices.DeleteFunc(slices.Clone(c.Policy.Allow), func(a detect.Allow) bool { return allowSetting(&a) == setting })
-	out.Policy.Pools = slices.DeleteFunc(slices.Clone(c.Policy.Pools), func(p detect.Pool) bool { return poolSetting(p) == setting })
+	out.Policy.Allow = slices.DeleteFunc(slices.Clone(c.Policy.Allow), func(a policy.Allow) bool { return allowSetting(&a) == setting })
+	out.Policy.Pools = slices.DeleteFunc(slices.Clone(c.Policy.Pools), func(p policy.Pool) bool { return poolSetting(p) == setting })
 	out.Policy.Hashes = maps.Clone(c.Policy.Hashes)
 	maps.DeleteFunc(out.Policy.Hashes, func(hash string, _ bool) bool { return hashSetting(hash) == setting })
 	out.Policy.Limits = maps.Clone(c.Policy.Limits)
-	maps.DeleteFunc(out.Policy.Limits, func(rule string, limit detect.Limit) bool { return limitSetting(rule, limit) == setting })
+	maps.DeleteFunc(out.Policy.Limits, func(rule string, limit policy.Limit) bool { return limitSetting(rule, limit) == setting })
 	return &out
 }
 
@@ -175,18 +176,18 @@ func directorySetting(directory string) string { return "directories: " + direct
 
 func hashSetting(hash string) string { return "known_miner_sha256: " + strings.ToLower(hash) }
 
-func poolSetting(pool detect.Pool) string {
+func poolSetting(pool policy.Pool) string {
 	if pool.Port == 0 {
 		return "pool_addresses: " + pool.Prefix.String()
 	}
 	return fmt.Sprintf("pool_addresses: %s, port %d", pool.Prefix, pool.Port)
 }
 
-func limitSetting(rule string, limit detect.Limit) string {
+func limitSetting(rule string, limit policy.Limit) string {
 	return fmt.Sprintf("rules: %s: %s", rule, limit.Severity)
 }
 
-func allowSetting(a *detect.Allow) string {
+func allowSetting(a *policy.Allow) string {
 	switch end := a.Until; {
 	case end.IsZero():
 		return "allow: " + a.String()

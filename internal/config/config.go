@@ -16,8 +16,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -30,7 +30,7 @@ var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // Config is what a user may set in a file.
 type Config struct {
 	Directories []string
-	Policy      detect.Policy
+	Policy      policy.Policy
 	Catalogue   *catalogue.Catalogue
 	Probe       bool // services are asked whether they let anybody in
 
@@ -124,44 +124,44 @@ func (d *document) directories() ([]string, error) {
 	return directories, nil
 }
 
-func (d *document) policy(lines lines) (detect.Policy, error) {
-	policy := detect.Policy{Hashes: map[string]bool{}}
+func (d *document) policy(lines lines) (policy.Policy, error) {
+	settings := policy.Policy{Hashes: map[string]bool{}}
 	for i, hash := range d.Hashes {
 		lower := strings.ToLower(hash)
 		if !sha256Pattern.MatchString(lower) {
-			return policy, fmt.Errorf("known_miner_sha256, entry %d: %q is not 64 hex digits", i+1, hash)
+			return settings, fmt.Errorf("known_miner_sha256, entry %d: %q is not 64 hex digits", i+1, hash)
 		}
-		policy.Hashes[lower] = true
+		settings.Hashes[lower] = true
 	}
 	for i, address := range d.Pools {
 		pool, err := parsePool(address)
 		if err != nil {
-			return policy, fmt.Errorf("pool_addresses, entry %d: %w", i+1, err)
+			return settings, fmt.Errorf("pool_addresses, entry %d: %w", i+1, err)
 		}
-		policy.Pools = append(policy.Pools, pool)
+		settings.Pools = append(settings.Pools, pool)
 	}
 	var err error
-	if policy.Limits, err = d.limits(lines); err != nil {
-		return policy, err
+	if settings.Limits, err = d.limits(lines); err != nil {
+		return settings, err
 	}
-	policy.Allow, err = d.allowList(lines)
-	return policy, err
+	settings.Allow, err = d.allowList(lines)
+	return settings, err
 }
 
 // parsePool reads "ADDRESS", "ADDRESS:PORT" or "ADDRESS/BITS". Names are refused:
 // to resolve them would tell the network what this host looks for, and whoever
 // answers could choose what it finds.
-func parsePool(s string) (detect.Pool, error) {
+func parsePool(s string) (policy.Pool, error) {
 	if prefix, err := netip.ParsePrefix(s); err == nil {
-		return detect.Pool{Prefix: prefix.Masked()}, nil
+		return policy.Pool{Prefix: prefix.Masked()}, nil
 	}
 	if address, err := netip.ParseAddr(s); err == nil {
-		return detect.Pool{Prefix: netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())}, nil
+		return policy.Pool{Prefix: netip.PrefixFrom(address.Unmap(), address.Unmap().BitLen())}, nil
 	}
 	endpoint, err := netip.ParseAddrPort(s)
 	if err != nil {
-		return detect.Pool{}, fmt.Errorf("%q is not an address, a range (192.0.2.0/24) or an address with a port; names are not resolved", s)
+		return policy.Pool{}, fmt.Errorf("%q is not an address, a range (192.0.2.0/24) or an address with a port; names are not resolved", s)
 	}
 	address := endpoint.Addr().Unmap()
-	return detect.Pool{Prefix: netip.PrefixFrom(address, address.BitLen()), Port: endpoint.Port()}, nil
+	return policy.Pool{Prefix: netip.PrefixFrom(address, address.BitLen()), Port: endpoint.Port()}, nil
 }

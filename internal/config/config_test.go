@@ -14,6 +14,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 func TestDefaults(t *testing.T) {
@@ -127,10 +128,10 @@ services:
 	if !config.Policy.Hashes[strings.ToLower(hash)] {
 		t.Errorf("hashes = %v", config.Policy.Hashes)
 	}
-	if diff := cmp.Diff([]detect.Allow{{Path: "/opt/folding/*", User: "fah", Line: 6}}, config.Policy.Allow); diff != "" {
+	if diff := cmp.Diff([]policy.Allow{{Path: "/opt/folding/*", User: "fah", Line: 6}}, config.Policy.Allow); diff != "" {
 		t.Error(diff)
 	}
-	want := []detect.Pool{
+	want := []policy.Pool{
 		{Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Prefix: netip.MustParsePrefix("198.51.100.7/32")}, {Prefix: netip.MustParsePrefix("2001:db8::1/128"), Port: 443},
 	}
 	if !slices.Equal(want, config.Policy.Pools) {
@@ -213,7 +214,7 @@ allow:
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []detect.Allow{
+	want := []policy.Allow{
 		{
 			Path: "/opt/render/**", SHA256: strings.Repeat("ab", 32), User: "1000", Unit: "render.service", Cgroup: "/batch.slice/*", Containers: true,
 			Reason: "nightly render", Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Line: 3,
@@ -239,8 +240,8 @@ func TestRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := detect.Limits{
-		detect.RuleRunsFromTemp: {Severity: detect.Off, Line: 2}, detect.RuleForgedArguments: {Severity: model.Info, Line: 3}, detect.RuleExposedService: {Severity: model.Warning, Line: 4},
+	want := policy.Limits{
+		detect.RuleRunsFromTemp: {Severity: policy.Off, Line: 2}, detect.RuleForgedArguments: {Severity: model.Info, Line: 3}, detect.RuleExposedService: {Severity: model.Warning, Line: 4},
 	}
 	if diff := cmp.Diff(want, config.Policy.Limits); diff != "" {
 		t.Error(diff)

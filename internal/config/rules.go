@@ -8,18 +8,19 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // limits reads `rules:`, by the names of rules. critical limits nothing.
-func (d *document) limits(lines lines) (detect.Limits, error) {
-	limits := detect.Limits{}
+func (d *document) limits(lines lines) (policy.Limits, error) {
+	limits := policy.Limits{}
 	for _, rule := range slices.Sorted(maps.Keys(d.Rules)) {
 		if !slices.Contains(detect.RuleNames(), rule) {
 			return nil, fmt.Errorf("rules: there is no rule %q; the rules are %s", rule, strings.Join(detect.RuleNames(), ", "))
 		}
 		switch severity := model.Severity(d.Rules[rule]); severity {
-		case detect.Off, model.Info, model.Warning:
-			limits[rule] = detect.Limit{Severity: severity, Line: lines["rules."+rule]}
+		case policy.Off, model.Info, model.Warning:
+			limits[rule] = policy.Limit{Severity: severity, Line: lines["rules."+rule]}
 		case model.Critical:
 		default:
 			return nil, fmt.Errorf("rules: %s: %q is not off, info, warning or critical", rule, severity)

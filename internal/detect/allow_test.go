@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // xmrig is a known miner of alice's in a session of hers.
@@ -35,62 +36,62 @@ func TestAllow(t *testing.T) {
 	t.Parallel()
 	own := xmrig(unchanged)
 	for name, test := range map[string]struct {
-		allow   Allow
+		allow   policy.Allow
 		process model.Process
 		want    bool
 	}{
-		"path":                           {Allow{Path: "/opt/mine/*"}, own, true},
-		"path: one level":                {Allow{Path: "/opt/*"}, own, false},
-		"path: all below":                {Allow{Path: "/opt/**"}, own, true},
-		"path: all below a glob":         {Allow{Path: "/o*/mine/**"}, own, true},
-		"path: not the directory itself": {Allow{Path: "/opt/mine/xmrig/**"}, own, false},
-		"path: not beside it":            {Allow{Path: "/opt/min/**"}, own, false},
-		"path: everything":               {Allow{Path: "/**"}, own, true},
-		"path: none is known":            {Allow{Path: "/**"}, xmrig(func(p *model.Process) { p.Exe = "" }), false},
-		"path: only in its namespace":    {Allow{Path: "/opt/mine/*"}, xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "tmpfs" }), false},
-		"path: bound from elsewhere":     {Allow{Path: "/opt/mine/*"}, xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "/home/bob/x" }), false},
-		"path: bound to elsewhere":       {Allow{Path: "/srv/mine/*"}, xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "/srv/mine/xmrig" }), true},
-		"path and user":                  {Allow{Path: "/opt/mine/*", User: "alice"}, own, true},
-		"path and another user":          {Allow{Path: "/opt/mine/*", User: "bob"}, own, false},
-		"hash":                           {Allow{SHA256: strings.ToUpper(own.SHA256)}, own, true},
-		"another hash":                   {Allow{SHA256: strings.Repeat("0", 64)}, own, false},
-		"script":                         {Allow{Path: "/srv/job.py"}, xmrig(asScript("/srv/job.py")), true},
-		"another script":                 {Allow{Path: "/srv/job.py"}, xmrig(asScript("/srv/other.py")), false},
-		"nothing":                        {Allow{}, own, false},
-		"nothing but containers":         {Allow{Containers: true, Reason: "x"}, xmrig(contained), false},
+		"path":                           {policy.Allow{Path: "/opt/mine/*"}, own, true},
+		"path: one level":                {policy.Allow{Path: "/opt/*"}, own, false},
+		"path: all below":                {policy.Allow{Path: "/opt/**"}, own, true},
+		"path: all below a glob":         {policy.Allow{Path: "/o*/mine/**"}, own, true},
+		"path: not the directory itself": {policy.Allow{Path: "/opt/mine/xmrig/**"}, own, false},
+		"path: not beside it":            {policy.Allow{Path: "/opt/min/**"}, own, false},
+		"path: everything":               {policy.Allow{Path: "/**"}, own, true},
+		"path: none is known":            {policy.Allow{Path: "/**"}, xmrig(func(p *model.Process) { p.Exe = "" }), false},
+		"path: only in its namespace":    {policy.Allow{Path: "/opt/mine/*"}, xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "tmpfs" }), false},
+		"path: bound from elsewhere":     {policy.Allow{Path: "/opt/mine/*"}, xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "/home/bob/x" }), false},
+		"path: bound to elsewhere":       {policy.Allow{Path: "/srv/mine/*"}, xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "/srv/mine/xmrig" }), true},
+		"path and user":                  {policy.Allow{Path: "/opt/mine/*", User: "alice"}, own, true},
+		"path and another user":          {policy.Allow{Path: "/opt/mine/*", User: "bob"}, own, false},
+		"hash":                           {policy.Allow{SHA256: strings.ToUpper(own.SHA256)}, own, true},
+		"another hash":                   {policy.Allow{SHA256: strings.Repeat("0", 64)}, own, false},
+		"script":                         {policy.Allow{Path: "/srv/job.py"}, xmrig(asScript("/srv/job.py")), true},
+		"another script":                 {policy.Allow{Path: "/srv/job.py"}, xmrig(asScript("/srv/other.py")), false},
+		"nothing":                        {policy.Allow{}, own, false},
+		"nothing but containers":         {policy.Allow{Containers: true, Reason: "x"}, xmrig(contained), false},
 
-		"unit":                   {Allow{Unit: "session-1.scope"}, own, true},
-		"service":                {Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/system.slice/render.service")), true},
-		"unit of a user's own":   {Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/render.service")), false},
-		"unit in a delegated":    {Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/system.slice/runner.service/render.service")), false},
-		"unit of the user named": {Allow{Unit: "render.service", User: "alice"}, xmrig(inUnit("render.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/render.service")), true},
+		"unit":                   {policy.Allow{Unit: "session-1.scope"}, own, true},
+		"service":                {policy.Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/system.slice/render.service")), true},
+		"unit of a user's own":   {policy.Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/render.service")), false},
+		"unit in a delegated":    {policy.Allow{Unit: "render.service"}, xmrig(inUnit("render.service", "/system.slice/runner.service/render.service")), false},
+		"unit of the user named": {policy.Allow{Unit: "render.service", User: "alice"}, xmrig(inUnit("render.service", "/user.slice/user-1000.slice/user@1000.service/app.slice/render.service")), true},
 
-		"cgroup":                {Allow{Cgroup: "/user.slice/*"}, own, true},
-		"cgroup: all below":     {Allow{Cgroup: "/batch.slice/**"}, xmrig(inUnit("run-1.scope", "/batch.slice/batch-alice.slice/run-1.scope")), true},
-		"another cgroup":        {Allow{Cgroup: "/batch.slice/**"}, own, false},
-		"cgroup: none is known": {Allow{Cgroup: "/**"}, xmrig(inUnit("", "")), false},
+		"cgroup":                {policy.Allow{Cgroup: "/user.slice/*"}, own, true},
+		"cgroup: all below":     {policy.Allow{Cgroup: "/batch.slice/**"}, xmrig(inUnit("run-1.scope", "/batch.slice/batch-alice.slice/run-1.scope")), true},
+		"another cgroup":        {policy.Allow{Cgroup: "/batch.slice/**"}, own, false},
+		"cgroup: none is known": {policy.Allow{Cgroup: "/**"}, xmrig(inUnit("", "")), false},
 
-		"path: of a container":       {Allow{Path: "/opt/mine/*"}, xmrig(contained), false},
-		"hash: of a container":       {Allow{SHA256: own.SHA256}, xmrig(contained), false},
-		"containers too":             {Allow{Path: "/opt/mine/*", Containers: true}, xmrig(contained), true},
-		"containers too: the host":   {Allow{Path: "/opt/mine/*", Containers: true}, own, true},
-		"user: of a container":       {Allow{User: "1000"}, xmrig(contained), false},
-		"user: containers too":       {Allow{User: "1000", Containers: true}, xmrig(contained), true},
-		"user: a name, containers":   {Allow{User: "alice", Containers: true}, xmrig(contained), false},
-		"container":                  {Allow{Container: "0123456789ab"}, xmrig(contained), true},
-		"container: first digits":    {Allow{Container: "0123"}, xmrig(contained), true},
-		"container: the whole id":    {Allow{Container: "0123456789ab" + strings.Repeat("c", 52)}, xmrig(contained), true},
-		"container: a glob":          {Allow{Container: "01*ab"}, xmrig(contained), true},
-		"container: another":         {Allow{Container: "0123456789ac"}, xmrig(contained), false},
-		"container: not the host":    {Allow{Container: "*"}, own, false},
-		"container and path":         {Allow{Container: "*", Path: "/opt/mine/xmrig"}, xmrig(contained), true},
-		"container and another path": {Allow{Container: "*", Path: "/opt/other"}, xmrig(contained), false},
+		"path: of a container":       {policy.Allow{Path: "/opt/mine/*"}, xmrig(contained), false},
+		"hash: of a container":       {policy.Allow{SHA256: own.SHA256}, xmrig(contained), false},
+		"containers too":             {policy.Allow{Path: "/opt/mine/*", Containers: true}, xmrig(contained), true},
+		"containers too: the host":   {policy.Allow{Path: "/opt/mine/*", Containers: true}, own, true},
+		"user: of a container":       {policy.Allow{User: "1000"}, xmrig(contained), false},
+		"user: containers too":       {policy.Allow{User: "1000", Containers: true}, xmrig(contained), true},
+		"user: a name, containers":   {policy.Allow{User: "alice", Containers: true}, xmrig(contained), false},
+		"container":                  {policy.Allow{Container: "0123456789ab"}, xmrig(contained), true},
+		"container: first digits":    {policy.Allow{Container: "0123"}, xmrig(contained), true},
+		"container: the whole id":    {policy.Allow{Container: "0123456789ab" + strings.Repeat("c", 52)}, xmrig(contained), true},
+		"container: a glob":          {policy.Allow{Container: "01*ab"}, xmrig(contained), true},
+		"container: another":         {policy.Allow{Container: "0123456789ac"}, xmrig(contained), false},
+		"container: not the host":    {policy.Allow{Container: "*"}, own, false},
+		"container and path":         {policy.Allow{Container: "*", Path: "/opt/mine/xmrig"}, xmrig(contained), true},
+		"container and another path": {policy.Allow{Container: "*", Path: "/opt/other"}, xmrig(contained), false},
 	} {
 		want := model.Critical
 		if test.want {
 			want = model.Info
 		}
-		for _, finding := range evaluate(t, snapshotOf(test.process), Policy{Allow: []Allow{test.allow}}) {
+		for _, finding := range evaluate(t, snapshotOf(test.process), policy.Policy{Allow: []policy.Allow{test.allow}}) {
 			if finding.Severity != want || (finding.Exemption == model.ExemptAllowList) != test.want {
 				t.Errorf("%s: %s (%s), want %s", name, finding.Severity, finding.Exempted, want)
 			}
@@ -104,11 +105,11 @@ func TestAllowedUserIsOfTheHost(t *testing.T) {
 	t.Parallel()
 	for _, user := range []string{"alice", "1000"} {
 		p := xmrig(func(p *model.Process) { p.User, p.Isolation = user, model.IsolationContainer })
-		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Critical {
+		if got := evaluate(t, snapshotOf(p), policy.Policy{Allow: []policy.Allow{{User: user}}})[0]; got.Severity != model.Critical {
 			t.Errorf("user %s of a container: %s", user, got.Severity)
 		}
 		p.Isolation = model.IsolationHost
-		if got := evaluate(t, snapshotOf(p), Policy{Allow: []Allow{{User: user}}})[0]; got.Severity != model.Info {
+		if got := evaluate(t, snapshotOf(p), policy.Policy{Allow: []policy.Allow{{User: user}}})[0]; got.Severity != model.Info {
 			t.Errorf("user %s of the host: %s", user, got.Severity)
 		}
 	}
@@ -122,11 +123,11 @@ func TestAllowedCopy(t *testing.T) {
 	his := process(11, func(p *model.Process) {
 		p.Exe, p.Comm, p.User, p.SHA256 = "/opt/mine/xmrig", "xmrig", "mallory", hers.SHA256
 	})
-	policy := Policy{Allow: []Allow{{Path: "/opt/mine/*", User: "alice"}}}
-	if got := evaluate(t, snapshotOf(hers), policy); got[0].Severity != model.Info {
+	settings := policy.Policy{Allow: []policy.Allow{{Path: "/opt/mine/*", User: "alice"}}}
+	if got := evaluate(t, snapshotOf(hers), settings); got[0].Severity != model.Info {
 		t.Errorf("hers alone: %s", got[0].Severity)
 	}
-	if got := evaluate(t, snapshotOf(hers, his), policy); len(got) != 1 || got[0].Severity != model.Critical {
+	if got := evaluate(t, snapshotOf(hers, his), settings); len(got) != 1 || got[0].Severity != model.Critical {
 		t.Errorf("with his: %+v", got)
 	}
 }
@@ -134,13 +135,13 @@ func TestAllowedCopy(t *testing.T) {
 func TestReasonIsShown(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		allow Allow
+		allow policy.Allow
 		want  string
 	}{
-		{Allow{User: "alice"}, "it is on the allow list of the configuration"},
-		{Allow{User: "alice", Line: 7, Reason: "her thesis\nand \x1b[2J"}, `it is on the allow list of the configuration (line 7): her thesis\x0aand \x1b[2J`},
+		{policy.Allow{User: "alice"}, "it is on the allow list of the configuration"},
+		{policy.Allow{User: "alice", Line: 7, Reason: "her thesis\nand \x1b[2J"}, `it is on the allow list of the configuration (line 7): her thesis\x0aand \x1b[2J`},
 	} {
-		if got := evaluate(t, snapshotOf(xmrig(unchanged)), Policy{Allow: []Allow{test.allow}})[0]; got.Exempted != test.want {
+		if got := evaluate(t, snapshotOf(xmrig(unchanged)), policy.Policy{Allow: []policy.Allow{test.allow}})[0]; got.Exempted != test.want {
 			t.Errorf("%q, want %q", got.Exempted, test.want)
 		}
 	}
@@ -158,7 +159,7 @@ func TestAllowUntil(t *testing.T) {
 		{noon, model.Critical},
 		{noon.Add(-24 * time.Hour), model.Critical},
 	} {
-		findings := evaluate(t, snapshotOf(xmrig(unchanged)), Policy{Allow: []Allow{{User: "alice", Until: test.until}}})
+		findings := evaluate(t, snapshotOf(xmrig(unchanged)), policy.Policy{Allow: []policy.Allow{{User: "alice", Until: test.until}}})
 		ended := 0
 		for _, f := range findings {
 			if f.Rule == RuleAllowListExpired {
@@ -180,20 +181,20 @@ func TestEndedEntry(t *testing.T) {
 	yesterday := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 	cron := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/vendor", Line: 3, Command: "/tmp/x", Reason: model.PersistenceTempPath}
 	for name, test := range map[string]struct {
-		allow    Allow
+		allow    policy.Allow
 		severity model.Severity
 		mention  string
 	}{
-		"a process that is no suspect now": {Allow{Path: "/usr/bin/worker"}, model.Warning, "It would match /usr/bin/worker (pid 10, user alice), which runs now."},
-		"a file that starts programs":      {Allow{Path: "/etc/cron.d/*"}, model.Warning, "It would match line 3 of /etc/cron.d/vendor."},
-		"nothing":                          {Allow{Path: "/opt/gone"}, model.Info, "It names path /opt/gone."},
-		"nothing of a container":           {Allow{Container: "*"}, model.Info, "It names container *."},
+		"a process that is no suspect now": {policy.Allow{Path: "/usr/bin/worker"}, model.Warning, "It would match /usr/bin/worker (pid 10, user alice), which runs now."},
+		"a file that starts programs":      {policy.Allow{Path: "/etc/cron.d/*"}, model.Warning, "It would match line 3 of /etc/cron.d/vendor."},
+		"nothing":                          {policy.Allow{Path: "/opt/gone"}, model.Info, "It names path /opt/gone."},
+		"nothing of a container":           {policy.Allow{Container: "*"}, model.Info, "It names container *."},
 	} {
 		test.allow.Until, test.allow.Line, test.allow.Reason = yesterday, 12, "a benchmark"
 		s := snapshotOf(process(10, nil))
 		s.Persistence = entries(cron)
 		var found []model.Finding
-		for _, f := range evaluate(t, s, Policy{Allow: []Allow{test.allow, test.allow}}) {
+		for _, f := range evaluate(t, s, policy.Policy{Allow: []policy.Allow{test.allow, test.allow}}) {
 			if f.Rule == RuleAllowListExpired {
 				found = append(found, f)
 			}
@@ -212,11 +213,11 @@ func TestEndedEntry(t *testing.T) {
 
 func TestEndedEntriesAreBounded(t *testing.T) {
 	t.Parallel()
-	var list []Allow
+	var list []policy.Allow
 	for i := range 2 * maxEnded {
-		list = append(list, Allow{User: "u", Line: i, Until: noon.Add(-time.Duration(i+1) * time.Hour)})
+		list = append(list, policy.Allow{User: "u", Line: i, Until: noon.Add(-time.Duration(i+1) * time.Hour)})
 	}
-	if findings := evaluate(t, snapshotOf(process(10, nil)), Policy{Allow: list}); len(findings) != maxEnded {
+	if findings := evaluate(t, snapshotOf(process(10, nil)), policy.Policy{Allow: list}); len(findings) != maxEnded {
 		t.Errorf("%d findings", len(findings))
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 func looking(look model.Inspection) func(*model.Process) {
@@ -144,7 +145,7 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change), pip), Policy{})
+			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change), pip), policy.Policy{})
 			if test.rule == "" {
 				if len(findings) != 0 {
 					t.Errorf("found %s %s: %v", findings[0].Severity, findings[0].Rule, findings[0].Evidence)
@@ -168,7 +169,7 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 // TestPoolConnections looks at the connections of one busy process.
 func TestPoolConnections(t *testing.T) {
 	t.Parallel()
-	pools := []Pool{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Prefix: netip.MustParsePrefix("198.51.100.7/32"), Port: 443}}
+	pools := []policy.Pool{{Prefix: netip.MustParsePrefix("192.0.2.0/24")}, {Prefix: netip.MustParsePrefix("198.51.100.7/32"), Port: 443}}
 	for _, test := range []struct {
 		name    string
 		change  func(*model.Process)
@@ -214,8 +215,8 @@ func TestPoolConnections(t *testing.T) {
 					Owner: p.Identity, Remote: netip.MustParseAddrPort(remote), Local: local, Outbound: true, Since: noon.Add(-time.Hour),
 				})
 			}
-			policy := Policy{Pools: pools}
-			findings := evaluate(t, s, policy)
+			settings := policy.Policy{Pools: pools}
+			findings := evaluate(t, s, settings)
 			var got model.Severity
 			if len(findings) > 0 {
 				got = findings[0].Severity
@@ -223,7 +224,7 @@ func TestPoolConnections(t *testing.T) {
 			if got != test.want {
 				t.Errorf("%q, want %q: %+v", got, test.want, findings)
 			}
-			counts := Pools(s, policy)
+			counts := Pools(s, settings)
 			for _, match := range model.PoolMatches() {
 				want := 0
 				if match == test.match {
@@ -252,7 +253,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if found := Evaluate(s, Policy{}, catalogue, nil); len(found) != 4 {
+		if found := Evaluate(s, policy.Policy{}, catalogue, nil); len(found) != 4 {
 			b.Fatalf("%d findings", len(found))
 		}
 	}

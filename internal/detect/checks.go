@@ -1,9 +1,11 @@
 package detect
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
@@ -17,7 +19,7 @@ type view struct {
 // each, and read only.
 type evaluation struct {
 	snapshot    *model.Snapshot
-	policy      Policy
+	policy      policy.Policy
 	names       *programs.Names
 	connections map[model.Identity][]model.Connection
 	lineage     *lineage
@@ -26,11 +28,16 @@ type evaluation struct {
 	ended       map[*model.Process]bool // that stand for programs none of which lives now
 }
 
-func newEvaluation(s *model.Snapshot, policy Policy, exposures []model.Exposure) *evaluation {
+func newEvaluation(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *evaluation {
 	return &evaluation{
-		snapshot: s, policy: policy, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, policy, exposures),
-		checks: policy.Limits.enabled(checks()), ended: endedOf(s.Processes),
+		snapshot: s, policy: settings, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, settings, exposures),
+		checks: enabled(settings.Limits), ended: endedOf(s.Processes),
 	}
+}
+
+// enabled are the checks of the rules that are not switched off.
+func enabled(limits policy.Limits) []check {
+	return slices.DeleteFunc(checks(), func(c check) bool { return limits.Off(c.rule) })
 }
 
 // connectionsOf gathers the connections of each process.

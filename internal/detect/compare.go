@@ -39,7 +39,7 @@ func Compare(before, after []model.Finding) []Change {
 // Finding is the worse of both.
 func (c *Change) Finding() *model.Finding {
 	switch {
-	case c.Before == nil, c.After != nil && worse(c.After.Severity, c.Before.Severity):
+	case c.Before == nil, c.After != nil && c.After.Severity.Worse(c.Before.Severity):
 		return c.After
 	default:
 		return c.Before
@@ -53,7 +53,7 @@ func (c *Change) Word() string {
 		return "new"
 	case c.After == nil:
 		return "gone"
-	case worse(c.After.Severity, c.Before.Severity):
+	case c.After.Severity.Worse(c.Before.Severity):
 		return "raised"
 	default:
 		return "lowered"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // TestContentAndBenignCounterparts holds what the content of a program and its executable
@@ -51,7 +52,7 @@ func TestContentAndBenignCounterparts(t *testing.T) {
 		"a server of stratum without RandomX": {all(installed, holds(model.ContentFacts{Node: true, MinerWords: words})), "", "", ""},
 		"the words of a miner and of a node":  {all(pool, busy), RuleRandomXCode, model.Critical, ""},
 	} {
-		findings := evaluate(t, snapshotOf(process(100, test.change)), Policy{})
+		findings := evaluate(t, snapshotOf(process(100, test.change)), policy.Policy{})
 		if test.severity == "" {
 			if len(findings) != 0 {
 				t.Errorf("%s: %+v", name, findings[0])
@@ -77,7 +78,7 @@ func TestNodeAtAPool(t *testing.T) {
 	s.Sockets = &model.SocketSnapshot{Connections: []model.Connection{
 		{Owner: p.Identity, Remote: netip.MustParseAddrPort("93.184.216.34:14444"), Outbound: true, Since: noon.Add(-time.Minute)},
 	}}
-	findings := evaluate(t, s, Policy{})
+	findings := evaluate(t, s, policy.Policy{})
 	if len(findings) == 0 || findings[0].Rule != RulePoolConnection || findings[0].Severity != model.Critical {
 		t.Errorf("got %+v", findings)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -60,13 +61,13 @@ func snapshotOf(processes ...model.Process) *model.Snapshot {
 	return &model.Snapshot{Time: noon, Processes: &model.ProcessSnapshot{Processes: processes, Respawns: map[string]model.Respawn{}}}
 }
 
-func evaluate(t *testing.T, s *model.Snapshot, policy Policy) []model.Finding {
+func evaluate(t *testing.T, s *model.Snapshot, settings policy.Policy) []model.Finding {
 	t.Helper()
 	catalogue, err := catalogue.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Evaluate(s, policy, catalogue, exposure.Find(s, catalogue))
+	return Evaluate(s, settings, catalogue, exposure.Find(s, catalogue))
 }
 
 // TestAttacksAndBenignCounterparts holds each rule to an attack that it must name and
@@ -174,7 +175,7 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			findings := evaluate(t, snapshotOf(process(1, nil), test.process, goTool, shim), Policy{Hashes: map[string]bool{hash: true}})
+			findings := evaluate(t, snapshotOf(process(1, nil), test.process, goTool, shim), policy.Policy{Hashes: map[string]bool{hash: true}})
 			if test.rule == "" {
 				if len(findings) != 0 {
 					t.Errorf("found %+v", findings)
@@ -207,14 +208,14 @@ func TestRespawnNeedsAGuardianOrAHabit(t *testing.T) {
 			history.Recent = append(history.Recent, noon.Add(-time.Duration(i)*time.Minute))
 		}
 		s.Processes.Respawns[s.Processes.Processes[0].SHA256] = history
-		if got := evaluate(t, s, Policy{})[0].Severity; got != want {
+		if got := evaluate(t, s, policy.Policy{})[0].Severity; got != want {
 			t.Errorf("%d respawns: %s, want %s", count, got, want)
 		}
 	}
 	// The benign counterpart: a service of the system in a crash loop.
 	s := snapshotOf(process(10, nil))
 	s.Processes.Respawns["/usr/bin/worker"] = model.Respawn{Count: 50, Recent: []time.Time{noon, noon, noon, noon}}
-	if findings := evaluate(t, s, Policy{}); len(findings) != 0 {
+	if findings := evaluate(t, s, policy.Policy{}); len(findings) != 0 {
 		t.Errorf("a crash loop of the system: %+v", findings)
 	}
 }
@@ -222,7 +223,7 @@ func TestRespawnNeedsAGuardianOrAHabit(t *testing.T) {
 func TestTwoHalvesMakeAWhole(t *testing.T) {
 	t.Parallel()
 	half := func(p *model.Process) { p.Cores, p.SHA256 = 0.45, strings.Repeat("cd", 32) }
-	findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/a"), half)), process(11, all(inTemp("/tmp/b"), half))), Policy{})
+	findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/a"), half)), process(11, all(inTemp("/tmp/b"), half))), policy.Policy{})
 	if len(findings) != 1 || findings[0].Severity != model.Critical || findings[0].Suspect.Instances != 2 {
 		t.Errorf("two miners at half a core each: %+v", findings)
 	}
@@ -230,7 +231,7 @@ func TestTwoHalvesMakeAWhole(t *testing.T) {
 
 func TestOwnProcessIsNoSuspect(t *testing.T) {
 	t.Parallel()
-	if findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/cryptojack_exporter"), busy))), Policy{OwnPID: 10}); len(findings) != 0 {
+	if findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/cryptojack_exporter"), busy))), policy.Policy{OwnPID: 10}); len(findings) != 0 {
 		t.Errorf("%+v", findings)
 	}
 }
@@ -244,7 +245,7 @@ func TestFiles(t *testing.T) {
 		{Path: "/tmp/tool", Directory: "/tmp", Reason: model.FileELF},
 	}}}
 	got := map[string]model.Severity{}
-	for _, f := range evaluate(t, s, Policy{}) {
+	for _, f := range evaluate(t, s, policy.Policy{}) {
 		got[f.File.Path] = f.Severity
 	}
 	want := map[string]model.Severity{"/tmp/kinsing": model.Warning, "/tmp/.x": model.Warning, "/tmp/tool": model.Info}
@@ -266,7 +267,7 @@ func TestServices(t *testing.T) {
 		model.Socket{Protocol: model.TCP, Address: "::", Port: 6379, Scope: model.ScopeAny, App: "redis", Confidence: model.ConfidencePort},
 		model.Socket{Protocol: model.TCP, Address: "127.0.0.1", Port: 2375, Scope: model.ScopeLoopback, App: "docker", Confidence: model.ConfidenceEvidence},
 	)
-	findings := evaluate(t, s, Policy{})
+	findings := evaluate(t, s, policy.Policy{})
 	if len(findings) != 2 || findings[0].Severity != model.Warning || findings[1].Severity != model.Info {
 		t.Fatalf("%+v", findings)
 	}
@@ -278,7 +279,7 @@ func TestServices(t *testing.T) {
 func TestHostileNamesAreEscaped(t *testing.T) {
 	t.Parallel()
 	p := process(10, inTemp("/tmp/\x1b[2J\xff\n"+strings.Repeat("x", 4000)))
-	for _, f := range evaluate(t, snapshotOf(p), Policy{}) {
+	for _, f := range evaluate(t, snapshotOf(p), policy.Policy{}) {
 		for _, sentence := range append(f.Evidence, f.Title) {
 			if strings.ContainsAny(sentence, "\x1b\n") || !utf8.ValidString(sentence) || len(sentence) > 1000 {
 				t.Errorf("%q", sentence)

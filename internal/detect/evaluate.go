@@ -6,6 +6,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // maxInfoFiles bounds the findings about files that are only worth a note.
@@ -14,19 +15,19 @@ const maxInfoFiles = 32
 // Evaluate returns what one snapshot shows, the worst first, given the Exposures
 // of the same. It is a function of its arguments alone. Parts of the snapshot that
 // are nil are left out.
-func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, exposures []model.Exposure) []model.Finding {
-	findings := endedEntries(s, policy.Allow)
-	policy.Allow = inForce(policy.Allow, s.Time)
+func Evaluate(s *model.Snapshot, settings policy.Policy, services *catalogue.Catalogue, exposures []model.Exposure) []model.Finding {
+	findings := endedEntries(s, settings.Allow)
+	settings.Allow = policy.InForce(settings.Allow, s.Time)
 	var list []*candidate
 	if s.Processes != nil {
-		list = suspects(newEvaluation(s, policy, exposures))
+		list = suspects(newEvaluation(s, settings, exposures))
 		for _, c := range list {
 			findings = append(findings, c.finding())
 		}
 		findings = append(findings, unattributed(s.Processes)...)
 	}
 	if s.Persistence != nil {
-		findings = append(findings, persistenceFindings(s, list, policy)...)
+		findings = append(findings, persistenceFindings(s, list, settings)...)
 	}
 	if s.Files != nil {
 		findings = append(findings, fileFindings(s.Files)...)
@@ -34,7 +35,7 @@ func Evaluate(s *model.Snapshot, policy Policy, services *catalogue.Catalogue, e
 	for i := range exposures {
 		findings = append(findings, exposure.Finding(&exposures[i], services))
 	}
-	findings = policy.Limits.apply(findings)
+	findings = settings.Limits.Apply(findings)
 	for i := range findings {
 		findings[i].FirstSeen, findings[i].LastSeen = s.Time, s.Time
 	}
@@ -63,7 +64,7 @@ func (c *candidate) finding() model.Finding {
 
 func title(suspect *model.Suspect, severity model.Severity) string {
 	p := &suspect.Process
-	who := fmt.Sprintf("%s (pid %d, user %s)", quote(subject(p)), p.PID, quote(p.User))
+	who := fmt.Sprintf("%s (pid %d, user %s)", quote(p.Subject()), p.PID, quote(p.User))
 	switch {
 	case severity == model.Critical && OnlyGuards(suspect):
 		return who + " keeps a miner alive"
@@ -90,14 +91,6 @@ func OnlyGuards(suspect *model.Suspect) bool {
 		}
 	}
 	return guards
-}
-
-// subject is what a person calls a process.
-func subject(p *model.Process) string {
-	if p.Exe != "" {
-		return p.Exe
-	}
-	return p.Comm
 }
 
 // fileFindings are about programs that lie in watched directories and do not

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -63,8 +64,8 @@ func containerTools() []string {
 // exempt returns why a process that looks suspicious is expected, and by which
 // exemption, or "". An exemption lowers a finding and never silences it.
 func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
-	if allow := l.allowed(p); allow != nil {
-		return allow.why(), model.ExemptAllowList
+	if allow := policy.Allowed(l.allow, p); allow != nil {
+		return allow.Why(), model.ExemptAllowList
 	}
 	switch {
 	case p.Origin == model.OriginMemfd && p.CopyOf != "":
@@ -78,7 +79,7 @@ func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
 		return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), model.ExemptBuildTool
 	}
 	if leader := l.terminal(p); leader != nil {
-		return fmt.Sprintf("user %s works at a terminal, in %s (pid %d)", quote(p.User), quote(subject(leader)), leader.PID), model.ExemptTerminal
+		return fmt.Sprintf("user %s works at a terminal, in %s (pid %d)", quote(p.User), quote(leader.Subject()), leader.PID), model.ExemptTerminal
 	}
 	return "", ""
 }

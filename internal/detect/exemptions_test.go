@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // scene is a chain of processes, the oldest first, each the child of the one before.
@@ -55,7 +56,7 @@ func (s scene) snapshot() *model.Snapshot {
 func (s scene) judged(t *testing.T) (model.Severity, string) {
 	t.Helper()
 	last := s.chain[len(s.chain)-1].PID
-	for _, f := range evaluate(t, s.snapshot(), Policy{}) {
+	for _, f := range evaluate(t, s.snapshot(), policy.Policy{}) {
 		if f.Suspect != nil && f.Suspect.Process.PID == last {
 			return f.Severity, f.Exempted
 		}
@@ -221,7 +222,7 @@ func TestPathsThatLie(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := model.Severity("")
-			if findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change)), Policy{}); len(findings) > 0 {
+			if findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change)), policy.Policy{}); len(findings) > 0 {
 				got = findings[0].Severity
 			}
 			if got != test.want {

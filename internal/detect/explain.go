@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // Explanation is every signal that was considered for one process.
@@ -33,12 +34,12 @@ type Answer struct {
 
 // Explain considers one process as Evaluate does, with an answer of every rule about
 // processes. ok is false if the process is not in the snapshot.
-func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid int) (explanation Explanation, ok bool) {
+func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure, pid int) (explanation Explanation, ok bool) {
 	p, ok := s.Processes.Process(pid)
 	if !ok {
 		return Explanation{}, false
 	}
-	e := newEvaluation(s, policy, exposures)
+	e := newEvaluation(s, settings, exposures)
 	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p)}
 	explanation.Process.Ancestors = e.lineage.ancestors(p)
 	explanation.Exempted, _ = e.lineage.exempt(p)
@@ -71,8 +72,8 @@ func Explain(s *model.Snapshot, policy Policy, exposures []model.Exposure, pid i
 	for _, rule := range Rules() {
 		if rule.Family != "" {
 			answer := answer(rule, held, facts[rule.Name], e.of(p))
-			if answer.Limit = policy.Limits[rule.Name].Severity; answer.Limit != "" {
-				answer.Sentence += " By the configuration, " + policy.Limits.word(rule.Name) + "."
+			if answer.Limit = settings.Limits[rule.Name].Severity; answer.Limit != "" {
+				answer.Sentence += " By the configuration, " + settings.Limits.Word(rule.Name) + "."
 			}
 			explanation.Answers = append(explanation.Answers, answer)
 		}

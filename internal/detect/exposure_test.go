@@ -11,6 +11,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // listeners is a host with these sockets, all of its own, that answered thus.
@@ -61,7 +62,7 @@ func (d listeners) exposures(t *testing.T) []model.Exposure {
 func (d listeners) finding(t *testing.T) model.Finding {
 	t.Helper()
 	var found []model.Finding
-	for _, f := range evaluate(t, d.Snapshot, Policy{}) {
+	for _, f := range evaluate(t, d.Snapshot, policy.Policy{}) {
 		if f.Exposure != nil {
 			found = append(found, f)
 		}
@@ -263,7 +264,7 @@ func TestJarThatBroughtIt(t *testing.T) {
 			run(began.Add(time.Minute)),
 		},
 	}}}
-	for _, f := range evaluate(t, s, Policy{}) {
+	for _, f := range evaluate(t, s, policy.Policy{}) {
 		switch {
 		case f.Suspect != nil && f.Suspect.Process.PID == 300:
 			if text := strings.Join(f.Evidence, "\n"); !strings.Contains(text, "a jar was run through REST at 2026-11-23 09:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7.") {
@@ -279,7 +280,7 @@ func TestJarThatBroughtIt(t *testing.T) {
 		}
 	}
 	s.Services.SubmissionLogs[0].Recent = []model.Submission{run(began.Add(time.Minute))}
-	for _, f := range evaluate(t, s, Policy{}) {
+	for _, f := range evaluate(t, s, policy.Policy{}) {
 		if f.Suspect != nil && f.Suspect.Entry != nil && f.Suspect.Entry.Run != nil {
 			t.Errorf("a run after the fact: %+v", f.Suspect.Entry)
 		}
@@ -303,7 +304,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 		sockets[2].Key(): {App: "flink", Auth: model.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
 	}}
 	entry := func() *model.Entry {
-		for _, f := range evaluate(t, s, Policy{}) {
+		for _, f := range evaluate(t, s, policy.Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
 				return f.Suspect.Entry
 			}

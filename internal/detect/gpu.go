@@ -67,7 +67,7 @@ func where(p *model.Process) string {
 	if p.Script != "" && !p.Origin.Suspicious() {
 		return "the script " + quote(p.Script)
 	}
-	return quote(subject(p))
+	return quote(p.Subject())
 }
 
 // gpuWork says how much a process uses GPUs, if their drivers tell.

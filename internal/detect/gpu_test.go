@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // TestGPUAccess has miners that hold a GPU, and what else does.
@@ -56,7 +57,7 @@ func TestGPUAccess(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change), goTool), Policy{})
+			findings := evaluate(t, snapshotOf(process(1, nil), process(10, test.change), goTool), policy.Policy{})
 			if test.rule == "" {
 				if len(findings) != 0 {
 					t.Errorf("found %s %s: %v", findings[0].Severity, findings[0].Rule, findings[0].Evidence)
@@ -88,7 +89,7 @@ func TestGPUFacts(t *testing.T) {
 	} {
 		s := snapshotOf(process(10, func(p *model.Process) { p.GPU = test.use }))
 		s.Processes.GPU = test.host
-		v := newEvaluation(s, Policy{}, nil).of(&s.Processes.Processes[0])
+		v := newEvaluation(s, policy.Policy{}, nil).of(&s.Processes.Processes[0])
 		if got := factGPU(v); !strings.Contains(got, test.want) {
 			t.Errorf("%q, want %q", got, test.want)
 		}

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
-func limit(rules ...string) Limits {
-	limits := Limits{}
+func limit(rules ...string) policy.Limits {
+	limits := policy.Limits{}
 	for i := 0; i < len(rules); i += 2 {
-		limits[rules[i]] = Limit{Severity: model.Severity(rules[i+1])}
+		limits[rules[i]] = policy.Limit{Severity: model.Severity(rules[i+1])}
 	}
 	return limits
 }
@@ -32,7 +33,7 @@ func TestLimits(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		process  model.Process
-		limits   Limits
+		limits   policy.Limits
 		severity model.Severity // "" for no finding
 		rule     string
 		why      string
@@ -60,7 +61,7 @@ func TestLimits(t *testing.T) {
 		"disguise unlimited does":             {built(forged), nil, model.Critical, RuleRunsFromTemp, ""},
 		"nothing of an innocent process":      {process(10, nil), limit(RuleRunsFromTemp, "info"), "", "", ""},
 	} {
-		findings := evaluate(t, snapshotOf(test.process, tool), Policy{Limits: test.limits})
+		findings := evaluate(t, snapshotOf(test.process, tool), policy.Policy{Limits: test.limits})
 		if test.severity == "" {
 			if len(findings) != 0 {
 				t.Errorf("%s: %+v", name, findings)
@@ -78,7 +79,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %q (%s), want %q", name, f.Exempted, f.Exemption, test.why)
 		}
 		for _, signal := range f.Suspect.Signals {
-			if test.limits.off(signal.Rule) {
+			if test.limits.Off(signal.Rule) {
 				t.Errorf("%s: %s is there", name, signal.Rule)
 			}
 		}
@@ -90,8 +91,8 @@ func TestLimits(t *testing.T) {
 func TestLimitsMatchTheirDefinition(t *testing.T) {
 	t.Parallel()
 	rules := []string{RuleKnownMinerName, RuleRunsFromTemp, RuleSustainedCPU}
-	rate := func(limits Limits) model.Severity {
-		findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/kinsing"), busy))), Policy{Limits: limits})
+	rate := func(limits policy.Limits) model.Severity {
+		findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/kinsing"), busy))), policy.Policy{Limits: limits})
 		if len(findings) == 0 {
 			return model.Info
 		}
@@ -101,26 +102,26 @@ func TestLimitsMatchTheirDefinition(t *testing.T) {
 	for a := range words {
 		for b := range words {
 			for c := range words {
-				limits := Limits{}
+				limits := policy.Limits{}
 				for i, word := range []int{a, b, c} {
 					if words[word] != "" {
-						limits[rules[i]] = Limit{Severity: model.Severity(words[word])}
+						limits[rules[i]] = policy.Limit{Severity: model.Severity(words[word])}
 					}
 				}
 				got := rate(limits)
 				for rule, limit := range limits {
-					without, unlimited := Limits{}, Limits{}
+					without, unlimited := policy.Limits{}, policy.Limits{}
 					for name, other := range limits {
 						without[name] = other
 						if name != rule {
 							unlimited[name] = other
 						}
 					}
-					without[rule] = Limit{Severity: Off}
+					without[rule] = policy.Limit{Severity: policy.Off}
 					want := rate(without)
-					if cut := rate(unlimited); limit.Severity != Off && worse(limit.Severity, want) && worse(cut, want) {
+					if cut := rate(unlimited); limit.Severity != policy.Off && limit.Severity.Worse(want) && cut.Worse(want) {
 						want = limit.Severity
-						if worse(limit.Severity, cut) {
+						if limit.Severity.Worse(cut) {
 							want = cut
 						}
 					}
@@ -143,9 +144,9 @@ func TestLimitsOfOtherFindings(t *testing.T) {
 	exposed := incident()
 	s.Sockets = exposed.Sockets
 	rules := []string{RuleSuspiciousFile, RulePersistenceEntry, RuleCPUUnattributed, RuleExposedService}
-	severities := func(limits Limits) map[string]model.Finding {
+	severities := func(limits policy.Limits) map[string]model.Finding {
 		found := map[string]model.Finding{}
-		for _, f := range evaluate(t, s, Policy{Limits: limits}) {
+		for _, f := range evaluate(t, s, policy.Policy{Limits: limits}) {
 			found[f.Rule] = f
 		}
 		return found
@@ -155,7 +156,7 @@ func TestLimitsOfOtherFindings(t *testing.T) {
 		if all[rule].Severity != model.Warning {
 			t.Fatalf("%s: %+v", rule, all[rule])
 		}
-		lowered := severities(Limits{rule: {Severity: model.Info, Line: 4}})
+		lowered := severities(policy.Limits{rule: {Severity: model.Info, Line: 4}})
 		if f := lowered[rule]; f.Severity != model.Info || f.Exemption != model.ExemptRuleLimit || f.Exempted != "limited by the configuration: rule "+rule+" is info at most (line 4)" {
 			t.Errorf("%s: %+v", rule, f)
 		}
@@ -175,11 +176,11 @@ func TestLimitIsCounted(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(DefaultHold)
 	s := snapshotOf(process(10, inTemp("/tmp/x")))
-	if got := tracker.Update(s, evaluate(t, s, Policy{})); got.Active[0].Severity != model.Warning {
+	if got := tracker.Update(s, evaluate(t, s, policy.Policy{})); got.Active[0].Severity != model.Warning {
 		t.Fatalf("%+v", got.Active)
 	}
 	for range 2 {
-		got := tracker.Update(s, evaluate(t, s, Policy{Limits: limit(RuleRunsFromTemp, "info")}))
+		got := tracker.Update(s, evaluate(t, s, policy.Policy{Limits: limit(RuleRunsFromTemp, "info")}))
 		if got.Active[0].Severity != model.Info || got.Exempted[model.ExemptRuleLimit] != 1 {
 			t.Errorf("%+v, %v", got.Active, got.Exempted)
 		}
@@ -189,13 +190,13 @@ func TestLimitIsCounted(t *testing.T) {
 // TestExplainLimits says of each rule what the configuration says of it.
 func TestExplainLimits(t *testing.T) {
 	t.Parallel()
-	e, ok := Explain(snapshotOf(process(10, all(inTemp("/tmp/x"), busy))), Policy{Limits: limit(RuleRunsFromTemp, "info", RuleSustainedCPU, "off")}, nil, 10)
+	e, ok := Explain(snapshotOf(process(10, all(inTemp("/tmp/x"), busy))), policy.Policy{Limits: limit(RuleRunsFromTemp, "info", RuleSustainedCPU, "off")}, nil, 10)
 	if !ok || e.Severity != model.Info || !strings.HasPrefix(e.Exempted, "limited by the configuration: ") {
 		t.Fatalf("%+v", e)
 	}
 	for _, want := range []Answer{
 		{Rule: RuleRunsFromTemp, Holds: true, Limit: model.Info, Sentence: "By the configuration, rule runs_from_temp is info at most."},
-		{Rule: RuleSustainedCPU, Limit: Off, Sentence: "By the configuration, rule sustained_cpu is off."},
+		{Rule: RuleSustainedCPU, Limit: policy.Off, Sentence: "By the configuration, rule sustained_cpu is off."},
 	} {
 		i := slices.IndexFunc(e.Answers, func(a Answer) bool { return a.Rule == want.Rule })
 		if got := e.Answers[i]; got.Holds != want.Holds || got.Limit != want.Limit || !strings.HasSuffix(got.Sentence, want.Sentence) {

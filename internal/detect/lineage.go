@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
@@ -34,14 +35,14 @@ type lineage struct {
 	exposures  []model.Exposure
 	exposed    map[exposure.Key]*model.Exposure // of exposures, by the socket
 	services   *model.ServiceSnapshot
-	allow      []Allow
+	allow      []policy.Allow
 	loggedIn   map[uint32]bool // nil until isLoggedIn is asked
 	now        time.Time
 }
 
-func newLineage(s *model.Snapshot, policy Policy, exposures []model.Exposure) *lineage {
+func newLineage(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *lineage {
 	l := &lineage{
-		processes: s.Processes, allow: inForce(policy.Allow, s.Time), now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
+		processes: s.Processes, allow: policy.InForce(settings.Allow, s.Time), now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
 		listeners:  map[model.Identity][]*model.Socket{},

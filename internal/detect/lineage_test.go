@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // incident is the one that the product exists for.
@@ -41,7 +42,7 @@ func incident() *model.Snapshot {
 func TestIncidentWithUnknownNames(t *testing.T) {
 	t.Parallel()
 	byPID := map[int]model.Finding{}
-	for _, f := range evaluate(t, incident(), Policy{}) {
+	for _, f := range evaluate(t, incident(), policy.Policy{}) {
 		if f.Suspect != nil {
 			byPID[f.Suspect.Process.PID] = f
 		}
@@ -75,7 +76,7 @@ func TestEntryThatHasExited(t *testing.T) {
 	s := incident()
 	s.Sockets.RecentlyClosed, s.Sockets.Sockets = s.Sockets.Sockets, nil
 	s.Processes.Processes = slices.Delete(s.Processes.Processes, 1, 2)
-	for _, f := range evaluate(t, s, Policy{}) {
+	for _, f := range evaluate(t, s, policy.Policy{}) {
 		if f.Suspect == nil || f.Suspect.Process.PID != 300 {
 			continue
 		}
@@ -101,7 +102,7 @@ func TestOtherContentEachTime(t *testing.T) {
 			recent = append(recent, noon.Add(time.Duration(-i-1)*time.Minute))
 		}
 		s.Processes.Respawns = map[string]model.Respawn{model.PolymorphicKey(guardian.Identity, "/tmp"): {Count: uint64(count), Recent: recent}}
-		for _, f := range evaluate(t, s, Policy{}) {
+		for _, f := range evaluate(t, s, policy.Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 && f.Severity != want {
 				t.Errorf("%d starts: %s, want %s: %q", count, f.Severity, want, f.Evidence)
 			}
@@ -116,7 +117,7 @@ func TestGuardianByCgroup(t *testing.T) {
 	miner.PPID, miner.Parent = 1, nil // double-forked
 	s.Processes.Respawns = map[string]model.Respawn{}
 	find := func() *model.Guardian {
-		for _, f := range evaluate(t, s, Policy{}) {
+		for _, f := range evaluate(t, s, policy.Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
 				return f.Suspect.Guardian
 			}
@@ -158,7 +159,7 @@ func TestSiblingsThatAreNoGuardians(t *testing.T) {
 			guardian.Parent = &parent
 			change(guardian)
 		}
-		for _, f := range evaluate(t, s, Policy{Allow: []Allow{{Path: "/tmp/allowed"}}}) {
+		for _, f := range evaluate(t, s, policy.Policy{Allow: []policy.Allow{{Path: "/tmp/allowed"}}}) {
 			if f.Suspect == nil || f.Suspect.Process.PID != miner.PID {
 				continue
 			}
@@ -176,7 +177,7 @@ func TestOneProgramUnderTwoNames(t *testing.T) {
 	for path, want := range map[string]bool{"/var/tmp/kinsing": true, "/tmp/kdevtmpfsi": false} {
 		guardian := process(20, all(inTemp(path), func(p *model.Process) { p.SHA256 = strings.Repeat("ef", 32) }))
 		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(guardian, model.OriginTemp), func(p *model.Process) { p.SHA256 = guardian.SHA256 }))
-		f := evaluate(t, snapshotOf(guardian, miner), Policy{})[0]
+		f := evaluate(t, snapshotOf(guardian, miner), policy.Policy{})[0]
 		if g := f.Suspect.Guardian; (g != nil && g.PID == 20) != want {
 			t.Errorf("%s: guardian %+v", path, g)
 		}
@@ -190,7 +191,7 @@ func TestOneProgramUnderTwoNames(t *testing.T) {
 // programs that they built in /tmp.
 func TestTwoToolsInOneSession(t *testing.T) {
 	t.Parallel()
-	for _, f := range evaluate(t, snapshotOf(process(10, inTemp("/tmp/p/server")), process(11, inTemp("/tmp/p/client"))), Policy{}) {
+	for _, f := range evaluate(t, snapshotOf(process(10, inTemp("/tmp/p/server")), process(11, inTemp("/tmp/p/client"))), policy.Policy{}) {
 		if f.Severity == model.Critical {
 			t.Errorf("%s: %v", f.Title, f.Evidence)
 		}
@@ -209,7 +210,7 @@ func TestRespawnByGuardianFromMemory(t *testing.T) {
 		s := incident()
 		guardian, _ := s.Processes.Process(200)
 		change(guardian)
-		for _, finding := range evaluate(t, s, Policy{}) {
+		for _, finding := range evaluate(t, s, policy.Policy{}) {
 			if finding.Suspect == nil || finding.Suspect.Process.PID != 300 {
 				continue
 			}
@@ -228,7 +229,7 @@ func TestPreloadedFromTemp(t *testing.T) {
 	} {
 		p := process(300, all(busy, func(p *model.Process) { p.Inspection = &model.Inspection{Preload: library} }))
 		found := false
-		for _, finding := range evaluate(t, snapshotOf(process(1, nil), p), Policy{}) {
+		for _, finding := range evaluate(t, snapshotOf(process(1, nil), p), policy.Policy{}) {
 			for _, signal := range finding.Suspect.Signals {
 				found = found || signal.Rule == RulePreloadedLibrary && !signal.Weak
 			}
@@ -250,7 +251,7 @@ func TestGuardiansOfGuardians(t *testing.T) {
 	miner := process(300, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(third, model.OriginTemp)))
 	for range 100 {
 		named := map[int]string{}
-		for _, finding := range evaluate(t, snapshotOf(process(1, nil), first, second, third, miner), Policy{}) {
+		for _, finding := range evaluate(t, snapshotOf(process(1, nil), first, second, third, miner), policy.Policy{}) {
 			if finding.Suspect == nil {
 				continue
 			}
@@ -284,7 +285,7 @@ func TestGuardianBehindLaunchers(t *testing.T) {
 		miner := process(30, all(inTemp("/tmp/kdevtmpfsi"), busy, childOf(launcher, model.OriginSystem)))
 		miner.Parent.Parent = launcher.Parent
 		found := false
-		for _, f := range evaluate(t, snapshotOf(guardian, launcher, miner), Policy{}) {
+		for _, f := range evaluate(t, snapshotOf(guardian, launcher, miner), policy.Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 30 {
 				found = f.Suspect.Guardian != nil && f.Suspect.Guardian.PID == 20
 			}

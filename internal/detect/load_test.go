@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // under puts the programs of processes under this load.
@@ -71,7 +72,7 @@ func TestLoadOfAllInstances(t *testing.T) {
 		{"little from temp", gone(model.Load{Cores: 0.3, Span: time.Minute, Ended: 20}, process(10, inTemp("/tmp/x"))), RuleRunsFromTemp, model.Warning, "", false},
 		{"benign: an idle one beside busy ones", under(minute, process(10, nil)), "", "", "", false},
 	} {
-		found := evaluate(t, test.snapshot, Policy{})
+		found := evaluate(t, test.snapshot, policy.Policy{})
 		if test.rule == "" {
 			if len(found) != 0 {
 				t.Errorf("%s: %+v", test.name, found[0])
@@ -101,7 +102,7 @@ func TestUsersDoNotAddUp(t *testing.T) {
 	first, second := process(10, nil), process(11, nil)
 	first.SHA256, second.SHA256, second.UID = strings.Repeat("cd", 32), strings.Repeat("cd", 32), 1001
 	first.Cores, second.Cores = 0.1, 0.1
-	if found := evaluate(t, under(model.Load{Cores: 0.5, Span: time.Minute, Living: 1}, first, second), Policy{}); len(found) != 0 {
+	if found := evaluate(t, under(model.Load{Cores: 0.5, Span: time.Minute, Living: 1}, first, second), policy.Policy{}); len(found) != 0 {
 		t.Errorf("%+v", found)
 	}
 }
@@ -111,7 +112,7 @@ func TestEndedTakesNoPid(t *testing.T) {
 	t.Parallel()
 	s := gone(model.Load{Cores: 1, Span: time.Minute, Ended: 9}, process(10, inTemp("/tmp/x")))
 	s.Processes.Processes = append(s.Processes.Processes, process(10, func(p *model.Process) { p.StartTime = 777 }))
-	found := evaluate(t, s, Policy{})
+	found := evaluate(t, s, policy.Policy{})
 	if len(found) != 1 || found[0].Suspect.Running || len(found[0].Suspect.PIDs) != 0 {
 		t.Errorf("%+v", found)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // idleInMemory is a program in memory that has done nothing for an hour.
@@ -13,7 +14,7 @@ func idleInMemory(p *model.Process) {
 
 func severityOf(t *testing.T, s *model.Snapshot, pid int) (model.Severity, *model.Suspect) {
 	t.Helper()
-	for _, f := range evaluate(t, s, Policy{}) {
+	for _, f := range evaluate(t, s, policy.Policy{}) {
 		if f.Suspect != nil && f.Suspect.Process.PID == pid {
 			return f.Severity, f.Suspect
 		}

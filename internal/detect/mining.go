@@ -1,8 +1,6 @@
 package detect
 
-import (
-	"fmt"
-)
+import "fmt"
 
 const (
 	burnsCores     = 0.5

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // packaged is a process that was inspected, of a file that is known.
@@ -97,7 +98,7 @@ func TestNotOfPackage(t *testing.T) {
 			case found != nil && (!strings.Contains(found.Evidence, test.evidence) || found.Weak != test.weak):
 				t.Errorf("got %+v", found)
 			}
-			explained, ok := Explain(s, Policy{}, nil, 10)
+			explained, ok := Explain(s, policy.Policy{}, nil, 10)
 			if !ok {
 				t.Fatal("it is not explained")
 			}
@@ -123,7 +124,7 @@ func TestPackagesOfOthers(t *testing.T) {
 	}
 	deleted := p
 	deleted.ExeDeleted = true
-	if explained, _ := Explain(snapshotOf(deleted), Policy{}, nil, 10); !slices.ContainsFunc(explained.Answers, func(a Answer) bool {
+	if explained, _ := Explain(snapshotOf(deleted), policy.Policy{}, nil, 10); !slices.ContainsFunc(explained.Answers, func(a Answer) bool {
 		return a.Rule == RuleNotOfPackage && strings.Contains(a.Sentence, "replaced while it runs")
 	}) {
 		t.Errorf("an upgraded program: %+v", explained.Answers)
@@ -133,7 +134,7 @@ func TestPackagesOfOthers(t *testing.T) {
 		t.Error("before the first answer nothing is known")
 	}
 	p.Inspection = nil
-	explained, _ := Explain(snapshotOf(p), Policy{}, nil, 10)
+	explained, _ := Explain(snapshotOf(p), policy.Policy{}, nil, 10)
 	for _, answer := range explained.Answers {
 		if answer.Rule == RuleNotOfPackage && !strings.HasPrefix(answer.Sentence, "Nobody has asked") {
 			t.Errorf("--explain says %q", answer.Sentence)

@@ -5,6 +5,7 @@ import (
 	"path"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // indexEntries makes what starts programs by itself ready to be looked up.
@@ -79,7 +80,7 @@ func entryLocation(entry *model.PersistenceEntry) string {
 	return quote(entry.Path)
 }
 
-func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, policy Policy) model.Finding {
+func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, settings policy.Policy) model.Finding {
 	does := map[model.PersistenceReason]string{
 		model.PersistenceFetchAndRun: "fetches something and runs it",
 		model.PersistenceDecodeRun:   "runs something that is encoded",
@@ -106,11 +107,11 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, p
 	}
 	if started != nil {
 		finding.Severity = model.Critical
-		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(subject(&started.Process)), started.Process.PID))
+		finding.Evidence = append(finding.Evidence, fmt.Sprintf("It starts %s (pid %d), which is a miner or belongs to one.", quote(started.Process.Subject()), started.Process.PID))
 	}
-	for i := range policy.Allow {
-		if allow := &policy.Allow[i]; allow.matchesEntry(entry) {
-			finding.Severity, finding.Exempted, finding.Exemption = model.Info, allow.why(), model.ExemptAllowList
+	for i := range settings.Allow {
+		if allow := &settings.Allow[i]; allow.MatchesEntry(entry) {
+			finding.Severity, finding.Exempted, finding.Exemption = model.Info, allow.Why(), model.ExemptAllowList
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // What an intruder can fill the report with. Users together have room for at least
@@ -51,8 +52,8 @@ type judgedEntry struct {
 // it fetches and runs, it runs from temp or from a hidden place, or it starts a
 // suspect. Those that start a critical suspect come first, then those that start any
 // other, and root's and the system's before those of users.
-func persistenceFindings(s *model.Snapshot, list []*candidate, policy Policy) []model.Finding {
-	running, known := runningSuspects(list), knownFiles(s, policy)
+func persistenceFindings(s *model.Snapshot, list []*candidate, settings policy.Policy) []model.Finding {
+	running, known := runningSuspects(list), knownFiles(s, settings)
 	var all []judgedEntry
 	for i := range s.Persistence.Entries {
 		entry := judgedAgain(&s.Persistence.Entries[i], known)
@@ -80,7 +81,7 @@ func persistenceFindings(s *model.Snapshot, list []*candidate, policy Policy) []
 	for i := range all {
 		if judged := &all[i]; quota.Take(judged.PersistenceEntry) {
 			entry := *judged.PersistenceEntry
-			findings = append(findings, persistenceFinding(&entry, judged.started, policy))
+			findings = append(findings, persistenceFinding(&entry, judged.started, settings))
 		} else {
 			left[model.PersistenceFile{Owner: judged.Owner, Path: judged.Path}]++
 		}
@@ -94,19 +95,19 @@ func persistenceFindings(s *model.Snapshot, list []*candidate, policy Policy) []
 
 // knownFiles are the programs of the host whose content is on the list of known miners
 // as it is now, by path: those that run, and those that lie in watched directories.
-func knownFiles(s *model.Snapshot, policy Policy) map[string]bool {
+func knownFiles(s *model.Snapshot, settings policy.Policy) map[string]bool {
 	known := map[string]bool{}
-	if s.Processes != nil && len(policy.Hashes) > 0 {
+	if s.Processes != nil && len(settings.Hashes) > 0 {
 		for i := range s.Processes.Processes {
 			p := &s.Processes.Processes[i]
-			if p.Exe != "" && p.Isolation != model.IsolationContainer && policy.Hashes[p.SHA256] {
+			if p.Exe != "" && p.Isolation != model.IsolationContainer && settings.Hashes[p.SHA256] {
 				known[p.Exe] = true
 			}
 		}
 	}
 	if s.Files != nil {
 		for i := range s.Files.Files {
-			if f := &s.Files.Files[i]; f.Container == "" && (f.KnownMiner || policy.Hashes[f.SHA256]) {
+			if f := &s.Files.Files[i]; f.Container == "" && (f.KnownMiner || settings.Hashes[f.SHA256]) {
 				known[f.Path] = true
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // TestAUserPushesNobodyOut fills the report from one crontab, and from many files. Root's
@@ -37,7 +38,7 @@ func TestAUserPushesNobodyOut(t *testing.T) {
 			found := map[string]int{}
 			more, critical := 0, 0
 			var order []string
-			for _, f := range persistenceFindings(s, suspects(newEvaluation(s, Policy{}, nil)), Policy{}) {
+			for _, f := range persistenceFindings(s, suspects(newEvaluation(s, policy.Policy{}, nil)), policy.Policy{}) {
 				order = append(order, f.Persistence.Path)
 				found[f.Persistence.Owner+" "+f.Persistence.Path]++
 				if f.Severity == model.Critical {
@@ -72,7 +73,7 @@ func TestManyUsersFill(t *testing.T) {
 		}
 	}
 	add("", "/root/.bashrc", model.PersistencePreloaded)
-	found := persistenceFindings(&model.Snapshot{Persistence: s}, nil, Policy{})
+	found := persistenceFindings(&model.Snapshot{Persistence: s}, nil, policy.Policy{})
 	more := 0
 	for _, f := range found {
 		more += f.MoreElsewhere
@@ -99,7 +100,7 @@ func TestEntriesThatChangeAllTheTime(t *testing.T) {
 		if sample == 0 {
 			s.Persistence.Entries = append(s.Persistence.Entries, model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/crontab", Line: 1, Reason: model.PersistenceTempPath})
 		}
-		got = tracker.Update(s, evaluate(t, s, Policy{}))
+		got = tracker.Update(s, evaluate(t, s, policy.Policy{}))
 	}
 	now, roots := 0, 0
 	for _, f := range got.Active {

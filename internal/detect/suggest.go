@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -19,7 +20,7 @@ type AllowAdvice struct {
 	Matches []AllowMatch // the entries that name it
 	// Fits is the narrowest useful entry that would lower it, with an end to be looked at
 	// and no reason; nil where there is nothing to lower.
-	Fits   *Allow
+	Fits   *policy.Allow
 	Others []string // other suspects that Fits names too, fit to be shown
 	More   int      // how many more of them there are
 	Doubts []string // what speaks against Fits, a sentence each
@@ -27,7 +28,7 @@ type AllowAdvice struct {
 
 // AllowMatch is an entry that names a process.
 type AllowMatch struct {
-	Allow
+	policy.Allow
 	Ended bool
 }
 
@@ -57,7 +58,7 @@ func advise(e *evaluation, list []*candidate, own *candidate, p *model.Process) 
 			advice.More++
 		default:
 			other := c.instances[i]
-			advice.Others = append(advice.Others, fmt.Sprintf("%s (pid %d, user %s)", quote(subject(other)), other.PID, quote(other.User)))
+			advice.Others = append(advice.Others, fmt.Sprintf("%s (pid %d, user %s)", quote(other.Subject()), other.PID, quote(other.User)))
 		}
 	}
 	advice.Doubts = doubts(e, own, &fits, p)
@@ -67,9 +68,9 @@ func advise(e *evaluation, list []*candidate, own *candidate, p *model.Process) 
 // suggest is the narrowest entry that still holds tomorrow: a script by its path, a
 // program of a service by its path and unit, so that an update does not matter, and
 // any other program by path and content. The user is always named.
-func suggest(p *model.Process) Allow {
-	a := Allow{User: p.User, Containers: p.Isolation == model.IsolationContainer || p.ContainerID != ""}
-	real := realPath(p)
+func suggest(p *model.Process) policy.Allow {
+	a := policy.Allow{User: p.User, Containers: p.Isolation == model.IsolationContainer || p.ContainerID != ""}
+	real := p.PathOnHost()
 	switch {
 	case p.Script != "":
 		a.Path = literal(p.Script)
@@ -94,7 +95,7 @@ func literal(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
-func doubts(e *evaluation, own *candidate, fits *Allow, p *model.Process) []string {
+func doubts(e *evaluation, own *candidate, fits *policy.Allow, p *model.Process) []string {
 	var sentences []string
 	if entry := own.suspect.Entry; entry != nil {
 		app := entry.App
@@ -113,7 +114,7 @@ func doubts(e *evaluation, own *candidate, fits *Allow, p *model.Process) []stri
 		sentences = append(sentences, "Neither path nor content of its program is known, so the entry names whatever runs there.")
 	}
 	for _, other := range own.instances {
-		if !fits.Matches(other) && e.lineage.allowed(other) == nil {
+		if !fits.Matches(other) && policy.Allowed(e.lineage.allow, other) == nil {
 			sentences = append(sentences, fmt.Sprintf("It alone lowers nothing: pid %d (user %s) is the same program and needs an entry too.", other.PID, quote(other.User)))
 			break
 		}

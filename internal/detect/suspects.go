@@ -3,11 +3,11 @@ package detect
 import (
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"sort"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -15,30 +15,6 @@ const (
 	// maxSuspects bounds the suspects of one evaluation. The worst stay.
 	maxSuspects = 1024
 )
-
-// Policy is what the user has set.
-type Policy struct {
-	Hashes map[string]bool // SHA-256 of known miners, 64 lower-case hex
-	Allow  []Allow
-	Limits Limits
-	Pools  []Pool
-	OwnPID int // the exporter's own: it is never a suspect
-}
-
-// Pool is an address, or a range of them, of mining pools.
-type Pool struct {
-	Prefix netip.Prefix
-	Port   uint16 // 0 for any
-}
-
-func (p *Policy) isPool(remote netip.AddrPort) bool {
-	for _, pool := range p.Pools {
-		if pool.Prefix.Contains(remote.Addr()) && (pool.Port == 0 || pool.Port == remote.Port()) {
-			return true
-		}
-	}
-	return false
-}
 
 // candidate is one program under suspicion while its signals are gathered.
 type candidate struct {
@@ -50,7 +26,7 @@ type candidate struct {
 	dormant   bool // see dormant
 	guards    bool // it keeps another candidate alive
 	severity  model.Severity
-	limits    Limits
+	limits    policy.Limits
 	limited   string // why the limits of rules lowered the severity, or ""
 }
 
@@ -70,7 +46,7 @@ func suspects(e *evaluation) []*candidate {
 	sort.Slice(list, func(i, j int) bool {
 		a, b := list[i], list[j]
 		if a.severity != b.severity {
-			return worse(a.severity, b.severity)
+			return a.severity.Worse(b.severity)
 		}
 		if a.suspect.Process.Cores != b.suspect.Process.Cores {
 			return a.suspect.Process.Cores > b.suspect.Process.Cores
@@ -148,7 +124,7 @@ func (c *candidate) complete(e *evaluation) {
 	c.suspect.Respawns = history.Count
 	c.suspect.Entry = l.entry(first)
 	c.suspect.Package, _ = e.snapshot.Packages.Of(first)
-	if c.exempted, c.exemption = l.exempt(first); c.exemption == model.ExemptAllowList && !l.allAllowed(all) {
+	if c.exempted, c.exemption = l.exempt(first); c.exemption == model.ExemptAllowList && !policy.AllAllowed(l.allow, all) {
 		c.exempted, c.exemption = "", ""
 	}
 	c.dormant = c.suspect.Entry == nil && dormant(all, e.now)
@@ -203,7 +179,7 @@ func nameGuardians(list []*candidate) {
 
 // add keeps one signal of each rule, a strong one before a weak one.
 func (c *candidate) add(signal model.Signal) {
-	if c.limits.off(signal.Rule) {
+	if c.limits.Off(signal.Rule) {
 		return
 	}
 	for i := range c.suspect.Signals {
@@ -238,10 +214,10 @@ func (c *candidate) rate() {
 		return order[c.suspect.Signals[i].Rule] < order[c.suspect.Signals[j].Rule]
 	})
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool { return !c.suspect.Signals[i].Weak && c.suspect.Signals[j].Weak })
-	c.severity, c.limited = c.limits.within(c.suspect.Signals, c.judge), ""
-	if unlimited := c.judge(c.suspect.Signals); worse(unlimited, c.severity) {
-		c.limited = c.limits.why(c.suspect.Signals, unlimited)
-		c.limits.sort(c.suspect.Signals, c.severity)
+	c.severity, c.limited = c.limits.Within(c.suspect.Signals, c.judge), ""
+	if unlimited := c.judge(c.suspect.Signals); unlimited.Worse(c.severity) {
+		c.limited = c.limits.Why(c.suspect.Signals, unlimited)
+		c.limits.Sort(c.suspect.Signals, c.severity)
 	}
 }
 
@@ -300,14 +276,4 @@ func (c *candidate) expected() (why string, kind model.Exemption) {
 	default:
 		return c.exempted, c.exemption
 	}
-}
-
-// worse tells whether a is worse than b.
-func worse(a, b model.Severity) bool {
-	for _, severity := range model.Severities() {
-		if a == severity || b == severity {
-			return a == severity && b != severity
-		}
-	}
-	return false
 }

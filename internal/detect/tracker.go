@@ -98,8 +98,8 @@ func (t *Tracker) merge(kept *tracked, finding *model.Finding) {
 			finding.Suspect.Entry = old.Suspect.Entry
 		}
 	}
-	if !worse(old.Severity, finding.Severity) {
-		if worse(finding.Severity, old.Severity) {
+	if !old.Severity.Worse(finding.Severity) {
+		if finding.Severity.Worse(old.Severity) {
 			t.raised[model.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
 		} else {
 			finding.Rule, finding.Technique = old.Rule, old.Technique
@@ -183,7 +183,7 @@ func sortFindings(findings []model.Finding) {
 	sort.SliceStable(findings, func(i, j int) bool {
 		a, b := &findings[i], &findings[j]
 		if a.Severity != b.Severity {
-			return worse(a.Severity, b.Severity)
+			return a.Severity.Worse(b.Severity)
 		}
 		if !a.FirstSeen.Equal(b.FirstSeen) {
 			return a.FirstSeen.Before(b.FirstSeen)

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // step evaluates a snapshot at a time and tells the tracker.
 func step(t *testing.T, tracker *Tracker, s *model.Snapshot, at time.Time) *model.Findings {
 	t.Helper()
 	s.Time = at
-	return tracker.Update(s, evaluate(t, s, Policy{}))
+	return tracker.Update(s, evaluate(t, s, policy.Policy{}))
 }
 
 func TestFindingOutlivesItsEvidence(t *testing.T) {
@@ -113,7 +114,7 @@ func TestFileThatRunsIsNoIdleFile(t *testing.T) {
 	file := model.File{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: model.FileKnownMiner, KnownMiner: true}
 	look := func(at time.Time) int {
 		s := &model.Snapshot{Time: at, Files: &model.FileSnapshot{Files: []model.File{file}}}
-		return len(tracker.Update(s, evaluate(t, s, Policy{})).Active)
+		return len(tracker.Update(s, evaluate(t, s, policy.Policy{})).Active)
 	}
 	if got := look(noon); got != 1 {
 		t.Fatalf("%d findings, want the file", got)

@@ -32,7 +32,7 @@ func unattributed(s *model.ProcessSnapshot) []model.Finding {
 	}
 	for i := range s.Processes {
 		if p := &s.Processes[i]; p.HiddenBy != "" {
-			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden by a mount and used %.1f cores.", p.PID, quote(subject(p)), p.Cores))
+			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden by a mount and used %.1f cores.", p.PID, quote(p.Subject()), p.Cores))
 		}
 	}
 	if !u.Complete {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // TestUnattributed holds time without an owner to what it must and must not raise.
@@ -26,7 +27,7 @@ func TestUnattributed(t *testing.T) {
 	for _, c := range cases {
 		s := snapshotOf()
 		s.Processes.UnattributedRate = c.unattributed
-		findings := evaluate(t, s, Policy{})
+		findings := evaluate(t, s, policy.Policy{})
 		switch {
 		case c.want == "" && len(findings) != 0:
 			t.Errorf("%s: %+v", c.name, findings)
@@ -53,7 +54,7 @@ func TestHiddenByMount(t *testing.T) {
 	} {
 		s := snapshotOf(process(10, c.change))
 		s.Processes.UnattributedRate = model.UnattributedRate{Cores: 4, Span: time.Minute, Complete: true}
-		findings := evaluate(t, s, Policy{})
+		findings := evaluate(t, s, policy.Policy{})
 		if findings[0].Severity != c.want && findings[0].Suspect != nil {
 			t.Errorf("%s: %s, want %s: %+v", name, findings[0].Severity, c.want, findings[0])
 		}

@@ -15,6 +15,16 @@ const (
 // Severities lists every severity, worst first.
 func Severities() []Severity { return []Severity{Critical, Warning, Info} }
 
+// Worse tells whether a severity is worse than another.
+func (s Severity) Worse(other Severity) bool {
+	for _, severity := range Severities() {
+		if s == severity || other == severity {
+			return s == severity && other != severity
+		}
+	}
+	return false
+}
+
 // Family is a kind of evidence. Signals of two families are independent.
 type Family string
 

@@ -198,6 +198,23 @@ func (p *Process) FirstArgument() string {
 	return p.Argv[0]
 }
 
+// Subject is what a person calls the process.
+func (p *Process) Subject() string {
+	if p.Exe != "" {
+		return p.Exe
+	}
+	return p.Comm
+}
+
+// PathOnHost is where the executable lies on the host: in a mount namespace of his own
+// anybody has any path he likes.
+func (p *Process) PathOnHost() string {
+	if p.ExeSource != "" {
+		return p.ExeSource
+	}
+	return p.Exe
+}
+
 // CPUTotals are the counters of one (origin, isolation). None ever goes back.
 type CPUTotals struct {
 	CPUSeconds float64

@@ -10,6 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 const (
@@ -66,7 +67,7 @@ func (m *Monitor) evaluate(now time.Time) {
 	})
 }
 
-func (m *Monitor) policy() (detect.Policy, *catalogue.Catalogue) {
+func (m *Monitor) policy() (policy.Policy, *catalogue.Catalogue) {
 	config := m.options.Config()
 	policy := config.Policy
 	policy.OwnPID = m.options.OwnPID

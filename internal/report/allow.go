@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -68,7 +69,7 @@ func adviceSentences(advice *detect.AllowAdvice) []string {
 }
 
 // yamlEntry writes an entry of the allow list for the configuration, line by line.
-func yamlEntry(a *detect.Allow) []string {
+func yamlEntry(a *policy.Allow) []string {
 	lines := []string{"allow:"}
 	add := func(field, value string) {
 		start := "    "

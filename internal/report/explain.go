@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -55,7 +56,7 @@ func ExplainText(w io.Writer, e detect.Explanation) error {
 	for _, answer := range e.Answers {
 		word := "no  "
 		switch {
-		case answer.Limit == detect.Off:
+		case answer.Limit == policy.Off:
 			word = "off "
 		case answer.Weak:
 			word = "weak"

@@ -14,6 +14,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
 // explained is a miner with a hostile name below a service, that one entry of the
@@ -26,11 +27,11 @@ func explained() detect.Explanation {
 			{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Holds: true, Sentence: "Its file name is kdevtmpfsi."},
 			{Rule: detect.RuleRunsFromTemp, Family: model.FamilyPlace, Technique: "T1059.004", Holds: true, Sentence: "It runs from /tmp. By the configuration, rule runs_from_temp is info at most (line 9).", Limit: model.Info},
 			{Rule: detect.RuleEqualThreads, Family: model.FamilyMining, Technique: "T1496.001", Holds: true, Weak: true, Sentence: "4 of its threads work alike without a pause."},
-			{Rule: detect.RuleSustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Sentence: "It used 5.80 cores over 60 s. By the configuration, rule sustained_cpu is off.", Limit: detect.Off},
+			{Rule: detect.RuleSustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Sentence: "It used 5.80 cores over 60 s. By the configuration, rule sustained_cpu is off.", Limit: policy.Off},
 		},
 		AllowList: detect.AllowAdvice{
-			Matches: []detect.AllowMatch{{Allow: detect.Allow{Path: "/tmp/**", User: "flink", Line: 12, Reason: "a test\n", Until: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, Ended: true}},
-			Fits:    &detect.Allow{Path: "/tmp/it's\n\u202e\\*", SHA256: suspect.Process.SHA256, User: "flink", Until: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)},
+			Matches: []detect.AllowMatch{{Allow: policy.Allow{Path: "/tmp/**", User: "flink", Line: 12, Reason: "a test\n", Until: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, Ended: true}},
+			Fits:    &policy.Allow{Path: "/tmp/it's\n\u202e\\*", SHA256: suspect.Process.SHA256, User: "flink", Until: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)},
 			Others:  []string{"/tmp/other (pid 9, user flink)"}, More: 3,
 			Doubts: []string{"It is critical: allow it only if you know who started it, and why."},
 		},
@@ -62,7 +63,7 @@ func TestSuggestedEntryIsReadBack(t *testing.T) {
 		"/opt/a", "/opt/it's", "/opt/ a b ", "/opt/#a: b", "/a\nb\r\t\x00\x1b\u0085\u2028\u202e\ufeff\uffff\U0010ffff", "/a\xff\xfe", "/a\"\\b", "/日本", "- x", "null", "1e3", "{a: b}", "*a", "&a", "!!binary x", "\n",
 		strings.Repeat("/long name", 400),
 	} {
-		want := detect.Allow{
+		want := policy.Allow{
 			Path: name, SHA256: strings.Repeat("ab", 32), User: name, Unit: name, Container: "01*", Cgroup: name, Containers: true,
 			Reason: reasonPlaceholder, Until: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC), Line: 2,
 		}
@@ -81,7 +82,7 @@ func TestSuggestedEntryIsReadBack(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff([]detect.Allow{want}, loaded.Policy.Allow); diff != "" {
+		if diff := cmp.Diff([]policy.Allow{want}, loaded.Policy.Allow); diff != "" {
 			t.Errorf("%q: %s", name, diff)
 		}
 	}

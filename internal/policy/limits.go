@@ -1,4 +1,4 @@
-package detect
+package policy
 
 import (
 	"fmt"
@@ -20,38 +20,34 @@ type Limit struct {
 // Limits are what the configuration says of rules, by their names.
 type Limits map[string]Limit
 
-func (l Limits) off(rule string) bool { return l[rule].Severity == Off }
+// Off tells whether a rule is switched off.
+func (l Limits) Off(rule string) bool { return l[rule].Severity == Off }
 
 // permits tells whether a rule may give a severity.
 func (l Limits) permits(rule string, severity model.Severity) bool {
 	limit, limited := l[rule]
-	return !limited || !worse(severity, limit.Severity)
+	return !limited || !severity.Worse(limit.Severity)
 }
 
-// enabled are the checks of the rules that are not switched off.
-func (l Limits) enabled(all []check) []check {
-	return slices.DeleteFunc(all, func(c check) bool { return l.off(c.rule) })
-}
-
-// within rates signals under the limits: the worst severity that is given by the
+// Within rates signals under the limits: the worst severity that is given by the
 // signals which may give it. So a limited rule still adds to what others show, up to
 // its limit, and the order of rules does not matter.
-func (l Limits) within(signals []model.Signal, rate func([]model.Signal) model.Severity) model.Severity {
+func (l Limits) Within(signals []model.Signal, rate func([]model.Signal) model.Severity) model.Severity {
 	if !slices.ContainsFunc(signals, func(s model.Signal) bool { _, limited := l[s.Rule]; return limited }) {
 		return rate(signals)
 	}
 	for _, severity := range model.Severities() {
 		permitted := slices.DeleteFunc(slices.Clone(signals), func(s model.Signal) bool { return !l.permits(s.Rule, severity) })
-		if !worse(severity, rate(permitted)) {
+		if !severity.Worse(rate(permitted)) {
 			return severity
 		}
 	}
 	return model.Info
 }
 
-// sort puts the strong signals first that may give the severity: the first names the
+// Sort puts the strong signals first that may give the severity: the first names the
 // finding.
-func (l Limits) sort(signals []model.Signal, severity model.Severity) {
+func (l Limits) Sort(signals []model.Signal, severity model.Severity) {
 	rank := func(s model.Signal) int {
 		switch {
 		case s.Weak:
@@ -65,18 +61,19 @@ func (l Limits) sort(signals []model.Signal, severity model.Severity) {
 	slices.SortStableFunc(signals, func(a, b model.Signal) int { return rank(a) - rank(b) })
 }
 
-// why says which limits keep strong signals from a severity, fit to be shown.
-func (l Limits) why(signals []model.Signal, severity model.Severity) string {
+// Why says which limits keep strong signals from a severity, fit to be shown.
+func (l Limits) Why(signals []model.Signal, severity model.Severity) string {
 	var words []string
 	for _, signal := range signals {
 		if !signal.Weak && !l.permits(signal.Rule, severity) {
-			words = append(words, l.word(signal.Rule))
+			words = append(words, l.Word(signal.Rule))
 		}
 	}
 	return "limited by the configuration: " + strings.Join(words, ", ")
 }
 
-func (l Limits) word(rule string) string {
+// Word says what the configuration says of a rule.
+func (l Limits) Word(rule string) string {
 	words := fmt.Sprintf("rule %s is %s", rule, l[rule].Severity)
 	if l[rule].Severity != Off {
 		words = fmt.Sprintf("rule %s is %s at most", rule, l[rule].Severity)
@@ -87,16 +84,16 @@ func (l Limits) word(rule string) string {
 	return words
 }
 
-// apply limits findings that are not about programs: each has one rule.
-func (l Limits) apply(findings []model.Finding) []model.Finding {
+// Apply limits findings that are not about programs: each has one rule.
+func (l Limits) Apply(findings []model.Finding) []model.Finding {
 	if len(l) == 0 {
 		return findings
 	}
-	findings = slices.DeleteFunc(findings, func(f model.Finding) bool { return f.Suspect == nil && l.off(f.Rule) })
+	findings = slices.DeleteFunc(findings, func(f model.Finding) bool { return f.Suspect == nil && l.Off(f.Rule) })
 	for i := range findings {
 		if f := &findings[i]; f.Suspect == nil && !l.permits(f.Rule, f.Severity) {
-			f.Severity, f.Exempted, f.Exemption = l[f.Rule].Severity, "limited by the configuration: "+l.word(f.Rule), model.ExemptRuleLimit
-			f.Evidence = append(slices.Clip(f.Evidence), "It would be worse, but the configuration says: "+l.word(f.Rule)+".")
+			f.Severity, f.Exempted, f.Exemption = l[f.Rule].Severity, "limited by the configuration: "+l.Word(f.Rule), model.ExemptRuleLimit
+			f.Evidence = append(slices.Clip(f.Evidence), "It would be worse, but the configuration says: "+l.Word(f.Rule)+".")
 		}
 	}
 	return findings

@@ -1,4 +1,4 @@
-package detect
+package policy
 
 import (
 	"fmt"
@@ -10,9 +10,6 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
-
-// maxEnded bounds the findings about entries of the allow list that have ended.
-const maxEnded = 32
 
 // Allow is an entry of the user's allow list. Every field that is set must match; one
 // with nothing to match matches nothing. It is about processes of the host unless
@@ -49,17 +46,8 @@ func (a *Allow) Matches(p *model.Process) bool {
 	case a.Cgroup != "" && !matchPath(a.Cgroup, p.Cgroup):
 		return false
 	default:
-		return a.Path == "" || matchPath(a.Path, realPath(p)) || p.Script != "" && matchPath(a.Path, p.Script)
+		return a.Path == "" || matchPath(a.Path, p.PathOnHost()) || p.Script != "" && matchPath(a.Path, p.Script)
 	}
-}
-
-// realPath is where the executable lies on the host: in a mount namespace of his own
-// anybody has any path he likes.
-func realPath(p *model.Process) string {
-	if p.ExeSource != "" {
-		return p.ExeSource
-	}
-	return p.Exe
 }
 
 // matchesUnit compares the unit. Whoever has a service manager or a cgroup of his own
@@ -79,8 +67,8 @@ func outermostUnit(cgroup string) string {
 	return ""
 }
 
-// matchesEntry tells whether the entry names a file that starts programs.
-func (a *Allow) matchesEntry(entry *model.PersistenceEntry) bool {
+// MatchesEntry tells whether the entry names a file that starts programs.
+func (a *Allow) MatchesEntry(entry *model.PersistenceEntry) bool {
 	if a.Path == "" || a.SHA256 != "" || a.Container != "" || a.Cgroup != "" {
 		return false
 	}
@@ -120,8 +108,8 @@ func matchContainer(wanted, id string) bool {
 	return ok && err == nil
 }
 
-// why says to people that the entry lowers something.
-func (a *Allow) why() string {
+// Why says to people that the entry lowers something.
+func (a *Allow) Why() string {
 	words := "it is on the allow list of the configuration"
 	if a.Line > 0 {
 		words += fmt.Sprintf(" (line %d)", a.Line)
@@ -139,7 +127,7 @@ func (a *Allow) String() string {
 		{"path", a.Path}, {"sha256", a.SHA256}, {"user", a.User}, {"unit", a.Unit}, {"container", a.Container}, {"cgroup", a.Cgroup},
 	} {
 		if field.value != "" {
-			words = append(words, field.name+" "+quote(field.value))
+			words = append(words, field.name+" "+text.Label(field.value))
 		}
 	}
 	if a.Containers {
@@ -163,81 +151,23 @@ func (a *Allow) End() string {
 	}
 }
 
-// inForce are the entries that have not ended.
-func inForce(list []Allow, now time.Time) []Allow {
+// InForce are the entries that have not ended.
+func InForce(list []Allow, now time.Time) []Allow {
 	return slices.DeleteFunc(slices.Clone(list), func(a Allow) bool { return a.Ended(now) })
 }
 
-// allowed returns the entry in force that names a process, or nil.
-func (l *lineage) allowed(p *model.Process) *Allow {
-	for i := range l.allow {
-		if l.allow[i].Matches(p) {
-			return &l.allow[i]
+// Allowed returns the entry of a list that names a process, or nil.
+func Allowed(list []Allow, p *model.Process) *Allow {
+	for i := range list {
+		if list[i].Matches(p) {
+			return &list[i]
 		}
 	}
 	return nil
 }
 
-// allAllowed tells whether the allow list names every instance of a program: another
-// user's copy of what one user may run is not lowered with it.
-func (l *lineage) allAllowed(instances []*model.Process) bool {
-	return !slices.ContainsFunc(instances, func(p *model.Process) bool { return l.allowed(p) == nil })
-}
-
-// endedEntries are about entries of the allow list that lower nothing any more: a
-// warning where one would match what is there now, else a note.
-func endedEntries(s *model.Snapshot, list []Allow) []model.Finding {
-	var findings []model.Finding
-	known := map[string]bool{}
-	for i := range list {
-		a := &list[i]
-		id := "allow_list:" + a.String() + ":" + a.Until.UTC().Format(time.RFC3339)
-		if !a.Ended(s.Time) || known[id] {
-			continue
-		}
-		if len(findings) == maxEnded {
-			break
-		}
-		known[id] = true
-		findings = append(findings, endedEntry(s, a, id))
-	}
-	return findings
-}
-
-func endedEntry(s *model.Snapshot, a *Allow, id string) model.Finding {
-	subject := "An entry of the allow list"
-	if a.Line > 0 {
-		subject = fmt.Sprintf("Line %d of the configuration, an entry of the allow list,", a.Line)
-	}
-	finding := model.Finding{
-		ID: id, Rule: RuleAllowListExpired, Severity: model.Info,
-		Title: subject + " ended " + a.End() + " and lowers nothing any more", Evidence: []string{"It names " + a.String() + "."},
-	}
-	if a.Reason != "" {
-		finding.Evidence = append(finding.Evidence, "Its reason: "+text.Escape(a.Reason)+".")
-	}
-	if now := a.matchNow(s); now != "" {
-		finding.Severity = model.Warning
-		finding.Evidence = append(finding.Evidence, now)
-	}
-	return finding
-}
-
-// matchNow names something of the snapshot that the entry would match, or returns "".
-func (a *Allow) matchNow(s *model.Snapshot) string {
-	if s.Processes != nil {
-		for i := range s.Processes.Processes {
-			if p := &s.Processes.Processes[i]; p.Origin != model.OriginKernel && a.Matches(p) {
-				return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", quote(subject(p)), p.PID, quote(p.User))
-			}
-		}
-	}
-	if s.Persistence != nil {
-		for i := range s.Persistence.Entries {
-			if entry := &s.Persistence.Entries[i]; entry.Reason != "" && a.matchesEntry(entry) {
-				return "It would match " + entryLocation(entry) + "."
-			}
-		}
-	}
-	return ""
+// AllAllowed tells whether a list names every instance of a program: another user's
+// copy of what one user may run is not lowered with it.
+func AllAllowed(list []Allow, instances []*model.Process) bool {
+	return !slices.ContainsFunc(instances, func(p *model.Process) bool { return Allowed(list, p) == nil })
 }
