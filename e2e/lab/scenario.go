@@ -149,6 +149,7 @@ func families(n *names) []family {
 		{"indicator", indicatorAttacks(n)},
 		{"mining", miningAttacks(n)},
 		{"memory", slices.Concat(memoryAttacks(n), benignMemory(n))},
+		{"load in many processes", slices.Concat(loadAttacks(n), benignLoads(n))},
 		{"GPU", slices.Concat(gpuAttacks(n), benignGPUs(n))},
 		{"borrowed name", slices.Concat(borrowedNames(n), benignBorrowers(n))},
 		{"survival", survivalAttacks(n)},

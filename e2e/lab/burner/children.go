@@ -105,6 +105,29 @@ func detach(work task.Task) error {
 	return next.Start()
 }
 
+// hop goes on in a new process, or in this one as another program, until the deadline.
+func hop(work task.Task, deadline time.Time) error {
+	own, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	work.Limit = time.Until(deadline)
+	if len(work.HopTo) > 0 {
+		next := work.HopTo[0]
+		work.HopTo = append(work.HopTo[1:], next)
+		environment, err := environmentOf(work)
+		if err != nil {
+			return err
+		}
+		return syscall.Exec(next, []string{next}, environment)
+	}
+	next, err := command(task.Child{Path: own, Argv: os.Args, Task: work})
+	if err != nil {
+		return err
+	}
+	return next.Start()
+}
+
 // runContainer sets up the inside of a container: mounts that nobody outside sees, and a
 // /tmp of its own. The lab has already made the namespaces.
 func runContainer(plan task.Container, deadline time.Time) error {

@@ -61,6 +61,10 @@ func play() error {
 	if work.Restart != nil {
 		go restart(*work.Restart, work.Mutate)
 	}
+	if work.Hop > 0 && work.Hop < work.Limit {
+		burn(work.Threads, work.Duty, time.Now().Add(work.Hop))
+		return hop(work, deadline)
+	}
 	burn(work.Threads, work.Duty, deadline)
 	return nil
 }

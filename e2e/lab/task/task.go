@@ -50,6 +50,8 @@ type Task struct {
 	Memfd     string        `json:"memfd,omitempty"`     // goes on from memory, under that name
 	Detach    int           `json:"detach,omitempty"`    // forks so often, with a session of its own
 	Limit     time.Duration `json:"limit,omitempty"`     // ends by itself after that
+	Hop       time.Duration `json:"hop,omitempty"`       // goes on in a new process of the same program so often
+	HopTo     []string      `json:"hop_to,omitempty"`    // and in the next of these programs, by exec in the same process
 	Restart   *Child        `json:"restart,omitempty"`   // started again whenever it ends
 	Mutate    bool          `json:"mutate,omitempty"`    // changes that child's file before each start
 	Start     []Child       `json:"start,omitempty"`     // started once
