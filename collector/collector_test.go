@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // snapshots is what a test has the sensors publish. A nil one is that of a sensor
@@ -109,7 +109,7 @@ func hostile() *snapshots {
 	}
 	return &snapshots{
 		processes: p, files: f, sockets: s, persistence: e, services: &model.ServiceSnapshot{Apps: known.ProbedApps()}, findings: found,
-		rules: detect.RuleSeverities(),
+		rules: rules.Severities(),
 	}
 }
 

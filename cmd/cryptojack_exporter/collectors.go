@@ -4,8 +4,8 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/collector"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // switchable is a collector that --collector.NAME and --no-collector.NAME switch.
@@ -57,7 +57,7 @@ func switchables() []switchable {
 		{
 			"findings", "Findings and suspects.",
 			func(_ *sensors, m *monitor.Monitor, labels *collector.Labels) collector.Collector {
-				return collector.NewFindings(m.Findings, detect.RuleSeverities(), labels)
+				return collector.NewFindings(m.Findings, rules.Severities(), labels)
 			},
 		},
 	}

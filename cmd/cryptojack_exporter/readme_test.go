@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	commonmodel "github.com/prometheus/common/model"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // described is what is said of a metric: its type and its labels, sorted.
@@ -63,7 +63,7 @@ func TestReadmeListsEveryRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, kinds := map[string]string{}, map[string]bool{}
-	for _, rule := range detect.Rules() {
+	for _, rule := range rules.All() {
 		want[rule.Name] = string(rule.Family)
 		if rule.Family == "" {
 			want[rule.Name] = "-" // it is not about a program

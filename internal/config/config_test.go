@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 func TestDefaults(t *testing.T) {
@@ -241,7 +241,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := policy.Limits{
-		detect.RuleRunsFromTemp: {Severity: policy.Off, Line: 2}, detect.RuleForgedArguments: {Severity: model.Info, Line: 3}, detect.RuleExposedService: {Severity: model.Warning, Line: 4},
+		rules.RunsFromTemp: {Severity: policy.Off, Line: 2}, rules.ForgedArguments: {Severity: model.Info, Line: 3}, rules.ExposedService: {Severity: model.Warning, Line: 4},
 	}
 	if diff := cmp.Diff(want, config.Policy.Limits); diff != "" {
 		t.Error(diff)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -38,7 +39,7 @@ func endedEntry(s *model.Snapshot, a *policy.Allow, id string) model.Finding {
 		subject = fmt.Sprintf("Line %d of the configuration, an entry of the allow list,", a.Line)
 	}
 	finding := model.Finding{
-		ID: id, Rule: RuleAllowListExpired, Severity: model.Info,
+		ID: id, Rule: rules.AllowListExpired, Severity: model.Info,
 		Title: subject + " ended " + a.End() + " and lowers nothing any more", Evidence: []string{"It names " + a.String() + "."},
 	}
 	if a.Reason != "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // xmrig is a known miner of alice's in a session of hers.
@@ -162,7 +163,7 @@ func TestAllowUntil(t *testing.T) {
 		findings := evaluate(t, snapshotOf(xmrig(unchanged)), policy.Policy{Allow: []policy.Allow{{User: "alice", Until: test.until}}})
 		ended := 0
 		for _, f := range findings {
-			if f.Rule == RuleAllowListExpired {
+			if f.Rule == rules.AllowListExpired {
 				ended++
 			} else if f.Severity != test.want {
 				t.Errorf("until %s: %s, want %s", test.until, f.Severity, test.want)
@@ -195,7 +196,7 @@ func TestEndedEntry(t *testing.T) {
 		s.Persistence = entries(cron)
 		var found []model.Finding
 		for _, f := range evaluate(t, s, policy.Policy{Allow: []policy.Allow{test.allow, test.allow}}) {
-			if f.Rule == RuleAllowListExpired {
+			if f.Rule == rules.AllowListExpired {
 				found = append(found, f)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // view is what the checks of one process may look at.
@@ -74,32 +75,32 @@ const (
 // checks lists all signals that one process shows by itself, as in Rules.
 func checks() []check {
 	return []check{
-		{RuleKnownMinerHash, knownHash, factHash},
-		{RuleKnownMinerName, minerName, factName},
-		{RuleMinerCommandLine, minerCommandLine, factArguments},
-		{RuleMinerWords, minerWords, factWords},
-		{RuleMemfdExecutable, memfd, factPlace},
-		{RuleDeletedExecutable, deleted, factDeleted},
-		{RuleHiddenPath, hiddenPath, factPlace},
-		{RuleRunsFromTemp, runsFromTemp, factPlace},
-		{RulePrivatePath, privatePath, factSource},
-		{RuleScriptFromTemp, scriptFromTemp, factScript},
-		{RuleHiddenByMount, hiddenByMount, factMount},
-		{RuleKernelThreadName, kernelThreadName, factName},
-		{RuleForgedArguments, forgedArguments, factArguments},
-		{RuleLookalikeName, lookalikeName, factName},
-		{RuleNotOfPackage, notOfPackage, factPackage},
-		{RuleMemoryHangs, memoryHangs, factMemoryHangs},
-		{RulePreloadedLibrary, preloadedLibrary, factPreload},
-		{RuleForeignLibrary, foreignLibrary, factLibrary},
-		{RulePackedExecutable, packedExecutable, factPacked},
-		{RuleRandomXCode, randomXCode, factCode},
-		{RuleRandomXMemory, randomXMemory, factMemory},
-		{RulePoolConnection, poolConnection, factConnections},
-		{RuleGPUAccess, gpuAccess, factGPU},
-		{RuleMSRAccess, msrAccess, factMSR},
-		{RuleHugePages, hugePages, factHugePages},
-		{RuleEqualThreads, equalThreads, factThreads},
+		{rules.KnownMinerHash, knownHash, factHash},
+		{rules.KnownMinerName, minerName, factName},
+		{rules.MinerCommandLine, minerCommandLine, factArguments},
+		{rules.MinerWords, minerWords, factWords},
+		{rules.MemfdExecutable, memfd, factPlace},
+		{rules.DeletedExecutable, deleted, factDeleted},
+		{rules.HiddenPath, hiddenPath, factPlace},
+		{rules.RunsFromTemp, runsFromTemp, factPlace},
+		{rules.PrivatePath, privatePath, factSource},
+		{rules.ScriptFromTemp, scriptFromTemp, factScript},
+		{rules.HiddenByMount, hiddenByMount, factMount},
+		{rules.KernelThreadName, kernelThreadName, factName},
+		{rules.ForgedArguments, forgedArguments, factArguments},
+		{rules.LookalikeName, lookalikeName, factName},
+		{rules.NotOfPackage, notOfPackage, factPackage},
+		{rules.MemoryHangs, memoryHangs, factMemoryHangs},
+		{rules.PreloadedLibrary, preloadedLibrary, factPreload},
+		{rules.ForeignLibrary, foreignLibrary, factLibrary},
+		{rules.PackedExecutable, packedExecutable, factPacked},
+		{rules.RandomXCode, randomXCode, factCode},
+		{rules.RandomXMemory, randomXMemory, factMemory},
+		{rules.PoolConnection, poolConnection, factConnections},
+		{rules.GPUAccess, gpuAccess, factGPU},
+		{rules.MSRAccess, msrAccess, factMSR},
+		{rules.HugePages, hugePages, factHugePages},
+		{rules.EqualThreads, equalThreads, factThreads},
 	}
 }
 
@@ -108,7 +109,7 @@ func ownSignals(v *view, all []check) []model.Signal {
 	var signals []model.Signal
 	for _, check := range all {
 		if evidence, strength := check.holds(v); strength != absent {
-			found := signal(check.rule, evidence)
+			found := rules.Signal(check.rule, evidence)
 			found.Weak = strength == weak || expectedOfNode(v.process, check.rule)
 			signals = append(signals, found)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // randomXCode holds for the constants of RandomX in a program or in the executable memory
@@ -57,7 +58,7 @@ func checksBlocks(p *model.Process) bool {
 // expectedOfNode tells whether a signal is what software that checks blocks shows anyway:
 // the memory of RandomX's light mode.
 func expectedOfNode(p *model.Process, rule string) bool {
-	return rule == RuleRandomXMemory && checksBlocks(p) && p.Inspection != nil && p.Inspection.Memory.Signature == model.SignatureRandomXLight
+	return rule == rules.RandomXMemory && checksBlocks(p) && p.Inspection != nil && p.Inspection.Memory.Signature == model.SignatureRandomXLight
 }
 
 func factCode(v *view) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // TestContentAndBenignCounterparts holds what the content of a program and its executable
@@ -34,23 +35,23 @@ func TestContentAndBenignCounterparts(t *testing.T) {
 		severity model.Severity
 		mention  string
 	}{
-		"constants in the program":            {all(installed, constants), RuleRandomXCode, model.Warning, "Its program holds the constants"},
-		"constants in the program, and load":  {all(installed, constants, busy), RuleRandomXCode, model.Critical, "4.0 cores"},
-		"constants in memory, and load":       {all(installed, light, busy), RuleRandomXCode, model.Critical, "(anonymous memory)"},
-		"a library in an interpreter":         {all(running("/opt/train.py"), library, busy), RuleRandomXCode, model.Critical, "librandomx.so.0.0.0"},
-		"throttled":                           {all(installed, constants, throttled(0.3, 11*time.Minute)), RuleRandomXCode, model.Critical, ""},
-		"words of miners":                     {all(installed, holds(model.ContentFacts{MinerWords: words})), RuleMinerWords, model.Critical, "3 words of miners' protocols and options: mining.submit, mining.notify, seed_hash"},
+		"constants in the program":            {all(installed, constants), rules.RandomXCode, model.Warning, "Its program holds the constants"},
+		"constants in the program, and load":  {all(installed, constants, busy), rules.RandomXCode, model.Critical, "4.0 cores"},
+		"constants in memory, and load":       {all(installed, light, busy), rules.RandomXCode, model.Critical, "(anonymous memory)"},
+		"a library in an interpreter":         {all(running("/opt/train.py"), library, busy), rules.RandomXCode, model.Critical, "librandomx.so.0.0.0"},
+		"throttled":                           {all(installed, constants, throttled(0.3, 11*time.Minute)), rules.RandomXCode, model.Critical, ""},
+		"words of miners":                     {all(installed, holds(model.ContentFacts{MinerWords: words})), rules.MinerWords, model.Critical, "3 words of miners' protocols and options: mining.submit, mining.notify, seed_hash"},
 		"nothing in it":                       {all(installed, looking(model.Inspection{})), "", "", ""},
-		"busy, and nothing in it":             {all(installed, looking(model.Inspection{}), busy), RuleSustainedCPU, model.Info, ""},
+		"busy, and nothing in it":             {all(installed, looking(model.Inspection{}), busy), rules.SustainedCPU, model.Info, ""},
 		"an idle node":                        {static, "", "", ""},
-		"a node that syncs":                   {all(static, light, busy), RuleSustainedCPU, model.Info, "checks blocks"},
-		"a linked node that syncs":            {all(linked, light, busy), RuleSustainedCPU, model.Info, "checks blocks"},
-		"a node that mines":                   {all(static, fast, busy), RuleRandomXMemory, model.Critical, ""},
-		"a node from temp":                    {all(static, inTemp("/tmp/monerod")), RuleRunsFromTemp, model.Critical, "/tmp"},
-		"a node that hides":                   {all(static, busy, named("[kworker/0:1]")), RuleKernelThreadName, model.Critical, ""},
-		"p2pool":                              {pool, RuleRandomXCode, model.Warning, ""},
+		"a node that syncs":                   {all(static, light, busy), rules.SustainedCPU, model.Info, "checks blocks"},
+		"a linked node that syncs":            {all(linked, light, busy), rules.SustainedCPU, model.Info, "checks blocks"},
+		"a node that mines":                   {all(static, fast, busy), rules.RandomXMemory, model.Critical, ""},
+		"a node from temp":                    {all(static, inTemp("/tmp/monerod")), rules.RunsFromTemp, model.Critical, "/tmp"},
+		"a node that hides":                   {all(static, busy, named("[kworker/0:1]")), rules.KernelThreadName, model.Critical, ""},
+		"p2pool":                              {pool, rules.RandomXCode, model.Warning, ""},
 		"a server of stratum without RandomX": {all(installed, holds(model.ContentFacts{Node: true, MinerWords: words})), "", "", ""},
-		"the words of a miner and of a node":  {all(pool, busy), RuleRandomXCode, model.Critical, ""},
+		"the words of a miner and of a node":  {all(pool, busy), rules.RandomXCode, model.Critical, ""},
 	} {
 		findings := evaluate(t, snapshotOf(process(100, test.change)), policy.Policy{})
 		if test.severity == "" {
@@ -79,7 +80,7 @@ func TestNodeAtAPool(t *testing.T) {
 		{Owner: p.Identity, Remote: netip.MustParseAddrPort("93.184.216.34:14444"), Outbound: true, Since: noon.Add(-time.Minute)},
 	}}
 	findings := evaluate(t, s, policy.Policy{})
-	if len(findings) == 0 || findings[0].Rule != RulePoolConnection || findings[0].Severity != model.Critical {
+	if len(findings) == 0 || findings[0].Rule != rules.PoolConnection || findings[0].Severity != model.Critical {
 		t.Errorf("got %+v", findings)
 	}
 }

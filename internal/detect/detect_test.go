@@ -11,6 +11,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -89,21 +90,21 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 		severity model.Severity
 		mention  string
 	}{
-		{"kdevtmpfsi", process(10, inTemp("/tmp/kdevtmpfsi")), RuleKnownMinerName, model.Critical, "kdevtmpfsi"},
-		{"numbered copy", process(10, inTemp("/tmp/kdevtmpfsi123456")), RuleKnownMinerName, model.Critical, "kdevtmpfsi123456"},
-		{"name in comm only", process(10, func(p *model.Process) { p.Comm = "kinsing" }), RuleKnownMinerName, model.Critical, "process name"},
+		{"kdevtmpfsi", process(10, inTemp("/tmp/kdevtmpfsi")), rules.KnownMinerName, model.Critical, "kdevtmpfsi"},
+		{"numbered copy", process(10, inTemp("/tmp/kdevtmpfsi123456")), rules.KnownMinerName, model.Critical, "kdevtmpfsi123456"},
+		{"name in comm only", process(10, func(p *model.Process) { p.Comm = "kinsing" }), rules.KnownMinerName, model.Critical, "process name"},
 		{"benign: the real kernel thread", process(10, func(p *model.Process) { p.Comm, p.Exe, p.Origin = "kdevtmpfs", "", model.OriginKernel }), "", "", ""},
 		{"benign: an editor of the file", process(10, func(p *model.Process) {
 			p.Comm, p.Exe, p.Argv = "vim", "/usr/bin/vim.basic", []string{"vim", "/tmp/kdevtmpfsi"}
 		}), "", "", ""},
 
-		{"hash on the list", process(10, func(p *model.Process) { p.SHA256 = hash }), RuleKnownMinerHash, model.Critical, hash},
+		{"hash on the list", process(10, func(p *model.Process) { p.SHA256 = hash }), rules.KnownMinerHash, model.Critical, hash},
 		{"benign: another hash", process(10, nil), "", "", ""},
 
-		{"stratum", process(10, func(p *model.Process) { p.Argv = []string{"worker", "-o", "stratum+tcp://127.0.0.1:3333"} }), RuleMinerCommandLine, model.Critical, "stratum+tcp"},
-		{"donate level", process(10, func(p *model.Process) { p.Argv = []string{"worker", "--Donate-Level=1"} }), RuleMinerCommandLine, model.Critical, "Donate-Level"},
+		{"stratum", process(10, func(p *model.Process) { p.Argv = []string{"worker", "-o", "stratum+tcp://127.0.0.1:3333"} }), rules.MinerCommandLine, model.Critical, "stratum+tcp"},
+		{"donate level", process(10, func(p *model.Process) { p.Argv = []string{"worker", "--Donate-Level=1"} }), rules.MinerCommandLine, model.Critical, "Donate-Level"},
 		{"benign: grep for it", process(10, func(p *model.Process) { p.Exe, p.Argv = "/usr/bin/grep", []string{"grep", "stratum+tcp://"} }), "", "", ""},
-		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *model.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), RuleMinerCommandLine, model.Critical, "stratum"},
+		{"a grep in temp is no grep", process(10, all(inTemp("/tmp/grep"), func(p *model.Process) { p.Argv = []string{"grep", "stratum+tcp://x"} })), rules.MinerCommandLine, model.Critical, "stratum"},
 
 		{"benign: rg of an editor searches for it", process(10, func(p *model.Process) {
 			p.Exe, p.Origin = "/home/alice/.vscode-server/cli/servers/x/node_modules/@vscode/ripgrep/bin/rg", model.OriginHome
@@ -111,7 +112,7 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 		}), "", "", ""},
 		{"benign: so does one of cargo, and burns", process(10, all(func(p *model.Process) {
 			p.Exe, p.Origin, p.Argv = "/home/alice/.cargo/bin/rg", model.OriginHome, []string{"rg", "stratum+tcp://pool:3333", "."}
-		}, busy)), RuleSustainedCPU, model.Info, ""},
+		}, busy)), rules.SustainedCPU, model.Info, ""},
 		{"benign: ack is a script", process(10, func(p *model.Process) {
 			p.Exe, p.Script, p.Argv = "/usr/bin/perl", "/usr/bin/ack", []string{"perl", "/usr/bin/ack", "stratum+tcp://"}
 		}), "", "", ""},
@@ -120,16 +121,16 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 		}), "", "", ""},
 		{"a miner at home that is called rg", process(10, func(p *model.Process) {
 			p.Exe, p.Origin, p.Argv = "/home/alice/bin/rg", model.OriginHome, []string{"rg", "-o", "stratum+tcp://pool:3333", "-u", "4" + strings.Repeat("A", 94)}
-		}), RuleMinerCommandLine, model.Critical, "stratum"},
-		{"a rg in temp is no rg", process(10, all(inTemp("/tmp/rg"), func(p *model.Process) { p.Argv = []string{"rg", "stratum+tcp://x"} })), RuleMinerCommandLine, model.Critical, "stratum"},
+		}), rules.MinerCommandLine, model.Critical, "stratum"},
+		{"a rg in temp is no rg", process(10, all(inTemp("/tmp/rg"), func(p *model.Process) { p.Argv = []string{"rg", "stratum+tcp://x"} })), rules.MinerCommandLine, model.Critical, "stratum"},
 		{"a hidden rg is no rg", process(10, func(p *model.Process) {
 			p.Exe, p.Origin, p.Argv = "/home/alice/.../rg", model.OriginHome, []string{"rg", "stratum+tcp://x"}
-		}), RuleMinerCommandLine, model.Critical, "stratum"},
+		}), rules.MinerCommandLine, model.Critical, "stratum"},
 		{"another program at home with such a word", process(10, func(p *model.Process) {
 			p.Exe, p.Origin, p.Argv = "/home/alice/bin/app", model.OriginHome, []string{"app", "stratum+tcp://x"}
-		}), RuleMinerCommandLine, model.Critical, "stratum"},
-		{"ddgs, the miner", process(10, inTemp("/tmp/ddgs.3013")), RuleKnownMinerName, model.Critical, "ddgs.3013"},
-		{"ddgs where no program belongs", process(10, func(p *model.Process) { p.Exe, p.Origin = "/etc/ddgs", model.OriginOther }), RuleKnownMinerName, model.Critical, "ddgs"},
+		}), rules.MinerCommandLine, model.Critical, "stratum"},
+		{"ddgs, the miner", process(10, inTemp("/tmp/ddgs.3013")), rules.KnownMinerName, model.Critical, "ddgs.3013"},
+		{"ddgs where no program belongs", process(10, func(p *model.Process) { p.Exe, p.Origin = "/etc/ddgs", model.OriginOther }), rules.KnownMinerName, model.Critical, "ddgs"},
 		{"benign: ddgs of pip", process(10, func(p *model.Process) {
 			p.Comm, p.Exe, p.Script = "ddgs", "/usr/bin/python3.11", "/home/alice/.local/bin/ddgs"
 			p.Argv = []string{"/usr/bin/python3", "/home/alice/.local/bin/ddgs", "text", "-k", "cats"}
@@ -138,38 +139,38 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 			p.Comm, p.Exe, p.Script, p.Argv = "ddgs", "/usr/bin/python3.11", "/tmp/venv/bin/ddgs", []string{"python3", "/tmp/venv/bin/ddgs"}
 		}), "", "", ""},
 
-		{"runs from temp", process(10, inTemp("/var/tmp/x")), RuleRunsFromTemp, model.Warning, "/var/tmp"},
-		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), RuleRunsFromTemp, model.Critical, "4.0 cores"},
-		{"benign: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, model.OriginLocal))), RuleRunsFromTemp, model.Info, ""},
-		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, model.OriginTemp))), RuleRunsFromTemp, model.Critical, ""},
-		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, model.OriginLocal), func(p *model.Process) { p.User = "www-data" })), RuleRunsFromTemp, model.Critical, ""},
-		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, model.OriginLocal))), RuleKnownMinerName, model.Critical, ""},
-		{"benign: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), onFUSE, busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), RuleHiddenPath, model.Info, "AppImage"},
+		{"runs from temp", process(10, inTemp("/var/tmp/x")), rules.RunsFromTemp, model.Warning, "/var/tmp"},
+		{"burns from temp", process(10, all(inTemp("/tmp/x"), busy)), rules.RunsFromTemp, model.Critical, "4.0 cores"},
+		{"benign: go test", process(10, all(inTemp("/tmp/go-build1/b001/x.test"), busy, childOf(goTool, model.OriginLocal))), rules.RunsFromTemp, model.Info, ""},
+		{"not exempt: go from temp", process(10, all(inTemp("/tmp/x"), busy, childOf(stolenTool, model.OriginTemp))), rules.RunsFromTemp, model.Critical, ""},
+		{"not exempt: another user's go", process(10, all(inTemp("/tmp/x"), busy, childOf(goTool, model.OriginLocal), func(p *model.Process) { p.User = "www-data" })), rules.RunsFromTemp, model.Critical, ""},
+		{"not exempt: an indicator under go", process(10, all(inTemp("/tmp/xmrig"), childOf(goTool, model.OriginLocal))), rules.KnownMinerName, model.Critical, ""},
+		{"benign: AppImage", process(10, all(inTemp("/tmp/.mount_app1/AppRun"), onFUSE, busy, childOf(process(2, func(p *model.Process) { p.Exe = "/home/alice/App.AppImage" }), model.OriginHome))), rules.HiddenPath, model.Info, "AppImage"},
 
-		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), RuleHiddenPath, model.Warning, "/tmp/.ICEd-unix/x"},
-		{"directory of dots", process(10, func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.../x", model.OriginHome }), RuleHiddenPath, model.Warning, "..."},
-		{"directory of a space", process(10, inTemp("/dev/shm/ /x")), RuleHiddenPath, model.Warning, ""},
-		{"benign: ~/.cargo", process(10, all(func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", model.OriginHome }, busy)), RuleSustainedCPU, model.Info, ""},
+		{"hidden directory", process(10, inTemp("/tmp/.ICEd-unix/x")), rules.HiddenPath, model.Warning, "/tmp/.ICEd-unix/x"},
+		{"directory of dots", process(10, func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.../x", model.OriginHome }), rules.HiddenPath, model.Warning, "..."},
+		{"directory of a space", process(10, inTemp("/dev/shm/ /x")), rules.HiddenPath, model.Warning, ""},
+		{"benign: ~/.cargo", process(10, all(func(p *model.Process) { p.Exe, p.Origin = "/home/alice/.cargo/bin/x", model.OriginHome }, busy)), rules.SustainedCPU, model.Info, ""},
 		{"benign: a wrapper of Nix", process(10, func(p *model.Process) { p.Exe, p.Origin = "/nix/store/abc/bin/.firefox-wrapped", model.OriginOther }), "", "", ""},
 
-		{"deleted", process(10, func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", model.OriginDeleted, true }), RuleDeletedExecutable, model.Warning, "/tmp/x"},
-		{"deleted and busy", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", model.OriginDeleted, true }, busy)), RuleDeletedExecutable, model.Critical, ""},
+		{"deleted", process(10, func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/tmp/x", model.OriginDeleted, true }), rules.DeletedExecutable, model.Warning, "/tmp/x"},
+		{"deleted and busy", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/home/alice/x", model.OriginDeleted, true }, busy)), rules.DeletedExecutable, model.Critical, ""},
 		{"benign: rebuilt at home", process(10, all(func(p *model.Process) {
 			p.Exe, p.Origin, p.ExeDeleted, p.ExeReplaced = "/home/alice/x", model.OriginDeleted, true, true
-		}, busy)), RuleSustainedCPU, model.Info, ""},
+		}, busy)), rules.SustainedCPU, model.Info, ""},
 		{"benign: package upgrade", process(10, func(p *model.Process) { p.Exe, p.ExeDeleted, p.ExeReplaced = "/usr/sbin/sshd", true, true }), "", "", ""},
 
-		{"memfd", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", model.OriginMemfd, true }, busy)), RuleMemfdExecutable, model.Critical, "/memfd:x"},
+		{"memfd", process(10, all(func(p *model.Process) { p.Exe, p.Origin, p.ExeDeleted = "/memfd:x", model.OriginMemfd, true }, busy)), rules.MemfdExecutable, model.Critical, "/memfd:x"},
 		{"fresh memfd", process(10, func(p *model.Process) {
 			p.Exe, p.Origin, p.Started, p.CPUSeconds = "/memfd:x", model.OriginMemfd, noon.Add(-time.Minute), 0.1
-		}), RuleMemfdExecutable, model.Warning, "/memfd:x"},
-		{"benign: an agent's idle copy of itself", process(10, func(p *model.Process) { p.Exe, p.Origin = "/memfd:sealed", model.OriginMemfd }), RuleMemfdExecutable, model.Info, "idle"},
-		{"not exempt: it wakes up", process(10, func(p *model.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", model.OriginMemfd, 0.2 }), RuleMemfdExecutable, model.Warning, ""},
-		{"benign: runc", process(10, all(fresh, runc, childOf(shim, model.OriginSystem))), RuleMemfdExecutable, model.Info, "container runtime"},
-		{"not exempt: called runc", process(10, all(fresh, runc)), RuleMemfdExecutable, model.Warning, "runc_cloned"},
-		{"not exempt: a container that burns", process(10, all(fresh, runc, childOf(shim, model.OriginSystem), busy, func(p *model.Process) { p.CPUSeconds = 240 })), RuleMemfdExecutable, model.Critical, ""},
+		}), rules.MemfdExecutable, model.Warning, "/memfd:x"},
+		{"benign: an agent's idle copy of itself", process(10, func(p *model.Process) { p.Exe, p.Origin = "/memfd:sealed", model.OriginMemfd }), rules.MemfdExecutable, model.Info, "idle"},
+		{"not exempt: it wakes up", process(10, func(p *model.Process) { p.Exe, p.Origin, p.Cores = "/memfd:x", model.OriginMemfd, 0.2 }), rules.MemfdExecutable, model.Warning, ""},
+		{"benign: runc", process(10, all(fresh, runc, childOf(shim, model.OriginSystem))), rules.MemfdExecutable, model.Info, "container runtime"},
+		{"not exempt: called runc", process(10, all(fresh, runc)), rules.MemfdExecutable, model.Warning, "runc_cloned"},
+		{"not exempt: a container that burns", process(10, all(fresh, runc, childOf(shim, model.OriginSystem), busy, func(p *model.Process) { p.CPUSeconds = 240 })), rules.MemfdExecutable, model.Critical, ""},
 
-		{"benign: training", process(10, all(func(p *model.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *model.Process) { p.Cores = 16 })), RuleSustainedCPU, model.Info, "16.0 cores"},
+		{"benign: training", process(10, all(func(p *model.Process) { p.Exe, p.Comm = "/usr/bin/python3.11", "python3" }, func(p *model.Process) { p.Cores = 16 })), rules.SustainedCPU, model.Info, "16.0 cores"},
 		{"benign: compile", process(10, all(func(p *model.Process) { p.Exe = "/usr/lib/gcc/cc1plus" }, func(p *model.Process) { p.Cores, p.CoresSpan = 1, 20*time.Second })), "", "", ""},
 		{"benign: a pause is not sustained", process(10, func(p *model.Process) { p.Cores = 0.5 }), "", "", ""},
 	} {

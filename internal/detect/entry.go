@@ -8,6 +8,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // loginServices listen where others reach them and let in whom they know: people, and
@@ -74,7 +75,7 @@ func (l *lineage) openEntry(p *model.Process) (model.Signal, bool) {
 		if why == "" {
 			return model.Signal{}, false
 		}
-		return signal(RuleOpenEntry, fmt.Sprintf("It descends from %s (pid %d %s, port %d), which lets anybody in, and is not part of it: %s.",
+		return rules.Signal(rules.OpenEntry, fmt.Sprintf("It descends from %s (pid %d %s, port %d), which lets anybody in, and is not part of it: %s.",
 			quote(open.App), a.PID, quote(a.Exe), open.Socket.Port, why)), true
 	}
 	return model.Signal{}, false

@@ -1,3 +1,5 @@
+// Package detect tells a miner from a process that is only busy. Its rules are
+// pure functions over one snapshot: no I/O, and no clock but the one passed in.
 package detect
 
 import (
@@ -7,6 +9,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // maxInfoFiles bounds the findings about files that are only worth a note.
@@ -57,40 +60,9 @@ func (c *candidate) finding() model.Finding {
 	why, exemption := c.expected()
 	return model.Finding{
 		ID: "suspect:" + suspect.ID, Rule: strongest.Rule, Severity: c.severity, Technique: strongest.Technique,
-		Title: title(&suspect, c.severity), Evidence: evidence,
+		Title: rules.Title(&suspect, c.severity), Evidence: evidence,
 		Exempted: why, Exemption: exemption, Suspect: &suspect,
 	}
-}
-
-func title(suspect *model.Suspect, severity model.Severity) string {
-	p := &suspect.Process
-	who := fmt.Sprintf("%s (pid %d, user %s)", quote(p.Subject()), p.PID, quote(p.User))
-	switch {
-	case severity == model.Critical && OnlyGuards(suspect):
-		return who + " keeps a miner alive"
-	case severity == model.Critical:
-		return who + " is a miner or belongs to one"
-	case severity == model.Warning:
-		return who + " " + meaning(suspect.Signals[0].Rule)
-	case suspect.Signals[0].Family == model.FamilyLoad:
-		return who + " keeps the CPU busy; nothing else speaks for a miner"
-	default:
-		return who + " looks suspicious but is expected"
-	}
-}
-
-// OnlyGuards tells a guardian from a miner: it keeps a suspect alive, and nothing
-// speaks for its mining itself.
-func OnlyGuards(suspect *model.Suspect) bool {
-	guards := false
-	for _, signal := range suspect.Signals {
-		guards = guards || signal.Rule == RuleGuardian
-		mines := signal.Family == model.FamilyMining || signal.Family == model.FamilyLoad
-		if mines && !signal.Weak {
-			return false
-		}
-	}
-	return guards
 }
 
 // fileFindings are about programs that lie in watched directories and do not
@@ -101,7 +73,7 @@ func fileFindings(s *model.FileSnapshot) []model.Finding {
 	for i := range s.Files {
 		file := s.Files[i]
 		finding := model.Finding{
-			ID: fileID(&file), Rule: RuleSuspiciousFile, Technique: "T1105", File: &file,
+			ID: fileID(&file), Rule: rules.SuspiciousFile, Technique: "T1105", File: &file,
 		}
 		where := ""
 		if file.Container != "" {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // Explanation is every signal that was considered for one process.
@@ -69,7 +70,7 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 			held[signal.Rule] = signal
 		}
 	}
-	for _, rule := range Rules() {
+	for _, rule := range rules.All() {
 		if rule.Family != "" {
 			answer := answer(rule, held, facts[rule.Name], e.of(p))
 			if answer.Limit = settings.Limits[rule.Name].Severity; answer.Limit != "" {
@@ -82,7 +83,7 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 }
 
 // answer is the evidence of a rule that holds, or what was seen instead.
-func answer(rule Rule, held map[string]model.Signal, fact func(*view) string, v *view) Answer {
+func answer(rule rules.Rule, held map[string]model.Signal, fact func(*view) string, v *view) Answer {
 	out := Answer{Rule: rule.Name, Family: rule.Family, Technique: rule.Technique, Sentence: "Nothing of the kind was seen."}
 	if signal, holds := held[rule.Name]; holds {
 		out.Holds, out.Weak, out.Sentence = true, signal.Weak, signal.Evidence

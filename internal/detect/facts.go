@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -136,26 +137,26 @@ func factThreads(v *view) string {
 // the past.
 func instanceFacts() map[string]func(*view) string {
 	return map[string]func(*view) string{
-		RuleSustainedCPU: func(v *view) string {
+		rules.SustainedCPU: func(v *view) string {
 			load := v.loadOf(v.process)
 			if load.Cores > v.process.Cores {
 				return fmt.Sprintf("It used %.2f cores over %s%s.", load.Cores, text.Duration(load.Span), processesOf(&load))
 			}
 			return fmt.Sprintf("It used %.2f cores over %s.", v.process.Cores, text.Duration(v.process.CoresSpan))
 		},
-		RuleThrottledCPU: func(v *view) string {
+		rules.ThrottledCPU: func(v *view) string {
 			return fmt.Sprintf("It used %.2f cores without much change for %s.", v.process.ConstantCores, text.Duration(v.process.ConstantSpan))
 		},
-		RuleRespawn: func(v *view) string {
+		rules.Respawn: func(v *view) string {
 			return fmt.Sprintf("Its program came back %s.", times(int(v.lineage.history(v.process).Count)))
 		},
-		RuleOpenEntry: func(v *view) string {
+		rules.OpenEntry: func(v *view) string {
 			if entry := v.lineage.entryAncestor(v.process); entry != nil {
 				return fmt.Sprintf("It descends from %s (pid %d), which is not known to let anybody in, or it uses little CPU, or it belongs to it.", quote(entry.Exe), entry.PID)
 			}
 			return "It descends from no service that others reach."
 		},
-		RuleGuardian:        func(*view) string { return "It is not known to keep a suspect alive." },
-		RuleStartedByItself: func(*view) string { return "Nothing that starts programs by itself names it." },
+		rules.Guardian:        func(*view) string { return "It is not known to keep a suspect alive." },
+		rules.StartedByItself: func(*view) string { return "Nothing that starts programs by itself names it." },
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // TestGPUAccess has miners that hold a GPU, and what else does.
@@ -32,28 +33,28 @@ func TestGPUAccess(t *testing.T) {
 		severity model.Severity
 		mention  string
 	}{
-		{"CUDA from temp", all(inTemp("/tmp/x"), cuda), RuleRunsFromTemp, model.Critical, "/dev/nvidia-uvm"},
-		{"ROCm from memory", all(at(model.OriginMemfd, "/memfd:x"), rocm), RuleMemfdExecutable, model.Critical, "/dev/kfd"},
-		{"from a hidden directory", all(at(model.OriginHome, "/home/alice/.../x"), cuda), RuleHiddenPath, model.Critical, "holds"},
-		{"its file was deleted", all(at(model.OriginDeleted, "/home/alice/x"), func(p *model.Process) { p.ExeDeleted = true }, rocm), RuleDeletedExecutable, model.Critical, "holds"},
-		{"a render node that it keeps busy", all(inTemp("/var/tmp/x"), renders), RuleRunsFromTemp, model.Critical, "95 % of the last 60 s"},
-		{"in a container", all(inTemp("/tmp/x"), cuda, func(p *model.Process) { p.Isolation = model.IsolationContainer }), RuleRunsFromTemp, model.Critical, "holds"},
-		{"an AppImage's place with CUDA", all(inTemp("/tmp/.mount_x/x"), cuda), RuleHiddenPath, model.Critical, "holds"},
+		{"CUDA from temp", all(inTemp("/tmp/x"), cuda), rules.RunsFromTemp, model.Critical, "/dev/nvidia-uvm"},
+		{"ROCm from memory", all(at(model.OriginMemfd, "/memfd:x"), rocm), rules.MemfdExecutable, model.Critical, "/dev/kfd"},
+		{"from a hidden directory", all(at(model.OriginHome, "/home/alice/.../x"), cuda), rules.HiddenPath, model.Critical, "holds"},
+		{"its file was deleted", all(at(model.OriginDeleted, "/home/alice/x"), func(p *model.Process) { p.ExeDeleted = true }, rocm), rules.DeletedExecutable, model.Critical, "holds"},
+		{"a render node that it keeps busy", all(inTemp("/var/tmp/x"), renders), rules.RunsFromTemp, model.Critical, "95 % of the last 60 s"},
+		{"in a container", all(inTemp("/tmp/x"), cuda, func(p *model.Process) { p.Isolation = model.IsolationContainer }), rules.RunsFromTemp, model.Critical, "holds"},
+		{"an AppImage's place with CUDA", all(inTemp("/tmp/.mount_x/x"), cuda), rules.HiddenPath, model.Critical, "holds"},
 
-		{"benign: a render node that it draws with", all(inTemp("/tmp/x"), draws), RuleRunsFromTemp, model.Warning, "kept it busy for 3.0 s"},
-		{"benign: it began to draw", all(inTemp("/tmp/x"), soon), RuleRunsFromTemp, model.Warning, "holds"},
-		{"a directory that is called like an AppImage's", all(inTemp("/tmp/.mount_x/x"), renders), RuleHiddenPath, model.Critical, "holds"},
-		{"benign: a test that go has built", all(inTemp("/tmp/go-build1/b001/x.test"), cuda, busy, childOf(goTool, model.OriginLocal)), RuleRunsFromTemp, model.Info, "holds"},
-		{"benign: a window on NVIDIA", all(inTemp("/tmp/.mount_x/x"), window), RuleHiddenPath, model.Warning, "holds"},
+		{"benign: a render node that it draws with", all(inTemp("/tmp/x"), draws), rules.RunsFromTemp, model.Warning, "kept it busy for 3.0 s"},
+		{"benign: it began to draw", all(inTemp("/tmp/x"), soon), rules.RunsFromTemp, model.Warning, "holds"},
+		{"a directory that is called like an AppImage's", all(inTemp("/tmp/.mount_x/x"), renders), rules.HiddenPath, model.Critical, "holds"},
+		{"benign: a test that go has built", all(inTemp("/tmp/go-build1/b001/x.test"), cuda, busy, childOf(goTool, model.OriginLocal)), rules.RunsFromTemp, model.Info, "holds"},
+		{"benign: a window on NVIDIA", all(inTemp("/tmp/.mount_x/x"), window), rules.HiddenPath, model.Warning, "holds"},
 		{"benign: rebuilt at home while it runs", all(at(model.OriginDeleted, "/home/alice/x"), func(p *model.Process) { p.ExeDeleted, p.ExeReplaced = true, true }, cuda), "", "", ""},
-		{"benign: training at home", all(at(model.OriginHome, "/home/alice/venv/bin/python3.11"), func(p *model.Process) { p.Script = "/home/alice/train.py" }, cuda, busy), RuleSustainedCPU, model.Info, ""},
-		{"benign: training in a container", all(at(model.OriginOther, "/workspace/bin/python3"), func(p *model.Process) { p.Isolation = model.IsolationContainer }, cuda, busy), RuleSustainedCPU, model.Info, ""},
+		{"benign: training at home", all(at(model.OriginHome, "/home/alice/venv/bin/python3.11"), func(p *model.Process) { p.Script = "/home/alice/train.py" }, cuda, busy), rules.SustainedCPU, model.Info, ""},
+		{"benign: training in a container", all(at(model.OriginOther, "/workspace/bin/python3"), func(p *model.Process) { p.Isolation = model.IsolationContainer }, cuda, busy), rules.SustainedCPU, model.Info, ""},
 		{"benign: an installed server", all(at(model.OriginLocal, "/usr/local/bin/ollama"), rocm), "", "", ""},
 		{"benign: a browser", all(at(model.OriginSystem, "/usr/lib/firefox/firefox"), renders), "", "", ""},
 		{"benign: a script in temp that tries a GPU", all(func(p *model.Process) { p.Script = "/tmp/x.py" }, cuda), "", "", ""},
 		{"benign: an unusual place", all(at(model.OriginOther, "/data/conda/bin/python3"), cuda), "", "", ""},
-		{"noted: an unusual place that burns", all(at(model.OriginOther, "/data/x"), cuda, busy), RuleSustainedCPU, model.Info, "/dev/nvidia0"},
-		{"could not be read", all(inTemp("/tmp/x"), using(model.GPUUse{Unread: model.ReasonPermission})), RuleRunsFromTemp, model.Warning, ""},
+		{"noted: an unusual place that burns", all(at(model.OriginOther, "/data/x"), cuda, busy), rules.SustainedCPU, model.Info, "/dev/nvidia0"},
+		{"could not be read", all(inTemp("/tmp/x"), using(model.GPUUse{Unread: model.ReasonPermission})), rules.RunsFromTemp, model.Warning, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

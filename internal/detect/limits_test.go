@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 func limit(rules ...string) policy.Limits {
@@ -38,28 +39,28 @@ func TestLimits(t *testing.T) {
 		rule     string
 		why      string
 	}{
-		"no limit":                                {kinsing, nil, model.Critical, RuleKnownMinerName, ""},
-		"of a rule that holds not":                {kinsing, limit(RulePoolConnection, "info"), model.Critical, RuleKnownMinerName, ""},
-		"indicator limited, two kinds are left":   {kinsing, limit(RuleKnownMinerName, "info"), model.Critical, RuleKnownMinerName, ""},
-		"indicator and place limited":             {kinsing, limit(RuleKnownMinerName, "info", RuleRunsFromTemp, "info"), model.Info, RuleKnownMinerName, "rule known_miner_name is info at most, rule runs_from_temp is info at most"},
-		"indicator at most a warning, place less": {kinsing, limit(RuleKnownMinerName, "warning", RuleRunsFromTemp, "info"), model.Warning, RuleKnownMinerName, "rule known_miner_name is warning at most, rule runs_from_temp is info at most"},
-		"indicator less, place at most a warning": {kinsing, limit(RuleKnownMinerName, "info", RuleRunsFromTemp, "warning"), model.Warning, RuleRunsFromTemp, "rule known_miner_name is info at most, rule runs_from_temp is warning at most"},
-		"indicator off, two kinds are left":       {kinsing, limit(RuleKnownMinerName, "off"), model.Critical, RuleRunsFromTemp, ""},
-		"all but load off":                        {kinsing, limit(RuleKnownMinerName, "off", RuleRunsFromTemp, "off"), model.Info, RuleSustainedCPU, ""},
-		"everything off":                          {kinsing, limit(RuleKnownMinerName, "off", RuleRunsFromTemp, "off", RuleSustainedCPU, "off"), "", "", ""},
+		"no limit":                                {kinsing, nil, model.Critical, rules.KnownMinerName, ""},
+		"of a rule that holds not":                {kinsing, limit(rules.PoolConnection, "info"), model.Critical, rules.KnownMinerName, ""},
+		"indicator limited, two kinds are left":   {kinsing, limit(rules.KnownMinerName, "info"), model.Critical, rules.KnownMinerName, ""},
+		"indicator and place limited":             {kinsing, limit(rules.KnownMinerName, "info", rules.RunsFromTemp, "info"), model.Info, rules.KnownMinerName, "rule known_miner_name is info at most, rule runs_from_temp is info at most"},
+		"indicator at most a warning, place less": {kinsing, limit(rules.KnownMinerName, "warning", rules.RunsFromTemp, "info"), model.Warning, rules.KnownMinerName, "rule known_miner_name is warning at most, rule runs_from_temp is info at most"},
+		"indicator less, place at most a warning": {kinsing, limit(rules.KnownMinerName, "info", rules.RunsFromTemp, "warning"), model.Warning, rules.RunsFromTemp, "rule known_miner_name is info at most, rule runs_from_temp is warning at most"},
+		"indicator off, two kinds are left":       {kinsing, limit(rules.KnownMinerName, "off"), model.Critical, rules.RunsFromTemp, ""},
+		"all but load off":                        {kinsing, limit(rules.KnownMinerName, "off", rules.RunsFromTemp, "off"), model.Info, rules.SustainedCPU, ""},
+		"everything off":                          {kinsing, limit(rules.KnownMinerName, "off", rules.RunsFromTemp, "off", rules.SustainedCPU, "off"), "", "", ""},
 
-		"one of two kinds at most a warning":  {burner, limit(RuleRunsFromTemp, "warning"), model.Warning, RuleRunsFromTemp, "rule runs_from_temp is warning at most"},
-		"load at most a warning":              {burner, limit(RuleSustainedCPU, "warning"), model.Warning, RuleRunsFromTemp, "rule sustained_cpu is warning at most"},
-		"load at most info":                   {burner, limit(RuleSustainedCPU, "info"), model.Warning, RuleRunsFromTemp, "rule sustained_cpu is info at most"},
-		"load off":                            {burner, limit(RuleSustainedCPU, "off"), model.Warning, RuleRunsFromTemp, ""},
-		"place at most info":                  {burner, limit(RuleRunsFromTemp, "info"), model.Info, RuleRunsFromTemp, "rule runs_from_temp is info at most"},
-		"place off":                           {burner, limit(RuleRunsFromTemp, "off"), model.Info, RuleSustainedCPU, ""},
-		"a limit that is not reached":         {idle, limit(RuleRunsFromTemp, "warning"), model.Warning, RuleRunsFromTemp, ""},
-		"alone at most info":                  {idle, limit(RuleRunsFromTemp, "info"), model.Info, RuleRunsFromTemp, "rule runs_from_temp is info at most"},
-		"alone off":                           {idle, limit(RuleRunsFromTemp, "off"), "", "", ""},
-		"disguise does not undo an exemption": {built(forged), limit(RuleForgedArguments, "info"), model.Info, RuleForgedArguments, "rule forged_arguments is info at most"},
-		"disguise unlimited does":             {built(forged), nil, model.Critical, RuleRunsFromTemp, ""},
-		"nothing of an innocent process":      {process(10, nil), limit(RuleRunsFromTemp, "info"), "", "", ""},
+		"one of two kinds at most a warning":  {burner, limit(rules.RunsFromTemp, "warning"), model.Warning, rules.RunsFromTemp, "rule runs_from_temp is warning at most"},
+		"load at most a warning":              {burner, limit(rules.SustainedCPU, "warning"), model.Warning, rules.RunsFromTemp, "rule sustained_cpu is warning at most"},
+		"load at most info":                   {burner, limit(rules.SustainedCPU, "info"), model.Warning, rules.RunsFromTemp, "rule sustained_cpu is info at most"},
+		"load off":                            {burner, limit(rules.SustainedCPU, "off"), model.Warning, rules.RunsFromTemp, ""},
+		"place at most info":                  {burner, limit(rules.RunsFromTemp, "info"), model.Info, rules.RunsFromTemp, "rule runs_from_temp is info at most"},
+		"place off":                           {burner, limit(rules.RunsFromTemp, "off"), model.Info, rules.SustainedCPU, ""},
+		"a limit that is not reached":         {idle, limit(rules.RunsFromTemp, "warning"), model.Warning, rules.RunsFromTemp, ""},
+		"alone at most info":                  {idle, limit(rules.RunsFromTemp, "info"), model.Info, rules.RunsFromTemp, "rule runs_from_temp is info at most"},
+		"alone off":                           {idle, limit(rules.RunsFromTemp, "off"), "", "", ""},
+		"disguise does not undo an exemption": {built(forged), limit(rules.ForgedArguments, "info"), model.Info, rules.ForgedArguments, "rule forged_arguments is info at most"},
+		"disguise unlimited does":             {built(forged), nil, model.Critical, rules.RunsFromTemp, ""},
+		"nothing of an innocent process":      {process(10, nil), limit(rules.RunsFromTemp, "info"), "", "", ""},
 	} {
 		findings := evaluate(t, snapshotOf(test.process, tool), policy.Policy{Limits: test.limits})
 		if test.severity == "" {
@@ -90,7 +91,7 @@ func TestLimits(t *testing.T) {
 // with what the limits mean: no worse than without the rule, or than its limit.
 func TestLimitsMatchTheirDefinition(t *testing.T) {
 	t.Parallel()
-	rules := []string{RuleKnownMinerName, RuleRunsFromTemp, RuleSustainedCPU}
+	rules := []string{rules.KnownMinerName, rules.RunsFromTemp, rules.SustainedCPU}
 	rate := func(limits policy.Limits) model.Severity {
 		findings := evaluate(t, snapshotOf(process(10, all(inTemp("/tmp/kinsing"), busy))), policy.Policy{Limits: limits})
 		if len(findings) == 0 {
@@ -143,7 +144,7 @@ func TestLimitsOfOtherFindings(t *testing.T) {
 	s.Processes.UnattributedRate = model.UnattributedRate{Cores: 2, Span: time.Minute, Complete: true}
 	exposed := incident()
 	s.Sockets = exposed.Sockets
-	rules := []string{RuleSuspiciousFile, RulePersistenceEntry, RuleCPUUnattributed, RuleExposedService}
+	rules := []string{rules.SuspiciousFile, rules.PersistenceEntry, rules.CPUUnattributed, rules.ExposedService}
 	severities := func(limits policy.Limits) map[string]model.Finding {
 		found := map[string]model.Finding{}
 		for _, f := range evaluate(t, s, policy.Policy{Limits: limits}) {
@@ -180,7 +181,7 @@ func TestLimitIsCounted(t *testing.T) {
 		t.Fatalf("%+v", got.Active)
 	}
 	for range 2 {
-		got := tracker.Update(s, evaluate(t, s, policy.Policy{Limits: limit(RuleRunsFromTemp, "info")}))
+		got := tracker.Update(s, evaluate(t, s, policy.Policy{Limits: limit(rules.RunsFromTemp, "info")}))
 		if got.Active[0].Severity != model.Info || got.Exempted[model.ExemptRuleLimit] != 1 {
 			t.Errorf("%+v, %v", got.Active, got.Exempted)
 		}
@@ -190,13 +191,13 @@ func TestLimitIsCounted(t *testing.T) {
 // TestExplainLimits says of each rule what the configuration says of it.
 func TestExplainLimits(t *testing.T) {
 	t.Parallel()
-	e, ok := Explain(snapshotOf(process(10, all(inTemp("/tmp/x"), busy))), policy.Policy{Limits: limit(RuleRunsFromTemp, "info", RuleSustainedCPU, "off")}, nil, 10)
+	e, ok := Explain(snapshotOf(process(10, all(inTemp("/tmp/x"), busy))), policy.Policy{Limits: limit(rules.RunsFromTemp, "info", rules.SustainedCPU, "off")}, nil, 10)
 	if !ok || e.Severity != model.Info || !strings.HasPrefix(e.Exempted, "limited by the configuration: ") {
 		t.Fatalf("%+v", e)
 	}
 	for _, want := range []Answer{
-		{Rule: RuleRunsFromTemp, Holds: true, Limit: model.Info, Sentence: "By the configuration, rule runs_from_temp is info at most."},
-		{Rule: RuleSustainedCPU, Limit: policy.Off, Sentence: "By the configuration, rule sustained_cpu is off."},
+		{Rule: rules.RunsFromTemp, Holds: true, Limit: model.Info, Sentence: "By the configuration, rule runs_from_temp is info at most."},
+		{Rule: rules.SustainedCPU, Limit: policy.Off, Sentence: "By the configuration, rule sustained_cpu is off."},
 	} {
 		i := slices.IndexFunc(e.Answers, func(a Answer) bool { return a.Rule == want.Rule })
 		if got := e.Answers[i]; got.Holds != want.Holds || got.Limit != want.Limit || !strings.HasSuffix(got.Sentence, want.Sentence) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // incident is the one that the product exists for.
@@ -214,7 +215,7 @@ func TestRespawnByGuardianFromMemory(t *testing.T) {
 			if finding.Suspect == nil || finding.Suspect.Process.PID != 300 {
 				continue
 			}
-			if !slices.ContainsFunc(finding.Suspect.Signals, func(signal model.Signal) bool { return signal.Rule == RuleRespawn }) {
+			if !slices.ContainsFunc(finding.Suspect.Signals, func(signal model.Signal) bool { return signal.Rule == rules.Respawn }) {
 				t.Errorf("%s: no signal for the respawn: %q", name, finding.Evidence)
 			}
 		}
@@ -231,7 +232,7 @@ func TestPreloadedFromTemp(t *testing.T) {
 		found := false
 		for _, finding := range evaluate(t, snapshotOf(process(1, nil), p), policy.Policy{}) {
 			for _, signal := range finding.Suspect.Signals {
-				found = found || signal.Rule == RulePreloadedLibrary && !signal.Weak
+				found = found || signal.Rule == rules.PreloadedLibrary && !signal.Weak
 			}
 		}
 		if found != want {
@@ -256,7 +257,7 @@ func TestGuardiansOfGuardians(t *testing.T) {
 				continue
 			}
 			for _, signal := range finding.Suspect.Signals {
-				if signal.Rule == RuleGuardian {
+				if signal.Rule == rules.Guardian {
 					named[finding.Suspect.Process.PID] = signal.Evidence
 				}
 			}

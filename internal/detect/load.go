@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -64,7 +65,7 @@ func (e *evaluation) sustainedCPU(instances []*model.Process) (model.Signal, boo
 	if cores < sustainedCores {
 		return model.Signal{}, false
 	}
-	return signal(RuleSustainedCPU, fmt.Sprintf("It used %.1f cores over %s%s.", cores, text.Duration(span), processes)), true
+	return rules.Signal(rules.SustainedCPU, fmt.Sprintf("It used %.1f cores over %s%s.", cores, text.Duration(span), processes)), true
 }
 
 // throttledCPU holds for a share of a core that stays the same for ten minutes,
@@ -76,7 +77,7 @@ func (e *evaluation) throttledCPU(instances []*model.Process) (model.Signal, boo
 			cores, span, processes = load.ConstantCores, load.ConstantSpan, processesOf(&load)
 		}
 		if span >= throttledSpan && cores >= throttledCores {
-			return signal(RuleThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s%s.", cores, text.Duration(span), processes)), true
+			return rules.Signal(rules.ThrottledCPU, fmt.Sprintf("It used %.1f cores in each of the last %s%s.", cores, text.Duration(span), processes)), true
 		}
 	}
 	return model.Signal{}, false

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // under puts the programs of processes under this load.
@@ -59,17 +60,17 @@ func TestLoadOfAllInstances(t *testing.T) {
 		mention  string
 		running  bool
 	}{
-		{"a new process every 20 s", under(minute, hop), RuleRandomXMemory, model.Critical, "It used 1.0 cores over 1 min, in 4 processes, 3 of which have ended.", true},
-		{"many short ones, none of which lives", gone(short, process(10, inTemp("/tmp/x"))), RuleRunsFromTemp, model.Critical, "in 600 processes, all of which have ended", false},
-		{"installed, none of which lives", gone(short, hop), RuleRandomXMemory, model.Critical, "", false},
-		{"eight small ones", under(small, eight...), RuleRandomXMemory, model.Critical, "It used 1.0 cores over 1 min, in 8 processes.", true},
-		{"throttled, in new processes", under(steady, hop), RuleRandomXMemory, model.Critical, "It used 0.3 cores in each of the last 10 min, in 4 processes", true},
-		{"script, in new processes", under(minute, script), RuleScriptFromTemp, model.Warning, "It runs the script /tmp/x.py and uses 1.0 cores.", true},
-		{"benign: a compile loop", under(short, process(10, fresh(0.5))), RuleSustainedCPU, model.Info, "", true},
-		{"benign: a loop of short programs", gone(short, process(10, nil)), RuleSustainedCPU, model.Info, "", false},
+		{"a new process every 20 s", under(minute, hop), rules.RandomXMemory, model.Critical, "It used 1.0 cores over 1 min, in 4 processes, 3 of which have ended.", true},
+		{"many short ones, none of which lives", gone(short, process(10, inTemp("/tmp/x"))), rules.RunsFromTemp, model.Critical, "in 600 processes, all of which have ended", false},
+		{"installed, none of which lives", gone(short, hop), rules.RandomXMemory, model.Critical, "", false},
+		{"eight small ones", under(small, eight...), rules.RandomXMemory, model.Critical, "It used 1.0 cores over 1 min, in 8 processes.", true},
+		{"throttled, in new processes", under(steady, hop), rules.RandomXMemory, model.Critical, "It used 0.3 cores in each of the last 10 min, in 4 processes", true},
+		{"script, in new processes", under(minute, script), rules.ScriptFromTemp, model.Warning, "It runs the script /tmp/x.py and uses 1.0 cores.", true},
+		{"benign: a compile loop", under(short, process(10, fresh(0.5))), rules.SustainedCPU, model.Info, "", true},
+		{"benign: a loop of short programs", gone(short, process(10, nil)), rules.SustainedCPU, model.Info, "", false},
 		{"benign: a burst", under(model.Load{Cores: 4, Span: 10 * time.Second, Ended: 20}, process(10, fresh(1))), "", "", "", false},
 		{"benign: little", gone(model.Load{Cores: 0.3, Span: time.Minute, Ended: 20}, process(10, nil)), "", "", "", false},
-		{"little from temp", gone(model.Load{Cores: 0.3, Span: time.Minute, Ended: 20}, process(10, inTemp("/tmp/x"))), RuleRunsFromTemp, model.Warning, "", false},
+		{"little from temp", gone(model.Load{Cores: 0.3, Span: time.Minute, Ended: 20}, process(10, inTemp("/tmp/x"))), rules.RunsFromTemp, model.Warning, "", false},
 		{"benign: an idle one beside busy ones", under(minute, process(10, nil)), "", "", "", false},
 	} {
 		found := evaluate(t, test.snapshot, policy.Policy{})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // packaged is a process that was inspected, of a file that is known.
@@ -88,7 +89,7 @@ func TestNotOfPackage(t *testing.T) {
 			}
 			var found *model.Signal
 			for i := range suspect.Signals {
-				if suspect.Signals[i].Rule == RuleNotOfPackage {
+				if suspect.Signals[i].Rule == rules.NotOfPackage {
 					found = &suspect.Signals[i]
 				}
 			}
@@ -103,7 +104,7 @@ func TestNotOfPackage(t *testing.T) {
 				t.Fatal("it is not explained")
 			}
 			for _, answer := range explained.Answers {
-				if answer.Rule == RuleNotOfPackage && !strings.Contains(answer.Sentence, max(test.said, test.evidence)) {
+				if answer.Rule == rules.NotOfPackage && !strings.Contains(answer.Sentence, max(test.said, test.evidence)) {
 					t.Errorf("--explain says %q", answer.Sentence)
 				}
 			}
@@ -125,7 +126,7 @@ func TestPackagesOfOthers(t *testing.T) {
 	deleted := p
 	deleted.ExeDeleted = true
 	if explained, _ := Explain(snapshotOf(deleted), policy.Policy{}, nil, 10); !slices.ContainsFunc(explained.Answers, func(a Answer) bool {
-		return a.Rule == RuleNotOfPackage && strings.Contains(a.Sentence, "replaced while it runs")
+		return a.Rule == rules.NotOfPackage && strings.Contains(a.Sentence, "replaced while it runs")
 	}) {
 		t.Errorf("an upgraded program: %+v", explained.Answers)
 	}
@@ -136,7 +137,7 @@ func TestPackagesOfOthers(t *testing.T) {
 	p.Inspection = nil
 	explained, _ := Explain(snapshotOf(p), policy.Policy{}, nil, 10)
 	for _, answer := range explained.Answers {
-		if answer.Rule == RuleNotOfPackage && !strings.HasPrefix(answer.Sentence, "Nobody has asked") {
+		if answer.Rule == rules.NotOfPackage && !strings.HasPrefix(answer.Sentence, "Nobody has asked") {
 			t.Errorf("--explain says %q", answer.Sentence)
 		}
 	}

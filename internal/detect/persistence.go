@@ -6,6 +6,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // indexEntries makes what starts programs by itself ready to be looked up.
@@ -69,7 +70,7 @@ func startedByItself(l *lineage, p *model.Process) (model.Signal, bool) {
 	if entry == nil || p.Origin == model.OriginSystem && p.Script == "" && entry.Reason == "" {
 		return model.Signal{}, false
 	}
-	return signal(RuleStartedByItself, "It is started by "+entryLocation(entry)+": "+quote(entry.Command)+"."), true
+	return rules.Signal(rules.StartedByItself, "It is started by "+entryLocation(entry)+": "+quote(entry.Command)+"."), true
 }
 
 // entryLocation says where an entry stands.
@@ -92,7 +93,7 @@ func persistenceFinding(entry *model.PersistenceEntry, started *model.Suspect, s
 		"":                           "starts a program that is a miner or belongs to one",
 	}[entry.Reason]
 	finding := model.Finding{
-		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: RulePersistenceEntry, Technique: technique(entry),
+		ID: fmt.Sprintf("persistence:%s:%d:%s", entry.Path, entry.Line, entry.Reason), Rule: rules.PersistenceEntry, Technique: technique(entry),
 		Severity: model.Warning, Title: entryLocation(entry) + " " + does, Persistence: entry,
 		Evidence: []string{"It runs: " + quote(entry.Command) + "."},
 	}

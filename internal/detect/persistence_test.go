@@ -6,6 +6,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 func entries(list ...model.PersistenceEntry) *model.PersistenceSnapshot {
@@ -74,7 +75,7 @@ func TestEntriesAlone(t *testing.T) {
 			}
 			continue
 		}
-		if len(findings) != 1 || findings[0].Severity != want || findings[0].Rule != RulePersistenceEntry || findings[0].Technique != "T1546.004" {
+		if len(findings) != 1 || findings[0].Severity != want || findings[0].Rule != rules.PersistenceEntry || findings[0].Technique != "T1546.004" {
 			t.Errorf("%s: %+v", reason, findings)
 		}
 		allowed := evaluate(t, s, policy.Policy{Allow: []policy.Allow{{Path: "/etc/profile.d/*"}}})
@@ -101,7 +102,7 @@ func TestExplain(t *testing.T) {
 			answers[answer.Rule] = answer.Holds
 		}
 		processRules := 0
-		for _, rule := range Rules() {
+		for _, rule := range rules.All() {
 			if rule.Family != "" {
 				processRules++
 			}
@@ -109,7 +110,7 @@ func TestExplain(t *testing.T) {
 		if len(answers) != processRules {
 			t.Errorf("%d answers for %d rules", len(answers), processRules)
 		}
-		for _, rule := range []string{RuleKnownMinerName, RuleRunsFromTemp, RuleSustainedCPU} {
+		for _, rule := range []string{rules.KnownMinerName, rules.RunsFromTemp, rules.SustainedCPU} {
 			if answers[rule] != (pid == 10) {
 				t.Errorf("pid %d, %s: %v", pid, rule, answers[rule])
 			}

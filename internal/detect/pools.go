@@ -8,6 +8,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 const (
@@ -108,7 +109,7 @@ func portUse(port uint16) use {
 // port that proves nothing, because of who uses it or where it leads, counts for none.
 func Pools(s *model.Snapshot, settings policy.Policy) map[model.PoolMatch]int {
 	counts := map[model.PoolMatch]int{}
-	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 || settings.Limits.Off(RulePoolConnection) {
+	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 || settings.Limits.Off(rules.PoolConnection) {
 		return counts
 	}
 	// To find a pool takes no names and no lineage, which cost on a large host.

@@ -9,6 +9,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -151,7 +152,7 @@ func respawned(history model.Respawn, guardian *model.Guardian, fromSuspiciousPl
 	case guardian != nil:
 		evidence += fmt.Sprintf("; pid %d %s starts it", guardian.PID, quote(guardian.Exe))
 	}
-	return signal(RuleRespawn, evidence+"."), true
+	return rules.Signal(rules.Respawn, evidence+"."), true
 }
 
 // polymorphicRespawn holds for a program that is another one each time that its guardian starts
@@ -161,7 +162,7 @@ func polymorphicRespawn(history model.Respawn, guardian *model.Process, now time
 	if recent < respawnCount {
 		return model.Signal{}, false
 	}
-	return signal(RuleRespawn, fmt.Sprintf("Pid %d %s started a program of other content from the same directory %s, each after the last had ended.",
+	return rules.Signal(rules.Respawn, fmt.Sprintf("Pid %d %s started a program of other content from the same directory %s, each after the last had ended.",
 		guardian.PID, quote(guardian.Exe), times(recent))), true
 }
 
@@ -174,7 +175,7 @@ func keepsAlive(protected *model.Suspect) model.Signal {
 	case protected.Guardian.Relation == model.RelationCgroup:
 		evidence += ": both are in the cgroup " + quote(protected.Process.Cgroup)
 	}
-	return signal(RuleGuardian, evidence+".")
+	return rules.Signal(rules.Guardian, evidence+".")
 }
 
 // quote makes hostile text fit for a sentence.

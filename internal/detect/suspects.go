@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 const (
@@ -184,7 +185,7 @@ func (c *candidate) add(signal model.Signal) {
 	}
 	for i := range c.suspect.Signals {
 		if known := &c.suspect.Signals[i]; known.Rule == signal.Rule {
-			if signal.Rule == RuleSustainedCPU || known.Weak && !signal.Weak {
+			if signal.Rule == rules.SustainedCPU || known.Weak && !signal.Weak {
 				*known = signal // the sum over the instances says more than one of them
 			}
 			return
@@ -207,7 +208,7 @@ func (c *candidate) has(family model.Family) bool {
 // everything else as lowers says.
 func (c *candidate) rate() {
 	order := map[string]int{}
-	for i, name := range RuleNames() {
+	for i, name := range rules.Names() {
 		order[name] = i
 	}
 	sort.SliceStable(c.suspect.Signals, func(i, j int) bool {
@@ -240,7 +241,7 @@ func strongKinds(signals []model.Signal) map[model.Family]bool {
 			continue
 		}
 		kinds[signal.Family] = true
-		place = place || signal.Family == model.FamilyPlace && signal.Rule != RuleScriptFromTemp
+		place = place || signal.Family == model.FamilyPlace && signal.Rule != rules.ScriptFromTemp
 	}
 	if kinds[model.FamilyPlace] && !place {
 		delete(kinds, model.FamilyLoad)
@@ -253,7 +254,7 @@ func strongKinds(signals []model.Signal) map[model.Family]bool {
 // only noted.
 func weigh(signals []model.Signal) model.Severity {
 	kinds := strongKinds(signals)
-	hidden := slices.ContainsFunc(signals, func(s model.Signal) bool { return s.Rule == RuleHiddenByMount && !s.Weak })
+	hidden := slices.ContainsFunc(signals, func(s model.Signal) bool { return s.Rule == rules.HiddenByMount && !s.Weak })
 	switch {
 	case kinds[model.FamilyIndicator], hidden, len(kinds) >= 2:
 		return model.Critical

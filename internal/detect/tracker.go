@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // exposureHold is the most that a finding about an exposed service is held: that it is closed is
@@ -40,7 +41,7 @@ type tracked struct {
 // evidence.
 func NewTracker(hold time.Duration) *Tracker {
 	raised := map[model.RuleSeverity]uint64{}
-	for _, pair := range RuleSeverities() {
+	for _, pair := range rules.Severities() {
 		raised[pair] = 0
 	}
 	exempted := map[model.Exemption]uint64{}
@@ -115,7 +116,7 @@ func (t *Tracker) merge(kept *tracked, finding *model.Finding) {
 	finding.Evidence, finding.Title = old.Evidence, old.Title
 	if finding.Suspect != nil {
 		finding.Suspect.Signals = old.Suspect.Signals
-		finding.Title = title(finding.Suspect, finding.Severity)
+		finding.Title = rules.Title(finding.Suspect, finding.Severity)
 	}
 }
 

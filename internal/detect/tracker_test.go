@@ -6,6 +6,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // step evaluates a snapshot at a time and tells the tracker.
@@ -19,7 +20,7 @@ func TestFindingOutlivesItsEvidence(t *testing.T) {
 	t.Parallel()
 	tracker := NewTracker(10 * time.Minute)
 	miner := process(10, inTemp("/tmp/kdevtmpfsi"))
-	raised := model.RuleSeverity{Rule: RuleKnownMinerName, Severity: model.Critical}
+	raised := model.RuleSeverity{Rule: rules.KnownMinerName, Severity: model.Critical}
 
 	first := step(t, tracker, snapshotOf(miner), noon)
 	if first.Verdict() != model.Critical || first.Raised[raised] != 1 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -24,7 +25,7 @@ func unattributed(s *model.ProcessSnapshot) []model.Finding {
 		return nil
 	}
 	finding := model.Finding{
-		ID: "cpu:unattributed", Rule: RuleCPUUnattributed, Severity: model.Warning, Technique: "T1014",
+		ID: "cpu:unattributed", Rule: rules.CPUUnattributed, Severity: model.Warning, Technique: "T1014",
 		Title: fmt.Sprintf("%.1f cores are used by no process that can be seen", u.Cores),
 		Evidence: []string{fmt.Sprintf(
 			"Over %s the host was busy for %.1f cores more than all processes in /proc, and those that ended, have used; %.0f threads ended each second.",

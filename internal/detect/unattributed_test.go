@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // TestUnattributed holds time without an owner to what it must and must not raise.
@@ -31,7 +32,7 @@ func TestUnattributed(t *testing.T) {
 		switch {
 		case c.want == "" && len(findings) != 0:
 			t.Errorf("%s: %+v", c.name, findings)
-		case c.want != "" && (len(findings) != 1 || findings[0].Severity != c.want || findings[0].Rule != RuleCPUUnattributed):
+		case c.want != "" && (len(findings) != 1 || findings[0].Severity != c.want || findings[0].Rule != rules.CPUUnattributed):
 			t.Errorf("%s: %+v", c.name, findings)
 		}
 	}
@@ -60,7 +61,7 @@ func TestHiddenByMount(t *testing.T) {
 		}
 		named := false
 		for _, finding := range findings {
-			named = named || finding.Rule == RuleCPUUnattributed && strings.Contains(strings.Join(finding.Evidence, " "), "Pid 10 ")
+			named = named || finding.Rule == rules.CPUUnattributed && strings.Contains(strings.Join(finding.Evidence, " "), "Pid 10 ")
 			if strings.HasPrefix(name, "benign") && finding.Suspect != nil && finding.Severity != model.Info {
 				t.Errorf("%s: %+v", name, finding)
 			}

@@ -11,11 +11,9 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
-
-// Rule is the name of the rule that findings about exposed services are raised by.
-const Rule = "exposed_service"
 
 const (
 	maxReach = 4 // addresses that one sentence names
@@ -31,7 +29,7 @@ const (
 func Finding(e *model.Exposure, services *catalogue.Catalogue) model.Finding {
 	where := e.Endpoints[0]
 	finding := model.Finding{
-		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: Rule,
+		ID: fmt.Sprintf("service:%s:%s%s:%s", e.App, inNamespace(e.Socket.NetNS), e.Socket.Protocol, where), Rule: rules.ExposedService,
 		Technique: "T1190", Exposure: e, Severity: exposureSeverity(e), Title: serviceTitle(e, where),
 		Evidence: []string{listens(e), openness(e)},
 	}

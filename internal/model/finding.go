@@ -41,7 +41,7 @@ const (
 
 // Signal is one piece of evidence about one subject.
 type Signal struct {
-	Rule      string // a name of detect.Rules
+	Rule      string // a name of rules.All
 	Family    Family
 	Technique string // MITRE ATT&CK id
 	Evidence  string // a sentence; names in it are escaped

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // changed has a change of each kind; names in it are hostile.
@@ -19,22 +20,22 @@ func changed() Diff {
 		}
 		return f
 	}
-	hidden, tool := finding("file:/tmp/.x\xff", detect.RuleSuspiciousFile, model.Warning, "A hidden program lies in /tmp"), finding("file:/data/x", detect.RuleSuspiciousFile, model.Info, "A program lies in /data")
+	hidden, tool := finding("file:/tmp/.x\xff", rules.SuspiciousFile, model.Warning, "A hidden program lies in /tmp"), finding("file:/data/x", rules.SuspiciousFile, model.Info, "A program lies in /data")
 	hidden.File, tool.File = &model.File{Path: "/tmp/.x\xff"}, &model.File{Path: "/data/x"}
-	lowered := finding("suspect:0123456789ab", detect.RuleKnownMinerName, model.Info, "/opt/mine/xmrig (pid 11, user alice) looks suspicious but is expected")
+	lowered := finding("suspect:0123456789ab", rules.KnownMinerName, model.Info, "/opt/mine/xmrig (pid 11, user alice) looks suspicious but is expected")
 	lowered.Exempted = "it is on the allow list of the configuration (line 3): her benchmark\n\x1b[2J"
 	return Diff{
 		OldName: "the defaults", NewName: "/etc/new\n.yml", Same: 12, Notes: []string{"`probe` differs."},
 		Changes: []detect.Change{
 			{
-				Before: finding("suspect:0123456789ab", detect.RuleKnownMinerName, model.Critical, "/opt/mine/xmrig (pid 11, user alice) is a miner or belongs to one"), After: lowered,
+				Before: finding("suspect:0123456789ab", rules.KnownMinerName, model.Critical, "/opt/mine/xmrig (pid 11, user alice) is a miner or belongs to one"), After: lowered,
 				Because: []string{"line 3 of /etc/new\n.yml: allow: path /opt/mine/*"},
 			},
 			{Before: hidden, Because: []string{"line 7 of /etc/new\n.yml: rules: suspicious_file: off"}},
 			{After: tool, Because: []string{"a", "b"}},
 			{
-				Before:  finding("suspect:ba9876543210", detect.RuleSustainedCPU, model.Info, "/home/a (pid 12, user alice) keeps the CPU busy"),
-				After:   finding("suspect:ba9876543210", detect.RuleKnownMinerHash, model.Critical, "/home/a (pid 12, user alice) is a miner or belongs to one"),
+				Before:  finding("suspect:ba9876543210", rules.SustainedCPU, model.Info, "/home/a (pid 12, user alice) keeps the CPU busy"),
+				After:   finding("suspect:ba9876543210", rules.KnownMinerHash, model.Critical, "/home/a (pid 12, user alice) is a miner or belongs to one"),
 				Because: []string{"line 1 of /etc/new\n.yml: known_miner_sha256: 00"},
 			},
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // explained is a miner with a hostile name below a service, that one entry of the
@@ -24,10 +25,10 @@ func explained() detect.Explanation {
 	e := detect.Explanation{
 		Process: suspect.Process, Suspect: suspect.ID, Severity: model.Critical, Entry: suspect.Entry, Guardian: suspect.Guardian,
 		Answers: []detect.Answer{
-			{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Holds: true, Sentence: "Its file name is kdevtmpfsi."},
-			{Rule: detect.RuleRunsFromTemp, Family: model.FamilyPlace, Technique: "T1059.004", Holds: true, Sentence: "It runs from /tmp. By the configuration, rule runs_from_temp is info at most (line 9).", Limit: model.Info},
-			{Rule: detect.RuleEqualThreads, Family: model.FamilyMining, Technique: "T1496.001", Holds: true, Weak: true, Sentence: "4 of its threads work alike without a pause."},
-			{Rule: detect.RuleSustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Sentence: "It used 5.80 cores over 60 s. By the configuration, rule sustained_cpu is off.", Limit: policy.Off},
+			{Rule: rules.KnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Holds: true, Sentence: "Its file name is kdevtmpfsi."},
+			{Rule: rules.RunsFromTemp, Family: model.FamilyPlace, Technique: "T1059.004", Holds: true, Sentence: "It runs from /tmp. By the configuration, rule runs_from_temp is info at most (line 9).", Limit: model.Info},
+			{Rule: rules.EqualThreads, Family: model.FamilyMining, Technique: "T1496.001", Holds: true, Weak: true, Sentence: "4 of its threads work alike without a pause."},
+			{Rule: rules.SustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Sentence: "It used 5.80 cores over 60 s. By the configuration, rule sustained_cpu is off.", Limit: policy.Off},
 		},
 		AllowList: detect.AllowAdvice{
 			Matches: []detect.AllowMatch{{Allow: policy.Allow{Path: "/tmp/**", User: "flink", Line: 12, Reason: "a test\n", Until: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, Ended: true}},

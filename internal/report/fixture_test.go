@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 const (
@@ -89,35 +89,35 @@ func incident() Report {
 	}
 	r.Findings.Active = []model.Finding{
 		{
-			ID: "suspect:" + minerHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
+			ID: "suspect:" + minerHash[:12], Rule: rules.KnownMinerName, Severity: model.Critical, Technique: "T1496.001",
 			Title:     "/tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
 			Evidence:  []string{"Its file name is kdevtmpfsi, the name of a known miner or of its guardian.", "It used 5.8 cores over 60 s.", "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it.", "Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC, 12 s before this process tree appeared; connected to it about then: 198.51.100.7."},
 			FirstSeen: seen, LastSeen: noon(),
 			Suspect: &model.Suspect{
 				ID: minerHash[:12], Process: miner, PIDs: []int{4711}, Instances: 1, Running: true, Respawns: 7, CPUSeconds: 31400, Entry: entry,
 				Signals: []model.Signal{
-					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its guardian."},
-					{Rule: detect.RuleSustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
-					{Rule: detect.RuleRespawn, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
+					{Rule: rules.KnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kdevtmpfsi, the name of a known miner or of its guardian."},
+					{Rule: rules.SustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Evidence: "It used 5.8 cores over 60 s."},
+					{Rule: rules.Respawn, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It came back 7 times after it had ended, last within 20 s; /var/tmp/kinsing (pid 812) starts it."},
 				},
 				Guardian: &model.Guardian{Relation: model.RelationParent, PID: 812, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Starts: 7},
 			},
 		},
 		{
-			ID: "suspect:" + guardianHash[:12], Rule: detect.RuleKnownMinerName, Severity: model.Critical, Technique: "T1496.001",
+			ID: "suspect:" + guardianHash[:12], Rule: rules.KnownMinerName, Severity: model.Critical, Technique: "T1496.001",
 			Title:     "/var/tmp/kinsing (pid 812, user flink) keeps a miner alive",
 			Evidence:  []string{"Its file name is kinsing, the name of a known miner or of its guardian.", "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
 			FirstSeen: seen, LastSeen: noon(),
 			Suspect: &model.Suspect{
 				ID: guardianHash[:12], Process: guardian, PIDs: []int{812}, Instances: 1, Running: true, Entry: entry,
 				Signals: []model.Signal{
-					{Rule: detect.RuleKnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its guardian."},
-					{Rule: detect.RuleGuardian, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
+					{Rule: rules.KnownMinerName, Family: model.FamilyIndicator, Technique: "T1496.001", Evidence: "Its file name is kinsing, the name of a known miner or of its guardian."},
+					{Rule: rules.Guardian, Family: model.FamilySurvival, Technique: "T1543", Evidence: "It keeps /tmp/kdevtmpfsi (pid 4711) alive: it started it 7 times."},
 				},
 			},
 		},
 		{
-			ID: "service:flink:tcp:0.0.0.0:8081", Rule: detect.RuleExposedService, Severity: model.Critical, Technique: "T1190",
+			ID: "service:flink:tcp:0.0.0.0:8081", Rule: rules.ExposedService, Severity: model.Critical, Technique: "T1190",
 			Title: "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password",
 			Evidence: []string{
 				"java (pid 100, unit flink.service) listens on 0.0.0.0:8081 (all addresses, which are 192.168.1.7, private) and is flink by its program and arguments.",
@@ -127,7 +127,7 @@ func incident() Report {
 			FirstSeen: seen, LastSeen: noon(), Exposure: exposure,
 		},
 		{
-			ID: "file:/tmp/build/tool", Rule: detect.RuleSuspiciousFile, Severity: model.Info, Technique: "T1105",
+			ID: "file:/tmp/build/tool", Rule: rules.SuspiciousFile, Severity: model.Info, Technique: "T1105",
 			Title: "A program lies in /tmp", Evidence: []string{"/tmp/build/tool (user ci) can be run."}, FirstSeen: seen, LastSeen: noon(),
 			File: &model.File{Path: "/tmp/build/tool", Directory: "/tmp", Reason: model.FileELF, User: "ci", Modified: seen, SizeBytes: 4096},
 		},
@@ -141,7 +141,7 @@ func warned() Report {
 	r.Blind = []string{"40 of 312 processes hide which program they run. Run as root or give CAP_SYS_PTRACE."}
 	r.Snapshot.Processes.Visibility[model.AspectExe] = model.Share{Readable: 272, Total: 312}
 	r.Findings.Active = []model.Finding{{
-		ID: "file:/tmp/.x/it's", Rule: detect.RuleSuspiciousFile, Severity: model.Warning, Technique: "T1564.001",
+		ID: "file:/tmp/.x/it's", Rule: rules.SuspiciousFile, Severity: model.Warning, Technique: "T1564.001",
 		Title: "A hidden program lies in /tmp", Evidence: []string{"/tmp/.x/it's (user www-data) can be run and is hidden."},
 		FirstSeen: noon(), LastSeen: noon(),
 		File: &model.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: model.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -114,11 +114,11 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 	}
 	p.closeServices(suspects)
 	for _, finding := range scope {
-		if finding.Rule == detect.RuleCPUUnattributed {
+		if finding.Rule == rules.CPUUnattributed {
 			p.steps = append(p.steps, unattributedSteps()...)
 		}
 	}
-	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == detect.RuleAllowListExpired }) {
+	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == rules.AllowListExpired }) {
 		p.steps = append(p.steps, Step{Title: "Decide about the entries of the allow list that have ended: take out what is not needed any more, and give the others a new `until`."})
 	}
 	return p.steps

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -96,7 +96,7 @@ func (r *Report) headline() string {
 func (r *Report) criticalHeadline() string {
 	var worst *model.Finding
 	for _, finding := range r.serious() {
-		if finding.Severity != model.Critical || finding.Suspect == nil || detect.OnlyGuards(finding.Suspect) {
+		if finding.Severity != model.Critical || finding.Suspect == nil || rules.OnlyGuards(finding.Suspect) {
 			continue
 		}
 		if worst == nil || r.cores(finding.Suspect) > r.cores(worst.Suspect) {

@@ -16,8 +16,8 @@ import (
 	"github.com/go-kit/log"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -254,7 +254,7 @@ func TestTextIsBounded(t *testing.T) {
 	t.Parallel()
 	r := idle()
 	for i := range 1000 {
-		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Warning, Rule: detect.RuleRunsFromTemp, Title: "t", Suspect: &model.Suspect{
+		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Warning, Rule: rules.RunsFromTemp, Title: "t", Suspect: &model.Suspect{
 			ID: fmt.Sprintf("%012d", i), Running: true, PIDs: []int{1000 + i}, Process: model.Process{Exe: fmt.Sprintf("/tmp/%d", i)},
 		}})
 	}
