@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/lineage"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
@@ -23,7 +24,7 @@ type evaluation struct {
 	policy      policy.Policy
 	names       *programs.Names
 	connections map[model.Identity][]model.Connection
-	lineage     *lineage
+	lineage     *lineage.Lineage
 	checks      []check // of the rules that are not switched off
 	now         time.Time
 	ended       map[*model.Process]bool // that stand for programs none of which lives now
@@ -31,7 +32,7 @@ type evaluation struct {
 
 func newEvaluation(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *evaluation {
 	return &evaluation{
-		snapshot: s, policy: settings, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: newLineage(s, settings, exposures),
+		snapshot: s, policy: settings, names: programs.NewNames(), now: s.Time, connections: connectionsOf(s.Sockets), lineage: lineage.New(s, settings, exposures),
 		checks: enabled(settings.Limits), ended: endedOf(s.Processes),
 	}
 }

@@ -41,9 +41,9 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 		return Explanation{}, false
 	}
 	e := newEvaluation(s, settings, exposures)
-	explanation = Explanation{Process: *p, Entry: e.lineage.entry(p)}
-	explanation.Process.Ancestors = e.lineage.ancestors(p)
-	explanation.Exempted, _ = e.lineage.exempt(p)
+	explanation = Explanation{Process: *p, Entry: e.lineage.Entry(p)}
+	explanation.Process.Ancestors = e.lineage.Ancestors(p)
+	explanation.Exempted, _ = e.lineage.Exempt(p)
 	held := map[string]model.Signal{}
 	list := suspects(e)
 	var own *candidate

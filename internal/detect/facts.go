@@ -148,10 +148,10 @@ func instanceFacts() map[string]func(*view) string {
 			return fmt.Sprintf("It used %.2f cores without much change for %s.", v.process.ConstantCores, text.Duration(v.process.ConstantSpan))
 		},
 		rules.Respawn: func(v *view) string {
-			return fmt.Sprintf("Its program came back %s.", times(int(v.lineage.history(v.process).Count)))
+			return fmt.Sprintf("Its program came back %s.", times(int(v.lineage.History(v.process).Count)))
 		},
 		rules.OpenEntry: func(v *view) string {
-			if entry := v.lineage.entryAncestor(v.process); entry != nil {
+			if entry := v.lineage.EntryAncestor(v.process); entry != nil {
 				return fmt.Sprintf("It descends from %s (pid %d), which is not known to let anybody in, or it uses little CPU, or it belongs to it.", quote(entry.Exe), entry.PID)
 			}
 			return "It descends from no service that others reach."

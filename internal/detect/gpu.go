@@ -31,7 +31,7 @@ func gpuAccess(v *view) (string, strength) {
 	case v.isMisplaced():
 		return evidence, weak
 	case computes:
-		if entry, open := v.lineage.openEntry(p); open {
+		if entry, open := v.lineage.OpenEntry(p); open {
 			return evidence + " " + entry.Evidence, strong
 		}
 	}
@@ -58,7 +58,7 @@ func (v *view) isMisplaced() bool {
 // placeIsExpected tells whether a program from an unusual place is honest work by what
 // stands above it.
 func (v *view) placeIsExpected() bool {
-	_, exemption := v.lineage.exempt(v.process)
+	_, exemption := v.lineage.Exempt(v.process)
 	return exemption == model.ExemptTerminal || exemption == model.ExemptBuildTool || exemption == model.ExemptAppImage
 }
 

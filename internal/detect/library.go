@@ -26,7 +26,7 @@ func foreignLibrary(v *view) (string, strength) {
 	if interprets && !programs.IsLoader(path.Base(p.Exe)) || look.Runtime {
 		return evidence, weak
 	}
-	served := p.Isolation == model.IsolationContainer && len(v.lineage.listeners[p.Identity]) > 0 && !isUnpacked(look.Library)
+	served := p.Isolation == model.IsolationContainer && v.lineage.Listens(p.Identity) && !isUnpacked(look.Library)
 	if p.Origin == model.OriginSystem || p.Origin == model.OriginLocal && served {
 		return evidence, strong
 	}

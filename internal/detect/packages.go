@@ -30,7 +30,7 @@ func notOfPackage(v *view) (string, strength) {
 		return "", absent
 	}
 	evidence := fmt.Sprintf("No package has put %s there: it came at %s, after packages were last changed", quote(p.Exe), moment(fact.Changed))
-	if entry := v.lineage.unguarded(p, model.Identity{}); entry != nil && fact.Changed.After(entry.Started) {
+	if entry := v.lineage.Unguarded(p, model.Identity{}); entry != nil && fact.Changed.After(entry.Started) {
 		return fmt.Sprintf("%s, and while the service ran that started it (%s, pid %d).", evidence, quote(path.Base(entry.Exe)), entry.PID), strong
 	}
 	return evidence + ".", weak

@@ -2,71 +2,18 @@ package detect
 
 import (
 	"fmt"
-	"path"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/lineage"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
-// indexEntries makes what starts programs by itself ready to be looked up.
-func (l *lineage) indexEntries(s *model.PersistenceSnapshot) {
-	l.entries, l.units = map[string][]*model.PersistenceEntry{}, map[string]*model.PersistenceEntry{}
-	if s == nil {
-		return
-	}
-	for i := range s.Entries {
-		entry := &s.Entries[i]
-		for _, program := range entry.Programs {
-			l.entries[program] = append(l.entries[program], entry)
-		}
-		if entry.Unit != "" && entry.Reason != "" {
-			l.units[entry.Unit] = entry
-		}
-	}
-}
-
-// startedBy returns the entry that starts a process: one that names its program,
-// the program's name before it was deleted, or its script; or a suspicious unit
-// that it runs in.
-func (l *lineage) startedBy(p *model.Process) *model.PersistenceEntry {
-	if p.Isolation == model.IsolationContainer {
-		return nil // the same path is another file there
-	}
-	for _, name := range []string{p.Exe, p.Script} {
-		if entries := l.entries[name]; name != "" && len(entries) > 0 && (name != p.Exe || p.Script == "") {
-			return entries[0]
-		}
-	}
-	if p.Unit != "" {
-		return l.units[p.Unit]
-	}
-	return nil
-}
-
-// starterOf is startedBy as a guardian, where it is one that starts a program again.
-func (l *lineage) starterOf(p *model.Process) *model.Guardian {
-	entry := l.startedBy(p)
-	if entry == nil {
-		return nil
-	}
-	guardian := &model.Guardian{Comm: path.Base(entry.Path), Exe: entry.Path, User: entry.User, Unit: entry.Unit, Path: entry.Path, Line: entry.Line}
-	switch entry.Kind {
-	case model.PersistenceCrontab, model.PersistenceUserCrontab, model.PersistenceCronScript, model.PersistenceAnacron, model.PersistenceAt:
-		guardian.Relation = model.RelationCron
-	case model.PersistenceSystemdService, model.PersistenceSystemdTimer, model.PersistenceSystemdPath:
-		guardian.Relation, guardian.Line = model.RelationUnit, 0
-	default:
-		return nil // it starts it at a boot or a login
-	}
-	return guardian
-}
-
 // startedByItself holds for a program that cron, a unit or the like names (T1053,
 // T1543.002). Most of the system is started so: it is asked only of what is
 // suspicious anyway.
-func startedByItself(l *lineage, p *model.Process) (model.Signal, bool) {
-	entry := l.startedBy(p)
+func startedByItself(l *lineage.Lineage, p *model.Process) (model.Signal, bool) {
+	entry := l.StartedBy(p)
 	if entry == nil || p.Origin == model.OriginSystem && p.Script == "" && entry.Reason == "" {
 		return model.Signal{}, false
 	}

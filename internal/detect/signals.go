@@ -86,7 +86,7 @@ func hiddenPath(v *view) (string, strength) {
 // runsFromTemp holds for a program in a directory that everybody may write to.
 func runsFromTemp(v *view) (string, strength) {
 	p, name := v.process, program(v.process)
-	if name != p.Exe && (place.IsTemporary(name) || isInMemory(name)) {
+	if name != p.Exe && (place.IsTemporary(name) || place.IsInMemory(name)) {
 		return fmt.Sprintf("It runs %s, where programs are not installed, by the dynamic loader %s.", quote(name), quote(p.Exe)), strong
 	}
 	if p.Origin != model.OriginTemp {
@@ -94,8 +94,6 @@ func runsFromTemp(v *view) (string, strength) {
 	}
 	return "It runs from " + quote(path.Dir(p.Exe)) + ", where programs are not installed.", strong
 }
-
-func isInMemory(name string) bool { return strings.HasPrefix(name, "/memfd:") }
 
 // privatePath holds for a program that other processes do not find under its path: its
 // own mount namespace has another file there, out of a temporary or hidden directory or
@@ -122,7 +120,7 @@ func scriptFromTemp(v *view) (string, strength) {
 	if p.Script == "" || program(p) != p.Exe {
 		return "", absent
 	}
-	if !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) && !isInMemory(p.Script) {
+	if !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) && !place.IsInMemory(p.Script) {
 		return "", absent
 	}
 	cores := v.cores(p)

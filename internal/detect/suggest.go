@@ -114,7 +114,7 @@ func doubts(e *evaluation, own *candidate, fits *policy.Allow, p *model.Process)
 		sentences = append(sentences, "Neither path nor content of its program is known, so the entry names whatever runs there.")
 	}
 	for _, other := range own.instances {
-		if !fits.Matches(other) && policy.Allowed(e.lineage.allow, other) == nil {
+		if !fits.Matches(other) && !e.lineage.Allowed(other) {
 			sentences = append(sentences, fmt.Sprintf("It alone lowers nothing: pid %d (user %s) is the same program and needs an entry too.", other.PID, quote(other.User)))
 			break
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/lineage"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
@@ -24,7 +25,7 @@ type candidate struct {
 	ended     []*model.Process // one of each user's that uses CPU in processes none of which lives now
 	exempted  string
 	exemption model.Exemption
-	dormant   bool // see dormant
+	dormant   bool // see lineage.Dormant
 	guards    bool // it keeps another candidate alive
 	severity  model.Severity
 	limits    policy.Limits
@@ -106,7 +107,7 @@ func (c *candidate) complete(e *evaluation) {
 	}
 	l, first := e.lineage, all[0]
 	c.suspect.Process = *first
-	c.suspect.Process.Ancestors = l.ancestors(first)
+	c.suspect.Process.Ancestors = l.Ancestors(first)
 	c.suspect.Instances = len(c.instances)
 	for _, p := range c.instances[:min(len(c.instances), maxPIDs)] {
 		c.suspect.PIDs = append(c.suspect.PIDs, p.PID)
@@ -117,22 +118,22 @@ func (c *candidate) complete(e *evaluation) {
 		c.add(signal)
 	}
 	if c.has(model.FamilyLoad) {
-		if signal, ok := l.openEntry(first); ok {
+		if signal, ok := l.OpenEntry(first); ok {
 			c.add(signal)
 		}
 	}
-	history := l.history(first)
+	history := l.History(first)
 	c.suspect.Respawns = history.Count
-	c.suspect.Entry = l.entry(first)
+	c.suspect.Entry = l.Entry(first)
 	c.suspect.Package, _ = e.snapshot.Packages.Of(first)
-	if c.exempted, c.exemption = l.exempt(first); c.exemption == model.ExemptAllowList && !policy.AllAllowed(l.allow, all) {
+	if c.exempted, c.exemption = l.Exempt(first); c.exemption == model.ExemptAllowList && !l.AllAllowed(all) {
 		c.exempted, c.exemption = "", ""
 	}
-	c.dormant = c.suspect.Entry == nil && dormant(all, e.now)
+	c.dormant = c.suspect.Entry == nil && lineage.Dormant(all, e.now)
 	if kinds := strongKinds(c.suspect.Signals); len(kinds) == 0 || len(kinds) == 1 && kinds[model.FamilyLoad] {
 		return // a busy program of the system has a parent, not a guardian
 	}
-	c.suspect.Guardian = l.guardian(first)
+	c.suspect.Guardian = l.Guardian(first)
 	if signal, ok := startedByItself(l, first); ok {
 		c.add(signal)
 	}
@@ -141,7 +142,7 @@ func (c *candidate) complete(e *evaluation) {
 		fromSuspiciousPlace := guardian != nil && guardian.PID > 1 && guardian.Origin.Suspicious()
 		if signal, ok := respawned(history, guardian, fromSuspiciousPlace, e.now); ok {
 			c.add(signal)
-		} else if history, guardian := l.polymorphic(first); guardian != nil {
+		} else if history, guardian := l.Polymorphic(first); guardian != nil {
 			if signal, ok := polymorphicRespawn(history, guardian, e.now); ok {
 				c.add(signal)
 			}
@@ -205,7 +206,7 @@ func (c *candidate) has(family model.Family) bool {
 
 // rate sorts the signals, the strongest first, and decides the severity. What is
 // expected lowers it to a note: the user's own allow list whatever the evidence is,
-// everything else as lowers says.
+// everything else as lineage.Lowers says.
 func (c *candidate) rate() {
 	order := map[string]int{}
 	for i, name := range rules.Names() {
@@ -225,7 +226,7 @@ func (c *candidate) rate() {
 // judge is what signals say about the candidate, with what is expected of it.
 func (c *candidate) judge(signals []model.Signal) model.Severity {
 	severity, kinds := weigh(signals), strongKinds(signals)
-	if c.exempted != "" && lowers(c.exemption, kinds) || severity == model.Warning && c.dormant && lowers(model.ExemptDormant, kinds) {
+	if c.exempted != "" && lineage.Lowers(c.exemption, kinds) || severity == model.Warning && c.dormant && lineage.Lowers(model.ExemptDormant, kinds) {
 		return model.Info
 	}
 	return severity

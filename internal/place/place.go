@@ -45,6 +45,9 @@ func directories() [19]directory {
 	}
 }
 
+// IsInMemory tells whether a name is one that the kernel gives to a file of memfd_create(2).
+func IsInMemory(name string) bool { return strings.HasPrefix(name, memfdPrefix) }
+
 // locate returns the first directory that an absolute path lies below.
 func locate(name string) (directory, bool) {
 	name = resolve(name)
@@ -86,7 +89,7 @@ func resolve(name string) string {
 // " (deleted)", and deleted tells that the file has no name any more. A deleted file
 // of a package upgrade is still of the system.
 func Origin(exe string, deleted bool) (model.Origin, string) {
-	if strings.HasPrefix(exe, memfdPrefix) && deleted {
+	if IsInMemory(exe) && deleted {
 		return model.OriginMemfd, "memfd"
 	}
 	d, ok := locate(exe)

@@ -1,4 +1,4 @@
-package detect
+package lineage
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 // loginServices listen where others reach them and let in whom they know: people, and
@@ -24,7 +25,7 @@ func loginServices() []string {
 // AuthNone goes before AuthUnknown, and that before AuthRequired. It is "" for a
 // process that does not listen where others reach it. The exposure is that which lets
 // anybody in.
-func (l *lineage) letsIn(id model.Identity) (model.Auth, *model.Exposure) {
+func (l *Lineage) letsIn(id model.Identity) (model.Auth, *model.Exposure) {
 	auth := model.Auth("")
 	for _, socket := range l.listeners[id] {
 		found := l.exposed[exposure.KeyOf(socket)]
@@ -43,10 +44,10 @@ func (l *lineage) letsIn(id model.Identity) (model.Auth, *model.Exposure) {
 	return auth, nil
 }
 
-// unguarded returns the nearest ancestor by which a stranger may have come in: it
+// Unguarded returns the nearest ancestor by which a stranger may have come in: it
 // listens where others reach it, is not known to ask for a password, and is no login
 // service. A build tool itself, with the identity except, does not count.
-func (l *lineage) unguarded(p *model.Process, except model.Identity) *model.Ancestor {
+func (l *Lineage) Unguarded(p *model.Process, except model.Identity) *model.Ancestor {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if a.Identity == except || len(l.listeners[a.Identity]) == 0 || l.isLoginService(a) {
 			continue
@@ -58,14 +59,14 @@ func (l *lineage) unguarded(p *model.Process, except model.Identity) *model.Ance
 	return nil
 }
 
-func (l *lineage) isLoginService(a *model.Ancestor) bool {
+func (l *Lineage) isLoginService(a *model.Ancestor) bool {
 	return slices.Contains(loginServices(), path.Base(a.Exe)) && a.Origin == model.OriginSystem
 }
 
-// openEntry holds for a program that burns CPU below an exposed service that lets
+// OpenEntry holds for a program that burns CPU below an exposed service that lets
 // anybody in, and that is neither part of the service nor installed by root (T1190).
 // It is asked only of what burns.
-func (l *lineage) openEntry(p *model.Process) (model.Signal, bool) {
+func (l *Lineage) OpenEntry(p *model.Process) (model.Signal, bool) {
 	for a := p.Parent; a != nil; a = a.Parent {
 		auth, open := l.letsIn(a.Identity)
 		if auth != model.AuthNone {
@@ -76,18 +77,18 @@ func (l *lineage) openEntry(p *model.Process) (model.Signal, bool) {
 			return model.Signal{}, false
 		}
 		return rules.Signal(rules.OpenEntry, fmt.Sprintf("It descends from %s (pid %d %s, port %d), which lets anybody in, and is not part of it: %s.",
-			quote(open.App), a.PID, quote(a.Exe), open.Socket.Port, why)), true
+			text.Label(open.App), a.PID, text.Label(a.Exe), open.Socket.Port, why)), true
 	}
 	return model.Signal{}, false
 }
 
 // foreign says why a program is neither part of a service nor installed by root, or
 // "". What is not known speaks for the program.
-func (l *lineage) foreign(p *model.Process, service *model.Ancestor) string {
+func (l *Lineage) foreign(p *model.Process, service *model.Ancestor) string {
 	owner, living := p.ExeOwner, l.byIdentity[service.Identity]
 	if p.Script != "" { // whose the interpreter is says nothing
-		if place.IsTemporary(p.Script) || place.IsHidden(p.Script) || isInMemory(p.Script) {
-			return "it runs " + quote(p.Script) + ", where no program is installed"
+		if place.IsTemporary(p.Script) || place.IsHidden(p.Script) || place.IsInMemory(p.Script) {
+			return "it runs " + text.Label(p.Script) + ", where no program is installed"
 		}
 		return ""
 	}

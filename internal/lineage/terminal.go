@@ -1,4 +1,4 @@
-package detect
+package lineage
 
 import (
 	"path"
@@ -27,8 +27,8 @@ func multiplexers() []string { return []string{"tmux", "screen", "zellij", "dtac
 // login or by a window with a terminal. A session that a multiplexer keeps counts as
 // long as its user is logged in elsewhere. It is nil in containers, and where a stranger
 // may have come in above: whoever runs code in a service can have a terminal too.
-func (l *lineage) terminal(p *model.Process) *model.Process {
-	if p.TTY == 0 || p.Isolation != model.IsolationHost || l.unguarded(p, model.Identity{}) != nil {
+func (l *Lineage) terminal(p *model.Process) *model.Process {
+	if p.TTY == 0 || p.Isolation != model.IsolationHost || l.Unguarded(p, model.Identity{}) != nil {
 		return nil
 	}
 	shell := l.shellOf(p)
@@ -49,7 +49,7 @@ func (l *lineage) terminal(p *model.Process) *model.Process {
 // shellOf returns what leads the session of a process and belongs to the same user, or,
 // where login(1) leads it, what that started; nil if that has ended or is the process
 // itself.
-func (l *lineage) shellOf(p *model.Process) *model.Process {
+func (l *Lineage) shellOf(p *model.Process) *model.Process {
 	leader, ok := l.processes.Process(p.Session)
 	if !ok || leader.PID == p.PID {
 		return nil
@@ -80,7 +80,7 @@ const (
 )
 
 // loginAbove says what a shell descends from.
-func (l *lineage) loginAbove(shell *model.Process) seat {
+func (l *Lineage) loginAbove(shell *model.Process) seat {
 	for a := shell.Parent; a != nil; a = a.Parent {
 		living := l.byIdentity[a.Identity]
 		switch {
@@ -96,7 +96,7 @@ func (l *lineage) loginAbove(shell *model.Process) seat {
 
 // isLoggedIn tells whether a user has a session that a login keeps. It is found out once
 // for each evaluation, and only if somebody asks.
-func (l *lineage) isLoggedIn(uid uint32) bool {
+func (l *Lineage) isLoggedIn(uid uint32) bool {
 	if l.loggedIn == nil {
 		l.loggedIn = map[uint32]bool{}
 		for i := range l.processes.Processes {

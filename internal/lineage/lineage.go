@@ -1,4 +1,7 @@
-package detect
+// Package lineage answers who started what in one snapshot: the ancestors of a process,
+// its guardian, the exposed service that it came in by, and what above it says that it is
+// expected.
+package lineage
 
 import (
 	"path"
@@ -23,8 +26,8 @@ type cgroupUser struct {
 	uid    uint32
 }
 
-// lineage answers who started what in one snapshot.
-type lineage struct {
+// Lineage answers who started what in one snapshot.
+type Lineage struct {
 	processes  *model.ProcessSnapshot
 	byIdentity map[model.Identity]*model.Process
 	siblings   map[cgroupUser][]*model.Process // of suspicious origin only, oldest first
@@ -40,8 +43,9 @@ type lineage struct {
 	now        time.Time
 }
 
-func newLineage(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *lineage {
-	l := &lineage{
+// New looks through a snapshot, given its exposures. The lineage is read by one goroutine.
+func New(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *Lineage {
+	l := &Lineage{
 		processes: s.Processes, allow: policy.InForce(settings.Allow, s.Time), now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
@@ -79,9 +83,20 @@ func newLineage(s *model.Snapshot, settings policy.Policy, exposures []model.Exp
 	return l
 }
 
-// ancestors copies the chain above a process, nearest first, and says who of
+// Listens tells whether a process listens where others may reach it.
+func (l *Lineage) Listens(id model.Identity) bool { return len(l.listeners[id]) > 0 }
+
+// AllAllowed tells whether the allow list names every instance of a program.
+func (l *Lineage) AllAllowed(instances []*model.Process) bool {
+	return policy.AllAllowed(l.allow, instances)
+}
+
+// Allowed tells whether the allow list names a process.
+func (l *Lineage) Allowed(p *model.Process) bool { return policy.Allowed(l.allow, p) != nil }
+
+// Ancestors copies the chain above a process, nearest first, and says who of
 // it still runs.
-func (l *lineage) ancestors(p *model.Process) []model.Ancestor {
+func (l *Lineage) Ancestors(p *model.Process) []model.Ancestor {
 	var chain []model.Ancestor
 	for a := p.Parent; a != nil && len(chain) < maxAncestors; a = a.Parent {
 		ancestor := *a
@@ -91,17 +106,17 @@ func (l *lineage) ancestors(p *model.Process) []model.Ancestor {
 	return chain
 }
 
-// history returns what is known of the comings and goings of a program.
-func (l *lineage) history(p *model.Process) model.Respawn {
+// History returns what is known of the comings and goings of a program.
+func (l *Lineage) History(p *model.Process) model.Respawn {
 	if history, ok := l.respawns[p.SHA256]; ok && p.SHA256 != "" {
 		return history
 	}
 	return l.respawns[p.Exe]
 }
 
-// polymorphic is the history of all that the same guardian started from the directory
+// Polymorphic is the history of all that the same guardian started from the directory
 // of a process, and the guardian.
-func (l *lineage) polymorphic(p *model.Process) (model.Respawn, *model.Process) {
+func (l *Lineage) Polymorphic(p *model.Process) (model.Respawn, *model.Process) {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if living, ok := l.byIdentity[a.Identity]; ok && living.Origin.Suspicious() {
 			return l.respawns[model.PolymorphicKey(a.Identity, path.Dir(p.Exe))], living
@@ -110,16 +125,16 @@ func (l *lineage) polymorphic(p *model.Process) (model.Respawn, *model.Process) 
 	return model.Respawn{}, nil
 }
 
-// guardian finds what keeps a process alive, the surest first: an ancestor from
+// Guardian finds what keeps a process alive, the surest first: an ancestor from
 // a suspicious place; a process from such a place that shares cgroup and user
 // (what double-forks still does); whoever started it more than once.
-func (l *lineage) guardian(p *model.Process) *model.Guardian {
+func (l *Lineage) Guardian(p *model.Process) *model.Guardian {
 	suspect := p.Suspect()
 	// What stands above the exposed service is not what the intruder left behind.
 	direct := true // only shells and launchers stand between
 	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
 		living, ok := l.byIdentity[a.Identity]
-		if ok && !direct && dormant([]*model.Process{living}, l.now) {
+		if ok && !direct && Dormant([]*model.Process{living}, l.now) {
 			continue // an idle agent far above runs whole sessions
 		}
 		direct = direct && isLauncher(a)
@@ -143,7 +158,7 @@ func (l *lineage) guardian(p *model.Process) *model.Guardian {
 	if g := l.starterOf(p); g != nil {
 		return g
 	}
-	for _, starter := range l.history(p).Starters {
+	for _, starter := range l.History(p).Starters {
 		living, ok := l.byIdentity[starter.Identity]
 		if !ok || starter.Count < 2 || living.Suspect() == suspect {
 			continue
@@ -163,13 +178,13 @@ func isLauncher(a *model.Ancestor) bool {
 
 // guardsItself holds for an ancestor with the same content that is more than a
 // miner that forked: it has another name, or started it again.
-func (l *lineage) guardsItself(p, ancestor *model.Process) bool {
+func (l *Lineage) guardsItself(p, ancestor *model.Process) bool {
 	return ancestor.Exe != p.Exe || l.starts(p, ancestor) > 1
 }
 
 // starts counts how often a process was seen to start a program.
-func (l *lineage) starts(p, starter *model.Process) int {
-	for _, known := range l.history(p).Starters {
+func (l *Lineage) starts(p, starter *model.Process) int {
+	for _, known := range l.History(p).Starters {
 		if known.Identity == starter.Identity {
 			return known.Count
 		}
@@ -180,15 +195,15 @@ func (l *lineage) starts(p, starter *model.Process) int {
 // mayGuard tells whether an older sibling in the cgroup can be what brought a
 // process: it was not there before the exposed service that it came in by, and is not
 // expected there. Ancestors were looked at already.
-func (l *lineage) mayGuard(sibling, p *model.Process) bool {
+func (l *Lineage) mayGuard(sibling, p *model.Process) bool {
 	if isAncestor(sibling, p) {
 		return false
 	}
-	if entry := l.entryAncestor(p); entry != nil && sibling.Started.Before(entry.Started) {
+	if entry := l.EntryAncestor(p); entry != nil && sibling.Started.Before(entry.Started) {
 		return false
 	}
-	why, _ := l.exempt(sibling)
-	return why == "" && !dormant([]*model.Process{sibling}, l.now)
+	why, _ := l.Exempt(sibling)
+	return why == "" && !Dormant([]*model.Process{sibling}, l.now)
 }
 
 func isAncestor(older, p *model.Process) bool {
@@ -200,17 +215,17 @@ func isAncestor(older, p *model.Process) bool {
 	return false
 }
 
-func (l *lineage) guardianOf(p, guardian *model.Process, relation model.Relation) *model.Guardian {
+func (l *Lineage) guardianOf(p, guardian *model.Process, relation model.Relation) *model.Guardian {
 	return &model.Guardian{
 		Relation: relation, PID: guardian.PID, Comm: guardian.Comm, Exe: guardian.Exe, Origin: guardian.Origin, User: guardian.User, Unit: guardian.Unit,
 		Starts: l.starts(p, guardian),
 	}
 }
 
-// entryAncestor is the nearest ancestor that listens where others can reach it, or nil.
+// EntryAncestor is the nearest ancestor that listens where others can reach it, or nil.
 // What was left behind may listen too: nobody came in by a program from a suspicious
 // place.
-func (l *lineage) entryAncestor(p *model.Process) *model.Ancestor {
+func (l *Lineage) EntryAncestor(p *model.Process) *model.Ancestor {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if len(l.listeners[a.Identity]) > 0 && !a.Origin.Suspicious() {
 			return a
@@ -219,11 +234,11 @@ func (l *lineage) entryAncestor(p *model.Process) *model.Ancestor {
 	return nil
 }
 
-// entry describes the exposed service that a process descends from, or returns nil. A
+// Entry describes the exposed service that a process descends from, or returns nil. A
 // socket that is a finding goes before one that
 // the catalogue knows, and that before any other.
-func (l *lineage) entry(p *model.Process) *model.Entry {
-	a := l.entryAncestor(p)
+func (l *Lineage) Entry(p *model.Process) *model.Entry {
+	a := l.EntryAncestor(p)
 	if a == nil {
 		return nil
 	}
@@ -251,7 +266,7 @@ const (
 
 // exposedAs returns the first exposure of an app, always the same of several, or
 // nil.
-func (l *lineage) exposedAs(app string) *model.Exposure {
+func (l *Lineage) exposedAs(app string) *model.Exposure {
 	for i := range l.exposures {
 		if l.exposures[i].App == app {
 			return &l.exposures[i]
@@ -260,7 +275,7 @@ func (l *lineage) exposedAs(app string) *model.Exposure {
 	return nil
 }
 
-func (l *lineage) rank(socket *model.Socket) int {
+func (l *Lineage) rank(socket *model.Socket) int {
 	switch {
 	case l.exposed[exposure.KeyOf(socket)] != nil:
 		return rankExposed
@@ -272,7 +287,7 @@ func (l *lineage) rank(socket *model.Socket) int {
 }
 
 // app is what a listener is: by what it answered, else by what the catalogue says.
-func (l *lineage) app(socket *model.Socket) string {
+func (l *Lineage) app(socket *model.Socket) string {
 	if exposure := l.exposed[exposure.KeyOf(socket)]; exposure != nil {
 		return exposure.App
 	}

@@ -1,4 +1,4 @@
-package detect
+package lineage
 
 import (
 	"fmt"
@@ -10,10 +10,11 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 const (
-	dormantAge   = 10 * time.Minute // as DefaultHold: nobody is warned for less
+	dormantAge   = 10 * time.Minute // as tracker.DefaultHold: nobody is warned for less
 	dormantCores = 0.01             // over its whole life, and now
 	setUpSeconds = 5                // of CPU; to set a container up takes less than one
 )
@@ -61,33 +62,33 @@ func containerTools() []string {
 	}
 }
 
-// exempt returns why a process that looks suspicious is expected, and by which
+// Exempt returns why a process that looks suspicious is expected, and by which
 // exemption, or "". An exemption lowers a finding and never silences it.
-func (l *lineage) exempt(p *model.Process) (why string, kind model.Exemption) {
+func (l *Lineage) Exempt(p *model.Process) (why string, kind model.Exemption) {
 	if allow := policy.Allowed(l.allow, p); allow != nil {
 		return allow.Why(), model.ExemptAllowList
 	}
 	switch {
 	case p.Origin == model.OriginMemfd && p.CopyOf != "":
-		return "it runs from a copy of " + quote(p.CopyOf) + " in memory", model.ExemptContainerRuntime
+		return "it runs from a copy of " + text.Label(p.CopyOf) + " in memory", model.ExemptContainerRuntime
 	case p.Origin == model.OriginMemfd && p.CPUSeconds < setUpSeconds && l.isSettingUp(p):
 		return "a container runtime runs from a copy of itself", model.ExemptContainerRuntime
-	case isAppImage(p) && l.unguarded(p, model.Identity{}) == nil:
+	case isAppImage(p) && l.Unguarded(p, model.Identity{}) == nil:
 		return "an AppImage shows its files there", model.ExemptAppImage
 	}
 	if a, tool := l.toolAbove(p); a != nil {
-		return fmt.Sprintf("%s (pid %d) built and started it", quote(tool), a.PID), model.ExemptBuildTool
+		return fmt.Sprintf("%s (pid %d) built and started it", text.Label(tool), a.PID), model.ExemptBuildTool
 	}
 	if leader := l.terminal(p); leader != nil {
-		return fmt.Sprintf("user %s works at a terminal, in %s (pid %d)", quote(p.User), quote(leader.Subject()), leader.PID), model.ExemptTerminal
+		return fmt.Sprintf("user %s works at a terminal, in %s (pid %d)", text.Label(p.User), text.Label(leader.Subject()), leader.PID), model.ExemptTerminal
 	}
 	return "", ""
 }
 
-// lowers tells whether what is expected lowers such evidence. Work in unusual places
+// Lowers tells whether what is expected lowers such evidence. Work in unusual places
 // that burns is often honest; what mines, hides, comes back, is known or came in by an
 // exposed service is not: only the user's own allow list lowers that.
-func lowers(exemption model.Exemption, kinds map[model.Family]bool) bool {
+func Lowers(exemption model.Exemption, kinds map[model.Family]bool) bool {
 	for kind := range kinds {
 		switch {
 		case exemption == model.ExemptAllowList, kind == model.FamilyPlace:
@@ -103,13 +104,13 @@ func lowers(exemption model.Exemption, kinds map[model.Family]bool) bool {
 // from, and what it is called. It must live, lie where nobody else installs programs,
 // and belong to the same user; and no stranger may have come in between it and the
 // process, or above it: whoever runs code in a service can run make(1) too.
-func (l *lineage) toolAbove(p *model.Process) (*model.Ancestor, string) {
+func (l *Lineage) toolAbove(p *model.Process) (*model.Ancestor, string) {
 	for a := p.Parent; a != nil; a = a.Parent {
 		living := l.byIdentity[a.Identity]
 		if living == nil || a.User != p.User || !isInstalled(living) {
 			continue
 		}
-		if tool := toolOf(living); tool != "" && l.unguarded(p, a.Identity) == nil {
+		if tool := toolOf(living); tool != "" && l.Unguarded(p, a.Identity) == nil {
 			return a, tool
 		}
 	}
@@ -149,7 +150,7 @@ func isNode(exe string) bool {
 
 // isSettingUp holds for a program in memory that a container tool of root started, or
 // that such a program started.
-func (l *lineage) isSettingUp(p *model.Process) bool {
+func (l *Lineage) isSettingUp(p *model.Process) bool {
 	for a := p.Parent; a != nil; a = a.Parent {
 		if a.Origin == model.OriginMemfd {
 			continue
@@ -171,10 +172,10 @@ func isAppImage(p *model.Process) bool {
 	})
 }
 
-// dormant holds for a program in memory that all but never ran: agents and
+// Dormant holds for a program in memory that all but never ran: agents and
 // container runtimes keep such copies of themselves (CVE-2019-5736). A miner
 // burns, and one that waits for its guardian is known by the guardian.
-func dormant(instances []*model.Process, now time.Time) bool {
+func Dormant(instances []*model.Process, now time.Time) bool {
 	for _, p := range instances {
 		age := now.Sub(p.Started)
 		if p.Origin != model.OriginMemfd || age < dormantAge || p.CPUSeconds > dormantCores*age.Seconds() || p.Cores > dormantCores {
