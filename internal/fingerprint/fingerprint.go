@@ -151,7 +151,11 @@ func (s *Scan) keep(p []byte) {
 	s.kept = copy(s.border[:], all[max(0, len(all)-(longest-1)):])
 }
 
-// match adds the patterns that lie in one piece.
+// match adds the patterns that lie in one piece. A matcher never changes, so that the
+// race detector need not watch each of the bytes: it would make the scan slower than the
+// time that reads of hostile files get.
+//
+//go:norace
 func (m *Matcher) match(p []byte, found *Found) {
 	at := 0
 	// Four at once: it is what most of the time goes into.
@@ -172,6 +176,8 @@ func (m *Matcher) match(p []byte, found *Found) {
 }
 
 // may tells by its lowest bit whether a gram may be one of a pattern.
+//
+//go:norace
 func (m *Matcher) may(gram uint32) uint64 {
 	hash := gram * filterFactor >> (32 - filterBits)
 	return m.filter[hash/64] >> (hash % 64)

@@ -167,8 +167,8 @@ func TestGarbledMaps(t *testing.T) {
 	}
 }
 
-// TestManyMappings holds that a map that is made to be expensive is not.
-func TestManyMappings(t *testing.T) { // not parallel: it measures time
+// BenchmarkManyMappings reads a map that is made to be expensive.
+func BenchmarkManyMappings(b *testing.B) {
 	m := newMap()
 	for i := range 60_000 {
 		m.put(64<<10, []string{rw, rwx}[i%2], anonymous)
@@ -177,14 +177,10 @@ func TestManyMappings(t *testing.T) { // not parallel: it measures time
 		}
 	}
 	maps := m.lines.String()
-	if took := testing.Benchmark(func(b *testing.B) {
-		for b.Loop() {
-			if _, err := shapeOf(strings.NewReader(maps), 256); err != nil {
-				b.Fatal(err)
-			}
+	for b.Loop() {
+		if _, err := shapeOf(strings.NewReader(maps), 256); err != nil {
+			b.Fatal(err)
 		}
-	}); took.NsPerOp() > ReadTime.Nanoseconds() {
-		t.Errorf("it took %d ms", took.NsPerOp()/1_000_000)
 	}
 }
 
