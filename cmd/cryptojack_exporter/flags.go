@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 const (
@@ -97,7 +97,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	app.Flag("files.interval", "Time between two full scans of the watched directories; changes are seen at once.").Default("1m").DurationVar(&o.filesInterval)
 	app.Flag("sockets.interval", "Time between two looks at the listening sockets, and at the connections of what burns CPU.").Default("5s").DurationVar(&o.socketsInterval)
 	app.Flag("persistence.interval", "Time between two looks at crontabs, units and whatever else starts programs by itself.").Default("10s").DurationVar(&o.persistenceInterval)
-	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(detect.DefaultHold.String()).DurationVar(&o.hold)
+	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(tracker.DefaultHold.String()).DurationVar(&o.hold)
 	app.Flag("config.file", "Configuration (YAML).").StringVar(&o.configFile)
 	app.Flag("config.check", "Check the configuration and exit.").BoolVar(&o.configCheck)
 	app.Flag("log.level", "Least severe messages that are logged.").Default("info").EnumVar(&o.logLevel, "debug", "info", "warn", "error")

@@ -211,14 +211,3 @@ func TestEndedEntry(t *testing.T) {
 		}
 	}
 }
-
-func TestEndedEntriesAreBounded(t *testing.T) {
-	t.Parallel()
-	var list []policy.Allow
-	for i := range 2 * maxEnded {
-		list = append(list, policy.Allow{User: "u", Line: i, Until: noon.Add(-time.Duration(i+1) * time.Hour)})
-	}
-	if findings := evaluate(t, snapshotOf(process(10, nil)), policy.Policy{Allow: list}); len(findings) != maxEnded {
-		t.Errorf("%d findings", len(findings))
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 func limit(rules ...string) policy.Limits {
@@ -175,7 +176,7 @@ func TestLimitsOfOtherFindings(t *testing.T) {
 // TestLimitIsCounted: a limit lowers at once, without waiting for the hold, and counts.
 func TestLimitIsCounted(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(DefaultHold)
+	tracker := tracker.New(tracker.DefaultHold)
 	s := snapshotOf(process(10, inTemp("/tmp/x")))
 	if got := tracker.Update(s, evaluate(t, s, policy.Policy{})); got.Active[0].Severity != model.Warning {
 		t.Fatalf("%+v", got.Active)

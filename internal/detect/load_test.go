@@ -8,6 +8,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 // under puts the programs of processes under this load.
@@ -91,7 +92,7 @@ func TestLoadOfAllInstances(t *testing.T) {
 		if text := strings.Join(found[0].Evidence, " "); !strings.Contains(text, test.mention) {
 			t.Errorf("%s: %q does not mention %q", test.name, text, test.mention)
 		}
-		if kept := NewTracker(DefaultHold).Update(test.snapshot, found); kept.Active[0].Suspect.Running != test.running {
+		if kept := tracker.New(tracker.DefaultHold).Update(test.snapshot, found); kept.Active[0].Suspect.Running != test.running {
 			t.Errorf("%s: running later: %t", test.name, !test.running)
 		}
 	}

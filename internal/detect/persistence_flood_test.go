@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findings"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 // TestAUserPushesNobodyOut fills the report from one crontab, and from many files. Root's
@@ -38,7 +40,7 @@ func TestAUserPushesNobodyOut(t *testing.T) {
 			found := map[string]int{}
 			more, critical := 0, 0
 			var order []string
-			for _, f := range persistenceFindings(s, suspects(newEvaluation(s, policy.Policy{}, nil)), policy.Policy{}) {
+			for _, f := range findings.OfPersistence(s, suspectFindings(suspects(newEvaluation(s, policy.Policy{}, nil))), policy.Policy{}) {
 				order = append(order, f.Persistence.Path)
 				found[f.Persistence.Owner+" "+f.Persistence.Path]++
 				if f.Severity == model.Critical {
@@ -53,40 +55,17 @@ func TestAUserPushesNobodyOut(t *testing.T) {
 				t.Errorf("%v, first %s", found, order[0])
 			}
 			eves := len(order) - 3
-			if eves > maxUserFindings || name == "lines" && eves != maxFileFindings || more != 500-eves+1040 || critical != eves+1 {
+			if eves > findings.Quota().User || name == "lines" && eves != findings.Quota().File || more != 500-eves+1040 || critical != eves+1 {
 				t.Errorf("%d of eve, %d counted, %d critical", eves, more, critical)
 			}
 		})
 	}
 }
 
-// TestManyUsersFill the report together: root's entry still comes first.
-func TestManyUsersFill(t *testing.T) {
-	t.Parallel()
-	s := &model.PersistenceSnapshot{}
-	add := func(owner, path string, reason model.PersistenceReason) {
-		s.Entries = append(s.Entries, model.PersistenceEntry{Kind: model.PersistenceProfile, Owner: owner, Path: path, Command: "x", Reason: reason})
-	}
-	for user := range 50 {
-		for file := range 50 {
-			add(fmt.Sprint("u", user), fmt.Sprintf("/home/u%d/%d", user, file), model.PersistenceFetchAndRun)
-		}
-	}
-	add("", "/root/.bashrc", model.PersistencePreloaded)
-	found := persistenceFindings(&model.Snapshot{Persistence: s}, nil, policy.Policy{})
-	more := 0
-	for _, f := range found {
-		more += f.MoreElsewhere
-	}
-	if len(found) != maxPersistenceFindings || found[0].Persistence.Path != "/root/.bashrc" || more != 2501-maxPersistenceFindings {
-		t.Errorf("%d findings, first %s, %d counted", len(found), found[0].Persistence.Path, more)
-	}
-}
-
 // TestEntriesThatChangeAllTheTime are not all held, and what is there now is.
 func TestEntriesThatChangeAllTheTime(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(DefaultHold)
+	tracker := tracker.New(tracker.DefaultHold)
 	s := snapshotOf()
 	var got *model.Findings
 	for sample := range 50 {
@@ -111,7 +90,7 @@ func TestEntriesThatChangeAllTheTime(t *testing.T) {
 			roots++
 		}
 	}
-	if len(got.Active) != maxUserFindings+1 || now != maxUserFindings || roots != 1 {
+	if len(got.Active) != findings.Quota().User+1 || now != findings.Quota().User || roots != 1 {
 		t.Errorf("%d findings, %d of now, %d of root", len(got.Active), now, roots)
 	}
 }

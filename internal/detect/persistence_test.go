@@ -7,6 +7,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 func entries(list ...model.PersistenceEntry) *model.PersistenceSnapshot {
@@ -124,7 +125,7 @@ func TestExplain(t *testing.T) {
 // TestExemptionsAreCounted counts a finding that is lowered once.
 func TestExemptionsAreCounted(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(DefaultHold)
+	tracker := tracker.New(tracker.DefaultHold)
 	tool := process(900, at(model.OriginLocal, "/usr/local/go/bin/go"))
 	s := snapshotOf(process(10, all(inTemp("/tmp/go-build1/x.test"), childOf(tool, model.OriginLocal))), tool)
 	for range 3 {

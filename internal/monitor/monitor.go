@@ -13,8 +13,8 @@ import (
 	"github.com/go-kit/log/level"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 // Sensor is what the monitor asks of a sensor. All are called by one goroutine, but
@@ -63,13 +63,13 @@ type Monitor struct {
 	judge   chan struct{} // there is a new sample
 
 	mu       sync.Mutex // guards tracker
-	tracker  *detect.Tracker
+	tracker  *tracker.Tracker
 	findings atomic.Pointer[model.Findings]
 }
 
 // New returns a monitor that has not begun.
 func New(o Options) *Monitor {
-	m := &Monitor{options: o, guard: newGuard(o.Logger, componentDetection), judge: make(chan struct{}, 1), tracker: detect.NewTracker(o.Hold)}
+	m := &Monitor{options: o, guard: newGuard(o.Logger, componentDetection), judge: make(chan struct{}, 1), tracker: tracker.New(o.Hold)}
 	for _, task := range o.Tasks {
 		m.guard.add(task.Sensor.Name())
 	}

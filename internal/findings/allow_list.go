@@ -1,4 +1,4 @@
-package detect
+package findings
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ import (
 // maxEnded bounds the findings about entries of the allow list that have ended.
 const maxEnded = 32
 
-// endedEntries are about entries of the allow list that lower nothing any more: a
+// OfEndedEntries are about entries of the allow list that lower nothing any more: a
 // warning where one would match what is there now, else a note.
-func endedEntries(s *model.Snapshot, list []policy.Allow) []model.Finding {
+func OfEndedEntries(s *model.Snapshot, list []policy.Allow) []model.Finding {
 	var findings []model.Finding
 	known := map[string]bool{}
 	for i := range list {
@@ -57,14 +57,14 @@ func matchNow(s *model.Snapshot, a *policy.Allow) string {
 	if s.Processes != nil {
 		for i := range s.Processes.Processes {
 			if p := &s.Processes.Processes[i]; p.Origin != model.OriginKernel && a.Matches(p) {
-				return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", quote(p.Subject()), p.PID, quote(p.User))
+				return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", text.Label(p.Subject()), p.PID, text.Label(p.User))
 			}
 		}
 	}
 	if s.Persistence != nil {
 		for i := range s.Persistence.Entries {
 			if entry := &s.Persistence.Entries[i]; entry.Reason != "" && a.MatchesEntry(entry) {
-				return "It would match " + entryLocation(entry) + "."
+				return "It would match " + Location(entry) + "."
 			}
 		}
 	}

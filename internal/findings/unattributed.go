@@ -1,7 +1,8 @@
-package detect
+package findings
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
@@ -9,6 +10,7 @@ import (
 )
 
 const (
+	unattributedSpan  = 55 * time.Second // 60 s, less the jitter of the samples
 	unattributedCores = 0.5
 	// unattributedPerExit is what the kernel uses for a thread before its first and
 	// after its last account, in seconds. Measured: 2.7 ms where new namespaces
@@ -16,12 +18,12 @@ const (
 	unattributedPerExit = 0.004
 )
 
-// unattributed is about CPU time that no process used that can be seen: whatever
+// OfUnattributed is about CPU time that no process used that can be seen: whatever
 // hides a miner, its time stays in /proc/stat (T1014). Where exits are not reported
 // without a gap, short processes may be all of it, and it is only noted.
-func unattributed(s *model.ProcessSnapshot) []model.Finding {
+func OfUnattributed(s *model.ProcessSnapshot) []model.Finding {
 	u := s.UnattributedRate
-	if u.Span < sustainedSpan || u.Cores < unattributedCores+unattributedPerExit*u.ExitsPerSecond {
+	if u.Span < unattributedSpan || u.Cores < unattributedCores+unattributedPerExit*u.ExitsPerSecond {
 		return nil
 	}
 	finding := model.Finding{
@@ -33,7 +35,7 @@ func unattributed(s *model.ProcessSnapshot) []model.Finding {
 	}
 	for i := range s.Processes {
 		if p := &s.Processes[i]; p.HiddenBy != "" {
-			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden by a mount and used %.1f cores.", p.PID, quote(p.Subject()), p.Cores))
+			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden by a mount and used %.1f cores.", p.PID, text.Label(p.Subject()), p.Cores))
 		}
 	}
 	if !u.Complete {

@@ -1,10 +1,12 @@
-package detect
+// Package tracker gives findings a past: when each was first seen, what a suspect used over
+// all its lives, and how often a finding was raised.
+package tracker
 
 import (
 	"maps"
-	"sort"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findings"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
@@ -37,9 +39,9 @@ type tracked struct {
 	last     uint64
 }
 
-// NewTracker returns a tracker that keeps a finding for hold after its last
+// New returns a tracker that keeps a finding for hold after its last
 // evidence.
-func NewTracker(hold time.Duration) *Tracker {
+func New(hold time.Duration) *Tracker {
 	raised := map[model.RuleSeverity]uint64{}
 	for _, pair := range rules.Severities() {
 		raised[pair] = 0
@@ -82,7 +84,7 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 		}
 		active = append(active, kept.publish(s.Time))
 	}
-	sortFindings(active)
+	findings.Sort(active)
 	return &model.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.exempted)}
 }
 
@@ -173,32 +175,8 @@ func runningFiles(s *model.FileSnapshot) map[string]bool {
 	ids := map[string]bool{}
 	for i := range s.Files {
 		if s.Files[i].Reason == model.FileRunning {
-			ids[fileID(&s.Files[i])] = true
+			ids[findings.FileID(&s.Files[i])] = true
 		}
 	}
 	return ids
-}
-
-// sortFindings puts the worst first, then the one that is known longest.
-func sortFindings(findings []model.Finding) {
-	sort.SliceStable(findings, func(i, j int) bool {
-		a, b := &findings[i], &findings[j]
-		if a.Severity != b.Severity {
-			return a.Severity.Worse(b.Severity)
-		}
-		if !a.FirstSeen.Equal(b.FirstSeen) {
-			return a.FirstSeen.Before(b.FirstSeen)
-		}
-		if x, y := cores(a), cores(b); x != y {
-			return x > y
-		}
-		return a.ID < b.ID
-	})
-}
-
-func cores(f *model.Finding) float64 {
-	if f.Suspect == nil {
-		return 0
-	}
-	return f.Suspect.Process.Cores
 }

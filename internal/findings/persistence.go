@@ -1,10 +1,9 @@
-package detect
+package findings
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
@@ -19,26 +18,9 @@ const (
 	maxFileFindings        = 16
 )
 
-func findingsQuota() model.PersistenceQuota {
+// Quota is the room for findings about entries.
+func Quota() model.PersistenceQuota {
 	return model.PersistenceQuota{File: maxFileFindings, User: maxUserFindings, System: maxSystemFindings, All: maxPersistenceFindings}
-}
-
-// dropEntries ends findings about entries that are held without evidence, where there is
-// no room for them: somebody who writes others all the time would fill the memory.
-func (t *Tracker) dropEntries(now time.Time) {
-	var list []*model.Finding
-	for _, kept := range t.active {
-		if kept.finding.Persistence != nil {
-			list = append(list, &kept.finding)
-		}
-	}
-	slices.SortFunc(list, func(a, b *model.Finding) int { return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.ID, b.ID)) })
-	quota := findingsQuota()
-	for _, f := range list {
-		if !quota.Take(f.Persistence) && f.LastSeen.Before(now) {
-			delete(t.active, f.ID)
-		}
-	}
 }
 
 // judgedEntry is an entry that is a finding, unless there are too many.
@@ -48,12 +30,12 @@ type judgedEntry struct {
 	turn    int
 }
 
-// persistenceFindings are about what starts programs by itself and should not:
+// OfPersistence are about what starts programs by itself and should not:
 // it fetches and runs, it runs from temp or from a hidden place, or it starts a
-// suspect. Those that start a critical suspect come first, then those that start any
+// suspect of those found. Those that start a critical suspect come first, then those that start any
 // other, and root's and the system's before those of users.
-func persistenceFindings(s *model.Snapshot, list []*candidate, settings policy.Policy) []model.Finding {
-	running, known := runningSuspects(list), knownFiles(s, settings)
+func OfPersistence(s *model.Snapshot, found []model.Finding, settings policy.Policy) []model.Finding {
+	running, known := runningSuspects(found), knownFiles(s, settings)
 	var all []judgedEntry
 	for i := range s.Persistence.Entries {
 		entry := judgedAgain(&s.Persistence.Entries[i], known)
@@ -75,7 +57,7 @@ func persistenceFindings(s *model.Snapshot, list []*candidate, settings policy.P
 		all = append(all, judged)
 	}
 	slices.SortStableFunc(all, func(a, b judgedEntry) int { return cmp.Compare(a.turn, b.turn) })
-	quota := findingsQuota()
+	quota := Quota()
 	var findings []model.Finding
 	left := map[model.PersistenceFile]int{}
 	for i := range all {
@@ -133,16 +115,20 @@ func judgedAgain(entry *model.PersistenceEntry, known map[string]bool) *model.Pe
 
 // runningSuspects are the suspects of the host, by what an entry names: the program,
 // or the script.
-func runningSuspects(list []*candidate) map[string]*candidate {
-	running := map[string]*candidate{}
-	for _, c := range slices.Backward(list) { // the worst comes first, and stays
-		p := &c.suspect.Process
+func runningSuspects(found []model.Finding) map[string]*model.Finding {
+	running := map[string]*model.Finding{}
+	for i := range slices.Backward(found) { // the worst comes first, and stays
+		f := &found[i]
+		if f.Suspect == nil {
+			continue
+		}
+		p := &f.Suspect.Process
 		switch {
 		case p.Isolation == model.IsolationContainer:
 		case p.Script != "":
-			running[p.Script] = c
+			running[p.Script] = f
 		default:
-			running[p.Exe] = c
+			running[p.Exe] = f
 		}
 	}
 	return running
@@ -150,14 +136,14 @@ func runningSuspects(list []*candidate) map[string]*candidate {
 
 // startedSuspect returns the critical suspect that an entry starts, or nil, and whether
 // it starts any. A program of the system is started by honest entries too.
-func startedSuspect(entry *model.PersistenceEntry, running map[string]*candidate) (critical *model.Suspect, any bool) {
+func startedSuspect(entry *model.PersistenceEntry, running map[string]*model.Finding) (critical *model.Suspect, any bool) {
 	for _, program := range entry.Programs {
-		c := running[program]
-		if c == nil || entry.Reason == "" && c.suspect.Process.Origin == model.OriginSystem {
+		f := running[program]
+		if f == nil || entry.Reason == "" && f.Suspect.Process.Origin == model.OriginSystem {
 			continue
 		}
-		if c.severity == model.Critical {
-			return &c.suspect, true
+		if f.Severity == model.Critical {
+			return f.Suspect, true
 		}
 		any = true
 	}

@@ -1,4 +1,4 @@
-package detect
+package tracker
 
 import (
 	"testing"
@@ -18,7 +18,7 @@ func step(t *testing.T, tracker *Tracker, s *model.Snapshot, at time.Time) *mode
 
 func TestFindingOutlivesItsEvidence(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(10 * time.Minute)
+	tracker := New(10 * time.Minute)
 	miner := process(10, inTemp("/tmp/kdevtmpfsi"))
 	raised := model.RuleSeverity{Rule: rules.KnownMinerName, Severity: model.Critical}
 
@@ -46,7 +46,7 @@ func TestFindingOutlivesItsEvidence(t *testing.T) {
 
 func TestSeverityFallsOnlyAfterTheHold(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(10 * time.Minute)
+	tracker := New(10 * time.Minute)
 	idle := process(10, inTemp("/tmp/tool"))
 	burning := idle
 	burning.Cores = 2
@@ -70,7 +70,7 @@ func TestSeverityFallsOnlyAfterTheHold(t *testing.T) {
 
 func TestSuspectCountersNeverGoBack(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(time.Hour)
+	tracker := New(time.Hour)
 	hash := process(10, nil).SHA256
 	last := model.Suspect{}
 	for i, used := range []float64{5, 7, 7, 1, 4} { // the fourth is another instance
@@ -94,7 +94,7 @@ func TestSuspectCountersNeverGoBack(t *testing.T) {
 
 func TestGuardianStaysKnown(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(time.Hour)
+	tracker := New(time.Hour)
 	s := incident()
 	step(t, tracker, s, noon)
 	s.Processes.Processes = append(s.Processes.Processes[:2:2], s.Processes.Processes[3]) // the guardian was killed
@@ -111,7 +111,7 @@ func TestGuardianStaysKnown(t *testing.T) {
 // shows the program; what it said then is over at once.
 func TestFileThatRunsIsNoIdleFile(t *testing.T) {
 	t.Parallel()
-	tracker := NewTracker(DefaultHold)
+	tracker := New(DefaultHold)
 	file := model.File{Path: "/tmp/kdevtmpfsi", Directory: "/tmp", Reason: model.FileKnownMiner, KnownMiner: true}
 	look := func(at time.Time) int {
 		s := &model.Snapshot{Time: at, Files: &model.FileSnapshot{Files: []model.File{file}}}
