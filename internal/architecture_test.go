@@ -104,7 +104,7 @@ func TestImportsRunOneWay(t *testing.T) {
 				t.Errorf("%s imports %s: it formats what is in the model", from, to)
 			case of(from) != "" && of(to) != "" && of(from) != of(to):
 				t.Errorf("%s imports %s: a sensor reads another's snapshot by a function that cmd passes in", from, to)
-			case of(from) != "" && belowAny(to, "internal/detect", "internal/findings", "internal/lineage", "internal/tracker", "internal/policy", "internal/rules", "internal/monitor", "internal/config", "internal/report"):
+			case of(from) != "" && belowAny(to, "internal/detect", "internal/findings", "internal/lineage", "internal/tracker", "internal/tuning", "internal/policy", "internal/rules", "internal/monitor", "internal/config", "internal/report"):
 				t.Errorf("%s imports %s: a sensor says what there is, and judges nothing", from, to)
 			case from != "cmd/cryptojack_exporter" && belowAny(to, "internal/monitor", "internal/report"):
 				t.Errorf("%s imports %s: only cmd wires them", from, to)
@@ -121,7 +121,7 @@ func TestPure(t *testing.T) {
 	for _, pure := range []string{
 		"collector", "internal/catalogue", "internal/detect", "internal/exposure", "internal/findings", "internal/fingerprint",
 		"internal/lineage", "internal/model", "internal/place",
-		"internal/policy", "internal/programs", "internal/rules", "internal/text", "internal/tracker",
+		"internal/policy", "internal/programs", "internal/rules", "internal/text", "internal/tracker", "internal/tuning",
 	} {
 		if packages[pure] == nil {
 			t.Errorf("there is no package %s", pure)

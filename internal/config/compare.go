@@ -12,6 +12,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // maxTried bounds the settings that are left out one by one to see what each does:
@@ -55,11 +56,11 @@ func (c *Comparison) Notes() []string {
 
 // Changes are the findings that both judge differently, each with the lines that did
 // it, and the number of findings that stay as they are.
-func (c *Comparison) Changes(s *model.Snapshot) (changes []detect.Change, same int) {
+func (c *Comparison) Changes(s *model.Snapshot) (changes []tuning.Change, same int) {
 	exposures := exposure.Find(s, c.New.Catalogue)
 	judge := func(config *Config) []model.Finding { return config.judge(s, c.New, exposures, c.OwnPID) }
 	before, after := judge(c.Old), judge(c.New)
-	changes = detect.Compare(before, after)
+	changes = tuning.Compare(before, after)
 	gone := 0
 	for i := range changes {
 		if changes[i].After == nil {
@@ -73,11 +74,11 @@ func (c *Comparison) Changes(s *model.Snapshot) (changes []detect.Change, same i
 
 // explain leaves out each setting that only one configuration has. One without which
 // a finding is judged otherwise has done the change.
-func (c *Comparison) explain(changes []detect.Change, judge func(*Config) []model.Finding) {
+func (c *Comparison) explain(changes []tuning.Change, judge func(*Config) []model.Finding) {
 	if len(changes) == 0 {
 		return
 	}
-	try := func(config, other *Config, words func(line int, setting string) string, severity func(*detect.Change) model.Severity) {
+	try := func(config, other *Config, words func(line int, setting string) string, severity func(*tuning.Change) model.Severity) {
 		only := slices.DeleteFunc(slices.Sorted(maps.Keys(config.settings)), func(setting string) bool { _, both := other.settings[setting]; return both })
 		slices.SortStableFunc(only, func(a, b string) int { return config.settings[a] - config.settings[b] })
 		for _, setting := range only[:min(len(only), maxTried)] {
@@ -94,10 +95,10 @@ func (c *Comparison) explain(changes []detect.Change, judge func(*Config) []mode
 	}
 	try(c.New, c.Old, func(line int, setting string) string {
 		return fmt.Sprintf("%s: %s", place(c.NewName, line), setting)
-	}, func(change *detect.Change) model.Severity { return severityOf(change.After) })
+	}, func(change *tuning.Change) model.Severity { return severityOf(change.After) })
 	try(c.Old, c.New, func(line int, setting string) string {
 		return fmt.Sprintf("%s, which %s does not have: %s", place(c.OldName, line), c.NewName, setting)
-	}, func(change *detect.Change) model.Severity { return severityOf(change.Before) })
+	}, func(change *tuning.Change) model.Severity { return severityOf(change.Before) })
 	for i := range changes {
 		if len(changes[i].Because) == 0 {
 			changes[i].Because = []string{"several lines, none of them alone"}

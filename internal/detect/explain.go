@@ -6,6 +6,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // Explanation is every signal that was considered for one process.
@@ -18,7 +19,7 @@ type Explanation struct {
 	Guardian *model.Guardian
 	Answers  []Answer
 
-	AllowList AllowAdvice
+	AllowList tuning.AllowAdvice
 }
 
 // Answer is what one rule says of the process.
@@ -45,13 +46,15 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 	explanation.Process.Ancestors = e.lineage.Ancestors(p)
 	explanation.Exempted, _ = e.lineage.Exempt(p)
 	held := map[string]model.Signal{}
-	list := suspects(e)
-	var own *candidate
-	for _, c := range list {
+	var suspected []*tuning.Suspected
+	var own *tuning.Suspected
+	for _, c := range suspects(e) {
+		one := &tuning.Suspected{Entry: c.suspect.Entry, Severity: c.severity, Exemption: c.exemption, Instances: c.instances}
+		suspected = append(suspected, one)
 		if !slices.Contains(c.instances, p) {
 			continue
 		}
-		own = c
+		own = one
 		explanation.Suspect, explanation.Severity = c.suspect.ID, c.severity
 		explanation.Exempted, _ = c.expected()
 		explanation.Guardian = c.suspect.Guardian
@@ -59,7 +62,7 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 			held[signal.Rule] = signal
 		}
 	}
-	explanation.AllowList = advise(e, list, own, p)
+	explanation.AllowList = tuning.Advise(settings.Allow, e.now, suspected, own, p)
 	facts := instanceFacts()
 	for _, check := range checks() {
 		delete(held, check.rule) // another instance may have it

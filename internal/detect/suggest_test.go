@@ -9,6 +9,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // TestSuggestedEntry holds what is suggested for each kind of process, and that it
@@ -109,7 +110,7 @@ func TestAdviceOfTheInnocent(t *testing.T) {
 	t.Parallel()
 	ended := policy.Allow{User: "alice", Line: 4, Until: noon.Add(-time.Hour)}
 	e, _ := Explain(snapshotOf(process(10, nil)), policy.Policy{Allow: []policy.Allow{ended, {User: "bob"}}}, nil, 10)
-	if diff := cmp.Diff(AllowAdvice{Matches: []AllowMatch{{ended, true}}}, e.AllowList); diff != "" {
+	if diff := cmp.Diff(tuning.AllowAdvice{Matches: []tuning.AllowMatch{{Allow: ended, Ended: true}}}, e.AllowList); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -91,9 +91,6 @@ func (l *Lineage) AllAllowed(instances []*model.Process) bool {
 	return policy.AllAllowed(l.allow, instances)
 }
 
-// Allowed tells whether the allow list names a process.
-func (l *Lineage) Allowed(p *model.Process) bool { return policy.Allowed(l.allow, p) != nil }
-
 // Ancestors copies the chain above a process, nearest first, and says who of
 // it still runs.
 func (l *Lineage) Ancestors(p *model.Process) []model.Ancestor {

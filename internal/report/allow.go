@@ -7,16 +7,16 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // reasonPlaceholder is for whoever pastes an entry of the allow list.
 const reasonPlaceholder = "say why, and who knows"
 
 // allowAdvice says what the allow list does about a process, and which entry would fit.
-func (p *printer) allowAdvice(advice *detect.AllowAdvice) {
+func (p *printer) allowAdvice(advice *tuning.AllowAdvice) {
 	p.title("Allow list")
 	for i := range advice.Matches {
 		p.wrapped("  ", 4, matchText(&advice.Matches[i]))
@@ -40,7 +40,7 @@ func (p *printer) allowAdvice(advice *detect.AllowAdvice) {
 	}
 }
 
-func matchText(match *detect.AllowMatch) string {
+func matchText(match *tuning.AllowMatch) string {
 	words := "An entry"
 	if match.Line > 0 {
 		words = fmt.Sprintf("Line %d of the configuration", match.Line)
@@ -56,7 +56,7 @@ func matchText(match *detect.AllowMatch) string {
 }
 
 // adviceSentences are what to think of before the entry is used.
-func adviceSentences(advice *detect.AllowAdvice) []string {
+func adviceSentences(advice *tuning.AllowAdvice) []string {
 	sentences := advice.Doubts
 	if len(advice.Others) > 0 {
 		words := "It names other suspects too, which run now: " + strings.Join(advice.Others, ", ")
@@ -133,7 +133,7 @@ type jsonAllowMatch struct {
 	Ended  bool   `json:"ended"`
 }
 
-func newJSONAllowAdvice(advice *detect.AllowAdvice) jsonAllowAdvice {
+func newJSONAllowAdvice(advice *tuning.AllowAdvice) jsonAllowAdvice {
 	out := jsonAllowAdvice{Matches: []jsonAllowMatch{}, Doubts: escapeAll(adviceSentences(advice))}
 	for i := range advice.Matches {
 		match := &advice.Matches[i]

@@ -6,15 +6,15 @@ import (
 	"io"
 	"strings"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // Diff is what two configurations judge differently.
 type Diff struct {
 	OldName, NewName string
-	Changes          []detect.Change // the worst first
+	Changes          []tuning.Change // the worst first
 	Same             int             // findings that stay as they are
 	Notes            []string        // what it cannot show
 }

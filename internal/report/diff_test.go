@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // changed has a change of each kind; names in it are hostile.
@@ -26,7 +26,7 @@ func changed() Diff {
 	lowered.Exempted = "it is on the allow list of the configuration (line 3): her benchmark\n\x1b[2J"
 	return Diff{
 		OldName: "the defaults", NewName: "/etc/new\n.yml", Same: 12, Notes: []string{"`probe` differs."},
-		Changes: []detect.Change{
+		Changes: []tuning.Change{
 			{
 				Before: finding("suspect:0123456789ab", rules.KnownMinerName, model.Critical, "/opt/mine/xmrig (pid 11, user alice) is a miner or belongs to one"), After: lowered,
 				Because: []string{"line 3 of /etc/new\n.yml: allow: path /opt/mine/*"},

@@ -16,6 +16,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tuning"
 )
 
 // explained is a miner with a hostile name below a service, that one entry of the
@@ -30,8 +31,8 @@ func explained() detect.Explanation {
 			{Rule: rules.EqualThreads, Family: model.FamilyMining, Technique: "T1496.001", Holds: true, Weak: true, Sentence: "4 of its threads work alike without a pause."},
 			{Rule: rules.SustainedCPU, Family: model.FamilyLoad, Technique: "T1496.001", Sentence: "It used 5.80 cores over 60 s. By the configuration, rule sustained_cpu is off.", Limit: policy.Off},
 		},
-		AllowList: detect.AllowAdvice{
-			Matches: []detect.AllowMatch{{Allow: policy.Allow{Path: "/tmp/**", User: "flink", Line: 12, Reason: "a test\n", Until: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, Ended: true}},
+		AllowList: tuning.AllowAdvice{
+			Matches: []tuning.AllowMatch{{Allow: policy.Allow{Path: "/tmp/**", User: "flink", Line: 12, Reason: "a test\n", Until: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, Ended: true}},
 			Fits:    &policy.Allow{Path: "/tmp/it's\n\u202e\\*", SHA256: suspect.Process.SHA256, User: "flink", Until: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)},
 			Others:  []string{"/tmp/other (pid 9, user flink)"}, More: 3,
 			Doubts: []string{"It is critical: allow it only if you know who started it, and why."},
@@ -44,7 +45,7 @@ func explained() detect.Explanation {
 func TestExplainGolden(t *testing.T) {
 	t.Parallel()
 	quiet := explained()
-	quiet.Severity, quiet.Suspect, quiet.Guardian, quiet.Entry, quiet.AllowList = "", "", nil, nil, detect.AllowAdvice{}
+	quiet.Severity, quiet.Suspect, quiet.Guardian, quiet.Entry, quiet.AllowList = "", "", nil, nil, tuning.AllowAdvice{}
 	for name, e := range map[string]detect.Explanation{"explain": explained(), "explain_nothing": quiet} {
 		for kind, write := range map[string]func(io.Writer, detect.Explanation) error{"text": ExplainText, "json": ExplainJSON} {
 			var out bytes.Buffer

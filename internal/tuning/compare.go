@@ -1,4 +1,6 @@
-package detect
+// Package tuning helps to set the configuration: what a changed one would judge otherwise, and
+// which entry of the allow list would fit.
+package tuning
 
 import (
 	"cmp"

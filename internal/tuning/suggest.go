@@ -1,4 +1,4 @@
-package detect
+package tuning
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 const (
@@ -32,36 +33,44 @@ type AllowMatch struct {
 	Ended bool
 }
 
-// advise says what the allow list does about a process, and what would fit. own is its
-// suspect, or nil.
-func advise(e *evaluation, list []*candidate, own *candidate, p *model.Process) AllowAdvice {
+// Suspected is a program under suspicion, with the processes that run it.
+type Suspected struct {
+	Entry     *model.Entry
+	Severity  model.Severity
+	Exemption model.Exemption
+	Instances []*model.Process
+}
+
+// Advise says what the allow list does about a process, and what would fit. own is its
+// suspect, one of those that are suspected, or nil.
+func Advise(allow []policy.Allow, now time.Time, suspected []*Suspected, own *Suspected, p *model.Process) AllowAdvice {
 	var advice AllowAdvice
-	for _, a := range e.policy.Allow {
+	for _, a := range allow {
 		if a.Matches(p) {
-			advice.Matches = append(advice.Matches, AllowMatch{a, a.Ended(e.now)})
+			advice.Matches = append(advice.Matches, AllowMatch{a, a.Ended(now)})
 		}
 	}
-	if own == nil || own.exemption == model.ExemptAllowList {
+	if own == nil || own.Exemption == model.ExemptAllowList {
 		return advice
 	}
 	fits := suggest(p)
 	if !fits.Matches(p) {
 		return advice // nothing is known of it that an entry could name
 	}
-	fits.Until = e.now.UTC().Truncate(24 * time.Hour).Add(suggestedSpan + 24*time.Hour)
+	fits.Until = now.UTC().Truncate(24 * time.Hour).Add(suggestedSpan + 24*time.Hour)
 	advice.Fits = &fits
-	for _, c := range list {
-		i := slices.IndexFunc(c.instances, fits.Matches)
+	for _, c := range suspected {
+		i := slices.IndexFunc(c.Instances, fits.Matches)
 		switch {
 		case c == own || i < 0:
 		case len(advice.Others) == maxOthers:
 			advice.More++
 		default:
-			other := c.instances[i]
-			advice.Others = append(advice.Others, fmt.Sprintf("%s (pid %d, user %s)", quote(other.Subject()), other.PID, quote(other.User)))
+			other := c.Instances[i]
+			advice.Others = append(advice.Others, fmt.Sprintf("%s (pid %d, user %s)", text.Label(other.Subject()), other.PID, text.Label(other.User)))
 		}
 	}
-	advice.Doubts = doubts(e, own, &fits, p)
+	advice.Doubts = doubts(policy.InForce(allow, now), own, &fits, p)
 	return advice
 }
 
@@ -95,16 +104,16 @@ func literal(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
 }
 
-func doubts(e *evaluation, own *candidate, fits *policy.Allow, p *model.Process) []string {
+func doubts(inForce []policy.Allow, own *Suspected, fits *policy.Allow, p *model.Process) []string {
 	var sentences []string
-	if entry := own.suspect.Entry; entry != nil {
+	if entry := own.Entry; entry != nil {
 		app := entry.App
 		if app == "" {
 			app = entry.Process
 		}
-		sentences = append(sentences, fmt.Sprintf("It came in by %s on port %d. Close that before you allow anything that it starts.", quote(app), entry.Port))
+		sentences = append(sentences, fmt.Sprintf("It came in by %s on port %d. Close that before you allow anything that it starts.", text.Label(app), entry.Port))
 	}
-	if own.severity == model.Critical {
+	if own.Severity == model.Critical {
 		sentences = append(sentences, "It is critical: allow it only if you know who started it, and why.")
 	}
 	if p.Script != "" {
@@ -113,9 +122,9 @@ func doubts(e *evaluation, own *candidate, fits *policy.Allow, p *model.Process)
 	if fits.Path == "" && fits.SHA256 == "" {
 		sentences = append(sentences, "Neither path nor content of its program is known, so the entry names whatever runs there.")
 	}
-	for _, other := range own.instances {
-		if !fits.Matches(other) && !e.lineage.Allowed(other) {
-			sentences = append(sentences, fmt.Sprintf("It alone lowers nothing: pid %d (user %s) is the same program and needs an entry too.", other.PID, quote(other.User)))
+	for _, other := range own.Instances {
+		if !fits.Matches(other) && policy.Allowed(inForce, other) == nil {
+			sentences = append(sentences, fmt.Sprintf("It alone lowers nothing: pid %d (user %s) is the same program and needs an entry too.", other.PID, text.Label(other.User)))
 			break
 		}
 	}
