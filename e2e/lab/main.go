@@ -109,12 +109,12 @@ func play(ctx context.Context, set settings, made *names, chosen []scenario, std
 	}
 	shared := &sharedDirectories{}
 	defer func() {
-		err = errors.Join(err, before.sweep(), os.RemoveAll(home), os.RemoveAll(made.homeRoot), shared.remove())
+		err = errors.Join(err, before.sweep(), os.RemoveAll(made.homeRoot), shared.remove())
 	}()
-	if err := errors.Join(shared.make(installed), shared.make(home), shared.make(made.localRoot), shared.make(made.homeRoot)); err != nil {
+	if err := errors.Join(shared.make(made.localRoot), shared.make(made.homeRoot)); err != nil {
 		return false, err
 	}
-	if err := errors.Join(os.Chown(home, programs.Nobody, programs.Nobody), os.Chown(made.homeRoot, programs.Nobody, programs.Nobody)); err != nil {
+	if err := os.Chown(made.homeRoot, programs.Nobody, programs.Nobody); err != nil {
 		return false, err
 	}
 	listening, err := openPools()
@@ -181,7 +181,7 @@ func check(set settings, made *names, chosen []scenario) error {
 		}
 	}
 	names := map[string]bool{}
-	taken := []string{home, installed, made.homeRoot, made.localRoot}
+	taken := []string{made.homeRoot, made.localRoot}
 	for i := range chosen {
 		if names[chosen[i].name] {
 			return fmt.Errorf("two scenarios are called %s", chosen[i].name)

@@ -8,14 +8,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
-const (
-	// home is where the lab's user keeps programs.
-	home = "/home/cryptojack-lab"
-	// installed is where an administrator puts them.
-	installed = "/usr/local/lib/cryptojack-lab"
-	// searchPath finds programs that every user may run.
-	searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
-)
+// searchPath finds programs that every user may run.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
 
 // session is one scenario while it is played: what it does on this host, and how
 // that is taken back. After the first error everything else does nothing, and the
