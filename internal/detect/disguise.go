@@ -99,7 +99,8 @@ func forgedArguments(v *view) (string, strength) {
 	if shown == programs.Base(p.Exe) {
 		return "", absent
 	}
-	if isSystemPath(first) || p.Origin.Suspicious() && v.names.IsSystem(shown) {
+	loginShell := strings.HasPrefix(first, "-") && programs.IsShell(first) // only a login gives such a name
+	if isSystemPath(first) || p.Origin.Suspicious() && (loginShell || v.names.IsSystem(shown)) {
 		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(first), quote(p.Exe)), strong
 	}
 	return "", absent
