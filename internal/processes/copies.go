@@ -10,6 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
@@ -75,7 +76,7 @@ func (s *sample) isCopyOf(e *entry, name string) bool {
 	}
 	found, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
 		var stat unix.Stat_t
-		if err := unix.Stat(file, &stat); err != nil || stat.Size != size || ownerOfFile(&stat).Writers != model.WritersRoot {
+		if err := unix.Stat(file, &stat); err != nil || stat.Size != size || procdir.OwnerOf(&stat).Writers != model.WritersRoot {
 			return hostfs.Content{}, err
 		}
 		return contents.ReadSame(file, hostfs.ContentKeyOf(&stat))

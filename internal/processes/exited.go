@@ -56,10 +56,10 @@ func (s *sample) countKnown(e *entry, t *trace) {
 
 // differs reports whether a program is another one than the last sample saw.
 func (i *image) differs(e *entry) bool {
-	if i.path != e.process.Exe {
+	if i.Path != e.process.Exe {
 		return true
 	}
-	return e.content != (hostfs.ContentKey{}) && i.content != e.content
+	return e.content != (hostfs.ContentKey{}) && i.Content != e.content
 }
 
 // countUnseen counts a process that began and ended between two samples: its
@@ -91,11 +91,11 @@ func (s *sample) setImage(e *entry, t *trace) {
 	process := &e.process
 	process.Origin, e.directory = model.OriginUnreadable, "unreadable"
 	if t.image != nil {
-		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.path, t.image.deleted, t.image.replaced
-		process.ExeFile, process.ExeOwner = t.image.file, t.image.owner
+		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.Path, t.image.Deleted, t.image.Replaced
+		process.ExeFile, process.ExeOwner = t.image.File, t.image.Owner
 		process.Origin, e.directory = t.image.origin, t.image.directory
 		content := s.contentOf(t.image, subjectOf(process))
-		process.SHA256, process.Content, e.content = content.SHA256, content.Facts, t.image.content
+		process.SHA256, process.Content, e.content = content.SHA256, content.Facts, t.image.Content
 	}
 	process.Comm = t.comm
 	e.rename()

@@ -3,8 +3,6 @@ package processes
 import (
 	"path"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
@@ -27,7 +25,7 @@ func (s *sample) setFirstName(e *entry) {
 		return
 	}
 	isExe, err := inspect.Within(s.reads, subjectOf(process), inspect.File, inspect.ReadTime, func() (bool, error) {
-		return s.reader.isNameOf(process.PID, first, process.ExeFile)
+		return s.reader.IsNameOf(process.PID, first, process.ExeFile)
 	})
 	process.ArgvIsExe, e.firstName = err == nil && isExe, first
 	if err != nil { // it is tried again with the next inspection
@@ -47,29 +45,4 @@ func isAskedByName(process *model.Process, first string) bool {
 	}
 	return process.Isolation == model.IsolationHost && process.ExeFile != model.FileID{} && len(first) < pathLimit &&
 		path.IsAbs(first) && path.Base(first) != path.Base(process.Exe)
-}
-
-// isNameOf tells whether a name, as a process sees it, belongs to root and leads to a
-// file. A name in a directory of one's own proves nothing: everybody can make a link.
-func (r *reader) isNameOf(pid int, name string, file model.FileID) (bool, error) {
-	root, err := hostfs.OpenRoot(r.path(pid, "root"))
-	if err != nil {
-		return false, err
-	}
-	defer root.Close()
-	link, err := root.File(name, unix.O_PATH|unix.O_NOFOLLOW)
-	if err != nil {
-		return false, err
-	}
-	defer link.Close()
-	if stat, err := hostfs.Stat(link); err != nil || stat.Uid != 0 {
-		return false, err
-	}
-	target, err := root.File(name, unix.O_PATH)
-	if err != nil {
-		return false, err
-	}
-	defer target.Close()
-	stat, err := hostfs.Stat(target)
-	return err == nil && fileID(&stat) == file, err
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
 // follower keeps the traces. Its handlers (event, account, lost) are called by the
 // goroutines of the event sources, all else by the goroutine that samples. The lock is
 // held for moments only: a sample must not hold up the sources, whose buffers would fill.
 type follower struct {
-	reader    *reader
+	reader    *procdir.Reader
 	userName  func(uid uint32) string
 	published func() *model.ProcessSnapshot // what is known of older processes
 	now       func() time.Duration          // CLOCK_BOOTTIME
@@ -34,7 +35,7 @@ type follower struct {
 	exits     uint64            // threads that have ended
 }
 
-func newFollower(r *reader, userName func(uint32) string, published func() *model.ProcessSnapshot) *follower {
+func newFollower(r *procdir.Reader, userName func(uint32) string, published func() *model.ProcessSnapshot) *follower {
 	return &follower{
 		reader: r, userName: userName, published: published, now: func() time.Duration { return clock(unix.CLOCK_BOOTTIME) },
 		traces: map[int]*trace{}, threads: map[int]int{}, sources: map[model.Source]source{},
@@ -130,13 +131,13 @@ func (f *follower) exec(e procevents.Event) {
 	if t == nil || !t.forked {
 		return // it is older than its trace: the next sample sees what it runs
 	}
-	found := f.reader.image(e.TGID)
+	found := imageOfPID(f.reader, e.TGID)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.execs++
 	t.image = found
 	if found != nil {
-		t.comm = commOf(found.path)
+		t.comm = commOf(found.Path)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
 // The reads that a process can hold up: by its memory, or by the file that it runs.
@@ -15,7 +16,7 @@ import (
 func (s *sample) readArguments(e *entry) {
 	process := &e.process
 	argv, err := inspect.Within(s.reads, subjectOf(process), inspect.Memory, inspect.ReadTime, func() ([]string, error) {
-		return s.reader.argv(process.PID)
+		return s.reader.Argv(process.PID)
 	})
 	e.argumentsDue = errors.Is(err, hostfs.ErrTimeout)
 	switch {
@@ -31,33 +32,33 @@ func (s *sample) readArguments(e *entry) {
 func (s *sample) readExecutable(e *entry, traced *image) {
 	process, target, pid := &e.process, e.target, e.process.PID
 	own := process.MountNS != "" && process.ContainerID == ""
-	file, err := inspect.Within(s.reads, subjectOf(process), inspect.File, inspect.ReadTime, func() (executableFile, error) {
-		got, err := s.reader.executable(pid, target)
+	file, err := inspect.Within(s.reads, subjectOf(process), inspect.File, inspect.ReadTime, func() (procdir.File, error) {
+		got, err := s.reader.Executable(pid, target)
 		if err == nil {
-			s.reader.readMounts(pid, &got, got.named(target, nil), own, s.options.Root)
+			s.reader.ReadMounts(pid, &got, got.Named(target, nil), own, s.options.Root)
 		}
 		return got, err
 	})
 	e.fileDue = errors.Is(err, hostfs.ErrTimeout)
-	exe := file.named(target, err)
+	exe := file.Named(target, err)
 	switch {
 	case err == nil:
 	case hostfs.Vanished(err) && traced != nil:
-		exe = traced.executable // it is exiting, and what it ran is known from its exec
+		exe = traced.Executable // it is exiting, and what it ran is known from its exec
 	default:
 		if !hostfs.Vanished(err) {
 			s.unread(e, model.AspectExe, err)
 		}
-		exe.file, exe.owner, exe.content = model.FileID{}, model.FileOwner{}, hostfs.ContentKey{}
+		exe.File, exe.Owner, exe.Content = model.FileID{}, model.FileOwner{}, hostfs.ContentKey{}
 	}
-	if file.mountsErr != nil && !hostfs.Vanished(file.mountsErr) {
-		s.unread(e, model.AspectExe, file.mountsErr)
+	if file.MountsErr != nil && !hostfs.Vanished(file.MountsErr) {
+		s.unread(e, model.AspectExe, file.MountsErr)
 	}
-	process.Exe, process.ExeDeleted, process.ExeReplaced = exe.path, exe.deleted, exe.replaced
-	process.ExeFile, process.ExeOwner, e.content = exe.file, exe.owner, exe.content
-	process.ExeSource, process.ExeFUSE, process.CopyOf = file.source, file.fuse, ""
+	process.Exe, process.ExeDeleted, process.ExeReplaced = exe.Path, exe.Deleted, exe.Replaced
+	process.ExeFile, process.ExeOwner, e.content = exe.File, exe.Owner, exe.Content
+	process.ExeSource, process.ExeFUSE, process.CopyOf = file.Source, file.FUSE, ""
 	e.copySought = false
-	process.Origin, e.directory = place.Origin(exe.path, exe.deleted)
+	process.Origin, e.directory = place.Origin(exe.Path, exe.Deleted)
 }
 
 // readDue reads what could not be read in time when the program began.
@@ -78,7 +79,7 @@ func (s *sample) readDue(e *entry) {
 
 func (s *sample) setScript(e *entry) {
 	process := &e.process
-	process.Script = inspect.Script(process.Exe, process.Argv, s.reader.surroundings(process.PID))
+	process.Script = inspect.Script(process.Exe, process.Argv, s.reader.Surroundings(process.PID))
 }
 
 func subjectOf(process *model.Process) inspect.Subject {
@@ -101,7 +102,7 @@ type blindness struct {
 // makes the exporter blind, so that counts for the visibility too.
 func (s *sample) unread(e *entry, aspect model.Aspect, err error) {
 	if !errors.Is(err, inspect.ErrPaused) { // it was counted when it hung
-		s.reader.failed(aspect, err)
+		s.reader.Failed(aspect, err)
 	}
 	if errors.Is(err, hostfs.ErrTimeout) {
 		s.blind[blindness{e.process.Identity, aspect}] = true

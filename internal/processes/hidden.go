@@ -13,6 +13,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
 // seeHidden takes the processes behind mounts into the table. The kernel's
@@ -92,18 +93,18 @@ func (s *sample) readHidden(e *entry) {
 	if s.options.PrivateProcfs == "" || e.process.Exe != "" {
 		return
 	}
-	private := &reader{proc: s.options.PrivateProcfs, guard: s.reader.guard, errors: s.reader.errors}
-	found := private.image(e.process.PID)
+	private := &procdir.Reader{Proc: s.options.PrivateProcfs, Guard: s.reader.Guard, Errors: s.reader.Errors}
+	found := imageOfPID(private, e.process.PID)
 	if found == nil {
 		return
 	}
 	process := &e.process
-	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.path, found.deleted, found.replaced, found.file
-	process.ExeOwner, process.Origin, e.directory, e.content = found.owner, found.origin, found.directory, found.content
+	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.Path, found.Deleted, found.Replaced, found.File
+	process.ExeOwner, process.Origin, e.directory, e.content = found.Owner, found.origin, found.directory, found.Content
 	content := s.contentOf(found, subjectOf(process))
 	process.SHA256, process.Content = content.SHA256, content.Facts
 	argv, err := inspect.Within(s.reads, subjectOf(process), inspect.Memory, inspect.ReadTime, func() ([]string, error) {
-		return private.argv(process.PID)
+		return private.Argv(process.PID)
 	})
 	if err == nil {
 		process.Argv = argv

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
 // enter puts a process into a namespace.
@@ -72,7 +73,7 @@ func TestNetworkNamespaceOfPid1IsHidden(t *testing.T) {
 	f.enter("self", "net", "net:[1]")
 	f.write("1/net/tcp", "")
 	f.write("self/net/tcp", "")
-	if got := hostNamespaces(f.root).network; got != "" {
+	if got := procdir.HostNamespaces(f.root).Network; got != "" {
 		t.Errorf("%q is not known to be the host's", got)
 	}
 	if err := os.Remove(filepath.Join(f.root, "self/net/tcp")); err != nil {
@@ -81,7 +82,7 @@ func TestNetworkNamespaceOfPid1IsHidden(t *testing.T) {
 	if err := os.Link(filepath.Join(f.root, "1/net/tcp"), filepath.Join(f.root, "self/net/tcp")); err != nil {
 		t.Fatal(err)
 	}
-	if got := hostNamespaces(f.root).network; got != "1" {
+	if got := procdir.HostNamespaces(f.root).Network; got != "1" {
 		t.Errorf("%q", got)
 	}
 }

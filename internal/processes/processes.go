@@ -2,10 +2,10 @@
 // own and keeps what a single look cannot show: CPU use over time (package cpu), who
 // started whom, and which program ended and came back (package respawn).
 //
-// Each file rests on those before it: entry (what is kept of a process) and read, covered,
-// namespaces (/proc); trace, follower, sources (what the kernel reports between samples);
-// table (what is kept between samples); sample with program, exited, hidden, closer (one
-// sample); processes (the sensor).
+// Each file rests on those before it: entry (what is kept of a process), read by package
+// procdir; trace, follower, sources (what the kernel reports between samples); table (what
+// is kept between samples); sample with program, exited, hidden, inspection (one sample);
+// processes (the sensor).
 package processes
 
 import (
@@ -30,6 +30,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/gpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
 
@@ -105,10 +106,10 @@ func New(o Options) (*Sensor, error) {
 	reads, matcher := inspect.NewReads(), fingerprint.NewMatcher()
 	s := &Sensor{fs: fs, table: &table{
 		options: o,
-		reader: &reader{
-			proc:   o.Proc,
-			guard:  reads.Guard(),
-			errors: map[model.ReadError]uint64{},
+		reader: &procdir.Reader{
+			Proc:   o.Proc,
+			Guard:  reads.Guard(),
+			Errors: map[model.ReadError]uint64{},
 		},
 		reads:     reads,
 		inspector: inspect.New(o.Proc, reads),

@@ -13,6 +13,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 )
 
+// kernelThread is PF_KTHREAD of include/linux/sched.h.
+const kernelThread = 0x00200000
+
 // hashBudget is how much is hashed in one sample, in bytes.
 const hashBudget = 128 << 20
 
@@ -30,7 +33,7 @@ func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNe
 		}
 		return
 	}
-	target, err := s.reader.link(proc.PID, stat.State)
+	target, err := s.reader.Link(proc.PID, stat.State)
 	switch {
 	case err != nil && hostfs.Vanished(err) && !isNew:
 		return // it is exiting, and what it ran is known
@@ -40,7 +43,7 @@ func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNe
 		s.saw(model.AspectExe, false)
 		if !e.unreadable {
 			e.unreadable = true
-			s.reader.failed(model.AspectExe, err)
+			s.reader.Failed(model.AspectExe, err)
 		}
 	case err == nil:
 		s.saw(model.AspectExe, true)
@@ -56,15 +59,15 @@ func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNe
 // readProgram reads all that changes with the program.
 func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable, isNew bool) {
 	process := &e.process
-	found, err := s.reader.facts(proc, s.hosts)
+	found, err := s.reader.Facts(proc, s.hosts)
 	if err != nil && hostfs.Vanished(err) && !isNew {
 		return
 	}
 	e.partial = err != nil && !hostfs.Vanished(err)
-	process.UID, process.Cgroup, process.Isolation = found.uid, found.cgroup, found.isolation
-	process.MountNS, process.NetNS = found.mount, found.network
-	process.User = userOf(found.uid, found.isolation, s.options.UserName)
-	process.Unit, process.ContainerID = containers.Unit(found.cgroup), containers.ID(found.cgroup)
+	process.UID, process.Cgroup, process.Isolation = found.UID, found.Cgroup, found.Isolation
+	process.MountNS, process.NetNS = found.Mount, found.Network
+	process.User = userOf(found.UID, found.Isolation, s.options.UserName)
+	process.Unit, process.ContainerID = containers.Unit(found.Cgroup), containers.ID(found.Cgroup)
 
 	process.Argv = nil
 	s.readArguments(e)
@@ -105,7 +108,7 @@ func (s *sample) refreshNetwork(e *entry, proc procfs.Proc) {
 	if s.networkTurns > 1 && (proc.PID+s.samples)%s.networkTurns != 0 {
 		return
 	}
-	if network, err := s.reader.otherNetwork(proc.PID, s.hosts); err == nil {
+	if network, err := s.reader.OtherNetwork(proc.PID, s.hosts); err == nil {
 		e.process.NetNS = network
 	}
 }
@@ -159,7 +162,7 @@ func rank(e *entry) int {
 // that it is counted once and not tried for ever. A read that takes too long goes on:
 // later samples find what it remembers, or try again.
 func (s *sample) readContent(e *entry) hostfs.Content {
-	name, key := s.reader.path(e.process.PID, "exe"), e.content
+	name, key := s.reader.Path(e.process.PID, "exe"), e.content
 	content, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
 		return s.contents.Read(name, key)
 	})
@@ -183,16 +186,16 @@ func (s *sample) contentOf(i *image, of inspect.Subject) hostfs.Content {
 		return i.known
 	}
 	contents := s.contents
-	if content, ok := contents.Get(i.content); ok {
+	if content, ok := contents.Get(i.Content); ok {
 		return content
 	}
-	if !i.origin.Suspicious() || i.deleted || s.hashBudget <= 0 {
+	if !i.origin.Suspicious() || i.Deleted || s.hashBudget <= 0 {
 		return hostfs.Content{}
 	}
-	s.hashBudget -= min(i.content.Size, hashBudget)
-	name := filepath.Join(s.options.Root, i.path)
+	s.hashBudget -= min(i.Content.Size, hashBudget)
+	name := filepath.Join(s.options.Root, i.Path)
 	content, err := inspect.Within(s.reads, of, inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
-		return contents.ReadSame(name, i.content)
+		return contents.ReadSame(name, i.Content)
 	})
 	if err != nil {
 		return hostfs.Content{} // removed, replaced, or of another mount namespace

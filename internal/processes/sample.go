@@ -10,6 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
 
@@ -20,7 +21,7 @@ type sample struct {
 	now        time.Time
 	order      []*entry // all that were seen, parents before children
 	visibility map[model.Aspect]model.Share
-	hosts      namespaces
+	hosts      procdir.Namespaces
 	hashBudget int64            // bytes that may still be hashed
 	replaced   map[int][]*entry // processes whose pid belongs to another by now
 	blind      map[blindness]bool
@@ -33,7 +34,7 @@ type sample struct {
 
 func newSample(t *table, now time.Time, networkTurns int) *sample {
 	return &sample{
-		table: t, now: now, hosts: hostNamespaces(t.options.Proc), networkTurns: networkTurns,
+		table: t, now: now, hosts: procdir.HostNamespaces(t.options.Proc), networkTurns: networkTurns,
 		visibility: map[model.Aspect]model.Share{},
 		hashBudget: hashBudget,
 		blind:      map[blindness]bool{},
@@ -57,7 +58,7 @@ func (s *sample) observe(procs procfs.Procs) {
 		proc procfs.Proc
 		stat procfs.ProcStat
 	}
-	covered := s.reader.covered()
+	covered := s.reader.Covered()
 	all := make([]found, 0, len(procs))
 	for _, proc := range procs {
 		if _, ok := covered[proc.PID]; ok {
@@ -67,7 +68,7 @@ func (s *sample) observe(procs procfs.Procs) {
 		if err != nil {
 			if !hostfs.Vanished(err) {
 				s.saw(model.AspectStat, false)
-				s.reader.failed(model.AspectStat, err)
+				s.reader.Failed(model.AspectStat, err)
 			}
 			continue
 		}

@@ -21,7 +21,7 @@ func (s *sample) snapshot() *model.ProcessSnapshot {
 	sort.Slice(processes, func(i, j int) bool { return processes[i].PID < processes[j].PID })
 	active, lost := s.follower.state()
 	snapshot := &model.ProcessSnapshot{
-		Meta:       model.Meta{Time: s.now, Visibility: s.visibility, ReadErrors: maps.Clone(s.reader.errors)},
+		Meta:       model.Meta{Time: s.now, Visibility: s.visibility, ReadErrors: maps.Clone(s.reader.Errors)},
 		BootID:     strings.Clone(s.bootID),
 		Sources:    active,
 		EventsLost: lost,

@@ -8,6 +8,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/gpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
 
@@ -19,7 +20,7 @@ const clockSlack = 1500 * time.Millisecond
 // is shared with the event sources.
 type table struct {
 	options   Options
-	reader    *reader
+	reader    *procdir.Reader
 	reads     *inspect.Reads
 	inspector *inspect.Inspector
 	code      *inspect.Code

@@ -8,6 +8,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 
 // image is the program that a process runs. Forks share it.
 type image struct {
-	executable
+	procdir.Executable
 	origin    model.Origin
 	directory string
 	known     hostfs.Content // if it was when it was inherited
@@ -73,7 +74,7 @@ func (t *trace) ancestor(boot time.Time) *model.Ancestor {
 		Origin: model.OriginUnreadable, Started: boot.Add(t.born),
 	}
 	if t.image != nil {
-		a.Exe, a.Origin = t.image.path, t.image.origin
+		a.Exe, a.Origin = t.image.Path, t.image.origin
 	}
 	if t.owner != nil {
 		a.User = t.owner.user
@@ -85,26 +86,26 @@ func (t *trace) ancestor(boot time.Time) *model.Ancestor {
 	return a
 }
 
-// image reads which program a process runs, or returns nil.
-func (r *reader) image(pid int) *image {
-	target, err := r.link(pid, "")
+// imageOfPID reads which program a process runs, or returns nil.
+func imageOfPID(r *procdir.Reader, pid int) *image {
+	target, err := r.Link(pid, "")
 	if err != nil {
 		return nil
 	}
-	file, err := hostfs.Within(r.guard, inspect.ReadTime, func() (executableFile, error) { return r.executable(pid, target) })
-	exe := file.named(target, err)
+	file, err := hostfs.Within(r.Guard, inspect.ReadTime, func() (procdir.File, error) { return r.Executable(pid, target) })
+	exe := file.Named(target, err)
 	if err != nil {
-		exe = executable{path: exe.path, deleted: exe.deleted}
+		exe = procdir.Executable{Path: exe.Path, Deleted: exe.Deleted}
 	}
-	found := &image{executable: exe}
-	found.origin, found.directory = place.Origin(exe.path, exe.deleted)
+	found := &image{Executable: exe}
+	found.origin, found.directory = place.Origin(exe.Path, exe.Deleted)
 	return found
 }
 
 func imageOf(p *model.Process) *image {
 	_, directory := place.Origin(p.Exe, p.ExeDeleted)
 	return &image{
-		executable: executable{path: p.Exe, deleted: p.ExeDeleted, replaced: p.ExeReplaced, file: p.ExeFile, owner: p.ExeOwner},
+		Executable: procdir.Executable{Path: p.Exe, Deleted: p.ExeDeleted, Replaced: p.ExeReplaced, File: p.ExeFile, Owner: p.ExeOwner},
 		origin:     p.Origin, directory: directory, known: hostfs.Content{SHA256: p.SHA256, Facts: p.Content},
 	}
 }

@@ -1,4 +1,4 @@
-package processes
+package procdir
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ type mount struct {
 
 // mounts reads the mounts of a process. A line that cannot be parsed is skipped, so
 // that it does not hide the rest.
-func (r *reader) mounts(pid string) (iter.Seq[mount], error) {
+func (r *Reader) mounts(pid string) (iter.Seq[mount], error) {
 	content, err := hostfs.ReadStart(r.named(pid, "mountinfo"), maxMountsBytes)
 	if err != nil {
 		return nil, err
@@ -87,16 +87,16 @@ func below(name, directory string) bool {
 // under its path: another file of the host, by its path there, or the type of a file
 // system in memory. It is "" for a path that the host has too, and where nothing
 // speaks for a disguise: containers and sandboxes have file systems of their own.
-func (r *reader) source(pid int, exe executable, root string) (string, error) {
+func (r *Reader) source(pid int, exe Executable, root string) (string, error) {
 	var stat unix.Stat_t
-	if err := unix.Stat(path.Join(root, exe.path), &stat); err == nil && fileID(&stat) == exe.file {
+	if err := unix.Stat(path.Join(root, exe.Path), &stat); err == nil && FileID(&stat) == exe.File {
 		return "", nil
 	}
 	own, err := r.mounts(decimal(pid))
 	if err != nil {
 		return "", err
 	}
-	m := holding(own, exe.path)
+	m := holding(own, exe.Path)
 	switch m.kind {
 	case "tmpfs", "ramfs", "devtmpfs":
 		return m.kind, nil
@@ -110,7 +110,7 @@ func (r *reader) source(pid int, exe executable, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real := path.Join(m.root, strings.TrimPrefix(exe.path, m.point))
+	real := path.Join(m.root, strings.TrimPrefix(exe.Path, m.point))
 	for host := range hosts {
 		if host.device == m.device && below(real, host.root) {
 			return path.Join(host.point, strings.TrimPrefix(real, host.root)), nil
@@ -131,21 +131,21 @@ func upper(options string) string {
 	return ""
 }
 
-// readMounts looks at what the file of a program lies on. own: the process has a mount
+// ReadMounts looks at what the file of a program lies on. own: the process has a mount
 // namespace of its own and is in no known container.
-func (r *reader) readMounts(pid int, got *executableFile, exe executable, own bool, root string) {
-	origin, _ := place.Origin(exe.path, exe.deleted)
+func (r *Reader) ReadMounts(pid int, got *File, exe Executable, own bool, root string) {
+	origin, _ := place.Origin(exe.Path, exe.Deleted)
 	switch {
-	case own && !exe.deleted && origin != model.OriginTemp:
-		got.source, got.mountsErr = r.source(pid, exe, root)
+	case own && !exe.Deleted && origin != model.OriginTemp:
+		got.Source, got.MountsErr = r.source(pid, exe, root)
 	case origin == model.OriginTemp:
-		got.fuse, got.mountsErr = r.onFUSE(pid, exe.path)
+		got.FUSE, got.MountsErr = r.onFUSE(pid, exe.Path)
 	}
 }
 
 // onFUSE tells whether a file lies on a FUSE file system, as the programs of an
 // AppImage do.
-func (r *reader) onFUSE(pid int, name string) (bool, error) {
+func (r *Reader) onFUSE(pid int, name string) (bool, error) {
 	mounts, err := r.mounts(decimal(pid))
 	if err != nil {
 		return false, err

@@ -1,4 +1,4 @@
-package processes
+package procdir
 
 import (
 	"errors"
@@ -12,17 +12,17 @@ import (
 // maxHidden bounds the processes that are looked for behind mounts.
 const maxHidden = 1024
 
-// covered returns the processes whose directory in procfs, or a file in it, has
+// Covered returns the processes whose directory in procfs, or a file in it, has
 // something mounted over it, and what that is (T1564.013). One such mount in the
 // namespace of this process hides them from every tool in it; one in that of
 // pid 1 hides them from the host's.
-func (r *reader) covered() map[int]string {
+func (r *Reader) Covered() map[int]string {
 	covered := map[int]string{}
 	for _, pid := range []string{"self", "1"} {
 		mounts, err := r.mounts(pid)
 		if err != nil {
 			if pid == "self" && !errors.Is(err, os.ErrNotExist) {
-				r.failed(model.AspectStat, err)
+				r.Failed(model.AspectStat, err)
 			}
 			continue
 		}
@@ -39,8 +39,8 @@ func (r *reader) covered() map[int]string {
 }
 
 // covers returns the process whose directory, or a file in it, a mount lies over.
-func (r *reader) covers(point string) (pid int, ok bool) {
-	for _, procfs := range []string{r.proc, "/proc"} {
+func (r *Reader) covers(point string) (pid int, ok bool) {
+	for _, procfs := range []string{r.Proc, "/proc"} {
 		below, found := strings.CutPrefix(point, strings.TrimSuffix(procfs, "/")+"/")
 		if !found {
 			continue

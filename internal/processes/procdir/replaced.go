@@ -1,4 +1,4 @@
-package processes
+package procdir
 
 import (
 	"path/filepath"
