@@ -70,6 +70,7 @@ func mayBeEmpty() map[string]string {
 		"Hosts that need somebody F":         "the exporter sees all here",
 		"Warnings":                           "they wait for minutes before they fire",
 		"Alerts about the fleet":             "there is one host",
+		"GPU by origin A":                    "this machine has no GPU",
 	}
 }
 
