@@ -10,12 +10,13 @@ import (
 	"syscall"
 )
 
-// writeDocument writes the page about a run, unless the file has no name.
-func writeDocument(file string, seed uint64, results []result) error {
+// writeDocument writes the page about a run, unless the file has no name. left is how many
+// scenarios there was no time for.
+func writeDocument(file string, seed uint64, results []result, left int) error {
 	if file == "" {
 		return nil
 	}
-	return os.WriteFile(file, document(seed, machine(), results), 0o644)
+	return os.WriteFile(file, document(seed, machine(), results, left), 0o644)
 }
 
 // machine is what the times depend on.
@@ -36,7 +37,7 @@ func machine() string {
 }
 
 // document is the page, in Markdown.
-func document(seed uint64, machine string, results []result) []byte {
+func document(seed uint64, machine string, results []result, left int) []byte {
 	var page bytes.Buffer
 	total := summarize(results)
 	fmt.Fprintf(&page, `# The lab
@@ -44,11 +45,11 @@ func document(seed uint64, machine string, results []result) []byte {
 Made by `+"`make lab`"+`; do not edit. Played on %s, with names and paths from seed %d.
 
 Attacks at the verdict that they must get: **%d of %d**. Benign counterparts above a note: **%d of %d**.
-Not played here: %d. Could not be played: %d.
+Not played here: %d. Could not be played: %d. No time was left for: %d.
 
 Each attack is played by a harmless program that only counts, on the machine itself, under the eyes of the exporter with its usual
 intervals. Seconds are those from the last thing that the attack does until the verdict.
-`, machine, seed, total.detected, total.attacks, total.wrong, total.benign, total.absent, total.broken)
+`, machine, seed, total.detected, total.attacks, total.wrong, total.benign, total.absent, total.broken, left)
 
 	for _, needs := range []evidence{instant, history, steady} {
 		if m, measured := total.times[needs]; measured {

@@ -80,9 +80,9 @@ func TestDocument(t *testing.T) {
 		{scenario: silent, outcome: outcomePass},
 		{scenario: loud, outcome: outcomeFalse, verdict: warning, rule: "hidden_path"},
 		{scenario: absent, outcome: outcomeAbsent, problem: "tool is not installed"},
-	}))
+	}, 7))
 	for _, want := range []string{
-		"on 2 cores", "seed 42", "**1 of 2**", "**1 of 2**", "| place | 2 | 1 | 4.2 | 4.2 |", "| build | 2 | 1 | 0 | 1 |",
+		"on 2 cores", "seed 42", "No time was left for: 7.", "**1 of 2**", "**1 of 2**", "| place | 2 | 1 | 4.2 | 4.2 |", "| build | 2 | 1 | 0 | 1 |",
 		`| one \| two | T1 | critical | critical | ` + "`runs_from_temp`" + ` | 4.2 |`, "| missed | T1 | warning | **none**: miss | - | - |",
 		"| loud | T2 | **warning**: false alarm | `hidden_path` | 0.00 |", "- absent: tool is not installed",
 	} {

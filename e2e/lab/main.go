@@ -37,6 +37,7 @@ type settings struct {
 	exporter, burner string
 	log, skipped     string // files
 	table            string // file
+	most             time.Duration
 }
 
 func parse(arguments []string, stderr io.Writer) (settings, error) {
@@ -51,6 +52,7 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 	flags.Uint64Var(&set.seed, "seed", rand.Uint64N(1e9), "make names and paths from this `NUMBER`, to play a run again")
 	flags.StringVar(&set.table, "table", "", "write the page about the run to `FILE`")
 	flags.IntVar(&set.cores, "cores", runtime.NumCPU(), "keep `NUMBER` cores busy at a time")
+	flags.DurationVar(&set.most, "for", 24*time.Hour, "start nothing more after this `TIME`")
 	flags.StringVar(&set.skipped, "skipped", "", "append what could not be played here to `FILE`, a line each")
 	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
 	flags.Program(&set.burner, "burner", "burner")
@@ -134,7 +136,7 @@ func play(ctx context.Context, set settings, made *names, chosen []scenario, std
 		return false, err
 	}
 	results, err := watched(ctx, verdicts, func(ctx context.Context) []result {
-		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared, names: made, capacity: float64(set.cores)}
+		l := &lab{burner: set.burner, log: log, progress: stderr, tracker: members, judge: verdicts, shared: shared, names: made, capacity: float64(set.cores), until: time.Now().Add(set.most)}
 		return l.playAll(ctx, chosen)
 	})
 	if printed := printTable(stdout, results); printed != nil {
@@ -147,7 +149,7 @@ func play(ctx context.Context, set settings, made *names, chosen []scenario, std
 	if ctx.Err() != nil {
 		return false, errors.Join(err, errors.New("interrupted"))
 	}
-	return good, errors.Join(err, writeDocument(set.table, set.seed, results))
+	return good, errors.Join(err, writeDocument(set.table, set.seed, results, len(chosen)-len(results)))
 }
 
 // watched runs the scenarios while the judge watches. Without a judge there is

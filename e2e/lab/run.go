@@ -33,7 +33,8 @@ type lab struct {
 	judge    *judge
 	shared   *sharedDirectories
 	names    *names
-	capacity float64 // cores
+	capacity float64   // cores
+	until    time.Time // nothing is started after it
 
 	mutex sync.Mutex // of progress
 }
@@ -82,7 +83,7 @@ func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
 		var later []*scenario
 		for _, s := range pending {
 			burns := s.cores > 0
-			if ctx.Err() != nil || len(running) >= mostAtOnce || burns && (queued || !l.fits(s, running)) || !free(s) {
+			if l.isOver(ctx) || len(running) >= mostAtOnce || burns && (queued || !l.fits(s, running)) || !free(s) {
 				queued = queued || burns && !l.fits(s, running)
 				later = append(later, s)
 				continue
@@ -94,7 +95,7 @@ func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
 	}
 	for ticker := time.NewTicker(pollInterval); ; {
 		startDue()
-		if len(running) == 0 && (len(pending) == 0 || ctx.Err() != nil) {
+		if len(running) == 0 && (len(pending) == 0 || l.isOver(ctx)) {
 			ticker.Stop()
 			return results
 		}
@@ -114,6 +115,9 @@ func (l *lab) playAll(ctx context.Context, chosen []scenario) []result {
 		}
 	}
 }
+
+// isOver tells whether nothing more is to be started.
+func (l *lab) isOver(ctx context.Context) bool { return ctx.Err() != nil || time.Now().After(l.until) }
 
 // fits reports whether there are cores for one more scenario. One that asks for
 // more than there are runs alone.

@@ -136,6 +136,8 @@ func TestBehaviourAndBenignCounterparts(t *testing.T) {
 
 		{"library of /tmp in a program of the system", looking(model.Inspection{Library: "/tmp/exp.so"}), rules.ForeignLibrary, model.Warning, "/tmp/exp.so"},
 		{"library of /tmp in a busy one", all(looking(model.Inspection{Library: "/tmp/exp.so"}), busy), rules.ForeignLibrary, model.Critical, "/tmp/exp.so"},
+		{"benign: R with what it has compiled", all(at(model.OriginSystem, "/usr/lib/R/bin/exec/R"), looking(model.Inspection{Library: "/tmp/RtmpX/sourceCpp_1.so"}), busy), rules.SustainedCPU, model.Info, ""},
+		{"benign: a program of /opt that serves nobody", all(opt, looking(model.Inspection{Library: "/tmp/x.so"}), busy), rules.SustainedCPU, model.Info, ""},
 		{"benign: a plugin of a compiler", all(looking(model.Inspection{Library: "/tmp/plugin.so"}), func(p *model.Process) { p.CPUSeconds = 3 }), "", "", ""},
 		{"benign: a JVM with a library in /tmp", all(looking(model.Inspection{Library: "/tmp/jna.so", Runtime: true}), busy), rules.SustainedCPU, model.Info, "/tmp/jna.so"},
 		{"benign: python with a library in /tmp", all(running("/home/alice/train.py"), looking(model.Inspection{Library: "/tmp/x.so"}), busy), rules.SustainedCPU, model.Info, "/tmp/x.so"},

@@ -116,14 +116,14 @@ func isSystemPath(name string) bool {
 }
 
 // preloadedLibrary holds for a process into which a library from a suspicious
-// place was put (LD_PRELOAD of ld.so(8), T1574.006): so it hides from others.
+// place was put (LD_PRELOAD and LD_AUDIT of ld.so(8), T1574.006): so it hides from others.
 func preloadedLibrary(v *view) (string, strength) {
 	if v.process.Inspection == nil {
 		return "", absent
 	}
 	for _, library := range strings.FieldsFunc(v.process.Inspection.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
 		if strings.HasPrefix(library, "/") && (place.IsTemporary(library) || place.IsHidden(library)) {
-			return "It was started with the library " + quote(library) + " (LD_PRELOAD).", strong
+			return "It was started with the library " + quote(library) + " (LD_PRELOAD or LD_AUDIT).", strong
 		}
 	}
 	return "", absent

@@ -79,9 +79,9 @@ func looked(v *view, part model.InspectionPart, say func() string) string {
 func factPreload(v *view) string {
 	return looked(v, model.PartEnvironment, func() string {
 		if v.process.Inspection.Preload == "" {
-			return "It was started without LD_PRELOAD."
+			return "It was started without LD_PRELOAD and LD_AUDIT."
 		}
-		return "It was started with LD_PRELOAD=" + quote(v.process.Inspection.Preload) + "."
+		return "It was started with LD_PRELOAD or LD_AUDIT=" + quote(v.process.Inspection.Preload) + "."
 	})
 }
 

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -12,25 +13,33 @@ import (
 // in it counts: a compiler may load a plugin that was just built.
 const libraryLeast = 10
 
-// foreignLibrary holds for a program of the system into which a library from a temporary
-// or hidden directory is mapped, or one that was deleted (T1129): so a module comes into
-// Redis, and a miner into any program that LD_LIBRARY_PATH is set for. Languages bring
-// libraries of their own and put them there, and so do programs that unpack themselves.
+// foreignLibrary holds for a program of the system, and for a service, into which a library
+// from a temporary or hidden directory is mapped, or one that was deleted (T1129): so a
+// module comes into Redis, and a miner into any program that LD_LIBRARY_PATH is set for.
+// Languages bring libraries of their own and put them there, and so do programs that
+// unpack themselves.
 func foreignLibrary(v *view) (string, strength) {
 	p, look := v.process, v.process.Inspection
 	if look == nil || look.Library == "" || p.CPUSeconds < libraryLeast || look.Library == program(p) {
 		return "", absent
 	}
 	evidence := "The library " + quote(look.Library) + " is mapped into it."
-	_, interprets := programs.InterpreterOf(path.Base(p.Exe))
-	if interprets && !programs.IsLoader(path.Base(p.Exe)) || look.Runtime {
+	served := v.lineage.Serves(p.Identity) && (p.Origin == model.OriginLocal || p.Origin == model.OriginOther)
+	if look.Runtime || bringsLibraries(path.Base(p.Exe)) || isUnpacked(look.Library) || p.Origin != model.OriginSystem && !served {
 		return evidence, weak
 	}
-	served := p.Isolation == model.IsolationContainer && v.lineage.Listens(p.Identity) && !isUnpacked(look.Library)
-	if p.Origin == model.OriginSystem || p.Origin == model.OriginLocal && served {
-		return evidence, strong
+	return evidence, strong
+}
+
+// bringsLibraries knows languages, and tools that compile what they load then.
+func bringsLibraries(base string) bool {
+	if _, interprets := programs.InterpreterOf(base); interprets && !programs.IsLoader(base) {
+		return true
 	}
-	return evidence, weak
+	return slices.ContainsFunc([]string{
+		"R", "Rscript", "octave", "octave-cli", "ghc", "ocaml", "ocamlrun", "sage", "root.exe", "gdb", "scilab", "maple", "MATLAB", "WolframKernel",
+		"cc1", "cc1plus", "lto1", "ld", "clang",
+	}, func(name string) bool { return base == name || strings.HasPrefix(base, name+"-") })
 }
 
 // isUnpacked knows the directories that PyInstaller and Nuitka unpack programs into.

@@ -32,6 +32,7 @@ type Lineage struct {
 	byIdentity map[model.Identity]*model.Process
 	siblings   map[cgroupUser][]*model.Process // of suspicious origin only, oldest first
 	listeners  map[model.Identity][]*model.Socket
+	serves     map[model.Identity]bool // who listens on TCP, be it on loopback only
 	respawns   map[string]model.Respawn
 	entries    map[string][]*model.PersistenceEntry // by the path of what they start
 	units      map[string]*model.PersistenceEntry   // suspicious ones, by unit
@@ -50,6 +51,7 @@ func New(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) 
 		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
 		siblings:   map[cgroupUser][]*model.Process{},
 		listeners:  map[model.Identity][]*model.Socket{},
+		serves:     map[model.Identity]bool{},
 		respawns:   s.Processes.Respawns,
 	}
 	for i := range s.Processes.Processes {
@@ -75,6 +77,7 @@ func New(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) 
 	for _, sockets := range [][]model.Socket{s.Sockets.Sockets, s.Sockets.RecentlyClosed} {
 		for i := range sockets {
 			socket := &sockets[i]
+			l.serves[socket.Owner] = l.serves[socket.Owner] || socket.Protocol == model.TCP
 			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.Owner.PID > 1 {
 				l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
 			}
@@ -83,8 +86,8 @@ func New(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) 
 	return l
 }
 
-// Listens tells whether a process listens where others may reach it.
-func (l *Lineage) Listens(id model.Identity) bool { return len(l.listeners[id]) > 0 }
+// Serves tells whether a process listens on TCP, be it on loopback only.
+func (l *Lineage) Serves(id model.Identity) bool { return l.serves[id] }
 
 // AllAllowed tells whether the allow list names every instance of a program.
 func (l *Lineage) AllAllowed(instances []*model.Process) bool {

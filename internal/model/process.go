@@ -166,7 +166,7 @@ type Inspection struct {
 	EqualThreads int    // threads that each used at least half a core, within a tenth of each other; 0 for less than two
 	HugePagesKiB uint64 // HugetlbPages of /proc/PID/status
 	MSR          bool   // holds /dev/cpu/N/msr open
-	Preload      string // its variable LD_PRELOAD
+	Preload      string // its variables LD_PRELOAD and LD_AUDIT
 	Packed       bool   // the executable was packed by UPX
 	Static       bool   // the executable has no interpreter and no symbol table
 	CodeScanned  bool   // its executable memory was scanned for RandomX's constants, at least once

@@ -230,18 +230,22 @@ func (i *Inspector) holdsMSR(pid int) (bool, error) {
 	return false, failed
 }
 
-// preload returns LD_PRELOAD (ld.so(8)) as the program was started with.
+// preload returns the libraries of LD_PRELOAD and LD_AUDIT (ld.so(8)) that the program was
+// started with, with colons between them.
 func (i *Inspector) preload(pid int) (string, error) {
 	content, err := hostfs.ReadStart(i.path(pid, "environ"), environLimit)
 	if err != nil {
 		return "", err
 	}
+	var libraries []string
 	for variable := range bytes.SplitSeq(content, []byte{0}) {
-		if value, ok := bytes.CutPrefix(variable, []byte("LD_PRELOAD=")); ok {
-			return string(value[:min(len(value), ArgumentsLimit)]), nil
+		for _, name := range []string{"LD_PRELOAD=", "LD_AUDIT="} {
+			if value, ok := bytes.CutPrefix(variable, []byte(name)); ok && len(libraries) < 2 {
+				libraries = append(libraries, string(value[:min(len(value), ArgumentsLimit)]))
+			}
 		}
 	}
-	return "", nil
+	return strings.Join(libraries, ":"), nil
 }
 
 // readProgram looks at the head of an executable. UPX leaves its mark behind the
