@@ -17,6 +17,9 @@ func benignLookAlikes(n *names) []scenario {
 		}
 		s.play = func(s *session) {
 			for path, content := range paths {
+				if strings.HasSuffix(path, ".so") {
+					content = s.library()
+				}
 				s.write(path, content, 0o755)
 			}
 			s.launch(order{argv: []string{"sh", "-c", shell}})
