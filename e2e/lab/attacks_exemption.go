@@ -17,7 +17,7 @@ func exemptionAttacks(n *names) []scenario {
 	ownMake, ownWork := n.local("*/make"), n.temp("*")
 	endedMakefile, endedWork := n.temp("*"), n.temp("*")
 	hook, podman, runtime, copied := n.temp("*"), n.home("*/podman"), n.local("*/runc"), n.local("*")
-	window, login, orphan, memory := n.temp("*"), n.temp("*"), n.temp("*"), n.word()
+	window, lists, login, orphan, memory := n.temp("*"), n.temp("*"), n.temp("*"), n.temp("*"), n.word()
 	return []scenario{
 		{
 			name: "RandomX memory below make", technique: "T1496.001", expect: critical, short: true, programs: []string{"make"},
@@ -69,10 +69,14 @@ func exemptionAttacks(n *names) []scenario {
 		},
 		{
 			name: "hook of apt-get, run by a user, idle", technique: "T1059.004", expect: warning, programs: []string{"apt-get"},
-			paths: n.tops(hook),
+			paths: n.tops(hook, lists),
 			play: func(s *session) {
+				s.directory(lists) // the user's own, or apt-get asks for a lock that root has
 				s.place(hook)
-				s.launch(order{argv: []string{"apt-get", "-o", "APT::Update::Pre-Invoke::=" + hook, "update"}, environment: []string{s.assign(task.Task{})}})
+				s.launch(order{argv: []string{
+					"apt-get", "-o", "Dir::State::lists=" + lists, "-o", "Dir::Cache=" + lists, "-o", "Dir::Etc::sourcelist=/dev/null",
+					"-o", "Dir::Etc::sourceparts=/dev/null", "-o", "APT::Update::Pre-Invoke::=" + hook, "update",
+				}, environment: []string{s.assign(task.Task{})}})
 			},
 		},
 		{
