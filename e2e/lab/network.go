@@ -65,6 +65,8 @@ func (s *session) join(made *network) {
 		"-n " + made.name + " link set eth0 up",
 		"-n " + made.name + " link set lo up",
 		"-n " + made.name + " address add " + made.outside + "/32 dev lo",
+		// Whoever connects to it does so from another network, as to a pool.
+		"-n " + made.name + " route replace local " + made.outside + " dev lo proto kernel scope host table local src " + made.address,
 	} {
 		if !s.stopped() {
 			s.fail(ip(strings.Fields(arguments)...))
