@@ -120,8 +120,10 @@ func TestPackagesOfOthers(t *testing.T) {
 	other, idle := p, p
 	other.ExeFile.Inode++
 	idle.Inspection = nil
-	if !s.Packages.Unaltered(&p) || s.Packages.Unaltered(&other) || s.Packages.Unaltered(&idle) {
-		t.Error("a fact is about one file of inspected processes")
+	for known, process := range map[string]*model.Process{"true": &p, "false": &other, "false, idle": &idle} {
+		if _, got := s.Packages.Of(process); got != (known == "true") {
+			t.Errorf("%s: a fact is about one file of inspected processes", known)
+		}
 	}
 	deleted := p
 	deleted.ExeDeleted = true
@@ -131,7 +133,7 @@ func TestPackagesOfOthers(t *testing.T) {
 		t.Errorf("an upgraded program: %+v", explained.Answers)
 	}
 	var none *model.PackageSnapshot
-	if none.Unaltered(&p) {
+	if _, known := none.Of(&p); known {
 		t.Error("before the first answer nothing is known")
 	}
 	p.Inspection = nil

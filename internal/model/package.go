@@ -56,10 +56,3 @@ func (s *PackageSnapshot) Of(p *Process) (PackageFact, bool) {
 	fact, ok := s.Programs[ProgramFile{p.Exe, p.ExeFile}]
 	return fact, ok
 }
-
-// Unaltered tells whether what a process runs is a package's, with the content that the
-// package has: nobody has put it there in disguise. False may mean that it is not known.
-func (s *PackageSnapshot) Unaltered(p *Process) bool {
-	fact, _ := s.Of(p)
-	return fact.State == PackageUnaltered
-}

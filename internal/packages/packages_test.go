@@ -380,7 +380,7 @@ func TestRun(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if !asker.Snapshot().Unaltered(&processes.Processes[0]) {
+	if fact, _ := asker.Snapshot().Of(&processes.Processes[0]); fact.State != model.PackageUnaltered {
 		t.Errorf("got %+v", asker.Snapshot())
 	}
 }
