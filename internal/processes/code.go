@@ -14,9 +14,6 @@ const (
 	scannedMost  = 4 // in one sample
 	scannedSoon  = 15 * time.Second
 	scannedLater = time.Minute
-	// scannedShare is the least that one of many instances uses of a core, to be
-	// scanned for the use of all together.
-	scannedShare = 0.02
 )
 
 // scanCode scans the executable memory of a few programs that use CPU and whose code is not
@@ -26,9 +23,8 @@ func (s *sample) scanCode() {
 		return
 	}
 	var due []*entry
-	uses := s.usePerProgram()
 	for _, e := range s.order {
-		if s.isScanDue(e, uses) {
+		if s.isScanDue(e) {
 			due = append(due, e)
 		}
 	}
@@ -44,28 +40,9 @@ func (s *sample) scanCode() {
 	}
 }
 
-// programUse is one program of one user.
-type programUse struct {
-	sha256 string
-	uid    uint32
-}
-
-// usePerProgram adds up the cores that the instances of a program use, if each is more than
-// nothing: a miner may run as many small processes.
-func (s *sample) usePerProgram() map[programUse]float64 {
-	uses := map[programUse]float64{}
-	for _, e := range s.order {
-		if p := &e.process; p.Cores >= scannedShare && p.SHA256 != "" {
-			uses[programUse{p.SHA256, p.UID}] += p.Cores
-		}
-	}
-	return uses
-}
-
-func (s *sample) isScanDue(e *entry, uses map[programUse]float64) bool {
+func (s *sample) isScanDue(e *entry) bool {
 	p, code := &e.process, &e.inspected.code
-	burns := p.Cores >= inspectedCores || p.Cores >= scannedShare && uses[programUse{p.SHA256, p.UID}] >= inspectedCores
-	if !burns || e.dead || e.hidden || p.Origin == model.OriginKernel || p.Origin == model.OriginUnreadable {
+	if !s.burns(e) || e.dead || e.hidden || p.Origin == model.OriginKernel || p.Origin == model.OriginUnreadable {
 		return false
 	}
 	if p.Content.RandomX || code.In != "" {
