@@ -18,15 +18,15 @@ func hashOf(pid int) string { return fmt.Sprintf("%012x%052x", pid, pid) }
 // host has an idle program in /tmp, a known miner, a busy program in a home, a hidden
 // file, and a program in a directory of its own.
 func host() *model.Snapshot {
-	process := func(pid int, exe string, origin model.Origin, cores float64) model.Process {
-		return model.Process{
+	process := func(pid int, exe string, origin model.Origin, cores float64) *model.Process {
+		return &model.Process{
 			Identity: model.Identity{PID: pid, StartTime: uint64(pid)}, Exe: exe, Comm: "x", Argv: []string{exe}, UID: 1000, User: "alice", Origin: origin,
 			Isolation: model.IsolationHost, SHA256: hashOf(pid), Started: noon.Add(-time.Hour), Cores: cores, CoresSpan: time.Minute,
 		}
 	}
 	return &model.Snapshot{
 		Time: noon,
-		Processes: &model.ProcessSnapshot{Processes: []model.Process{
+		Processes: &model.ProcessSnapshot{Processes: []*model.Process{
 			process(10, "/tmp/x", model.OriginTemp, 0), process(11, "/opt/mine/xmrig", model.OriginLocal, 0), process(12, "/home/alice/fold", model.OriginHome, 3),
 		}},
 		Files: &model.FileSnapshot{Files: []model.File{

@@ -11,7 +11,7 @@ import (
 )
 
 // xmrig is a known miner of alice's in a session of hers.
-func xmrig(change func(*model.Process)) model.Process {
+func xmrig(change func(*model.Process)) *model.Process {
 	return process(10, all(func(p *model.Process) { p.Exe, p.Comm, p.Origin = "/opt/mine/xmrig", "xmrig", model.OriginLocal }, change))
 }
 
@@ -38,7 +38,7 @@ func TestAllow(t *testing.T) {
 	own := xmrig(unchanged)
 	for name, test := range map[string]struct {
 		allow   policy.Allow
-		process model.Process
+		process *model.Process
 		want    bool
 	}{
 		"path":                           {policy.Allow{Path: "/opt/mine/*"}, own, true},

@@ -17,8 +17,8 @@ import (
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // process returns an innocent process; change mends it into a case.
-func process(pid int, change func(*model.Process)) model.Process {
-	p := model.Process{
+func process(pid int, change func(*model.Process)) *model.Process {
+	p := &model.Process{
 		Identity: model.Identity{PID: pid, StartTime: uint64(pid)}, PPID: 1, Comm: "worker", Exe: "/usr/bin/worker",
 		Argv: []string{"worker"}, UID: 1000, User: "alice", Cgroup: "/user.slice/session-1.scope", Unit: "session-1.scope",
 		Origin: model.OriginSystem, Isolation: model.IsolationHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
@@ -26,7 +26,7 @@ func process(pid int, change func(*model.Process)) model.Process {
 		ExeOwner: model.FileOwner{Writers: model.WritersRoot, Changed: noon.Add(-24 * time.Hour)},
 	}
 	if change != nil {
-		change(&p)
+		change(p)
 	}
 	return p
 }
@@ -43,7 +43,7 @@ func busy(p *model.Process) { p.Cores = 4 }
 
 func onFUSE(p *model.Process) { p.ExeFUSE = true }
 
-func childOf(parent model.Process, tool model.Origin) func(*model.Process) {
+func childOf(parent *model.Process, tool model.Origin) func(*model.Process) {
 	return func(p *model.Process) {
 		p.PPID = parent.PID
 		p.Parent = &model.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool, Started: parent.Started}
@@ -58,7 +58,7 @@ func all(changes ...func(*model.Process)) func(*model.Process) {
 	}
 }
 
-func snapshotOf(processes ...model.Process) *model.Snapshot {
+func snapshotOf(processes ...*model.Process) *model.Snapshot {
 	return &model.Snapshot{Time: noon, Processes: &model.ProcessSnapshot{Processes: processes, Respawns: map[string]model.Respawn{}}}
 }
 
@@ -85,7 +85,7 @@ func TestAttacksAndBenignCounterparts(t *testing.T) {
 	hash := strings.Repeat("ab", 32)
 	for _, test := range []struct {
 		name     string
-		process  model.Process
+		process  *model.Process
 		rule     string
 		severity model.Severity
 		mention  string

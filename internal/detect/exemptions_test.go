@@ -10,14 +10,14 @@ import (
 // scene is a chain of processes, the oldest first, each the child of the one before.
 // The last is the one that is judged.
 type scene struct {
-	chain  []model.Process
-	others []model.Process
+	chain  []*model.Process
+	others []*model.Process
 	listen map[int]model.Auth // pid -> whom it lets in; AuthUnknown is a service of no catalogue
 }
 
 // chained makes each process the child of the one before.
-func chained(changes ...func(*model.Process)) []model.Process {
-	var chain []model.Process
+func chained(changes ...func(*model.Process)) []*model.Process {
+	var chain []*model.Process
 	for i, change := range changes {
 		p := process(100+i, change)
 		if i > 0 {
@@ -34,7 +34,7 @@ func chained(changes ...func(*model.Process)) []model.Process {
 }
 
 func (s scene) snapshot() *model.Snapshot {
-	snapshot := snapshotOf(append(append([]model.Process{process(1, nil)}, s.chain...), s.others...)...)
+	snapshot := snapshotOf(append(append([]*model.Process{process(1, nil)}, s.chain...), s.others...)...)
 	snapshot.Sockets = &model.SocketSnapshot{}
 	snapshot.Services = &model.ServiceSnapshot{Probing: true, Answers: map[model.SocketKey]model.Answer{}}
 	for _, p := range s.chain {
@@ -114,7 +114,7 @@ func TestNarrowedExemptions(t *testing.T) {
 
 		"honest: a.out at a terminal over ssh": {scene{chain: chained(sshd, leader, all(work, tty(101))), listen: map[int]model.Auth{100: model.AuthUnknown}}, model.Info},
 		"honest: in a window":                  {scene{chain: chained(system("/usr/libexec/gnome-terminal-server"), leader, all(work, tty(101)))}, model.Info},
-		"honest: in tmux of somebody logged in": {scene{chain: chained(system("/usr/bin/tmux"), leader, all(work, tty(101))), others: append(chained(sshd, leader)[:1:1], func() model.Process {
+		"honest: in tmux of somebody logged in": {scene{chain: chained(system("/usr/bin/tmux"), leader, all(work, tty(101))), others: append(chained(sshd, leader)[:1:1], func() *model.Process {
 			p := chained(sshd, all(bash, tty(201)))[1]
 			p.PID, p.StartTime = 201, 201
 			return p

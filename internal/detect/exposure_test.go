@@ -23,7 +23,7 @@ func newListeners(sockets ...model.Socket) listeners {
 	lan, container := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("172.17.0.2")
 	s := &model.Snapshot{
 		Time: noon,
-		Processes: &model.ProcessSnapshot{Processes: []model.Process{
+		Processes: &model.ProcessSnapshot{Processes: []*model.Process{
 			process(100, func(p *model.Process) { p.Unit = "flink.service" }),
 			process(500, func(p *model.Process) { p.ContainerID = "0123456789ab" }),
 			process(600, func(p *model.Process) { p.Exe = "/usr/bin/docker-proxy" }),

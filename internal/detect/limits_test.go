@@ -29,12 +29,13 @@ func TestLimits(t *testing.T) {
 	idle := process(10, inTemp("/tmp/x"))
 	forged := process(10, all(inTemp("/tmp/x"), busy, func(p *model.Process) { p.ArgvErased, p.Argv = true, nil }))
 	tool := process(900, at(model.OriginLocal, "/usr/local/go/bin/go"))
-	built := func(p model.Process) model.Process {
-		childOf(tool, model.OriginLocal)(&p)
-		return p
+	built := func(p *model.Process) *model.Process {
+		child := *p
+		childOf(tool, model.OriginLocal)(&child)
+		return &child
 	}
 	for name, test := range map[string]struct {
-		process  model.Process
+		process  *model.Process
 		limits   policy.Limits
 		severity model.Severity // "" for no finding
 		rule     string

@@ -96,7 +96,7 @@ func TestOtherContentEachTime(t *testing.T) {
 	for count, want := range map[int]model.Severity{respawnCount: model.Critical, respawnCount - 1: model.Warning} {
 		s := incident()
 		s.Sockets = nil
-		guardian, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		guardian, miner := s.Processes.Processes[2], s.Processes.Processes[3]
 		miner.Cores = 0
 		var recent []time.Time
 		for i := range count {
@@ -114,7 +114,7 @@ func TestOtherContentEachTime(t *testing.T) {
 func TestGuardianByCgroup(t *testing.T) {
 	t.Parallel()
 	s := incident()
-	miner := &s.Processes.Processes[3]
+	miner := s.Processes.Processes[3]
 	miner.PPID, miner.Parent = 1, nil // double-forked
 	s.Processes.Respawns = map[string]model.Respawn{}
 	find := func() *model.Guardian {
@@ -152,7 +152,7 @@ func TestSiblingsThatAreNoGuardians(t *testing.T) {
 	} {
 		s := incident()
 		s.Processes.Respawns = map[string]model.Respawn{}
-		guardian, miner := &s.Processes.Processes[2], &s.Processes.Processes[3]
+		guardian, miner := s.Processes.Processes[2], s.Processes.Processes[3]
 		miner.PPID, miner.Parent = 1, guardian.Parent // double-forked
 		if change != nil {
 			parent := *guardian.Parent

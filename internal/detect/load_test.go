@@ -12,7 +12,7 @@ import (
 )
 
 // under puts the programs of processes under this load.
-func under(load model.Load, processes ...model.Process) *model.Snapshot {
+func under(load model.Load, processes ...*model.Process) *model.Snapshot {
 	s := snapshotOf(processes...)
 	s.Processes.Loads = map[model.ProgramKey]model.Load{}
 	for i := range processes {
@@ -22,8 +22,8 @@ func under(load model.Load, processes ...model.Process) *model.Snapshot {
 }
 
 // gone is the load of a program none of whose processes lives, which was last seen as this one.
-func gone(load model.Load, last model.Process) *model.Snapshot {
-	load.Last = &last
+func gone(load model.Load, last *model.Process) *model.Snapshot {
+	load.Last = last
 	s := snapshotOf(process(1, nil))
 	s.Processes.Loads = map[model.ProgramKey]model.Load{last.Program(): load}
 	return s
@@ -45,7 +45,7 @@ func TestLoadOfAllInstances(t *testing.T) {
 	short := model.Load{Cores: 1, Span: time.Minute, Ended: 600}
 	steady := model.Load{Cores: 0.3, Span: time.Minute, ConstantCores: 0.3, ConstantSpan: 10 * time.Minute, Living: 1, Ended: 3}
 	small := model.Load{Cores: 0.96, Span: time.Minute, Living: 8}
-	var eight []model.Process
+	var eight []*model.Process
 	for pid := range 8 {
 		p := process(10+pid, all(opt, resident(randomX)))
 		p.SHA256, p.Cores = strings.Repeat("ab", 32), 0.12

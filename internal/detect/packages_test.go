@@ -75,7 +75,7 @@ func TestNotOfPackage(t *testing.T) {
 			}
 			s := withPackages(snapshotOf(process(10, change), service, login), 10, test.fact)
 			s.Sockets = &model.SocketSnapshot{}
-			for _, owner := range []model.Process{service, login} {
+			for _, owner := range []*model.Process{service, login} {
 				s.Sockets.Sockets = append(s.Sockets.Sockets, model.Socket{
 					Protocol: model.TCP, Address: "0.0.0.0", Port: uint16(1000 + owner.PID), Scope: model.ScopeAny, Owner: owner.Identity,
 				})
@@ -117,23 +117,23 @@ func TestPackagesOfOthers(t *testing.T) {
 	t.Parallel()
 	p := process(10, all(packaged, busy))
 	s := withPackages(snapshotOf(p), 10, model.PackageFact{State: model.PackageUnaltered})
-	other, idle := p, p
+	other, idle := *p, *p
 	other.ExeFile.Inode++
 	idle.Inspection = nil
-	for known, process := range map[string]*model.Process{"true": &p, "false": &other, "false, idle": &idle} {
+	for known, process := range map[string]*model.Process{"true": p, "false": &other, "false, idle": &idle} {
 		if _, got := s.Packages.Of(process); got != (known == "true") {
 			t.Errorf("%s: a fact is about one file of inspected processes", known)
 		}
 	}
-	deleted := p
+	deleted := *p
 	deleted.ExeDeleted = true
-	if explained, _ := Explain(snapshotOf(deleted), policy.Policy{}, nil, 10); !slices.ContainsFunc(explained.Answers, func(a Answer) bool {
+	if explained, _ := Explain(snapshotOf(&deleted), policy.Policy{}, nil, 10); !slices.ContainsFunc(explained.Answers, func(a Answer) bool {
 		return a.Rule == rules.NotOfPackage && strings.Contains(a.Sentence, "replaced while it runs")
 	}) {
 		t.Errorf("an upgraded program: %+v", explained.Answers)
 	}
 	var none *model.PackageSnapshot
-	if _, known := none.Of(&p); known {
+	if _, known := none.Of(p); known {
 		t.Error("before the first answer nothing is known")
 	}
 	p.Inspection = nil

@@ -168,7 +168,7 @@ func TestEntriesAreJudgedByTheListOfNow(t *testing.T) {
 	}}
 	job := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/job", Line: 1, Command: "/var/lib/misc/job", Programs: []string{"/var/lib/misc/job"}}
 	other := model.PersistenceEntry{Kind: model.PersistenceCrontab, Path: "/etc/cron.d/other", Line: 1, Command: "/opt/other", Programs: []string{"/opt/other"}}
-	entriesOf := func(settings policy.Policy, processes ...model.Process) (found []model.Finding) {
+	entriesOf := func(settings policy.Policy, processes ...*model.Process) (found []model.Finding) {
 		s := snapshotOf(processes...)
 		s.Files, s.Persistence = lies, entries(job, other)
 		for _, f := range evaluate(t, s, settings) {

@@ -115,7 +115,7 @@ func Pools(s *model.Snapshot, settings policy.Policy) map[model.PoolMatch]int {
 	// To find a pool takes no names and no lineage, which cost on a large host.
 	e := &evaluation{snapshot: s, policy: settings, now: s.Time, connections: connectionsOf(s.Sockets)}
 	for i := range s.Processes.Processes {
-		p := &s.Processes.Processes[i]
+		p := s.Processes.Processes[i]
 		if len(e.connections[p.Identity]) == 0 || p.PID == settings.OwnPID {
 			continue
 		}

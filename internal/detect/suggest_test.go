@@ -20,7 +20,7 @@ func TestSuggestedEntry(t *testing.T) {
 	own := xmrig(unchanged)
 	service := inUnit("render.service", "/system.slice/render.service")
 	for name, test := range map[string]struct {
-		process model.Process
+		process *model.Process
 		want    policy.Allow
 		doubts  []string // a part of each
 	}{
@@ -82,7 +82,7 @@ func TestSuggestedEntry(t *testing.T) {
 // same user under another interpreter is named too.
 func TestSuggestedEntryNamesOthers(t *testing.T) {
 	t.Parallel()
-	script := func(pid int, exe, user string, uid uint32) model.Process {
+	script := func(pid int, exe, user string, uid uint32) *model.Process {
 		return process(pid, all(asScript("/srv/job.py"), func(p *model.Process) { p.Exe, p.User, p.UID = exe, user, uid }))
 	}
 	e, _ := Explain(snapshotOf(script(10, "/usr/bin/python3.11", "alice", 1000), script(11, "/usr/bin/python3.12", "alice", 1000), script(12, "/usr/bin/python3.11", "bob", 1001)), policy.Policy{}, nil, 10)

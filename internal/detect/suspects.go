@@ -71,7 +71,7 @@ func gather(e *evaluation) map[string]*candidate {
 		return c
 	}
 	for i := range e.snapshot.Processes.Processes {
-		p := &e.snapshot.Processes.Processes[i]
+		p := e.snapshot.Processes.Processes[i]
 		if p.Origin == model.OriginKernel || p.PID == e.policy.OwnPID {
 			continue
 		}

@@ -29,10 +29,10 @@ func TestContainers(t *testing.T) {
 	options.Proc = proc
 	options.UserName = func(uid uint32) string { return "user " + passwd.Number(uid) }
 	options.Processes = func() *model.ProcessSnapshot {
-		process := func(pid int, namespace, container string) model.Process {
-			return model.Process{Identity: model.Identity{PID: pid}, MountNS: namespace, ContainerID: container}
+		process := func(pid int, namespace, container string) *model.Process {
+			return &model.Process{Identity: model.Identity{PID: pid}, MountNS: namespace, ContainerID: container}
 		}
-		return &model.ProcessSnapshot{Processes: []model.Process{
+		return &model.ProcessSnapshot{Processes: []*model.Process{
 			process(69, "mnt:[0]", "0123456789ab"), process(70, "mnt:[0]", "0123456789ab"), process(71, "mnt:[1]", ""), process(72, "mnt:[2]", ""),
 		}}
 	}

@@ -76,7 +76,7 @@ func newFixture(t testing.TB, limits Limits, directories ...string) *fixture {
 		Processes: func() *model.ProcessSnapshot {
 			var processes model.ProcessSnapshot
 			for id := range f.running {
-				processes.Processes = append(processes.Processes, model.Process{ExeFile: id})
+				processes.Processes = append(processes.Processes, &model.Process{ExeFile: id})
 			}
 			return &processes
 		},

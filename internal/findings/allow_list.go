@@ -56,7 +56,7 @@ func endedEntry(s *model.Snapshot, a *policy.Allow, id string) model.Finding {
 func matchNow(s *model.Snapshot, a *policy.Allow) string {
 	if s.Processes != nil {
 		for i := range s.Processes.Processes {
-			if p := &s.Processes.Processes[i]; p.Origin != model.OriginKernel && a.Matches(p) {
+			if p := s.Processes.Processes[i]; p.Origin != model.OriginKernel && a.Matches(p) {
 				return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", text.Label(p.Subject()), p.PID, text.Label(p.User))
 			}
 		}

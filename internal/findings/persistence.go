@@ -81,7 +81,7 @@ func knownFiles(s *model.Snapshot, settings policy.Policy) map[string]bool {
 	known := map[string]bool{}
 	if s.Processes != nil && len(settings.Hashes) > 0 {
 		for i := range s.Processes.Processes {
-			p := &s.Processes.Processes[i]
+			p := s.Processes.Processes[i]
 			if p.Exe != "" && p.Isolation != model.IsolationContainer && settings.Hashes[p.SHA256] {
 				known[p.Exe] = true
 			}

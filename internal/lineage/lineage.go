@@ -55,7 +55,7 @@ func New(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) 
 		respawns:   s.Processes.Respawns,
 	}
 	for i := range s.Processes.Processes {
-		p := &s.Processes.Processes[i]
+		p := s.Processes.Processes[i]
 		l.byIdentity[p.Identity] = p
 		// The root cgroup holds everything on a host without systemd: being in
 		// it together says nothing.

@@ -100,7 +100,7 @@ func (l *Lineage) isLoggedIn(uid uint32) bool {
 	if l.loggedIn == nil {
 		l.loggedIn = map[uint32]bool{}
 		for i := range l.processes.Processes {
-			p := &l.processes.Processes[i]
+			p := l.processes.Processes[i]
 			if p.TTY == 0 || l.loggedIn[p.UID] || !isInstalled(p) {
 				continue
 			}

@@ -7,7 +7,7 @@ func TestRunningChanged(t *testing.T) {
 	file := func(id uint64, reason FileReason) File {
 		return File{ID: FileID{Dev: 1, Inode: id}, Reason: reason}
 	}
-	running := &ProcessSnapshot{Processes: []Process{{}, {ExeFile: FileID{Dev: 1, Inode: 7}}}}
+	running := &ProcessSnapshot{Processes: []*Process{{}, {ExeFile: FileID{Dev: 1, Inode: 7}}}}
 	for _, test := range []struct {
 		name  string
 		files *FileSnapshot

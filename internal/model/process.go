@@ -319,7 +319,7 @@ type ProcessSnapshot struct {
 	Groups           []GroupTotals // at most 64, and one `other` for each origin
 	GroupSlots       Slots
 	GPU              *GPUTotals          // nil on a host that has no GPU
-	Processes        []Process           // sorted by pid
+	Processes        []*Process          // sorted by pid. One about which nothing changed is the same pointer as in the last snapshot
 	Loads            map[ProgramKey]Load // of programs that use a tenth of a core or more, whether their processes live or have ended
 	Respawns         map[string]Respawn
 }

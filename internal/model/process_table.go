@@ -25,7 +25,7 @@ func (s *ProcessSnapshot) Process(pid int) (*Process, bool) {
 	if at == len(s.Processes) || s.Processes[at].PID != pid {
 		return nil, false
 	}
-	return &s.Processes[at], true
+	return s.Processes[at], true
 }
 
 // RunningFiles returns the files that are programs which run now.
@@ -95,7 +95,7 @@ func (s *ProcessSnapshot) where(wanted func(*Process) bool) (found []*Process) {
 		return nil
 	}
 	for i := range s.Processes {
-		if p := &s.Processes[i]; wanted(p) {
+		if p := s.Processes[i]; wanted(p) {
 			found = append(found, p)
 		}
 	}

@@ -8,10 +8,10 @@ import (
 
 // table is a host with two containers, a program in memory and a busy program.
 func table() *ProcessSnapshot {
-	inside := func(pid int, start uint64, mount, network, container string) Process {
-		return Process{Identity: Identity{PID: pid, StartTime: start}, MountNS: mount, NetNS: network, ContainerID: container}
+	inside := func(pid int, start uint64, mount, network, container string) *Process {
+		return &Process{Identity: Identity{PID: pid, StartTime: start}, MountNS: mount, NetNS: network, ContainerID: container}
 	}
-	return &ProcessSnapshot{Processes: []Process{
+	return &ProcessSnapshot{Processes: []*Process{
 		{Identity: Identity{PID: 1, StartTime: 1}, ExeFile: FileID{Dev: 1, Inode: 10}},
 		{Identity: Identity{PID: 7, StartTime: 2}, Inspection: &Inspection{}, Cores: 0.5, ExeFile: FileID{Dev: 1, Inode: 10}},
 		inside(20, 90, "mnt:[5]", "500", ""),
@@ -28,7 +28,7 @@ func TestProcess(t *testing.T) {
 	t.Parallel()
 	s := table()
 	for i := range s.Processes {
-		want := &s.Processes[i]
+		want := s.Processes[i]
 		if got, ok := s.Process(want.PID); !ok || got != want {
 			t.Errorf("pid %d: %v, %v", want.PID, got, ok)
 		}

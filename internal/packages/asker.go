@@ -148,7 +148,7 @@ func (a *Asker) settled(p model.ProgramFile, key hostfs.ContentKey, fact model.P
 func wanted(s *model.ProcessSnapshot) []model.ProgramFile {
 	var asked []*model.Process
 	for i := range s.Processes {
-		p := &s.Processes[i]
+		p := s.Processes[i]
 		installed := p.Origin == model.OriginSystem || p.Origin == model.OriginLocal
 		if installed && p.Inspection != nil && !p.ExeDeleted && p.HiddenBy == "" && p.ExeFile != (model.FileID{}) {
 			asked = append(asked, p)

@@ -251,7 +251,7 @@ func TestAsker(t *testing.T) {
 		processes = &model.ProcessSnapshot{Meta: model.Meta{Time: now}}
 		for i, name := range names {
 			p := h.program(name)
-			processes.Processes = append(processes.Processes, model.Process{
+			processes.Processes = append(processes.Processes, &model.Process{
 				Identity: model.Identity{PID: 10 + i}, Exe: name, ExeFile: p.File, Origin: model.OriginSystem, Inspection: &model.Inspection{},
 			})
 		}
@@ -306,7 +306,7 @@ func TestAskedAbout(t *testing.T) {
 	idle, deleted, hidden, temp, unknown, busy := good, good, good, good, good, good
 	idle.Inspection, deleted.ExeDeleted, hidden.HiddenBy, temp.Origin, unknown.ExeFile = nil, true, "tmpfs", model.OriginTemp, model.FileID{}
 	busy.Exe, busy.Cores = "/usr/bin/busy", 4
-	got := wanted(&model.ProcessSnapshot{Processes: []model.Process{idle, deleted, hidden, temp, unknown, good, good, busy}})
+	got := wanted(&model.ProcessSnapshot{Processes: []*model.Process{&idle, &deleted, &hidden, &temp, &unknown, &good, &good, &busy}})
 	if len(got) != 2 || got[0].Path != "/usr/bin/busy" || got[1].Path != "/usr/bin/x" {
 		t.Errorf("got %+v", got)
 	}
@@ -366,7 +366,7 @@ func TestRun(t *testing.T) {
 	t.Parallel()
 	h := debian(t)
 	p := h.program("/usr/bin/env")
-	processes := &model.ProcessSnapshot{Meta: model.Meta{Time: time.Now()}, Processes: []model.Process{
+	processes := &model.ProcessSnapshot{Meta: model.Meta{Time: time.Now()}, Processes: []*model.Process{
 		{Exe: p.Path, ExeFile: p.File, Origin: model.OriginSystem, Inspection: &model.Inspection{}},
 	}}
 	asker := New(Options{Root: h.root, Processes: func() *model.ProcessSnapshot { return processes }})
@@ -380,7 +380,7 @@ func TestRun(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if fact, _ := asker.Snapshot().Of(&processes.Processes[0]); fact.State != model.PackageUnaltered {
+	if fact, _ := asker.Snapshot().Of(processes.Processes[0]); fact.State != model.PackageUnaltered {
 		t.Errorf("got %+v", asker.Snapshot())
 	}
 }
@@ -389,7 +389,7 @@ func TestRun(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	var logged strings.Builder
-	processes := &model.ProcessSnapshot{Meta: model.Meta{Time: time.Now()}, Processes: []model.Process{
+	processes := &model.ProcessSnapshot{Meta: model.Meta{Time: time.Now()}, Processes: []*model.Process{
 		{Exe: "/usr/bin/env", ExeFile: model.FileID{Dev: 1, Inode: 2}, Origin: model.OriginSystem, Inspection: &model.Inspection{}},
 	}}
 	asker := New(Options{
@@ -399,7 +399,7 @@ func TestUnreadable(t *testing.T) {
 		asker.next = time.Time{}
 		asker.look(time.Now())
 	}
-	fact, asked := asker.Snapshot().Of(&processes.Processes[0])
+	fact, asked := asker.Snapshot().Of(processes.Processes[0])
 	if !asked || fact.State != model.PackageUnknown || !strings.Contains(fact.Why, "could not be read (vanished)") {
 		t.Errorf("got %+v", fact)
 	}

@@ -152,7 +152,7 @@ func processOf(t testing.TB, s *model.ProcessSnapshot, pid int) model.Process {
 	t.Helper()
 	for _, p := range s.Processes {
 		if p.PID == pid {
-			return p
+			return *p
 		}
 	}
 	t.Fatalf("pid %d is not in the snapshot", pid)

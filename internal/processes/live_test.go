@@ -55,7 +55,7 @@ func TestLive(t *testing.T) {
 		t.Helper()
 		for _, p := range snapshot.Processes {
 			if p.PID == pid {
-				return p
+				return *p
 			}
 		}
 		t.Fatalf("pid %d is not in the snapshot", pid)

@@ -11,11 +11,12 @@ import (
 // snapshot copies the table.
 func (s *sample) snapshot() *model.ProcessSnapshot {
 	s.countBlind()
-	processes := make([]model.Process, 0, len(s.entries))
+	processes := make([]*model.Process, 0, len(s.entries))
 	for _, e := range s.order {
 		if !e.dead {
 			e.process.MemoryHangs = s.reads.MemoryHangs(e.process.Identity)
-			processes = append(processes, e.process)
+			published := e.process
+			processes = append(processes, &published)
 		}
 	}
 	sort.Slice(processes, func(i, j int) bool { return processes[i].PID < processes[j].PID })

@@ -31,7 +31,7 @@ func idle() Report {
 			Time: noon(),
 			Processes: &model.ProcessSnapshot{
 				Meta: meta(model.AspectStat, model.AspectExe, model.AspectCgroup), CPUs: 8,
-				Processes: []model.Process{
+				Processes: []*model.Process{
 					{Identity: model.Identity{PID: 1}, Comm: "systemd", Exe: "/usr/lib/systemd/systemd"},
 					{Identity: model.Identity{PID: 100}, Comm: "java", Exe: "/usr/lib/jvm/bin/java"},
 					{Identity: model.Identity{PID: 600}, Comm: "cron", Exe: "/usr/sbin/cron"},
@@ -69,7 +69,7 @@ func incident() Report {
 		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Isolation: model.IsolationHost,
 		SHA256: guardianHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
-	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, guardian, miner)
+	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, &guardian, &miner)
 	exposure := &model.Exposure{
 		App: "flink", Confidence: model.ConfidenceEvidence, Scope: model.ScopeAny, Endpoints: []string{"0.0.0.0:8081"}, Unit: "flink.service",
 		Socket: model.Socket{Protocol: model.TCP, Address: "0.0.0.0", Port: 8081, Scope: model.ScopeAny, Owner: model.Identity{PID: 100}, OwnerExe: java.Exe, App: "flink", Confidence: model.ConfidenceEvidence},

@@ -31,7 +31,7 @@ func TestPackages(t *testing.T) {
 		r := Report{
 			Findings: &model.Findings{Active: []model.Finding{finding}},
 			Snapshot: model.Snapshot{
-				Processes: &model.ProcessSnapshot{Processes: []model.Process{p}},
+				Processes: &model.ProcessSnapshot{Processes: []*model.Process{&p}},
 				Packages:  &model.PackageSnapshot{Programs: map[model.ProgramFile]model.PackageFact{{Path: p.Exe, File: p.ExeFile}: test.fact}},
 			},
 		}

@@ -126,8 +126,8 @@ func TestPlanRemovesEveryCopy(t *testing.T) {
 	suspect := r.Findings.Active[0].Suspect
 	sum := strings.Repeat("6e", 32)
 	suspect.Process.SHA256, suspect.PIDs = sum, []int{4711, 4712, 4713}
-	r.Snapshot.Processes = &model.ProcessSnapshot{Processes: []model.Process{
-		suspect.Process,
+	r.Snapshot.Processes = &model.ProcessSnapshot{Processes: []*model.Process{
+		&suspect.Process,
 		{Identity: model.Identity{PID: 4712}, Exe: "/opt/x/worker", SHA256: sum, Origin: model.OriginLocal},
 		{Identity: model.Identity{PID: 4713}, Exe: "/home/alice/reused-pid", SHA256: strings.Repeat("00", 32), Origin: model.OriginHome},
 	}}
@@ -162,8 +162,8 @@ func TestPlanAsksAboutWarnings(t *testing.T) {
 		Process: model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work", Origin: model.OriginTemp, Isolation: model.IsolationHost},
 	}})
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes,
-		model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work"},
-		model.Process{Identity: model.Identity{PID: 9002}, Exe: "/tmp/work", SHA256: "0123456789ab" + strings.Repeat("0", 52)})
+		&model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work"},
+		&model.Process{Identity: model.Identity{PID: 9002}, Exe: "/tmp/work", SHA256: "0123456789ab" + strings.Repeat("0", 52)})
 	sure := Plan(incident())
 	want := slices.Insert(sure, len(sure)-1, Step{
 		"Ask the owners about these, which are only a warning. Stop and remove what nobody knows.",

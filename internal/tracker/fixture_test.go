@@ -16,8 +16,8 @@ import (
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // process returns an innocent process; change mends it into a case.
-func process(pid int, change func(*model.Process)) model.Process {
-	p := model.Process{
+func process(pid int, change func(*model.Process)) *model.Process {
+	p := &model.Process{
 		Identity: model.Identity{PID: pid, StartTime: uint64(pid)}, PPID: 1, Comm: "worker", Exe: "/usr/bin/worker",
 		Argv: []string{"worker"}, UID: 1000, User: "alice", Cgroup: "/user.slice/session-1.scope", Unit: "session-1.scope",
 		Origin: model.OriginSystem, Isolation: model.IsolationHost, SHA256: fmt.Sprintf("%012x%052x", pid, pid),
@@ -25,7 +25,7 @@ func process(pid int, change func(*model.Process)) model.Process {
 		ExeOwner: model.FileOwner{Writers: model.WritersRoot, Changed: noon.Add(-24 * time.Hour)},
 	}
 	if change != nil {
-		change(&p)
+		change(p)
 	}
 	return p
 }
@@ -38,7 +38,7 @@ func inTemp(exe string) func(*model.Process) {
 	}
 }
 
-func childOf(parent model.Process, tool model.Origin) func(*model.Process) {
+func childOf(parent *model.Process, tool model.Origin) func(*model.Process) {
 	return func(p *model.Process) {
 		p.PPID = parent.PID
 		p.Parent = &model.Ancestor{Identity: parent.Identity, Comm: parent.Comm, Exe: parent.Exe, User: parent.User, Origin: tool, Started: parent.Started}
@@ -53,7 +53,7 @@ func all(changes ...func(*model.Process)) func(*model.Process) {
 	}
 }
 
-func snapshotOf(processes ...model.Process) *model.Snapshot {
+func snapshotOf(processes ...*model.Process) *model.Snapshot {
 	return &model.Snapshot{Time: noon, Processes: &model.ProcessSnapshot{Processes: processes, Respawns: map[string]model.Respawn{}}}
 }
 

@@ -48,10 +48,9 @@ func TestSeverityFallsOnlyAfterTheHold(t *testing.T) {
 	t.Parallel()
 	tracker := New(10 * time.Minute)
 	idle := process(10, inTemp("/tmp/tool"))
-	burning := idle
-	burning.Cores = 2
+	burning := process(10, all(inTemp("/tmp/tool"), func(p *model.Process) { p.Cores = 2 }))
 	for _, test := range []struct {
-		process model.Process
+		process *model.Process
 		minute  int
 		want    model.Severity
 	}{
