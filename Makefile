@@ -115,6 +115,12 @@ test_e2e = mkdir -p "$$E2E_BIN/tmp" bin && cd e2e && go build -o "$$E2E_BIN/" ./
 	GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -json $(if $(as_root),-exec '$(as_root)') $(1) \
 	| "$$E2E_BIN/testreport" -v -skipped "$$SKIPPED"
 
+# By clang 14, Debian 12's: a unit test compares what is in the tree with what it makes.
+.PHONY: generate
+generate: ## Make the BPF objects anew from their C source
+	@scripts/install-test-packages
+	go generate ./internal/kernel/...
+
 .PHONY: dashboards
 dashboards: ## Write the dashboards' JSON anew from dashboards/generate
 	go run ./dashboards/generate dashboards
