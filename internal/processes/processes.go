@@ -25,6 +25,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/fingerprint"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
@@ -64,6 +65,7 @@ type Options struct {
 	UserName      func(uid uint32) string
 	Ask           func(pid int) (procevents.Account, error) // what a hidden process used; nil: it is not known
 	CPUTime       func() time.Duration                      // of the calling thread; nil: wall-clock time is taken
+	Tasks         func(each func(*taskiter.Task)) error     // taskiter.Iterator.Read, called by Sample alone; nil: there is none, and /proc is polled
 	Logger        log.Logger
 }
 
