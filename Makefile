@@ -135,7 +135,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	cd e2e && go test ./internal/... ./lab/... ./pagebench ./testreport
+	cd e2e && go test ./internal/... ./lab/... ./pagebench ./peers ./testreport
 	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
@@ -152,17 +152,27 @@ lab: e2e-tools ## Play all attacks and their benign counterparts on this machine
 	@mkdir -p docs && touch docs/lab.md
 	@$(as_root) "$$E2E_BIN/lab" -table docs/lab.md
 
+# Each bench writes its page in docs, unless it gets other arguments than the usual:
+# make bench-peers ARGUMENTS='-sizes=1000 -for=15s -short-processes=false'
+ARGUMENTS ?=
+table_or_arguments = $(if $(ARGUMENTS),$(ARGUMENTS),-table docs/$@.md)
+page_of_bench      = @mkdir -p docs && touch docs/$@.md
+
+NODE_EXPORTER := v1.12.1
+
 .PHONY: bench-peers
-bench-peers: e2e-tools ## Compare the CPU time of short processes with Debian's prometheus-process-exporter, as root (3 min)
+bench-peers: e2e-tools $(TOOLS)/node_exporter-$(NODE_EXPORTER) ## Compare with process-exporter and node_exporter among 100 to 30,000 processes, as root (25 min)
 	@scripts/install-test-packages prometheus-process-exporter
-	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/peers" ./peers
-	@$(as_root) "$$E2E_BIN/peers"
+	cd e2e && go test ./internal/... ./peers && CGO_ENABLED=0 go build -o "$$E2E_BIN/peers" ./peers
+	$(page_of_bench)
+	@$(as_root) "$$E2E_BIN/peers" -node-exporter $(TOOLS)/node_exporter-$(NODE_EXPORTER) $(table_or_arguments)
 
 .PHONY: bench-page
 bench-page: e2e-tools ## Measure the seconds from the start of an attack to the page, over 20 attacks, as root (20 min)
 	@scripts/install-test-packages
 	cd e2e && go test ./pagebench
-	@$(as_root) "$$E2E_BIN/pagebench"
+	$(page_of_bench)
+	@$(as_root) "$$E2E_BIN/pagebench" $(table_or_arguments)
 
 # Prometheus takes two minutes to build; it is built again only for another version.
 .PHONY: e2e-tools
@@ -202,3 +212,8 @@ $(TOOLS)/govulncheck-$(GOVULNCHECK):
 	$(call heading,build govulncheck $(GOVULNCHECK))
 	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
 	mv $(TOOLS)/govulncheck $@
+
+$(TOOLS)/node_exporter-$(NODE_EXPORTER):
+	$(call heading,build node_exporter $(NODE_EXPORTER))
+	GOBIN=$(TOOLS) CGO_ENABLED=0 go install github.com/prometheus/node_exporter@$(NODE_EXPORTER)
+	mv $(TOOLS)/node_exporter $@

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/measure"
 )
 
 // writeDocument writes the page about a run, unless the file has no name. left is how many
@@ -16,24 +16,7 @@ func writeDocument(file string, seed uint64, results []result, left int) error {
 	if file == "" {
 		return nil
 	}
-	return os.WriteFile(file, document(seed, machine(), results, left), 0o644)
-}
-
-// machine is what the times depend on.
-func machine() string {
-	var name syscall.Utsname
-	kernel := "an unknown kernel"
-	if err := syscall.Uname(&name); err == nil {
-		var release []byte
-		for _, c := range name.Release {
-			if c == 0 {
-				break
-			}
-			release = append(release, byte(c))
-		}
-		kernel = "Linux " + string(release)
-	}
-	return fmt.Sprintf("%d cores, %s, %s", runtime.NumCPU(), kernel, runtime.GOARCH)
+	return os.WriteFile(file, document(seed, measure.Machine(), results, left), 0o644)
 }
 
 // document is the page, in Markdown.
@@ -68,7 +51,7 @@ intervals. Seconds are those from the last thing that the attack does until the 
 		slices.Sort(seconds)
 		middle, most := "-", "-"
 		if len(seconds) > 0 {
-			middle, most = fmt.Sprintf("%.1f", median(seconds)), fmt.Sprintf("%.1f", seconds[len(seconds)-1])
+			middle, most = fmt.Sprintf("%.1f", measure.Median(seconds)), fmt.Sprintf("%.1f", seconds[len(seconds)-1])
 		}
 		fmt.Fprintf(&page, "| %s | %d | %d | %s | %s |\n", name, len(all), passed, middle, most)
 	})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/measure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
@@ -68,18 +69,18 @@ type summary struct {
 	attacks, detected int
 	benign, wrong     int
 	absent, broken    int
-	quiet             []string             // benign counterparts that were to be busy and were not
-	times             map[evidence]measure // of critical findings
+	quiet             []string            // benign counterparts that were to be busy and were not
+	times             map[evidence]timing // of critical findings
 }
 
-// measure is how long detection took.
-type measure struct {
+// timing is how long detection took.
+type timing struct {
 	count           int
 	median, maximum float64
 	target          float64 // for the median; 0 is none
 }
 
-func (m measure) tooSlow() bool { return m.target > 0 && m.count > 0 && m.median > m.target }
+func (m timing) tooSlow() bool { return m.target > 0 && m.count > 0 && m.median > m.target }
 
 // target is the median that is promised.
 func target(needs evidence) float64 {
@@ -97,7 +98,7 @@ func target(needs evidence) float64 {
 const busyShare = 0.8
 
 func summarize(results []result) summary {
-	s := summary{times: map[evidence]measure{}}
+	s := summary{times: map[evidence]timing{}}
 	seconds := map[evidence][]float64{}
 	for _, r := range results {
 		switch {
@@ -127,16 +128,7 @@ func summarize(results []result) summary {
 	}
 	for needs, all := range seconds {
 		slices.Sort(all)
-		s.times[needs] = measure{count: len(all), median: median(all), maximum: all[len(all)-1], target: target(needs)}
+		s.times[needs] = timing{count: len(all), median: measure.Median(all), maximum: all[len(all)-1], target: target(needs)}
 	}
 	return s
-}
-
-// median of sorted numbers.
-func median(sorted []float64) float64 {
-	middle := len(sorted) / 2
-	if len(sorted)%2 == 1 {
-		return sorted[middle]
-	}
-	return (sorted[middle-1] + sorted[middle]) / 2
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/measure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
@@ -36,7 +37,7 @@ type settings struct {
 	runs                         int
 	short                        bool
 	exporter, prometheus, burner string // paths
-	alertmanager                 string
+	alertmanager, table          string
 }
 
 func parse(arguments []string, stderr io.Writer) (settings, error) {
@@ -51,6 +52,7 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 	flags.Program(&set.prometheus, "prometheus", "prometheus")
 	flags.Program(&set.burner, "burner", "burner")
 	flags.StringVar(&set.alertmanager, "alertmanager", "prometheus-alertmanager", "`PROGRAM` of Alertmanager, Debian's by default")
+	flags.StringVar(&set.table, "table", "", "`FILE` to write the page to, once all was measured")
 	if err := flags.Parse(arguments); err != nil {
 		return set, err
 	}
@@ -79,24 +81,27 @@ func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int 
 	outcomes, err := b.runAll(ctx)
 	if err != nil {
 		if len(outcomes) > 0 {
-			printTables(stdout, outcomes)
+			fmt.Fprintf(stdout, "%s", document(measure.Machine(), outcomes))
 		}
 		fmt.Fprintf(stderr, "pagebench: after %d of %d attacks: %v\n", len(outcomes), set.runs, err)
+		return exitUsage
+	}
+	if err := measure.Publish(stdout, set.table, document(measure.Machine(), outcomes)); err != nil {
+		fmt.Fprintln(stderr, "pagebench:", err)
 		return exitUsage
 	}
 	return conclude(stdout, outcomes, set.short)
 }
 
-// conclude prints what was measured and returns the exit code.
+// conclude says whether that is good enough and returns the exit code.
 func conclude(stdout io.Writer, outcomes []outcome, short bool) int {
-	printTables(stdout, outcomes)
 	for _, o := range outcomes {
 		if !o.paged {
 			fmt.Fprintf(stdout, "\nGoal not met: nobody was paged for %q within %s.\n", o.kind, patience)
 			return exitBad
 		}
 	}
-	slow := quantile(totals(outcomes), 0.95)
+	slow := measure.Quantile(totals(outcomes), 0.95)
 	switch {
 	case short:
 		fmt.Fprintln(stdout, "\nEach attack was paged for.")

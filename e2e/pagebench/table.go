@@ -1,12 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"io"
-	"math"
-	"runtime"
-	"slices"
 	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/measure"
 )
 
 // part is a share of the time to page.
@@ -33,17 +32,6 @@ func (o outcome) senses() time.Time {
 	return o.sensed
 }
 
-// quantile is the smallest value that at least the share q of all does not
-// exceed (nearest rank); 0 of none.
-func quantile(values []time.Duration, q float64) time.Duration {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	rank := int(math.Ceil(q * float64(len(sorted))))
-	return sorted[max(rank, 1)-1]
-}
-
 // totals are the times of the attacks that were paged for.
 func totals(outcomes []outcome) []time.Duration { return each(outcomes, outcome.total) }
 
@@ -57,9 +45,19 @@ func each(outcomes []outcome, of func(outcome) time.Duration) []time.Duration {
 	return values
 }
 
-func printTables(out io.Writer, outcomes []outcome) {
-	fmt.Fprintf(out, "%d attacks on %d cores, scraped and evaluated every %s:\n\n", len(outcomes), runtime.NumCPU(), period)
-	fmt.Fprint(out, "| attack | runs | min | median | p95 | max |\n| --- | --- | --- | --- | --- | --- |\n")
+// document is what was measured, in Markdown.
+func document(machine string, outcomes []outcome) []byte {
+	var out bytes.Buffer
+	fmt.Fprintf(&out, `# Time to page
+
+Made by `+"`make bench-page`"+`; do not edit. %d attacks on %s.
+
+Seconds from the start of an attack (execve(2)) until a pager hears of it, for attacks that need no CPU history: with the shipped
+rules and the shipped example for Alertmanager, scraped every %s. Each attack has an exporter, a Prometheus and an Alertmanager of
+its own, starts at a random moment, and is played by a harmless program that only counts.
+`, len(outcomes), machine, period)
+	columns := []string{"runs:", "min, s:", "median, s:", "p95, s:", "max, s:"}
+	table := measure.Table{Columns: append([]string{"attack"}, columns...)}
 	for _, k := range kinds() {
 		var own []outcome
 		for _, o := range outcomes {
@@ -67,22 +65,25 @@ func printTables(out io.Writer, outcomes []outcome) {
 				own = append(own, o)
 			}
 		}
-		printRow(out, k.name, totals(own))
+		addRow(&table, k.name, totals(own))
 	}
-	printRow(out, "all", totals(outcomes))
-	fmt.Fprint(out, "\n| of which | runs | min | median | p95 | max |\n| --- | --- | --- | --- | --- | --- |\n")
+	addRow(&table, "all", totals(outcomes))
+	table.Write(&out)
+	table = measure.Table{Columns: append([]string{"of which"}, columns...)}
 	for _, p := range parts() {
-		printRow(out, p.name, each(outcomes, p.of))
+		addRow(&table, p.name, each(outcomes, p.of))
 	}
+	table.Write(&out)
+	return out.Bytes()
 }
 
-func printRow(out io.Writer, name string, values []time.Duration) {
+func addRow(table *measure.Table, name string, values []time.Duration) {
 	if len(values) == 0 {
 		return
 	}
-	fmt.Fprintf(out, "| %s | %d |", name, len(values))
+	cells := []string{name, fmt.Sprint(len(values))}
 	for _, q := range []float64{0, 0.5, 0.95, 1} {
-		fmt.Fprintf(out, " %.1f s |", quantile(values, q).Seconds())
+		cells = append(cells, fmt.Sprintf("%.1f", measure.Quantile(values, q).Seconds()))
 	}
-	fmt.Fprintln(out)
+	table.Add(cells...)
 }

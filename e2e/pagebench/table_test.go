@@ -21,16 +21,16 @@ func run20() []outcome {
 
 func TestTables(t *testing.T) {
 	t.Parallel()
-	var out strings.Builder
-	printTables(&out, run20())
+	got := string(document("2 cores", run20()))
 	for _, want := range []string{
-		"| known name in `/tmp` | 20 | 1.0 s | 10.0 s | 19.0 s | 20.0 s |\n",
-		"| all | 20 | 1.0 s | 10.0 s | 19.0 s | 20.0 s |\n",
-		"| the exporter finds it | 20 | 0.5 s | 5.0 s | 9.5 s | 10.0 s |\n",
-		"| scrape and evaluation | 20 | 0.0 s | 0.0 s | 0.0 s | 0.0 s |\n",
+		"20 attacks on 2 cores.",
+		"| known name in `/tmp` | 20 | 1.0 | 10.0 | 19.0 | 20.0 |\n",
+		"| all | 20 | 1.0 | 10.0 | 19.0 | 20.0 |\n",
+		"| the exporter finds it | 20 | 0.5 | 5.0 | 9.5 | 10.0 |\n",
+		"| scrape and evaluation | 20 | 0.0 | 0.0 | 0.0 | 0.0 |\n",
 	} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("there is no row %q in\n%s", want, &out)
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %q in\n%s", want, got)
 		}
 	}
 }
