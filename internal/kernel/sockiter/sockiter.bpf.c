@@ -1,0 +1,300 @@
+//go:build ignore
+
+// A BPF iterator over the open files of all processes. It writes one struct socket for
+// each descriptor of a socket that listens, in whatever network namespace, and for each
+// connection of a process that is asked about.
+//
+// Only the fields that are read are declared here. CO-RE finds where the running kernel
+// has them, so that one object fits every kernel and architecture of its byte order.
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static __attribute__((always_inline)) inline
+#define CORE __attribute__((preserve_access_index))
+
+// The kernel gives these helpers to programs under a license of its own only.
+char license_of_this[] SEC("license") = "GPL";
+
+struct seq_file;
+struct task_struct;
+struct socket;
+struct file;
+
+// The numbers of the helpers are those of include/uapi/linux/bpf.h.
+static long (*const probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
+static long (*const seq_write)(struct seq_file *to, const void *data, __u32 size) = (void *)127;
+static struct task_struct *(*const get_current_task_btf)(void) = (void *)158;
+static struct socket *(*const sock_from_file)(struct file *file) = (void *)162;
+
+struct pid_namespace;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+} CORE;
+
+struct task_struct {
+	int tgid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	__u64 start_boottime;
+	__u64 self_exec_id;
+	char comm[16];
+} CORE;
+
+struct inode {
+	unsigned long i_ino;
+} CORE;
+
+struct file {
+	struct inode *f_inode;
+} CORE;
+
+struct ns_common {
+	unsigned int inum;
+} CORE;
+
+struct net {
+	struct ns_common ns;
+} CORE;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u32 u6_addr32[4];
+	} in6_u;
+} CORE;
+
+struct sock_common {
+	union {
+		struct {
+			__u32 skc_daddr;
+			__u32 skc_rcv_saddr;
+		};
+	};
+	union {
+		struct {
+			__u16 skc_dport;
+			__u16 skc_num;
+		};
+	};
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+} CORE;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+	__u16 sk_type;
+} CORE;
+
+struct socket {
+	struct sock *sk;
+} CORE;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} CORE;
+
+struct bpf_iter__task_file {
+	union {
+		struct bpf_iter_meta *meta;
+		__u64 : 64;
+	} __attribute__((aligned(8)));
+	union {
+		struct task_struct *task;
+		__u64 : 64;
+	} __attribute__((aligned(8)));
+	__u32 fd;
+	union {
+		struct file *file;
+		__u64 : 64;
+	} __attribute__((aligned(8)));
+};
+
+enum {
+	AF_INET = 2,
+	AF_INET6 = 10,
+	SOCK_DGRAM = 2,
+	IPPROTO_TCP = 6,
+	IPPROTO_UDP = 17,
+	IPPROTO_MPTCP = 262,
+	TCP_ESTABLISHED = 1,
+	TCP_CLOSE = 7,
+	TCP_LISTEN = 10,
+};
+
+// What user space reads; the same as record in iterator.go.
+struct socket_record {
+	__u64 inode;
+	__u64 start; // of the process, ns since boot
+	__u64 execs; // changes when the process executes another program
+	__u32 pid;
+	__u32 fd;
+	__u32 netns;
+	__u16 protocol;
+	__u16 local_port;
+	__u16 remote_port;
+	__u8 family;
+	__u8 state;
+	__u8 v6only;
+	__u8 padding[3];
+	__u32 local[4]; // in network order; of IPv4 the first
+	__u32 remote[4];
+	char comm[16];
+};
+
+// The processes whose connections are wanted, set by user space between two reads.
+#define MAX_WATCHED 32
+volatile __u32 watched[MAX_WATCHED];
+volatile __u32 watched_count;
+
+INLINE int is_watched(__u32 pid)
+{
+	for (__u32 i = 0; i < MAX_WATCHED; i++) {
+		if (i >= watched_count)
+			return 0;
+		if (watched[i] == pid)
+			return 1;
+	}
+	return 0;
+}
+
+// process_id is the number of a process in the pid namespace of whoever reads. The
+// iterator only gives processes that have one.
+INLINE __u32 process_id(struct task_struct *leader)
+{
+	struct task_struct *reader = get_current_task_btf();
+	unsigned int level = reader->thread_pid->level;
+	int number = 0;
+
+	if (level == 0)
+		return leader->tgid;
+	// More levels than the kernel allows (MAX_PID_NS_LEVEL) are no levels.
+	if (level > 32)
+		return 0;
+	// The verifier wants a constant offset of a direct read.
+	probe_read_kernel(&number, sizeof(number),
+			  (const char *)__builtin_preserve_access_index(&leader->thread_pid->numbers) +
+				  level * sizeof(struct upid));
+	return number;
+}
+
+// is_v6only reads a bit field: the compiler says at which bytes it lies and how far it is
+// to be shifted (enum bpf_field_info_kind: byte offset 0, byte size 1, left shift 4, right
+// shift 5).
+INLINE __u8 is_v6only(struct sock_common *common)
+{
+	const char *at = (const char *)common + __builtin_preserve_field_info(common->skc_ipv6only, 0);
+	__u64 value = 0;
+
+	switch (__builtin_preserve_field_info(common->skc_ipv6only, 1)) {
+	case 1:
+		value = *(const __u8 *)at;
+		break;
+	case 2:
+		value = *(const __u16 *)at;
+		break;
+	case 4:
+		value = *(const __u32 *)at;
+		break;
+	case 8:
+		value = *(const __u64 *)at;
+		break;
+	}
+	value <<= __builtin_preserve_field_info(common->skc_ipv6only, 4);
+	return value >> __builtin_preserve_field_info(common->skc_ipv6only, 5);
+}
+
+INLINE void copy_v6(__u32 *to, struct in6_addr *from)
+{
+	to[0] = from->in6_u.u6_addr32[0];
+	to[1] = from->in6_u.u6_addr32[1];
+	to[2] = from->in6_u.u6_addr32[2];
+	to[3] = from->in6_u.u6_addr32[3];
+}
+
+SEC("iter/task_file")
+int dump_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct task_struct *task = ctx->task;
+	struct task_struct *leader;
+	struct socket *socket;
+	struct sock *sock;
+	struct sock_common *common;
+	struct socket_record record = {};
+
+	if (!file || !task)
+		return 0;
+	socket = sock_from_file(file);
+	if (!socket)
+		return 0;
+	sock = socket->sk;
+	if (!sock)
+		return 0;
+	common = &sock->__sk_common;
+	record.family = common->skc_family;
+	if (record.family != AF_INET && record.family != AF_INET6)
+		return 0;
+	record.local_port = common->skc_num;
+	record.state = common->skc_state;
+	record.remote_port = __builtin_bswap16(common->skc_dport);
+	if (!record.local_port)
+		return 0;
+	leader = task->group_leader;
+	switch (sock->sk_protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_MPTCP: // its sockets carry the addresses of their first subflow
+		record.protocol = IPPROTO_TCP;
+		if (record.state == TCP_LISTEN)
+			break;
+		if (record.state != TCP_ESTABLISHED || !watched_count)
+			return 0;
+		record.pid = process_id(leader);
+		if (!is_watched(record.pid))
+			return 0;
+		break;
+	case IPPROTO_UDP:
+		record.protocol = IPPROTO_UDP;
+		if (sock->sk_type != SOCK_DGRAM || record.state != TCP_CLOSE || record.remote_port)
+			return 0; // a raw socket, or one that is connected
+		break;
+	default:
+		return 0;
+	}
+	if (!record.pid)
+		record.pid = process_id(leader);
+	record.inode = file->f_inode->i_ino;
+	record.start = leader->start_boottime;
+	record.execs = leader->self_exec_id;
+	record.fd = ctx->fd;
+	record.netns = common->skc_net.net->ns.inum;
+	if (record.family == AF_INET) {
+		record.local[0] = common->skc_rcv_saddr;
+		record.remote[0] = common->skc_daddr;
+	} else {
+		record.v6only = is_v6only(common);
+		copy_v6(record.local, &common->skc_v6_rcv_saddr);
+		copy_v6(record.remote, &common->skc_v6_daddr);
+	}
+	probe_read_kernel(record.comm, sizeof(record.comm), __builtin_preserve_access_index(&leader->comm));
+	seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
