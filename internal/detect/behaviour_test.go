@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,8 +246,9 @@ func TestPoolConnections(t *testing.T) {
 	}
 }
 
-// BenchmarkEvaluate evaluates a host with 30,000 processes and four suspects.
-func BenchmarkEvaluate(b *testing.B) {
+// largeHost has 30,000 processes, four of them suspects.
+func largeHost(b *testing.B) (*model.Snapshot, *catalogue.Catalogue) {
+	b.Helper()
 	catalogue, err := catalogue.New()
 	if err != nil {
 		b.Fatal(err)
@@ -257,11 +260,47 @@ func BenchmarkEvaluate(b *testing.B) {
 	for pid := range 4 {
 		s.Processes.Processes[pid*1000] = process(pid*1000+10, all(inTemp("/tmp/x"), busy))
 	}
+	return s, catalogue
+}
+
+// BenchmarkEvaluate evaluates a large host that was never seen before.
+func BenchmarkEvaluate(b *testing.B) {
+	s, catalogue := largeHost(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		if found := Evaluate(s, policy.Policy{}, catalogue, nil); len(found) != 4 {
 			b.Fatalf("%d findings", len(found))
 		}
+	}
+}
+
+// BenchmarkEvaluateByChange evaluates the next sample of a large host, about some of whose
+// processes something has changed.
+func BenchmarkEvaluateByChange(b *testing.B) {
+	for _, changed := range []int{0, 100, 1000} {
+		b.Run(fmt.Sprintf("%d", changed), func(b *testing.B) {
+			s, catalogue := largeHost(b)
+			evaluator := NewEvaluator(policy.Policy{}, catalogue)
+			evaluator.Evaluate(s, nil)
+			samples := [2]*model.ProcessSnapshot{s.Processes}
+			next := *s.Processes
+			next.Processes = slices.Clone(next.Processes)
+			for i := range changed {
+				other := *next.Processes[i*29+1]
+				other.CPUSeconds++
+				next.Processes[i*29+1] = &other
+			}
+			samples[1] = &next
+			at := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				at = 1 - at
+				s.Processes, s.Time = samples[at], s.Time.Add(5*time.Second)
+				if found := evaluator.Evaluate(s, nil); len(found) != 4 {
+					b.Fatalf("%d findings", len(found))
+				}
+			}
+		})
 	}
 }
 
@@ -278,7 +317,7 @@ func TestFactsSayWhatWasNotRead(t *testing.T) {
 		model.PartHugePages: factHugePages, model.PartOpenFiles: factMSR, model.PartProgram: factPacked,
 	} {
 		unread[part] = model.ReasonTimeout
-		v := &view{process: &model.Process{Inspection: &model.Inspection{Unread: unread}}}
+		v := &view{subject: subject{process: &model.Process{Inspection: &model.Inspection{Unread: unread}}}}
 		if got, want := fact(v), "Its "+string(part)+" could not be read: timeout."; got != want {
 			t.Errorf("%s, want %s", got, want)
 		}

@@ -11,8 +11,8 @@ import (
 // randomXCode holds for the constants of RandomX in a program or in the executable memory
 // of a process (T1496.001). Nothing else has them, so it does not matter whether the
 // miner was renamed, stripped, packed, or is a library in an interpreter.
-func randomXCode(v *view) (string, strength) {
-	p := v.process
+func randomXCode(of subject) (string, strength) {
+	p := of.process
 	var where string
 	switch {
 	case p.Content.RandomX:
@@ -30,8 +30,8 @@ func randomXCode(v *view) (string, strength) {
 
 // minerWords holds for a program that carries words of miners' protocols and options
 // (T1496.001). p2pool carries some too: it is the server that miners speak to.
-func minerWords(v *view) (string, strength) {
-	content := &v.process.Content
+func minerWords(of subject) (string, strength) {
+	content := &of.process.Content
 	if content.MinerWords == nil {
 		return "", absent
 	}

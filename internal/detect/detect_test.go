@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,7 @@ func all(changes ...func(*model.Process)) func(*model.Process) {
 }
 
 func snapshotOf(processes ...*model.Process) *model.Snapshot {
+	slices.SortFunc(processes, func(a, b *model.Process) int { return a.PID - b.PID })
 	return &model.Snapshot{Time: noon, Processes: &model.ProcessSnapshot{Processes: processes, Respawns: map[string]model.Respawn{}}}
 }
 

@@ -12,23 +12,23 @@ import (
 
 // hiddenByMount holds for a process that the tools of this host cannot see: they
 // all look into /proc (T1564.013).
-func hiddenByMount(v *view) (string, strength) {
-	if v.process.HiddenBy == "" {
+func hiddenByMount(of subject) (string, strength) {
+	if of.process.HiddenBy == "" {
 		return "", absent
 	}
-	return fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(v.process.HiddenBy), v.process.PID), strong
+	return fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(of.process.HiddenBy), of.process.PID), strong
 }
 
 // kernelThreadName holds for a program that calls itself a kernel thread: in
 // brackets, as ps(1) writes those, or by the name of one (T1036.004). The kernel
 // marks its own threads (PF_KTHREAD), and they have no executable.
-func kernelThreadName(v *view) (string, strength) {
-	p := v.process
+func kernelThreadName(of subject) (string, strength) {
+	p := of.process
 	if p.Origin == model.OriginUnreadable {
 		return "", absent
 	}
 	for _, name := range []string{p.Comm, p.FirstArgument(), programs.Base(p.Exe)} {
-		if isBracketed(name) || v.names.IsKernelThread(name) {
+		if isBracketed(name) || of.names.IsKernelThread(name) {
 			return fmt.Sprintf("It calls itself %s as a thread of the kernel does, but runs the program %s.", quote(name), quote(p.Exe)), strong
 		}
 	}
@@ -46,8 +46,8 @@ func isBracketed(name string) bool {
 // people install tools whose names are only a letter off: those are noted. Servers
 // that people build and run themselves count only where no program belongs, and
 // only if the name is not quite theirs.
-func lookalikeName(v *view) (string, strength) {
-	p := v.process
+func lookalikeName(of subject) (string, strength) {
+	p := of.process
 	switch p.Origin {
 	case model.OriginSystem, model.OriginUnreadable, model.OriginKernel:
 		return "", absent
@@ -58,10 +58,10 @@ func lookalikeName(v *view) (string, strength) {
 	}
 	noted := ""
 	for _, name := range names {
-		if v.names.IsKernelThread(name) || p.Origin == model.OriginLocal && v.names.IsSystemProgram(name) {
+		if of.names.IsKernelThread(name) || p.Origin == model.OriginLocal && of.names.IsSystemProgram(name) {
 			continue // the first is kernelThreadName's
 		}
-		like := v.names.Lookalike(name, p)
+		like := of.names.Lookalike(name, p)
 		if like.Of == "" {
 			continue
 		}
@@ -81,8 +81,8 @@ func lookalikeName(v *view) (string, strength) {
 // those of a program of the system and is another (T1036.011). What a program of
 // the system itself does to its title is only noted. A link that root made is no
 // other program: /usr/bin/c++ of a chroot, or /usr/bin/python that leads to /data.
-func forgedArguments(v *view) (string, strength) {
-	p := v.process
+func forgedArguments(of subject) (string, strength) {
+	p := of.process
 	installed := p.Origin == model.OriginSystem || p.Origin == model.OriginLocal
 	if p.ArgvErased {
 		if p.Origin == model.OriginSystem {
@@ -100,7 +100,7 @@ func forgedArguments(v *view) (string, strength) {
 		return "", absent
 	}
 	loginShell := strings.HasPrefix(first, "-") && programs.IsShell(first) // only a login gives such a name
-	if isSystemPath(first) || p.Origin.Suspicious() && (loginShell || v.names.IsSystem(shown)) {
+	if isSystemPath(first) || p.Origin.Suspicious() && (loginShell || of.names.IsSystem(shown)) {
 		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(first), quote(p.Exe)), strong
 	}
 	return "", absent
@@ -117,11 +117,11 @@ func isSystemPath(name string) bool {
 
 // preloadedLibrary holds for a process into which a library from a suspicious
 // place was put (LD_PRELOAD and LD_AUDIT of ld.so(8), T1574.006): so it hides from others.
-func preloadedLibrary(v *view) (string, strength) {
-	if v.process.Inspection == nil {
+func preloadedLibrary(of subject) (string, strength) {
+	if of.process.Inspection == nil {
 		return "", absent
 	}
-	for _, library := range strings.FieldsFunc(v.process.Inspection.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
+	for _, library := range strings.FieldsFunc(of.process.Inspection.Preload, func(r rune) bool { return r == ':' || r == ' ' }) {
 		if strings.HasPrefix(library, "/") && (place.IsTemporary(library) || place.IsHidden(library)) {
 			return "It was started with the library " + quote(library) + " (LD_PRELOAD or LD_AUDIT).", strong
 		}
@@ -132,16 +132,16 @@ func preloadedLibrary(v *view) (string, strength) {
 // packedExecutable holds for a program that unpacks itself in memory (UPX,
 // T1027.002). From an installed place it is only noted, as is one that was made
 // to tell little: without symbols, and linked statically.
-func packedExecutable(v *view) (string, strength) {
-	look := v.process.Inspection
+func packedExecutable(of subject) (string, strength) {
+	look := of.process.Inspection
 	switch {
 	case look == nil:
 		return "", absent
-	case look.Packed && v.process.Origin.Suspicious():
+	case look.Packed && of.process.Origin.Suspicious():
 		return "Its file is packed by UPX.", strong
 	case look.Packed:
 		return "Its file is packed by UPX.", weak
-	case look.Static && v.process.Origin.Suspicious():
+	case look.Static && of.process.Origin.Suspicious():
 		return "Its file is linked statically and has no symbols.", weak
 	default:
 		return "", absent

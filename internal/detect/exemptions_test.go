@@ -16,10 +16,12 @@ type scene struct {
 }
 
 // chained makes each process the child of the one before.
-func chained(changes ...func(*model.Process)) []*model.Process {
+func chained(changes ...func(*model.Process)) []*model.Process { return chainedFrom(100, changes...) }
+
+func chainedFrom(pid int, changes ...func(*model.Process)) []*model.Process {
 	var chain []*model.Process
 	for i, change := range changes {
-		p := process(100+i, change)
+		p := process(pid+i, change)
 		if i > 0 {
 			parent := chain[i-1]
 			p.PPID = parent.PID
@@ -112,13 +114,9 @@ func TestNarrowedExemptions(t *testing.T) {
 		"attack: apt of a user who is not root":     {scene{chain: chained(bash, system("/usr/bin/apt-get"), work)}, model.Critical},
 		"honest: apt of root":                       {scene{chain: chained(all(system("/usr/bin/apt-get"), user(0, "root")), all(work, user(0, "root")))}, model.Info},
 
-		"honest: a.out at a terminal over ssh": {scene{chain: chained(sshd, leader, all(work, tty(101))), listen: map[int]model.Auth{100: model.AuthUnknown}}, model.Info},
-		"honest: in a window":                  {scene{chain: chained(system("/usr/libexec/gnome-terminal-server"), leader, all(work, tty(101)))}, model.Info},
-		"honest: in tmux of somebody logged in": {scene{chain: chained(system("/usr/bin/tmux"), leader, all(work, tty(101))), others: append(chained(sshd, leader)[:1:1], func() *model.Process {
-			p := chained(sshd, all(bash, tty(201)))[1]
-			p.PID, p.StartTime = 201, 201
-			return p
-		}())}, model.Info},
+		"honest: a.out at a terminal over ssh":      {scene{chain: chained(sshd, leader, all(work, tty(101))), listen: map[int]model.Auth{100: model.AuthUnknown}}, model.Info},
+		"honest: in a window":                       {scene{chain: chained(system("/usr/libexec/gnome-terminal-server"), leader, all(work, tty(101)))}, model.Info},
+		"honest: in tmux of somebody logged in":     {scene{chain: chained(system("/usr/bin/tmux"), leader, all(work, tty(101))), others: chainedFrom(200, sshd, all(bash, tty(201)))}, model.Info},
 		"honest: login leads the session":           {scene{chain: chained(all(login, tty(100)), all(bash, tty(100)), all(work, tty(100)))}, model.Info},
 		"attack: the shell of login has gone":       {scene{chain: chained(all(login, tty(100)), all(work, tty(100)))}, model.Critical},
 		"attack: the shell of login is bob's":       {scene{chain: chained(all(login, tty(100)), all(bash, tty(100), user(1001, "bob")), all(work, tty(100)))}, model.Critical},

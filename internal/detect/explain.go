@@ -41,7 +41,7 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 	if !ok {
 		return Explanation{}, false
 	}
-	e := newEvaluation(s, settings, exposures)
+	e := NewEvaluator(settings, nil).evaluation(s, exposures)
 	explanation = Explanation{Process: *p, Entry: e.lineage.Entry(p)}
 	explanation.Process.Ancestors = e.lineage.Ancestors(p)
 	explanation.Exempted, _ = e.lineage.Exempt(p)
@@ -69,7 +69,8 @@ func Explain(s *model.Snapshot, settings policy.Policy, exposures []model.Exposu
 		facts[check.rule] = check.fact
 	}
 	if p.Origin != model.OriginKernel {
-		for _, signal := range ownSignals(e.of(p), e.checks) {
+		alone, _ := e.look(p)
+		for _, signal := range e.signals(p, alone.signals) {
 			held[signal.Rule] = signal
 		}
 	}

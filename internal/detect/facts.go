@@ -103,7 +103,7 @@ func factConnections(v *view) string {
 	if v.snapshot.Sockets == nil {
 		return "Connections are not looked at (--no-collector.sockets)."
 	}
-	connections := v.connections[v.process.Identity]
+	connections := v.snapshot.Sockets.ConnectionsOf(v.process.Identity)
 	if len(connections) == 0 {
 		return "It has no connection, or gave no cause to look for any."
 	}

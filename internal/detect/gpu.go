@@ -20,7 +20,7 @@ const gpuBusy = 0.5 // engines, over a minute
 // a container, and gives no cause.
 func gpuAccess(v *view) (string, strength) {
 	p := v.process
-	if p.GPU == nil || len(p.GPU.Devices) == 0 {
+	if !holdsGPU(p) {
 		return "", absent
 	}
 	evidence := fmt.Sprintf("It holds %s open%s, and runs from %s.", quote(strings.Join(p.GPU.Devices, ", ")), gpuWork(p.GPU), where(p))
@@ -44,11 +44,13 @@ func gpuAccess(v *view) (string, strength) {
 	return "", absent
 }
 
+func holdsGPU(p *model.Process) bool { return p.GPU != nil && len(p.GPU.Devices) > 0 }
+
 // isMisplaced tells whether a program runs from where none belongs, as the rules about
 // its place say.
 func (v *view) isMisplaced() bool {
-	for _, holds := range []func(*view) (string, strength){memfd, deleted, hiddenPath, runsFromTemp, privatePath} {
-		if _, found := holds(v); found == strong {
+	for _, holds := range []func(subject) (string, strength){memfd, deleted, hiddenPath, runsFromTemp, privatePath} {
+		if _, found := holds(v.subject); found == strong {
 			return true
 		}
 	}

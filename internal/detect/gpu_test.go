@@ -90,7 +90,7 @@ func TestGPUFacts(t *testing.T) {
 	} {
 		s := snapshotOf(process(10, func(p *model.Process) { p.GPU = test.use }))
 		s.Processes.GPU = test.host
-		v := newEvaluation(s, policy.Policy{}, nil).of(s.Processes.Processes[0])
+		v := NewEvaluator(policy.Policy{}, nil).evaluation(s, nil).of(s.Processes.Processes[0])
 		if got := factGPU(v); !strings.Contains(got, test.want) {
 			t.Errorf("%q, want %q", got, test.want)
 		}

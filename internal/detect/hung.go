@@ -16,8 +16,8 @@ const (
 // neither ps(1) nor the exporter can look at it (T1564): its arguments lie in a page
 // of a FUSE file that never answers, or of userfaultfd(2). A program that waits for
 // a dead network file system looks alike, but computes nothing and is installed.
-func memoryHangs(v *view) (string, strength) {
-	p := v.process
+func memoryHangs(of subject) (string, strength) {
+	p := of.process
 	if p.MemoryHangs < hungLeast {
 		return "", absent
 	}

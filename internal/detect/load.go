@@ -23,7 +23,7 @@ const (
 
 // isLoaded tells whether a process keeps the CPU busy, by itself or with the others of its program and user.
 func (e *evaluation) isLoaded(p *model.Process) bool {
-	if p.Cores < takesPart && p.ConstantSpan < throttledSpan && !e.ended[p] {
+	if !mayBeLoaded(p) && !e.ended[p] {
 		return false
 	}
 	one := []*model.Process{p}
@@ -32,6 +32,11 @@ func (e *evaluation) isLoaded(p *model.Process) bool {
 	}
 	_, ok := e.throttledCPU(one)
 	return ok
+}
+
+// mayBeLoaded tells whether a process takes part in what may be a load.
+func mayBeLoaded(p *model.Process) bool {
+	return p.Cores >= takesPart || p.ConstantSpan >= throttledSpan
 }
 
 // loadOf is the load of the program of a process that takes part in it.

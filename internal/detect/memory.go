@@ -16,13 +16,13 @@ const residentLeast = 0.5
 // its cache with a scratchpad for each thread. Whoever renames, throttles or packs a miner
 // leaves it. Heaps and reserves of the same size are told from it by what RandomX also
 // needs: the memory is used, and its programs are compiled into executable memory.
-func randomXMemory(v *view) (string, strength) {
-	look := v.process.Inspection
+func randomXMemory(of subject) (string, strength) {
+	look := of.process.Inspection
 	if look == nil || look.Memory.Signature == "" {
 		return "", absent
 	}
 	memory := &look.Memory
-	evidence, doubt := memoryWords(memory), memoryDoubt(v.process)
+	evidence, doubt := memoryWords(memory), memoryDoubt(of.process)
 	switch {
 	case memory.Signature == model.SignatureLarge && (doubt != "" || look.EqualThreads == 0):
 		return "", absent

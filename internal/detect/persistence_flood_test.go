@@ -40,7 +40,7 @@ func TestAUserPushesNobodyOut(t *testing.T) {
 			found := map[string]int{}
 			more, critical := 0, 0
 			var order []string
-			for _, f := range findings.OfPersistence(s, suspectFindings(suspects(newEvaluation(s, policy.Policy{}, nil))), policy.Policy{}) {
+			for _, f := range findings.OfPersistence(s, suspectFindings(suspects(NewEvaluator(policy.Policy{}, nil).evaluation(s, nil))), nil, policy.Policy{}) {
 				order = append(order, f.Persistence.Path)
 				found[f.Persistence.Owner+" "+f.Persistence.Path]++
 				if f.Severity == model.Critical {

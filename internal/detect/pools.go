@@ -2,7 +2,6 @@ package detect
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -34,19 +33,19 @@ func poolConnection(v *view) (string, strength) {
 func (v *view) pool() (model.PoolMatch, model.Connection, strength) {
 	p := v.process
 	var outbound []model.Connection
-	peers := map[netip.AddrPort]bool{}
-	for _, connection := range v.connections[p.Identity] {
-		if connection.Outbound {
-			outbound = append(outbound, connection)
-			peers[connection.Remote] = true
-		}
-	}
-	for _, connection := range outbound {
-		if v.policy.IsPool(connection.Remote) {
+	peers := 0
+	for _, connection := range v.snapshot.Sockets.ConnectionsOf(p.Identity) {
+		switch {
+		case !connection.Outbound:
+			continue
+		case v.policy.IsPool(connection.Remote):
 			return model.PoolHost, connection, strong
+		case len(outbound) == 0 || outbound[len(outbound)-1].Remote != connection.Remote: // they are sorted
+			peers++
 		}
+		outbound = append(outbound, connection)
 	}
-	if len(peers) == 0 || len(peers) > maxPoolPeers {
+	if peers == 0 || peers > maxPoolPeers {
 		return "", model.Connection{}, absent
 	}
 	suspicious := p.Origin.Suspicious() || place.IsTemporary(p.Script) || place.IsHidden(p.Exe)
@@ -61,7 +60,7 @@ func (v *view) pool() (model.PoolMatch, model.Connection, strength) {
 		return model.PoolPort, connection, weak
 	}
 	only := outbound[0]
-	if len(peers) == 1 && p.Cores >= sustainedCores && v.now.Sub(only.Since) >= lastingSpan && !isNearby(only) {
+	if peers == 1 && p.Cores >= sustainedCores && v.now.Sub(only.Since) >= lastingSpan && !isNearby(only) {
 		return model.PoolStratum, only, weak
 	}
 	return "", model.Connection{}, absent
@@ -109,19 +108,34 @@ func portUse(port uint16) use {
 // port that proves nothing, because of who uses it or where it leads, counts for none.
 func Pools(s *model.Snapshot, settings policy.Policy) map[model.PoolMatch]int {
 	counts := map[model.PoolMatch]int{}
-	if s.Processes == nil || s.Sockets == nil || len(s.Sockets.Connections) == 0 || settings.Limits.Off(rules.PoolConnection) {
+	if s.Processes == nil || settings.Limits.Off(rules.PoolConnection) {
 		return counts
 	}
-	// To find a pool takes no names and no lineage, which cost on a large host.
-	e := &evaluation{snapshot: s, policy: settings, now: s.Time, connections: connectionsOf(s.Sockets)}
-	for i := range s.Processes.Processes {
-		p := s.Processes.Processes[i]
-		if len(e.connections[p.Identity]) == 0 || p.PID == settings.OwnPID {
-			continue
-		}
+	e := &evaluation{snapshot: s, policy: settings, now: s.Time} // to find a pool takes no names and no lineage
+	for _, p := range e.connected() {
 		if match, _, strength := e.of(p).pool(); strength == strong || strength == weak && match != model.PoolPort {
 			counts[match]++
 		}
 	}
 	return counts
+}
+
+// connected are the processes with connections, besides the exporter.
+func (e *evaluation) connected() []*model.Process {
+	if e.snapshot.Sockets == nil {
+		return nil
+	}
+	var found []*model.Process
+	last := model.Identity{}
+	for i := range e.snapshot.Sockets.Connections {
+		owner := e.snapshot.Sockets.Connections[i].Owner
+		if owner == last {
+			continue
+		}
+		last = owner
+		if p, ok := e.snapshot.Processes.Process(owner.PID); ok && p.Identity == owner && p.PID != e.policy.OwnPID {
+			found = append(found, p)
+		}
+	}
+	return found
 }

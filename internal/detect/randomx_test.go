@@ -72,7 +72,7 @@ func TestRandomXMemory(t *testing.T) {
 		{"benign: much address space", all(opt, shape(large), alike, used(9<<20)), absent, ""},
 	} {
 		p := process(10, test.process)
-		evidence, got := randomXMemory(&view{process: p})
+		evidence, got := randomXMemory(subject{process: p})
 		if got != test.want || !strings.Contains(evidence, test.mention) {
 			t.Errorf("%s: %d %q, want %d and %q", test.name, got, evidence, test.want, test.mention)
 		}

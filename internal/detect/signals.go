@@ -20,17 +20,17 @@ const (
 )
 
 // knownHash holds for an executable on the user's list (T1496.001).
-func knownHash(v *view) (string, strength) {
-	sum := v.process.SHA256
-	if sum == "" || !v.policy.Hashes[sum] {
+func knownHash(of subject) (string, strength) {
+	sum := of.process.SHA256
+	if sum == "" || !of.hashes[sum] {
 		return "", absent
 	}
 	return fmt.Sprintf("Its content (SHA-256 %s) is on the list of known miners.", sum), strong
 }
 
 // minerName holds for a process with the name of a known miner (T1496.001).
-func minerName(v *view) (string, strength) {
-	name, where := v.names.Miner(v.process)
+func minerName(of subject) (string, strength) {
+	name, where := of.names.Miner(of.process)
 	if name == "" {
 		return "", absent
 	}
@@ -39,8 +39,8 @@ func minerName(v *view) (string, strength) {
 
 // minerCommandLine holds for arguments that only miners take, and for a Monero
 // address (T1496.001). A system tool that searches for them is left out.
-func minerCommandLine(v *view) (string, strength) {
-	argument, what := v.names.MinerArgument(v.process)
+func minerCommandLine(of subject) (string, strength) {
+	argument, what := of.names.MinerArgument(of.process)
 	if argument == "" {
 		return "", absent
 	}
@@ -48,17 +48,17 @@ func minerCommandLine(v *view) (string, strength) {
 }
 
 // memfd holds for a program that was never a file (memfd_create(2), T1620).
-func memfd(v *view) (string, strength) {
-	if v.process.Origin != model.OriginMemfd {
+func memfd(of subject) (string, strength) {
+	if of.process.Origin != model.OriginMemfd {
 		return "", absent
 	}
-	return "It runs from memory: " + quote(v.process.Exe) + " was never a file on a disk.", strong
+	return "It runs from memory: " + quote(of.process.Exe) + " was never a file on a disk.", strong
 }
 
 // deleted holds for a program whose file was unlinked (T1070.004). In a home
 // directory a file that came again is a rebuild or an update.
-func deleted(v *view) (string, strength) {
-	p := v.process
+func deleted(of subject) (string, strength) {
+	p := of.process
 	if p.Origin != model.OriginDeleted || p.ExeReplaced && !place.IsTemporary(p.Exe) {
 		return "", absent
 	}
@@ -75,8 +75,8 @@ func program(p *model.Process) string {
 }
 
 // hiddenPath holds for a program behind a dot or among spaces (T1564.001).
-func hiddenPath(v *view) (string, strength) {
-	p, name := v.process, program(v.process)
+func hiddenPath(of subject) (string, strength) {
+	p, name := of.process, program(of.process)
 	if name == "" || p.Origin == model.OriginMemfd || p.Origin == model.OriginSystem && p.Isolation == model.IsolationContainer || !place.IsHidden(name) {
 		return "", absent
 	}
@@ -84,8 +84,8 @@ func hiddenPath(v *view) (string, strength) {
 }
 
 // runsFromTemp holds for a program in a directory that everybody may write to.
-func runsFromTemp(v *view) (string, strength) {
-	p, name := v.process, program(v.process)
+func runsFromTemp(of subject) (string, strength) {
+	p, name := of.process, program(of.process)
 	if name != p.Exe && (place.IsTemporary(name) || place.IsInMemory(name)) {
 		return fmt.Sprintf("It runs %s, where programs are not installed, by the dynamic loader %s.", quote(name), quote(p.Exe)), strong
 	}
@@ -99,8 +99,8 @@ func runsFromTemp(v *view) (string, strength) {
 // own mount namespace has another file there, out of a temporary or hidden directory or
 // out of memory (T1564). Containers have a file system of their own, and sandboxes
 // (flatpak, snap, bwrap) show files of the host or of a home.
-func privatePath(v *view) (string, strength) {
-	p := v.process
+func privatePath(of subject) (string, strength) {
+	p := of.process
 	switch {
 	case p.ExeSource == "":
 		return "", absent
@@ -117,10 +117,7 @@ func privatePath(v *view) (string, strength) {
 // a place (T1059): who tries something out there does not burn for long.
 func scriptFromTemp(v *view) (string, strength) {
 	p := v.process
-	if p.Script == "" || program(p) != p.Exe {
-		return "", absent
-	}
-	if !place.IsTemporary(p.Script) && !place.IsHidden(p.Script) && !place.IsInMemory(p.Script) {
+	if !runsScriptFromTemp(p) {
 		return "", absent
 	}
 	cores := v.cores(p)
@@ -128,6 +125,10 @@ func scriptFromTemp(v *view) (string, strength) {
 		return "", absent
 	}
 	return fmt.Sprintf("It runs the script %s and uses %.1f cores.", quote(p.Script), cores), strong
+}
+
+func runsScriptFromTemp(p *model.Process) bool {
+	return p.Script != "" && program(p) == p.Exe && (place.IsTemporary(p.Script) || place.IsHidden(p.Script) || place.IsInMemory(p.Script))
 }
 
 // respawned holds for a program from a suspicious place that came back: once

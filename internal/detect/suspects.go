@@ -22,7 +22,8 @@ const (
 type candidate struct {
 	suspect   model.Suspect
 	instances []*model.Process
-	ended     []*model.Process // one of each user's that uses CPU in processes none of which lives now
+	signals   map[*model.Process][]model.Signal // that each of them shows
+	ended     []*model.Process                  // one of each user's that uses CPU in processes none of which lives now
 	exempted  string
 	exemption model.Exemption
 	dormant   bool // see lineage.Dormant
@@ -61,32 +62,49 @@ func suspects(e *evaluation) []*candidate {
 // gather joins the processes that have a signal of their own by their content.
 func gather(e *evaluation) map[string]*candidate {
 	candidates := map[string]*candidate{}
-	of := func(p *model.Process) *candidate {
+	of := func(p *model.Process, alone []model.Signal) *candidate {
+		signals := e.signals(p, alone)
+		if !hasStrong(signals) && !e.isLoaded(p) {
+			return nil
+		}
 		id := p.Suspect()
 		c, ok := candidates[id]
 		if !ok {
-			c = &candidate{suspect: model.Suspect{ID: id}, limits: e.policy.Limits}
+			c = &candidate{suspect: model.Suspect{ID: id}, limits: e.policy.Limits, signals: map[*model.Process][]model.Signal{}}
 			candidates[id] = c
 		}
+		c.signals[p] = signals
 		return c
 	}
-	for i := range e.snapshot.Processes.Processes {
-		p := e.snapshot.Processes.Processes[i]
-		if p.Origin == model.OriginKernel || p.PID == e.policy.OwnPID {
-			continue
+	living := func(p *model.Process, alone []model.Signal) {
+		if p.PID == e.policy.OwnPID {
+			return
 		}
-		if e.isLoaded(p) || hasStrong(ownSignals(e.of(p), e.checks)) {
-			c := of(p)
+		if c := of(p, alone); c != nil {
 			c.instances, c.suspect.Running = append(c.instances, p), true
 		}
 	}
+	for i := range e.noted {
+		living(e.noted[i].Process, e.noted[i].Said.signals)
+	}
+	for _, p := range e.connected() {
+		if !e.isNoted(p) && p.Origin != model.OriginKernel {
+			found, _ := e.look(p)
+			living(p, found.signals)
+		}
+	}
 	for p := range e.ended { // complete sorts them
-		if e.isLoaded(p) || hasStrong(ownSignals(e.of(p), e.checks)) {
-			c := of(p)
+		found, _ := e.look(p)
+		if c := of(p, found.signals); c != nil {
 			c.ended = append(c.ended, p)
 		}
 	}
 	return candidates
+}
+
+func (e *evaluation) isNoted(p *model.Process) bool {
+	_, noted := slices.BinarySearchFunc(e.noted, p.PID, func(note model.Note[said], pid int) int { return cmp.Compare(note.Process.PID, pid) })
+	return noted
 }
 
 // complete adds what only the instances together, or the past, can show.
@@ -101,7 +119,7 @@ func (c *candidate) complete(e *evaluation) {
 	slices.SortFunc(c.ended, func(a, b *model.Process) int { return cmp.Compare(a.UID, b.UID) })
 	all := slices.Concat(c.instances, c.ended)
 	for _, p := range all {
-		for _, signal := range ownSignals(e.of(p), e.checks) {
+		for _, signal := range c.signals[p] {
 			c.add(signal) // of the instance that uses most, if it has it
 		}
 	}

@@ -23,9 +23,10 @@ const patience = time.Minute
 // by app and endpoint. Sockets of one owner on one port are one exposure, and so
 // are a proxy's port and what it leads to.
 func Find(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposure {
-	if s.Sockets == nil {
-		return nil
-	}
+	return new(Finder).Find(s, services)
+}
+
+func newExposer(s *model.Snapshot, services *catalogue.Catalogue) *exposer {
 	e := &exposer{
 		snapshot: s, catalogue: services, known: catalogue.NewExposedSockets(s.Sockets, services),
 		namespaces: map[string]model.NetNamespace{}, services: map[Key]*exposedService{}, answering: map[model.Identity]bool{},
@@ -33,6 +34,10 @@ func Find(s *model.Snapshot, services *catalogue.Catalogue) []model.Exposure {
 	for _, namespace := range s.Sockets.Namespaces {
 		e.namespaces[namespace.ID] = namespace
 	}
+	return e
+}
+
+func (e *exposer) find() []model.Exposure {
 	e.gather()
 	e.publish()
 	var exposures []model.Exposure
@@ -70,6 +75,7 @@ type exposer struct {
 	namespaces map[string]model.NetNamespace
 	services   map[Key]*exposedService
 	answering  map[model.Identity]bool // owners of which a socket answered as its app does
+	turns      time.Time               // when the patience with the first of the services ends that wait to be asked; zero for none
 }
 
 // gather joins the sockets that are one service.
@@ -162,7 +168,7 @@ func (e *exposer) exposure(d *exposedService) (out model.Exposure, ok bool) {
 	if !e.applyAnswers(d, &out) || out.App == "" {
 		return out, false
 	}
-	e.locate(&out)
+	locate(e.snapshot.Processes, &out)
 	e.reachThrough(d, &out)
 	if service, ok := e.catalogue.Service(out.App); ok {
 		out.RunsCode, out.Common, out.Remedy = service.RunsCode, service.Common, service.Remedy
@@ -225,12 +231,18 @@ func (e *exposer) waits(socket *model.Socket) bool {
 		return false
 	}
 	since, waits := e.snapshot.Services.Waiting[socket.Key()]
-	return !waits || e.snapshot.Time.Sub(since) < patience
+	if !waits || e.snapshot.Time.Sub(since) >= patience {
+		return !waits
+	}
+	if turns := since.Add(patience); e.turns.IsZero() || turns.Before(e.turns) {
+		e.turns = turns
+	}
+	return true
 }
 
 // locate says whose service it is.
-func (e *exposer) locate(out *model.Exposure) {
-	owner, found := e.snapshot.Processes.Process(out.Socket.Owner.PID)
+func locate(processes *model.ProcessSnapshot, out *model.Exposure) {
+	owner, found := processes.Process(out.Socket.Owner.PID)
 	if found && owner.Identity == out.Socket.Owner {
 		out.ContainerID, out.Unit = owner.ContainerID, owner.Unit
 	}

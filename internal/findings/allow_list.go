@@ -2,6 +2,7 @@ package findings
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -13,27 +14,48 @@ import (
 // maxEnded bounds the findings about entries of the allow list that have ended.
 const maxEnded = 32
 
-// OfEndedEntries are about entries of the allow list that lower nothing any more: a
-// warning where one would match what is there now, else a note.
-func OfEndedEntries(s *model.Snapshot, list []policy.Allow) []model.Finding {
+// EndedEntries are the entries of one allow list that lower nothing any more, from one
+// snapshot to the next. Processes are compared with them again only where something has
+// changed. The zero value has seen nothing. It is used by one goroutine.
+type EndedEntries struct {
+	count   int                   // of the entries that had ended
+	matched model.Noted[struct{}] // the processes that any of those names
+}
+
+// Findings are about each of them: a warning where it would match what is there now, else
+// a note. The list is the same each time.
+func (e *EndedEntries) Findings(s *model.Snapshot, list []policy.Allow) []model.Finding {
+	ended := slices.DeleteFunc(slices.Clone(list), func(a policy.Allow) bool { return !a.Ended(s.Time) })
+	if len(ended) != e.count {
+		*e = EndedEntries{count: len(ended)}
+	}
+	if len(ended) == 0 {
+		return nil
+	}
+	var matched []model.Note[struct{}]
+	if s.Processes != nil {
+		matched = e.matched.Update(s.Processes.Processes, func(p *model.Process) (struct{}, bool) {
+			return struct{}{}, p.Origin != model.OriginKernel && policy.Allowed(ended, p) != nil
+		})
+	}
 	var findings []model.Finding
 	known := map[string]bool{}
-	for i := range list {
-		a := &list[i]
+	for i := range ended {
+		a := &ended[i]
 		id := "allow_list:" + a.String() + ":" + a.Until.UTC().Format(time.RFC3339)
-		if !a.Ended(s.Time) || known[id] {
+		if known[id] {
 			continue
 		}
 		if len(findings) == maxEnded {
 			break
 		}
 		known[id] = true
-		findings = append(findings, endedEntry(s, a, id))
+		findings = append(findings, endedEntry(s, matched, a, id))
 	}
 	return findings
 }
 
-func endedEntry(s *model.Snapshot, a *policy.Allow, id string) model.Finding {
+func endedEntry(s *model.Snapshot, matched []model.Note[struct{}], a *policy.Allow, id string) model.Finding {
 	subject := "An entry of the allow list"
 	if a.Line > 0 {
 		subject = fmt.Sprintf("Line %d of the configuration, an entry of the allow list,", a.Line)
@@ -45,7 +67,7 @@ func endedEntry(s *model.Snapshot, a *policy.Allow, id string) model.Finding {
 	if a.Reason != "" {
 		finding.Evidence = append(finding.Evidence, "Its reason: "+text.Escape(a.Reason)+".")
 	}
-	if now := matchNow(s, a); now != "" {
+	if now := matchNow(s, matched, a); now != "" {
 		finding.Severity = model.Warning
 		finding.Evidence = append(finding.Evidence, now)
 	}
@@ -53,12 +75,10 @@ func endedEntry(s *model.Snapshot, a *policy.Allow, id string) model.Finding {
 }
 
 // matchNow names something of the snapshot that the entry would match, or returns "".
-func matchNow(s *model.Snapshot, a *policy.Allow) string {
-	if s.Processes != nil {
-		for i := range s.Processes.Processes {
-			if p := s.Processes.Processes[i]; p.Origin != model.OriginKernel && a.Matches(p) {
-				return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", text.Label(p.Subject()), p.PID, text.Label(p.User))
-			}
+func matchNow(s *model.Snapshot, matched []model.Note[struct{}], a *policy.Allow) string {
+	for i := range matched {
+		if p := matched[i].Process; a.Matches(p) {
+			return fmt.Sprintf("It would match %s (pid %d, user %s), which runs now.", text.Label(p.Subject()), p.PID, text.Label(p.User))
 		}
 	}
 	if s.Persistence != nil {

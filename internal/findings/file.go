@@ -14,6 +14,9 @@ const maxInfoFiles = 32
 // OfFiles are about programs that lie in watched directories and do not
 // run: those that run are suspects.
 func OfFiles(s *model.FileSnapshot) []model.Finding {
+	if s == nil {
+		return nil
+	}
 	var findings []model.Finding
 	notes := 0
 	for i := range s.Files {

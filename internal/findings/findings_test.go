@@ -17,7 +17,7 @@ func TestEndedEntriesAreBounded(t *testing.T) {
 	for i := range 2 * maxEnded {
 		list = append(list, policy.Allow{User: "u", Line: i, Until: noon.Add(-time.Duration(i+1) * time.Hour)})
 	}
-	if found := OfEndedEntries(&model.Snapshot{Time: noon}, list); len(found) != maxEnded {
+	if found := new(EndedEntries).Findings(&model.Snapshot{Time: noon}, list); len(found) != maxEnded {
 		t.Errorf("%d findings", len(found))
 	}
 }
@@ -35,7 +35,7 @@ func TestManyUsersFill(t *testing.T) {
 		}
 	}
 	add("", "/root/.bashrc", model.PersistencePreloaded)
-	found := OfPersistence(&model.Snapshot{Persistence: s}, nil, policy.Policy{})
+	found := OfPersistence(&model.Snapshot{Persistence: s}, nil, nil, policy.Policy{})
 	more := 0
 	for _, f := range found {
 		more += f.MoreElsewhere

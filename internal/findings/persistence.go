@@ -33,12 +33,13 @@ type judgedEntry struct {
 // OfPersistence are about what starts programs by itself and should not:
 // it fetches and runs, it runs from temp or from a hidden place, or it starts a
 // suspect of those found. Those that start a critical suspect come first, then those that start any
-// other, and root's and the system's before those of users.
-func OfPersistence(s *model.Snapshot, found []model.Finding, settings policy.Policy) []model.Finding {
-	running, known := runningSuspects(found), knownFiles(s, settings)
+// other, and root's and the system's before those of users. known are the processes whose
+// content is on the list of known miners.
+func OfPersistence(s *model.Snapshot, found []model.Finding, known []*model.Process, settings policy.Policy) []model.Finding {
+	running, files := runningSuspects(found), knownFiles(s.Files, known, settings)
 	var all []judgedEntry
 	for i := range s.Persistence.Entries {
-		entry := judgedAgain(&s.Persistence.Entries[i], known)
+		entry := judgedAgain(&s.Persistence.Entries[i], files)
 		started, any := startedSuspect(entry, running)
 		if entry.Reason == "" && started == nil {
 			continue
@@ -77,19 +78,16 @@ func OfPersistence(s *model.Snapshot, found []model.Finding, settings policy.Pol
 
 // knownFiles are the programs of the host whose content is on the list of known miners
 // as it is now, by path: those that run, and those that lie in watched directories.
-func knownFiles(s *model.Snapshot, settings policy.Policy) map[string]bool {
+func knownFiles(s *model.FileSnapshot, running []*model.Process, settings policy.Policy) map[string]bool {
 	known := map[string]bool{}
-	if s.Processes != nil && len(settings.Hashes) > 0 {
-		for i := range s.Processes.Processes {
-			p := s.Processes.Processes[i]
-			if p.Exe != "" && p.Isolation != model.IsolationContainer && settings.Hashes[p.SHA256] {
-				known[p.Exe] = true
-			}
+	for _, p := range running {
+		if p.Exe != "" && p.Isolation != model.IsolationContainer {
+			known[p.Exe] = true
 		}
 	}
-	if s.Files != nil {
-		for i := range s.Files.Files {
-			if f := &s.Files.Files[i]; f.Container == "" && (f.KnownMiner || settings.Hashes[f.SHA256]) {
+	if s != nil {
+		for i := range s.Files {
+			if f := &s.Files[i]; f.Container == "" && (f.KnownMiner || settings.Hashes[f.SHA256]) {
 				known[f.Path] = true
 			}
 		}

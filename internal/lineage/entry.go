@@ -85,7 +85,7 @@ func (l *Lineage) OpenEntry(p *model.Process) (model.Signal, bool) {
 // foreign says why a program is neither part of a service nor installed by root, or
 // "". What is not known speaks for the program.
 func (l *Lineage) foreign(p *model.Process, service *model.Ancestor) string {
-	owner, living := p.ExeOwner, l.byIdentity[service.Identity]
+	owner, living := p.ExeOwner, l.living(service.Identity)
 	if p.Script != "" { // whose the interpreter is says nothing
 		if place.IsTemporary(p.Script) || place.IsHidden(p.Script) || place.IsInMemory(p.Script) {
 			return "it runs " + text.Label(p.Script) + ", where no program is installed"

@@ -106,7 +106,7 @@ func Lowers(exemption model.Exemption, kinds map[model.Family]bool) bool {
 // process, or above it: whoever runs code in a service can run make(1) too.
 func (l *Lineage) toolAbove(p *model.Process) (*model.Ancestor, string) {
 	for a := p.Parent; a != nil; a = a.Parent {
-		living := l.byIdentity[a.Identity]
+		living := l.living(a.Identity)
 		if living == nil || a.User != p.User || !isInstalled(living) {
 			continue
 		}
@@ -155,7 +155,7 @@ func (l *Lineage) isSettingUp(p *model.Process) bool {
 		if a.Origin == model.OriginMemfd {
 			continue
 		}
-		living := l.byIdentity[a.Identity]
+		living := l.living(a.Identity)
 		return living != nil && living.ExeOwner.Writers == model.WritersRoot && !living.Origin.Suspicious() &&
 			slices.Contains(containerTools(), path.Base(a.Exe))
 	}

@@ -26,11 +26,11 @@ type cgroupUser struct {
 	uid    uint32
 }
 
-// Lineage answers who started what in one snapshot.
+// Lineage answers who started what in one snapshot. It is read by one goroutine.
 type Lineage struct {
 	processes  *model.ProcessSnapshot
-	byIdentity map[model.Identity]*model.Process
-	siblings   map[cgroupUser][]*model.Process // of suspicious origin only, oldest first
+	suspicious []model.Note[struct{}]          // the processes of suspicious origin, by pid
+	siblings   map[cgroupUser][]*model.Process // of those, oldest first; nil until siblingsOf is asked
 	listeners  map[model.Identity][]*model.Socket
 	serves     map[model.Identity]bool // who listens on TCP, be it on loopback only
 	respawns   map[string]model.Respawn
@@ -44,46 +44,31 @@ type Lineage struct {
 	now        time.Time
 }
 
-// New looks through a snapshot, given its exposures. The lineage is read by one goroutine.
-func New(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *Lineage {
-	l := &Lineage{
-		processes: s.Processes, allow: policy.InForce(settings.Allow, s.Time), now: s.Time, services: s.Services, exposures: exposures, exposed: map[exposure.Key]*model.Exposure{},
-		byIdentity: make(map[model.Identity]*model.Process, len(s.Processes.Processes)),
-		siblings:   map[cgroupUser][]*model.Process{},
-		listeners:  map[model.Identity][]*model.Socket{},
-		serves:     map[model.Identity]bool{},
-		respawns:   s.Processes.Respawns,
+// living is the process of an identity, or nil if it does not run now.
+func (l *Lineage) living(id model.Identity) *model.Process {
+	if p, ok := l.processes.Process(id.PID); ok && p.Identity == id {
+		return p
 	}
-	for i := range s.Processes.Processes {
-		p := s.Processes.Processes[i]
-		l.byIdentity[p.Identity] = p
-		// The root cgroup holds everything on a host without systemd: being in
-		// it together says nothing.
-		if p.Origin.Suspicious() && p.Cgroup != "" && p.Cgroup != "/" {
-			key := cgroupUser{p.Cgroup, p.UID}
-			l.siblings[key] = append(l.siblings[key], p)
-		}
-	}
-	for _, siblings := range l.siblings {
-		slices.SortStableFunc(siblings, func(a, b *model.Process) int { return a.Started.Compare(b.Started) })
-	}
-	l.indexEntries(s.Persistence)
-	for i := range exposures {
-		l.exposed[exposure.KeyOf(&exposures[i].Socket)] = &exposures[i]
-	}
-	if s.Sockets == nil {
-		return l
-	}
-	for _, sockets := range [][]model.Socket{s.Sockets.Sockets, s.Sockets.RecentlyClosed} {
-		for i := range sockets {
-			socket := &sockets[i]
-			l.serves[socket.Owner] = l.serves[socket.Owner] || socket.Protocol == model.TCP
-			if socket.Scope != model.ScopeLoopback && socket.Protocol == model.TCP && socket.Owner.PID > 1 {
-				l.listeners[socket.Owner] = append(l.listeners[socket.Owner], socket)
+	return nil
+}
+
+// siblingsOf are the processes from suspicious places that share cgroup and user with a
+// process, the oldest first. The root cgroup holds everything on a host without systemd:
+// being in it together says nothing.
+func (l *Lineage) siblingsOf(p *model.Process) []*model.Process {
+	if l.siblings == nil {
+		l.siblings = map[cgroupUser][]*model.Process{}
+		for _, note := range l.suspicious {
+			if sibling := note.Process; sibling.Cgroup != "" && sibling.Cgroup != "/" {
+				key := cgroupUser{sibling.Cgroup, sibling.UID}
+				l.siblings[key] = append(l.siblings[key], sibling)
 			}
 		}
+		for _, siblings := range l.siblings {
+			slices.SortStableFunc(siblings, func(a, b *model.Process) int { return a.Started.Compare(b.Started) })
+		}
 	}
-	return l
+	return l.siblings[cgroupUser{p.Cgroup, p.UID}]
 }
 
 // Serves tells whether a process listens on TCP, be it on loopback only.
@@ -100,7 +85,7 @@ func (l *Lineage) Ancestors(p *model.Process) []model.Ancestor {
 	var chain []model.Ancestor
 	for a := p.Parent; a != nil && len(chain) < maxAncestors; a = a.Parent {
 		ancestor := *a
-		_, ancestor.Alive = l.byIdentity[a.Identity]
+		ancestor.Alive = l.living(a.Identity) != nil
 		chain = append(chain, ancestor)
 	}
 	return chain
@@ -118,7 +103,7 @@ func (l *Lineage) History(p *model.Process) model.Respawn {
 // of a process, and the guardian.
 func (l *Lineage) Polymorphic(p *model.Process) (model.Respawn, *model.Process) {
 	for a := p.Parent; a != nil; a = a.Parent {
-		if living, ok := l.byIdentity[a.Identity]; ok && living.Origin.Suspicious() {
+		if living := l.living(a.Identity); living != nil && living.Origin.Suspicious() {
 			return l.respawns[model.PolymorphicKey(a.Identity, path.Dir(p.Exe))], living
 		}
 	}
@@ -133,12 +118,12 @@ func (l *Lineage) Guardian(p *model.Process) *model.Guardian {
 	// What stands above the exposed service is not what the intruder left behind.
 	direct := true // only shells and launchers stand between
 	for a := p.Parent; a != nil && len(l.listeners[a.Identity]) == 0; a = a.Parent {
-		living, ok := l.byIdentity[a.Identity]
-		if ok && !direct && Dormant([]*model.Process{living}, l.now) {
+		living := l.living(a.Identity)
+		if living != nil && !direct && Dormant([]*model.Process{living}, l.now) {
 			continue // an idle agent far above runs whole sessions
 		}
 		direct = direct && isLauncher(a)
-		if ok && living.Origin.Suspicious() && (living.Suspect() != suspect || l.guardsItself(p, living)) {
+		if living != nil && living.Origin.Suspicious() && (living.Suspect() != suspect || l.guardsItself(p, living)) {
 			relation := model.RelationAncestor
 			if a == p.Parent {
 				relation = model.RelationParent
@@ -146,7 +131,7 @@ func (l *Lineage) Guardian(p *model.Process) *model.Guardian {
 			return l.guardianOf(p, living, relation)
 		}
 	}
-	siblings := l.siblings[cgroupUser{p.Cgroup, p.UID}]
+	siblings := l.siblingsOf(p)
 	for _, sibling := range siblings[:min(len(siblings), maxSiblings)] {
 		if !sibling.Started.Before(p.Started) {
 			break
@@ -159,8 +144,8 @@ func (l *Lineage) Guardian(p *model.Process) *model.Guardian {
 		return g
 	}
 	for _, starter := range l.History(p).Starters {
-		living, ok := l.byIdentity[starter.Identity]
-		if !ok || starter.Count < 2 || living.Suspect() == suspect {
+		living := l.living(starter.Identity)
+		if living == nil || starter.Count < 2 || living.Suspect() == suspect {
 			continue
 		}
 		if living.PID == 1 && strings.HasSuffix(p.Unit, ".service") {
@@ -243,10 +228,9 @@ func (l *Lineage) Entry(p *model.Process) *model.Entry {
 		return nil
 	}
 	socket := slices.MaxFunc(l.listeners[a.Identity], func(x, y *model.Socket) int { return l.rank(x) - l.rank(y) })
-	_, alive := l.byIdentity[a.Identity]
 	entry := &model.Entry{
 		App: l.app(socket), Process: path.Base(a.Exe), PID: a.PID,
-		Address: socket.Address, Port: socket.Port, Alive: alive,
+		Address: socket.Address, Port: socket.Port, Alive: l.living(a.Identity) != nil,
 	}
 	if exposure := l.exposedAs(entry.App); exposure != nil && l.rank(socket) < rankExposed {
 		// It came in by another part of the same service: a worker runs what its

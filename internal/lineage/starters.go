@@ -6,23 +6,6 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// indexEntries makes what starts programs by itself ready to be looked up.
-func (l *Lineage) indexEntries(s *model.PersistenceSnapshot) {
-	l.entries, l.units = map[string][]*model.PersistenceEntry{}, map[string]*model.PersistenceEntry{}
-	if s == nil {
-		return
-	}
-	for i := range s.Entries {
-		entry := &s.Entries[i]
-		for _, program := range entry.Programs {
-			l.entries[program] = append(l.entries[program], entry)
-		}
-		if entry.Unit != "" && entry.Reason != "" {
-			l.units[entry.Unit] = entry
-		}
-	}
-}
-
 // StartedBy returns the entry that starts a process: one that names its program,
 // the program's name before it was deleted, or its script; or a suspicious unit
 // that it runs in.

@@ -57,7 +57,7 @@ func (l *Lineage) shellOf(p *model.Process) *model.Process {
 	shell := leader
 	if isLogin(leader) {
 		for a := p.Parent; a != nil && a.Identity != leader.Identity; a = a.Parent {
-			shell = l.byIdentity[a.Identity]
+			shell = l.living(a.Identity)
 		}
 	}
 	if shell == nil || shell == leader && isLogin(leader) || shell.TTY != p.TTY || shell.UID != p.UID || !isInstalled(shell) {
@@ -82,7 +82,7 @@ const (
 // loginAbove says what a shell descends from.
 func (l *Lineage) loginAbove(shell *model.Process) seat {
 	for a := shell.Parent; a != nil; a = a.Parent {
-		living := l.byIdentity[a.Identity]
+		living := l.living(a.Identity)
 		switch {
 		case living == nil:
 		case isLogin(living):

@@ -3,9 +3,11 @@
 package model
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -207,7 +209,7 @@ type SocketSnapshot struct {
 	Sockets        []Socket // the host's namespace first, then sorted by protocol, port, address
 	RecentlyClosed []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
 
-	Connections []Connection // of the processes that were asked about, sorted by owner and remote
+	Connections []Connection // of the processes that were asked about, at most 64 of each, sorted by owner (pid, then start) and remote
 
 	Namespaces   []NetNamespace // the host's first
 	PortForwards []PortForward
@@ -233,6 +235,21 @@ type Connection struct {
 	Local    netip.AddrPort
 	Outbound bool      // the process does not listen on the local port
 	Since    time.Time // of the first sample that saw it
+}
+
+// ConnectionsOf are the connections of one process. It may be asked of nil.
+func (s *SocketSnapshot) ConnectionsOf(id Identity) []Connection {
+	if s == nil {
+		return nil
+	}
+	from, _ := slices.BinarySearchFunc(s.Connections, id, func(c Connection, id Identity) int {
+		return cmp.Or(cmp.Compare(c.Owner.PID, id.PID), cmp.Compare(c.Owner.StartTime, id.StartTime))
+	})
+	to := from
+	for to < len(s.Connections) && s.Connections[to].Owner == id {
+		to++
+	}
+	return s.Connections[from:to:to]
 }
 
 // PoolMatch is why a connection counts as one to a mining pool.

@@ -6,11 +6,12 @@ import (
 
 	"github.com/go-kit/log/level"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/exposure"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
 
 const (
@@ -54,32 +55,59 @@ func (m *Monitor) evaluate(now time.Time) {
 	if !m.complete() {
 		return
 	}
-	_ = m.guard.run(componentDetection, func() error {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		policy, services := m.policy()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := m.guard.run(componentDetection, func() error {
+		m.judging.configure(m.options.Config(), m.options.OwnPID)
 		snapshot := m.Snapshot(now)
-		exposures := exposure.Find(&snapshot, services)
-		current := m.tracker.Update(&snapshot, detect.Evaluate(&snapshot, policy, services, exposures))
-		current.Pools, current.Exposures = detect.Pools(&snapshot, policy), exposures
+		current := m.judging.judge(&snapshot)
 		m.log(m.findings.Swap(current), current)
 		return nil
 	})
+	if err != nil {
+		m.judging.forget()
+	}
 }
 
-func (m *Monitor) policy() (policy.Policy, *catalogue.Catalogue) {
-	config := m.options.Config()
-	policy := config.Policy
-	policy.OwnPID = m.options.OwnPID
-	return policy, config.Catalogue
+// judging is what is kept from one evaluation to the next.
+type judging struct {
+	tracker   *tracker.Tracker
+	config    *config.Config
+	policy    policy.Policy // of config
+	exposures exposure.Finder
+	evaluator *detect.Evaluator
+}
+
+// configure begins anew where the configuration is another, but for what findings were.
+func (j *judging) configure(c *config.Config, ownPID int) {
+	if j.config != c {
+		j.config, j.policy = c, policyOf(c, ownPID)
+		j.evaluator = detect.NewEvaluator(j.policy, c.Catalogue)
+	}
+}
+
+// forget drops what a defect may have left half done.
+func (j *judging) forget() { *j = judging{tracker: j.tracker} }
+
+func (j *judging) judge(s *model.Snapshot) *model.Findings {
+	exposures := j.exposures.Find(s, j.config.Catalogue)
+	current := j.tracker.Update(s, j.evaluator.Evaluate(s, exposures))
+	current.Pools, current.Exposures = detect.Pools(s, j.policy), exposures
+	return current
+}
+
+func policyOf(c *config.Config, ownPID int) policy.Policy {
+	policy := c.Policy
+	policy.OwnPID = ownPID
+	return policy
 }
 
 // Explain tells every signal that was considered for a process in the last
 // samples; ok is false if there is none of that pid.
 func (m *Monitor) Explain(pid int, now time.Time) (explanation detect.Explanation, ok bool) {
-	policy, services := m.policy()
+	config := m.options.Config()
 	snapshot := m.Snapshot(now)
-	return detect.Explain(&snapshot, policy, exposure.Find(&snapshot, services), pid)
+	return detect.Explain(&snapshot, policyOf(config, m.options.OwnPID), exposure.Find(&snapshot, config.Catalogue), pid)
 }
 
 // log writes what is new, and what has ended. Notes are not logged.

@@ -62,14 +62,14 @@ type Monitor struct {
 	guard   *guard
 	judge   chan struct{} // there is a new sample
 
-	mu       sync.Mutex // guards tracker
-	tracker  *tracker.Tracker
+	mu       sync.Mutex // guards judging
+	judging  judging
 	findings atomic.Pointer[model.Findings]
 }
 
 // New returns a monitor that has not begun.
 func New(o Options) *Monitor {
-	m := &Monitor{options: o, guard: newGuard(o.Logger, componentDetection), judge: make(chan struct{}, 1), tracker: tracker.New(o.Hold)}
+	m := &Monitor{options: o, guard: newGuard(o.Logger, componentDetection), judge: make(chan struct{}, 1), judging: judging{tracker: tracker.New(o.Hold)}}
 	for _, task := range o.Tasks {
 		m.guard.add(task.Sensor.Name())
 	}

@@ -153,6 +153,9 @@ func (a *Allow) End() string {
 
 // InForce are the entries that have not ended.
 func InForce(list []Allow, now time.Time) []Allow {
+	if !slices.ContainsFunc(list, func(a Allow) bool { return a.Ended(now) }) {
+		return list
+	}
 	return slices.DeleteFunc(slices.Clone(list), func(a Allow) bool { return a.Ended(now) })
 }
 

@@ -221,7 +221,7 @@ func rowsIn(wanted map[string]*wantedRows, key, id, directory string) *wantedRow
 // each is known.
 func (e *established) date(now time.Time, found []model.Connection) []model.Connection {
 	slices.SortFunc(found, func(a, b model.Connection) int {
-		return cmp.Or(cmp.Compare(a.Owner.PID, b.Owner.PID), a.Remote.Compare(b.Remote))
+		return cmp.Or(cmp.Compare(a.Owner.PID, b.Owner.PID), cmp.Compare(a.Owner.StartTime, b.Owner.StartTime), a.Remote.Compare(b.Remote))
 	})
 	count := map[model.Identity]int{}
 	found = slices.DeleteFunc(found, func(connection model.Connection) bool {
