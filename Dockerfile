@@ -3,6 +3,7 @@
 #   docker build -t cryptojack_exporter .
 #   docker run -d --name cryptojack_exporter --pid=host --net=host --read-only \
 #     --cap-drop=ALL --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH --cap-add=NET_ADMIN \
+#     --cap-add=BPF --cap-add=PERFMON \
 #     --security-opt=apparmor=unconfined -v /:/host:ro,rslave \
 #     cryptojack_exporter --path.procfs=/host/proc --path.rootfs=/host
 #
@@ -34,7 +35,7 @@ LABEL org.opencontainers.image.title="cryptojack_exporter" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=builder /cryptojack_exporter /bin/cryptojack_exporter
 COPY LICENSE /LICENSE
-# Root, with all capabilities dropped but three: /proc/PID/exe and /proc/PID/fd of
+# Root, with all capabilities dropped but five: /proc/PID/exe and /proc/PID/fd of
 # other users' processes are closed to anybody else, and a container runtime
 # gives added capabilities to root only. As another user (--user=65534) it runs
 # and cryptojack_visibility_ratio tells what it cannot see.

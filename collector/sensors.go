@@ -48,7 +48,7 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 		last: prometheus.NewDesc("cryptojack_last_sample_timestamp_seconds",
 			"When a sensor last finished a sample, in seconds since the epoch.", []string{"sensor"}, nil),
 		active: prometheus.NewDesc("cryptojack_event_source_active",
-			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits).", []string{"source"}, nil),
+			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits), task_iterator (all processes at once, from the kernel's own table).", []string{"source"}, nil),
 		lost: prometheus.NewDesc("cryptojack_events_lost_total",
 			"Times that the kernel dropped events because they came too fast. The next look at /proc mends what it can.", []string{"source"}, nil),
 		slots: prometheus.NewDesc("cryptojack_slots",
@@ -107,7 +107,7 @@ func (c *sensors) events(send *sender) {
 			active = 1
 		}
 		send.gauge(c.active, active, string(source))
-		if s != nil && source != model.SourcePoll {
+		if s != nil && source.SendsEvents() {
 			send.counter(c.lost, float64(s.EventsLost[source]), string(source))
 		}
 	}

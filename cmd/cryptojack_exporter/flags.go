@@ -44,7 +44,10 @@ type options struct {
 	enablePprof            bool
 	enableLifecycle        bool
 
-	procfs, rootfs  string
+	procfs, rootfs string
+
+	taskIterator, procConnector, taskstats bool
+
 	processInterval time.Duration
 	cpuBudget       float64
 	respawnWindow   time.Duration
@@ -90,6 +93,10 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	app.Flag("web.enable-lifecycle", "Let POST /-/reload read the configuration again.").BoolVar(&o.enableLifecycle)
 	app.Flag("path.procfs", "Where the host's procfs is mounted.").Default("/proc").StringVar(&o.procfs)
 	app.Flag("path.rootfs", "Where the host's root directory is mounted.").Default("/").StringVar(&o.rootfs)
+	app.Flag("source.task-iterator", "Read all processes at once from the kernel's table (BPF; CAP_BPF and CAP_PERFMON at the start). Without it, each is read from /proc.").
+		Default("true").BoolVar(&o.taskIterator)
+	app.Flag("source.proc-connector", "Let the kernel report each fork, exec and exit (CAP_NET_ADMIN).").Default("true").BoolVar(&o.procConnector)
+	app.Flag("source.taskstats", "Let the kernel report what each thread used that exits (CAP_NET_ADMIN).").Default("true").BoolVar(&o.taskstats)
 	app.Flag("process.interval", "Shortest time between two looks at the process table.").Default(processes.DefaultInterval.String()).DurationVar(&o.processInterval)
 	app.Flag("process.cpu-budget", "Share of one core that looking at processes may use, above 0 and at most 1; the interval grows to keep it.").
 		Default(fmt.Sprint(processes.DefaultBudget)).Float64Var(&o.cpuBudget)

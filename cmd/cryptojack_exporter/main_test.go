@@ -135,6 +135,21 @@ func TestSwitches(t *testing.T) {
 	s.expect(t, http.MethodGet, "/debug/pprof/", http.StatusOK)
 }
 
+// TestSourcesAreSwitchedOff: what is off is not there, and nobody is asked to give it what it needs.
+func TestSourcesAreSwitchedOff(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--no-source.task-iterator", "--no-source.proc-connector", "--no-source.taskstats")
+	metrics := s.expect(t, http.MethodGet, "/metrics", http.StatusOK)
+	for _, source := range []string{"task_iterator", "proc_connector", "taskstats"} {
+		if !strings.Contains(metrics, "\ncryptojack_event_source_active{source=\""+source+"\"} 0\n") {
+			t.Errorf("%s is not switched off", source)
+		}
+	}
+	if log := s.log.String(); strings.Contains(log, "CAP_") {
+		t.Errorf("it asks for capabilities: %s", log)
+	}
+}
+
 func TestReload(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "config.yml")

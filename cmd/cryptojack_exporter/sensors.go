@@ -51,7 +51,7 @@ func (s *sensors) snapshot() model.Snapshot {
 // newSensors makes the sensors that are switched on, and is the one place that says
 // who reads whose snapshot. All arrows run down:
 //
-//	proc connector, taskstats -> processes
+//	task iterator, proc connector, taskstats -> processes
 //	processes -> packages     which programs to ask the package managers about
 //	processes -> files        which files run, which mount namespaces there are
 //	processes -> sockets      whose connections matter, which network namespaces there are
@@ -95,10 +95,17 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 }
 
 func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
-	sensor, err := processes.New(processes.Options{
+	settings := processes.Options{
 		Proc: o.procfs, Root: o.rootfs, PrivateProcfs: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
-		UserName: names.Name, Ask: procevents.Ask, CPUTime: threadTime, Logger: logger,
-	})
+		UserName: names.Name, CPUTime: threadTime, Logger: logger,
+	}
+	if p.tasks != nil {
+		settings.Tasks = p.tasks.Read
+	}
+	if o.taskstats {
+		settings.Ask = procevents.Ask
+	}
+	sensor, err := processes.New(settings)
 	if err != nil {
 		return err
 	}

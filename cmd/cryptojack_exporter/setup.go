@@ -18,8 +18,8 @@ import (
 // needs privileges is opened, the privileges are dropped for good, and only then
 // is anything made that looks at hostile data.
 func setUp(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*sensors, *monitor.Monitor, error) {
-	opened := openPrivileged(o.procfs, logger)
-	dropPrivileges(logger)
+	opened := openPrivileged(o, logger)
+	dropPrivileges(opened, logger)
 	s, err := newSensors(o, current.Load, opened, logger)
 	if err != nil {
 		return nil, nil, err

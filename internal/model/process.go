@@ -282,13 +282,19 @@ type Source string
 
 // The sources.
 const (
-	SourcePoll      Source = "poll"           // /proc, on the sensor's clock
-	SourceConnector Source = "proc_connector" // fork, exec and exit as they happen
-	SourceTaskstats Source = "taskstats"      // the account of each thread that exits
+	SourcePoll         Source = "poll"           // /proc, on the sensor's clock
+	SourceConnector    Source = "proc_connector" // fork, exec and exit as they happen
+	SourceTaskstats    Source = "taskstats"      // the account of each thread that exits
+	SourceTaskIterator Source = "task_iterator"  // the kernel's table of tasks, on the sensor's clock
 )
 
 // Sources lists every source.
-func Sources() []Source { return []Source{SourcePoll, SourceConnector, SourceTaskstats} }
+func Sources() []Source {
+	return []Source{SourcePoll, SourceConnector, SourceTaskstats, SourceTaskIterator}
+}
+
+// SendsEvents tells whether the kernel sends what it knows by itself, so that it may be lost.
+func (s Source) SendsEvents() bool { return s == SourceConnector || s == SourceTaskstats }
 
 // Slots tells how full a bounded table is.
 type Slots struct {
@@ -310,7 +316,7 @@ type ProcessSnapshot struct {
 	Meta
 	BootID           string
 	Sources          map[Source]bool   // whether each is active
-	EventsLost       map[Source]uint64 // reports of loss since the exporter started, not of SourcePoll
+	EventsLost       map[Source]uint64 // reports of loss since the exporter started, of those that send events
 	CPUs             int
 	BusySeconds      float64 // user + nice + system of /proc/stat since the exporter started
 	Unattributed     float64 // running maximum of busy - attributed, seconds

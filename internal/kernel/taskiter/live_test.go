@@ -53,7 +53,11 @@ func TestMain(m *testing.M) {
 		must(err)
 		must(iterator.Read(func(t *Task) { fmt.Printf("%d/%d/%d/%d ", t.PID, t.PPID, t.Session, t.PIDNS) }))
 		next("")
-	case "drop":
+	case "drop": // after it had just those that it needs
+		least := cap.NewSet()
+		must(least.SetFlag(cap.Permitted, true, cap.BPF, cap.PERFMON))
+		must(least.SetFlag(cap.Effective, true, cap.BPF, cap.PERFMON))
+		must(least.SetProc())
 		iterator, err := New()
 		must(err)
 		must(cap.NewSet().SetProc())
