@@ -45,7 +45,7 @@ func TestPersistence(t *testing.T) {
 		t.Errorf("the benign counterpart is reported: %v", reported)
 	}
 	scan := runToEnd(t, program(t, "cryptojack_exporter"), "scan", "--for=3s", askNobody(t))
-	if scan.code == 0 || !strings.Contains(scan.stdout, "line 2 of "+attack) || !strings.Contains(scan.stdout, "sed -i '2s/^/# /' '"+attack+"'") {
+	if scan.code == 0 || !strings.Contains(scan.stdout, "line 2 of "+attack) || !strings.Contains(scan.stdout, "sed -i '2s/^/# /' "+attack) {
 		t.Errorf("exit code %d: %s", scan.code, tail(scan.stdout+scan.stderr, 3000))
 	}
 

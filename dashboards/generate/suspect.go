@@ -65,7 +65,7 @@ func suspectNumbers() []panel {
 func steps() panel {
 	return text("What to do, in this order", "The steps for every host in the table above. `cryptojack_exporter scan` on the host prints them with its pids and paths.", 12, 10,
 		"Look once more: `cryptojack_exporter scan` on the host. `scan --explain=PID` says why it is suspected. If it is yours, allow it in the configuration, by its path and user.",
-		"Keep the evidence, before anything is stopped: `cp /proc/PID/exe ./evidence-$suspect`, also of the guardian.",
+		"Keep the evidence, before anything is stopped: `cp /proc/PID/exe $(mktemp -d ~/evidence.XXXXXX)`, also of the guardian.",
 		"Stop what starts it again, **Guardian's pid**, first: `kill -9`. Where Relation is cron or unit: remove the line or the unit.",
 		"Stop the program, **pid**: `kill -9`. If it comes back, there is another guardian: see the table beside.",
 		"Remove its files, and those with the same content, below.",

@@ -91,6 +91,7 @@ type PersistenceEntry struct {
 	Kind     PersistenceKind
 	Path     string            // of the file, as the host calls it
 	Line     int               // in the file, from 1; 0 where the whole file is the entry
+	FileHash string            // first 12 hex of the SHA-256 of the file's content; "" for a whole file that is the entry, and for one that is too large
 	Owner    string            // the user who writes the file; "" for root and the system
 	User     string            // whom it runs as, as far as the file tells
 	Unit     string            // of systemd

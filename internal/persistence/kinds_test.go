@@ -1,6 +1,8 @@
 package persistence
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"strings"
 	"testing"
@@ -137,6 +139,10 @@ func TestKinds(t *testing.T) {
 			f.remove(test.path)
 			f.write(test.path, test.evil)
 			test.want.Path = test.path
+			if test.want.Line > 0 {
+				sum := sha256.Sum256([]byte(test.evil))
+				test.want.FileHash = hex.EncodeToString(sum[:])[:12]
+			}
 			switch {
 			case strings.Contains(test.path, "eve"):
 				test.want.Owner = "eve"

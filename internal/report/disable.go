@@ -2,10 +2,11 @@ package report
 
 import (
 	"fmt"
-	"path"
+	"strconv"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 // disable names what switches off entries that start programs by themselves. A
@@ -25,42 +26,69 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 			continue
 		}
 		entry := finding.Persistence
-		switch {
+		inLine := entry.Line > 0 && (!flooded[entry.Path] || entry.Kind != model.PersistenceUserCrontab)
+		switch manager := managerOf(entry.Path, entry.Owner); {
+		case entry.Unit != "" && manager != systemManager:
+			commands = appendNew(commands, "systemctl "+manager+" "+unitWord(entry.Unit), moveAway(entry))
 		case entry.Unit != "" && (entry.Line == 0 || !isInfrastructureUnit(entry.Unit)):
 			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
-		case entry.Kind == model.PersistencePreload:
-			commands = appendNew(commands, "sed -i "+deletions(findings, severity, entry.Path)+" "+shellQuote(entry.Path)) // it knows no comments
-		case entry.Line > 0 && (!flooded[entry.Path] || entry.Kind != model.PersistenceUserCrontab):
-			commands = appendNew(commands, fmt.Sprintf("sed -i '%ds/^/# /' %s", entry.Line, shellQuote(entry.Path)))
+		case inLine && entry.FileHash == "":
+			p.decide(fmt.Sprintf("Switch off line %d of %s. The file is too large to be compared.", entry.Line, text.Label(entry.Path)), "")
+		case inLine:
+			commands = appendNew(commands, editLines(entry, changes(findings, severity, entry)))
 		default:
-			commands = appendNew(commands, "mv -- "+shellQuote(entry.Path)+" "+shellQuote("./evidence-"+string(entry.Kind)+"-"+path.Base(entry.Path)))
+			commands = appendNew(commands, moveAway(entry))
 		}
 	}
 	return commands
 }
 
-// deletions is a script of sed(1) for all lines of a file at once: after the first was
-// deleted on its own, the others would have other numbers.
-func deletions(findings []*model.Finding, severity model.Severity, file string) string {
+// keeps tells whether a command needs the directory for evidence.
+func keeps(command string) bool { return strings.Contains(command, inEvidence) }
+
+// changes is a script of sed(1) for all lines of the file of an entry at once.
+func changes(findings []*model.Finding, severity model.Severity, of *model.PersistenceEntry) string {
+	change := "s/^/# /"
+	if of.Kind == model.PersistencePreload {
+		change = "d" // it knows no comments
+	}
 	var lines []string
 	for _, finding := range findings {
-		entry := finding.Persistence
-		if finding.Severity == severity && entry.Kind == model.PersistencePreload && entry.Path == file {
-			lines = appendNew(lines, fmt.Sprintf("%dd", entry.Line))
+		if entry := finding.Persistence; finding.Severity == severity && entry.Path == of.Path && entry.Line > 0 {
+			lines = appendNew(lines, strconv.Itoa(entry.Line)+change)
 		}
 	}
-	if len(lines) == 1 {
-		return lines[0]
-	}
-	return shellQuote(strings.Join(lines, ";"))
+	return strings.Join(lines, ";")
 }
+
+// systemManager has the units of the system.
+const systemManager = "disable --now"
+
+// managerOf says how systemctl(1) asks the manager that has the units of a directory to
+// switch one off. Any user may call one of his own like one of the system.
+func managerOf(file, owner string) string {
+	switch {
+	case !strings.Contains(file, "/systemd/user"):
+		return systemManager
+	case strings.HasPrefix(file, "/etc/"), strings.HasPrefix(file, "/run/"), strings.HasPrefix(file, "/usr/"):
+		return "--global disable" // it stops none that runs
+	case owner == "":
+		return "--user disable --now"
+	default:
+		return "--user -M " + shellWord(owner+"@") + " disable --now"
+	}
+}
+
+// isUsersUnit tells whether the innermost unit of a cgroup is one that a user's own
+// manager has, and has given its name.
+func isUsersUnit(cgroup string) bool { return strings.Contains(cgroup, "/user@") }
 
 // startersOf are the timers, paths, sockets and automounts that would start a unit again.
 func (p *planner) startersOf(unit string) []string {
 	var starters []string
 	if snapshot := p.report.Snapshot.Persistence; snapshot != nil {
 		for i := range snapshot.Entries {
-			if e := &snapshot.Entries[i]; e.Starts == unit && e.Unit != unit && len(starters) < maxShown {
+			if e := &snapshot.Entries[i]; e.Starts == unit && e.Unit != unit && managerOf(e.Path, e.Owner) == systemManager && len(starters) < maxShown {
 				starters = appendNew(starters, e.Unit)
 			}
 		}
@@ -79,13 +107,17 @@ func (p *planner) disableUnit(unit string) []string {
 }
 
 func (p *planner) disableOne(unit string) []string {
-	option := ""
-	if strings.HasPrefix(unit, "-") {
-		option = "-- "
-	}
 	if isInfrastructureUnit(unit) {
-		p.lookUp = appendNew(p.lookUp, "systemctl cat "+option+shellWord(unit))
+		p.lookUp = appendNew(p.lookUp, "systemctl cat "+unitWord(unit))
 		return nil
 	}
-	return []string{"systemctl disable --now " + option + shellWord(unit)}
+	return []string{"systemctl " + systemManager + " " + unitWord(unit)}
+}
+
+// unitWord names a unit that may look like an option.
+func unitWord(unit string) string {
+	if strings.HasPrefix(unit, "-") {
+		return "-- " + shellWord(unit)
+	}
+	return shellWord(unit)
 }

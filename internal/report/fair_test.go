@@ -27,7 +27,7 @@ func TestAUserPushesRootOffNoPage(t *testing.T) {
 	if err := Text(&text, r, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/etc/xdg/autostart/root.desktop runs", "/home/max/x.desktop runs", "mv -- '/etc/xdg/autostart/root.desktop'"} {
+	for _, path := range []string{"/etc/xdg/autostart/root.desktop runs", "/home/max/x.desktop runs", "mv /etc/xdg/autostart/root.desktop "} {
 		if !strings.Contains(text.String(), path) {
 			t.Errorf("%q is not shown:\n%s", path, text.String())
 		}

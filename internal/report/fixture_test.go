@@ -61,13 +61,13 @@ func incident() Report {
 	miner := model.Process{
 		Identity: model.Identity{PID: 4711, StartTime: 9}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi"},
 		UID: 1000, User: "flink", Cgroup: "/system.slice/flink.service", Unit: "flink.service", Origin: model.OriginTemp, Isolation: model.IsolationHost,
-		SHA256: minerHash, Ancestors: []model.Ancestor{kinsing, shell, java, top},
+		ExeFile: model.FileID{Dev: 27, Inode: 1234}, ExeOwner: model.FileOwner{UID: 1000}, SHA256: minerHash, Ancestors: []model.Ancestor{kinsing, shell, java, top},
 		Started: noon().Add(-3 * time.Hour), Cores: 5.8, CPUSeconds: 62000, RSSBytes: 2469606195,
 	}
 	guardian := model.Process{
 		Identity: model.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", Argv: []string{"/var/tmp/kinsing"},
 		UID: 1000, User: "flink", Cgroup: miner.Cgroup, Unit: miner.Unit, Origin: model.OriginTemp, Isolation: model.IsolationHost,
-		SHA256: guardianHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
+		ExeFile: model.FileID{Dev: 27, Inode: 1235}, ExeOwner: model.FileOwner{UID: 1000}, SHA256: guardianHash, Ancestors: []model.Ancestor{shell, java, top}, Started: noon().Add(-4 * time.Hour), Cores: 0.02, RSSBytes: 21 << 20,
 	}
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes, &guardian, &miner)
 	exposure := &model.Exposure{
@@ -83,8 +83,8 @@ func incident() Report {
 	seen := noon().Add(-90 * time.Minute)
 	r.Snapshot.Sockets.Sockets[0] = exposure.Socket
 	r.Snapshot.Files.Files = []model.File{
-		{Path: miner.Exe, Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
-		{Path: guardian.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: guardianHash, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
+		{Path: miner.Exe, Directory: "/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: minerHash, ID: miner.ExeFile, Modified: seen, SizeBytes: 2 << 20, Mode: 0o755},
+		{Path: guardian.Exe, Directory: "/var/tmp", Reason: model.FileRunning, KnownMiner: true, User: "flink", SHA256: guardianHash, ID: guardian.ExeFile, Modified: seen, SizeBytes: 14 << 20, Mode: 0o755},
 		{Path: "/tmp/build/tool", Directory: "/tmp", Reason: model.FileELF, User: "ci", Modified: seen, SizeBytes: 4096, Mode: 0o755},
 	}
 	r.Findings.Active = []model.Finding{
@@ -144,7 +144,7 @@ func warned() Report {
 		ID: "file:/tmp/.x/it's", Rule: rules.SuspiciousFile, Severity: model.Warning, Technique: "T1564.001",
 		Title: "A hidden program lies in /tmp", Evidence: []string{"/tmp/.x/it's (user www-data) can be run and is hidden."},
 		FirstSeen: noon(), LastSeen: noon(),
-		File: &model.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: model.FileHidden, Hidden: true, User: "www-data", SizeBytes: 12},
+		File: &model.File{Path: "/tmp/.x/it's", Directory: "/tmp", Reason: model.FileHidden, Hidden: true, User: "www-data", ID: model.FileID{Dev: 27, Inode: 99}, SizeBytes: 12},
 	}}
 	return r
 }

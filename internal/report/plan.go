@@ -21,20 +21,23 @@ type Step struct {
 // planner gathers the steps for some findings of a report without saying anything
 // twice. It is the only writer of what to do.
 type planner struct {
-	report     *Report
-	scope      []*model.Finding // what is to be ended; the rest of the report is known, and left alone
-	steps      []Step
-	stopped    map[int]bool
-	closed     map[string]bool
-	uncover    []string // commands that make hidden processes visible
-	evidence   []string
-	lookUp     []string // commands about system programs
-	reinstall  []string // commands that put back what belongs to packages
-	containers []string // titles about containers
+	report    *Report
+	scope     []*model.Finding // what is to be ended; the rest of the report is known, and left alone
+	steps     []Step
+	stopped   map[int]bool
+	closed    map[string]bool
+	uncover   []string // commands that make hidden processes visible
+	evidence  []string
+	lookUp    []string // commands about programs of others
+	reinstall []string // commands that put back what belongs to packages
+	byHand    []Step   // what a person has to decide
 }
 
+// planNote stands above the steps.
+const planNote = "For one shell of root. A command first looks whether it meets what is meant here, and does nothing where a file, its directory or a pid is another by now: then look again."
+
 // maxPIDs is the most that one kill names.
-const maxPIDs = 32
+const maxPIDs = 8
 
 // Plan says what to do about all critical and warning findings, in the order
 // that works: evidence first, then what brings a miner back, then the miner,
@@ -86,10 +89,9 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 	}
 	var sureFiles, doubtfulFiles []string
 	for _, finding := range p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.File != nil }) {
-		switch remove := "rm -- " + shellQuote(finding.File.Path); {
+		switch remove := removeFile(finding.File.Path, finding.File.ID, finding.File.User); {
 		case finding.File.Container != "":
-			p.containers = appendNew(p.containers, fmt.Sprintf("Remove %s in the container %s, or replace the container by one from a clean image.",
-				text.Label(finding.File.Path), text.Label(finding.File.Container)))
+			p.cleanContainer(finding.File)
 		case finding.File.KnownMiner:
 			sureFiles = append(sureFiles, remove)
 		case finding.File.Hidden:
@@ -97,21 +99,23 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 		}
 	}
 
+	sureEntries, doubtfulEntries := p.disable(entries, model.Critical), p.disable(entries, model.Warning)
+	if moves := slices.Concat(sureEntries, doubtfulEntries); len(p.evidence) > 0 || slices.ContainsFunc(moves, keeps) {
+		p.evidence = append([]string{makeEvidence}, p.evidence...)
+	}
 	p.add("Make visible what is hidden.", p.uncover)
 	p.add("Keep the evidence, before anything is stopped.", p.evidence)
-	p.add("Switch off what starts it again by itself.", p.disable(entries, model.Critical))
+	p.add("Switch off what starts it again by itself.", sureEntries)
 	p.add("Stop what starts it again.", p.stopGuardians(sure))
 	p.add("Stop the other suspects.", p.stop(sure))
 	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
 	commands := append(p.stopGuardians(doubtful), p.stop(doubtful)...)
 	commands = append(commands, p.removePrograms(doubtful)...)
 	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
-	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", p.disable(entries, model.Warning))
+	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", doubtfulEntries)
 	p.add("Put back the programs of packages that were altered.", p.reinstall)
-	p.add("Ask which package owns these before you remove them: a system program can be abused.", p.lookUp)
-	for _, title := range p.containers {
-		p.steps = append(p.steps, Step{Title: title})
-	}
+	p.add("Ask which package, or who, owns these before you remove them: a program of others can be abused.", p.lookUp)
+	p.steps = append(p.steps, p.byHand...)
 	p.closeServices(suspects)
 	for _, finding := range scope {
 		if finding.Rule == rules.CPUUnattributed {
@@ -139,7 +143,7 @@ func (p *planner) within(wanted func(*model.Finding) bool) []*model.Finding {
 func unattributedSteps() []Step {
 	return []Step{
 		{"Look for mounts that hide processes.", "grep ' /proc/' /proc/self/mountinfo"},
-		{"Look for a rootkit. What it hides, only another system can show: boot from one and look at the disk.", "cat /etc/ld.so.preload\nlsmod\ndmesg | tail -n 100"},
+		{"Look for a rootkit. What it hides, only another system can show: boot from one and look at the disk.", "cat -v /etc/ld.so.preload\nlsmod\ndmesg | tail -n 100"},
 	}
 }
 
@@ -170,12 +174,11 @@ func (p *planner) keepEvidence(suspect *model.Suspect) {
 	if process := &suspect.Process; runs && process.HiddenBy != "" {
 		p.uncover = appendNew(p.uncover, fmt.Sprintf("umount /proc/%d", process.PID))
 	}
-	copyTo := shellWord("./evidence-" + suspect.ID)
 	switch process := &suspect.Process; {
 	case runs:
-		p.evidence = appendNew(p.evidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, copyTo))
+		p.evidence = appendNew(p.evidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, kept(suspect.ID)))
 	case onDisk(process):
-		p.evidence = appendNew(p.evidence, "cp -- "+shellQuote(process.Exe)+" "+copyTo)
+		p.evidence = appendNew(p.evidence, keepFile(process, suspect.ID))
 	}
 }
 
@@ -195,50 +198,42 @@ func (p *planner) stopGuardian(suspect *model.Suspect) []string {
 	g := suspect.Guardian
 	switch {
 	case g == nil, g.Relation == model.RelationCron: // its line is a finding of its own, see disable
+	case g.Relation == model.RelationUnit && g.Path == "" && isUsersUnit(suspect.Process.Cgroup): // any user gives a unit of his own any name
+	case g.Relation == model.RelationUnit && g.Path != "" && managerOf(g.Path, "") != systemManager: // its file is a finding of its own
 	case g.Relation == model.RelationUnit:
 		return p.disableUnit(g.Unit)
 	case suspect.Entry != nil && suspect.Entry.PID == g.PID:
 		p.closeEntry(suspect.Entry) // the service itself starts it: close it first
 	case g.PID <= 1 || p.stopped[g.PID] || !p.stillRuns(g):
 	case isScheduler(g.Exe):
-		return []string{"grep -rsF -e " + shellQuote(path.Base(subject(&suspect.Process))) + " /etc/cron* /etc/at* /var/spool/cron /var/spool/at"}
+		return []string{"grep -rlsF -e " + shellQuote(path.Base(subject(&suspect.Process))) + " /etc/cron* /etc/at* /var/spool/cron /var/spool/at"}
 	case isInfrastructure(g.Exe):
 	default:
 		p.stopped[g.PID] = true
-		pids := []int{g.PID}
+		process, _ := p.report.Snapshot.Processes.Process(g.PID)
+		processes := []model.Identity{process.Identity}
 		for _, finding := range p.report.suspects() {
 			if slices.Contains(finding.Suspect.PIDs, g.PID) {
-				pids = append(pids, p.living(finding.Suspect)...)
+				processes = append(processes, p.living(finding.Suspect)...)
 			}
 		}
-		return kill(pids)
+		return kill(processes)
 	}
 	return nil
 }
 
 // stop names what ends the suspects that no step has stopped yet.
 func (p *planner) stop(suspects []*model.Suspect) []string {
-	var pids []int
+	var processes []model.Identity
 	for _, suspect := range suspects {
-		pids = append(pids, p.living(suspect)...)
+		processes = append(processes, p.living(suspect)...)
 	}
-	return kill(pids)
-}
-
-func kill(pids []int) []string {
-	var commands []string
-	for some := range slices.Chunk(pids, maxPIDs) {
-		commands = append(commands, "kill -9 "+joinPIDs(some))
-	}
-	return commands
+	return kill(processes)
 }
 
 // stillRuns guards against a pid that belongs to somebody else by now: what is
 // known of a guardian outlives it.
 func (p *planner) stillRuns(g *model.Guardian) bool {
-	if p.report.Snapshot.Processes == nil {
-		return true
-	}
 	now, found := p.report.Snapshot.Processes.Process(g.PID)
 	return found && now.Exe == g.Exe && (g.Exe != "" || now.Comm == g.Comm)
 }
@@ -246,16 +241,13 @@ func (p *planner) stillRuns(g *model.Guardian) bool {
 // isInstance guards against a pid that has ended, or is somebody else's, since the
 // findings were made.
 func (p *planner) isInstance(suspect *model.Suspect, pid int) bool {
-	if p.report.Snapshot.Processes == nil {
-		return true
-	}
 	now, found := p.report.Snapshot.Processes.Process(pid)
 	return found && (now.Identity == suspect.Process.Identity || now.Suspect() == suspect.ID)
 }
 
-// living returns the pids of a suspect that still run and that no step has stopped
+// living returns the processes of a suspect that still run and that no step has stopped
 // yet. A service of the system that was abused is not stopped, see removeProgram.
-func (p *planner) living(suspect *model.Suspect) []int {
+func (p *planner) living(suspect *model.Suspect) []model.Identity {
 	if !suspect.Running || isScheduler(suspect.Process.Exe) || isInfrastructure(suspect.Process.Exe) {
 		return nil
 	}
@@ -263,74 +255,20 @@ func (p *planner) living(suspect *model.Suspect) []int {
 	if len(pids) == 0 {
 		pids = []int{suspect.Process.PID}
 	}
-	var left []int
+	var left []model.Identity
 	for _, pid := range pids {
 		if pid > 1 && !p.stopped[pid] && p.isInstance(suspect, pid) {
 			p.stopped[pid] = true
-			left = append(left, pid)
+			process, _ := p.report.Snapshot.Processes.Process(pid)
+			left = append(left, process.Identity)
 		}
 	}
 	return left
 }
 
-// removePrograms names what removes the files of suspects. What is no file of
-// the host's own is left to a step of its own.
-func (p *planner) removePrograms(suspects []*model.Suspect) []string {
-	var commands []string
-	for _, suspect := range suspects {
-		commands = appendNew(commands, p.removeProgram(&suspect.Process)...)
-		for _, pid := range suspect.PIDs { // the same content may run under other names
-			process, found := p.report.Snapshot.Processes.Process(pid)
-			if found && pid != suspect.Process.PID && process.SHA256 == suspect.Process.SHA256 {
-				commands = appendNew(commands, p.removeProgram(process)...)
-			}
-		}
-		if suspect.Process.Origin != model.OriginSystem && suspect.Process.Origin != model.OriginLocal { // of python3 there are good copies
-			commands = appendNew(commands, p.removeCopies(suspect.Process.SHA256)...)
-		}
-	}
-	return commands
-}
-
-// removeCopies names what removes the files with a suspect's content.
-func (p *planner) removeCopies(sha256 string) []string {
-	if sha256 == "" || p.report.Snapshot.Files == nil {
-		return nil
-	}
-	var commands []string
-	for i := range p.report.Snapshot.Files.Files {
-		if file := &p.report.Snapshot.Files.Files[i]; file.SHA256 == sha256 && file.Container == "" {
-			commands = append(commands, "rm -- "+shellQuote(file.Path))
-		}
-	}
-	return commands
-}
-
-func (p *planner) removeProgram(process *model.Process) []string {
-	switch {
-	case process.Exe == "" || process.ExeDeleted || process.Origin == model.OriginMemfd:
-	case process.Isolation == model.IsolationContainer || process.ContainerID != "":
-		name := text.Label(process.ContainerID)
-		if name == "" {
-			name = "of pid " + fmt.Sprint(process.PID)
-		}
-		p.containers = appendNew(p.containers, fmt.Sprintf("Replace the container %s by one from a clean image, unless %s in it is known to its owner.", name, text.Label(process.Exe)))
-	case process.Origin == model.OriginSystem:
-		if command := reinstall(p.report.Snapshot.Packages, process); command != "" {
-			p.reinstall = appendNew(p.reinstall, command)
-			break
-		}
-		file := shellQuote(process.Exe)
-		p.lookUp = appendNew(p.lookUp, "dpkg -S "+file+" || rpm -qf "+file)
-	case onDisk(process):
-		return []string{"rm -- " + shellQuote(process.Exe)}
-	}
-	return nil
-}
-
 // onDisk tells whether Exe is a file of the host's own that still has its name.
 func onDisk(process *model.Process) bool {
-	return strings.HasPrefix(process.Exe, "/") && !process.ExeDeleted && process.Origin != model.OriginMemfd &&
+	return strings.HasPrefix(process.Exe, "/") && process.ExeSource == "" && !process.ExeDeleted && process.Origin != model.OriginMemfd &&
 		process.Isolation != model.IsolationContainer && process.ContainerID == ""
 }
 

@@ -16,10 +16,12 @@ import (
 func TestPlanOfTheIncident(t *testing.T) {
 	t.Parallel()
 	want := []Step{
-		{"Keep the evidence, before anything is stopped.", "cp /proc/4711/exe ./evidence-6e25ad03103a\ncp /proc/812/exe ./evidence-5d2530b809fd"},
-		{"Stop what starts it again.", "kill -9 812"},
-		{"Stop the other suspects.", "kill -9 4711"},
-		{"Remove the files.", "rm -- '/tmp/kdevtmpfsi'\nrm -- '/var/tmp/kinsing'"},
+		{"Keep the evidence, before anything is stopped.", "evidence=$(mktemp -d ~/evidence.XXXXXX)\n" +
+			`cp /proc/4711/exe "${evidence:?}"/6e25ad03103a` + "\n" + `cp /proc/812/exe "${evidence:?}"/5d2530b809fd`},
+		{"Stop what starts it again.", `grep -Eqs '\) ([^ ]+ ){19}8 ' /proc/812/stat && kill -9 812`},
+		{"Stop the other suspects.", `grep -Eqs '\) ([^ ]+ ){19}9 ' /proc/4711/stat && kill -9 4711`},
+		{"Remove the files.", `(cd /tmp && [ "$(readlink /proc/self/cwd)" = /tmp ] && find . -maxdepth 1 -type f -name kdevtmpfsi -inum 1234 -exec rm {} \;)` + "\n" +
+			`(cd /var/tmp && [ "$(readlink /proc/self/cwd)" = /var/tmp ] && find . -maxdepth 1 -type f -name kinsing -inum 1235 -exec rm {} \;)`},
 		{"Close the service that it came in by: flink on 0.0.0.0:8081. Set `rest.bind-address: localhost` in Flink's configuration and restart it.", ""},
 	}
 	if diff := cmp.Diff(want, Plan(incident())); diff != "" {
@@ -30,6 +32,7 @@ func TestPlanOfTheIncident(t *testing.T) {
 // TestPlanDoesNoHarm changes the incident and looks for what must not be there.
 func TestPlanDoesNoHarm(t *testing.T) {
 	t.Parallel()
+	const killsBoth = "for p in 4711 812; do"
 	for name, test := range map[string]struct {
 		change       func(*model.Suspect)
 		want, forbid string
@@ -40,27 +43,49 @@ func TestPlanDoesNoHarm(t *testing.T) {
 		"unit by option": {func(s *model.Suspect) {
 			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "-H x"}
 		}, "systemctl disable --now -- '-H x'", ""},
-		"reused pid":            {func(s *model.Suspect) { s.Guardian.PID = 600 }, "kill -9 4711", "600"},
-		"sshd":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/sshd" }, "kill -9 4711", "600"},
-		"dockerd":               {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/bin/dockerd" }, "kill -9 4711", "600"},
-		"cron":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rsF -e 'kdevtmpfsi' /etc/cron*", "600"},
-		"guardian is init":      {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, "kill -9 4711", "kill -9 1\n"},
+		"reused pid":            {func(s *model.Suspect) { s.Guardian.PID = 600 }, killsBoth, "600"},
+		"sshd":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/sshd" }, killsBoth, "600"},
+		"dockerd":               {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/bin/dockerd" }, killsBoth, "600"},
+		"cron":                  {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 600, "/usr/sbin/cron" }, "grep -rlsF -e 'kdevtmpfsi' /etc/cron*", "600"},
+		"guardian is init":      {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 1, "/usr/lib/systemd/systemd" }, killsBoth, "kill -9 1\n"},
 		"guardian is the entry": {func(s *model.Suspect) { s.Guardian.PID, s.Guardian.Exe = 100, "/usr/lib/jvm/bin/java" }, "Close the service that it came in by", "kill -9 100"},
 		"unit of the system": {func(s *model.Suspect) {
 			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "ssh.service"}
 		}, "systemctl cat ssh.service", "disable"},
-		"has ended":           {func(s *model.Suspect) { s.PIDs = []int{4711, 4999} }, "kill -9 4711\n", "4999"},
-		"somebody else's pid": {func(s *model.Suspect) { s.PIDs = []int{4711, 600} }, "kill -9 4711\n", "600"},
-		"pid was reused":      {func(s *model.Suspect) { s.Process.PID, s.PIDs = 600, []int{600} }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "600"},
-		"suspect is sshd":     {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/sbin/sshd" }, "dpkg -S '/usr/sbin/sshd'", "kill -9 4711"},
-		"suspect is cron":     {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/sbin/cron" }, "dpkg -S '/usr/sbin/cron'", "kill -9 4711"},
-		"deleted":             {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"memfd":               {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "rm -- '/tmp/kdevtmpfsi'"},
-		"container":           {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "rm -- '/tmp/kdevtmpfsi'"},
-		"system program":      {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "rm -- '/usr"},
-		"does not run":        {func(s *model.Suspect) { s.Running = false }, "cp -- '/tmp/kdevtmpfsi' ./evidence-", "4711"},
-		"uncatalogued":        {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
-		"name with quote":     {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `rm -- '/tmp/it'\''s'`, ""},
+		"has ended":             {func(s *model.Suspect) { s.PIDs = []int{4711, 4999} }, "kill -9 4711\n", "4999"},
+		"somebody else's pid":   {func(s *model.Suspect) { s.PIDs = []int{4711, 600} }, "kill -9 4711\n", "600"},
+		"pid was reused":        {func(s *model.Suspect) { s.Process.PID, s.PIDs = 600, []int{600} }, "-name kdevtmpfsi -inum 1234 -exec cp -P", "600"},
+		"suspect is sshd":       {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/sbin/sshd" }, "dpkg -S '/usr/sbin/sshd'", "kill -9 4711"},
+		"suspect is cron":       {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/sbin/cron" }, "dpkg -S '/usr/sbin/cron'", "kill -9 4711"},
+		"deleted":               {func(s *model.Suspect) { s.Process.ExeDeleted = true }, "kill -9 4711", "-name kdevtmpfsi"},
+		"memfd":                 {func(s *model.Suspect) { s.Process.Origin = model.OriginMemfd }, "kill -9 4711", "-name kdevtmpfsi"},
+		"container":             {func(s *model.Suspect) { s.Process.ContainerID = "3f9a1c" }, "Replace the container 3f9a1c", "-name kdevtmpfsi"},
+		"system program":        {func(s *model.Suspect) { s.Process.Origin, s.Process.Exe = model.OriginSystem, "/usr/bin/python3" }, "dpkg -S '/usr/bin/python3'", "cd /usr"},
+		"does not run":          {func(s *model.Suspect) { s.Running = false }, "-name kdevtmpfsi -inum 1234 -exec cp -P", "4711"},
+		"uncatalogued":          {func(s *model.Suspect) { s.Entry.App, s.Entry.Port = "", 9 }, "java on 0.0.0.0:9. Let it listen on 127.0.0.1 only", ""},
+		"name with quote":       {func(s *model.Suspect) { s.Process.Exe = "/tmp/it's" }, `-name 'it'\''s' -inum 1234 -exec rm {} \;`, ""},
+		"name of a pattern":     {func(s *model.Suspect) { s.Process.Exe = "/tmp/*" }, `-name '\*' -inum 1234 -exec rm {} \;`, ""},
+		"name with newline":     {func(s *model.Suspect) { s.Process.Exe = "/tmp/a\nb" }, `(cd /tmp && [ "$(readlink /proc/self/cwd)" = /tmp ] && find . -maxdepth 1 -type f -user 1000 -inum 1234 -exec rm {} \;)`, ""},
+		"directory with escape": {func(s *model.Suspect) { s.Process.Exe = "/tmp/\x1b/\xff/x" }, `(cd "$(printf '/tmp/\033/\377')" && [ "$(readlink /proc/self/cwd)" = "$(printf '/tmp/\033/\377')" ] && find . -maxdepth 1 -type f -name x -inum 1234 -exec rm {} \;)`, ""},
+		"installed by root": {func(s *model.Suspect) {
+			s.Process.Origin, s.Process.Exe, s.Process.ExeOwner.UID = model.OriginLocal, "/opt/x/worker", 0
+		}, "dpkg -S '/opt/x/worker'", "-name worker"},
+		"a miner that root installed": {func(s *model.Suspect) {
+			s.Process.Origin, s.Process.Exe, s.Process.ExeOwner.UID, s.Process.Content.RandomX = model.OriginLocal, "/opt/x/worker", 0, true
+		}, "-name worker -inum 1234 -exec rm {}", "dpkg"},
+		"shown by its own mounts": {func(s *model.Suspect) {
+			s.Process.Origin, s.Process.Exe, s.Process.ExeSource = model.OriginLocal, "/opt/x/worker", "/usr/bin/python3"
+		}, "dpkg -S '/usr/bin/python3'", "-name worker"},
+		"in memory of its own mounts": {func(s *model.Suspect) {
+			s.Process.Origin, s.Process.Exe, s.Process.ExeSource = model.OriginLocal, "/opt/x/worker", "tmpfs"
+		}, "kill -9 4711", "worker"},
+		"a unit that a user's manager named": {func(s *model.Suspect) {
+			s.Process.Cgroup = "/user.slice/user-1000.slice/user@1000.service/app.slice/postgresql.service"
+			s.Guardian = &model.Guardian{Relation: model.RelationUnit, PID: 1, Unit: "postgresql.service"}
+		}, killsBoth, "postgresql"},
+		"a unit of a home": {func(s *model.Suspect) {
+			s.Guardian = &model.Guardian{Relation: model.RelationUnit, Unit: "postgresql.service", Path: "/home/eve/.config/systemd/user/postgresql.service"}
+		}, killsBoth, "postgresql"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +107,7 @@ func TestPlanDoesNoHarm(t *testing.T) {
 			if test.forbid != "" && strings.Contains(remedy, test.forbid) {
 				t.Errorf("%q is in the remedy of the finding:\n%s", test.forbid, remedy)
 			}
-			if test.want != "kill -9 4711" && !strings.Contains(remedy, test.want) {
+			if test.want != "kill -9 4711" && test.want != killsBoth && !strings.Contains(remedy, test.want) {
 				t.Errorf("%q is missing in the remedy of the finding:\n%s", test.want, remedy)
 			}
 		})
@@ -110,7 +135,7 @@ func TestOneWriter(t *testing.T) {
 					t.Errorf("%s: the plan has no %q", name, title)
 				}
 				for line := range strings.SplitSeq(command, "; ") {
-					if !strings.Contains(plan.String(), line) && !strings.HasPrefix(line, "kill ") {
+					if !strings.Contains(plan.String(), line) && !strings.Contains(line, "kill ") {
 						t.Errorf("%s: the plan has no %q", name, line)
 					}
 				}
@@ -128,11 +153,14 @@ func TestPlanRemovesEveryCopy(t *testing.T) {
 	suspect.Process.SHA256, suspect.PIDs = sum, []int{4711, 4712, 4713}
 	r.Snapshot.Processes = &model.ProcessSnapshot{Processes: []*model.Process{
 		&suspect.Process,
-		{Identity: model.Identity{PID: 4712}, Exe: "/opt/x/worker", SHA256: sum, Origin: model.OriginLocal},
+		{Identity: model.Identity{PID: 4712}, UID: 1000, Exe: "/opt/x/worker", ExeFile: model.FileID{Dev: 26, Inode: 8}, ExeOwner: model.FileOwner{UID: 1000}, SHA256: sum, Origin: model.OriginLocal},
 		{Identity: model.Identity{PID: 4713}, Exe: "/home/alice/reused-pid", SHA256: strings.Repeat("00", 32), Origin: model.OriginHome},
 	}}
 	r.Snapshot.Files = &model.FileSnapshot{Files: []model.File{
-		{Path: "/dev/shm/.copy", SHA256: sum, Reason: model.FileRunning}, {Path: "/tmp/other", SHA256: strings.Repeat("11", 32)}, {Path: "/tmp/unread"},
+		{Path: "/dev/shm/.copy", ID: model.FileID{Dev: 28, Inode: 5}, User: "flink", SHA256: sum, Reason: model.FileRunning},
+		{Path: "/tmp/venv/python", ID: model.FileID{Dev: 27, Inode: 6}, User: "bob", SHA256: sum},
+		{Path: "/tmp/other", SHA256: strings.Repeat("11", 32)},
+		{Path: "/tmp/unread"},
 	}}
 	var commands string
 	for _, step := range Plan(r) {
@@ -140,12 +168,12 @@ func TestPlanRemovesEveryCopy(t *testing.T) {
 			commands = step.Command
 		}
 	}
-	for _, want := range []string{"'/tmp/kdevtmpfsi'", "'/opt/x/worker'", "'/dev/shm/.copy'"} {
+	for _, want := range []string{"-name kdevtmpfsi ", "-name worker ", "-name .copy "} {
 		if strings.Count(commands, want) != 1 {
 			t.Errorf("%s is not removed once:\n%s", want, commands)
 		}
 	}
-	for _, forbid := range []string{"reused-pid", "other", "unread"} {
+	for _, forbid := range []string{"reused-pid", "venv", "other", "unread"} {
 		if strings.Contains(commands, forbid) {
 			t.Errorf("%s is removed:\n%s", forbid, commands)
 		}
@@ -159,17 +187,19 @@ func TestPlanAsksAboutWarnings(t *testing.T) {
 	r.Findings.Active = append(r.Findings.Active, warned().Findings.Active...)
 	r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Warning, Suspect: &model.Suspect{
 		ID: "0123456789ab", Running: true, PIDs: []int{9001, 9002}, Instances: 2,
-		Process: model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work", Origin: model.OriginTemp, Isolation: model.IsolationHost},
+		Process: model.Process{Identity: model.Identity{PID: 9001, StartTime: 70}, Exe: "/tmp/work", Origin: model.OriginTemp, Isolation: model.IsolationHost},
 	}})
 	r.Snapshot.Processes.Processes = append(r.Snapshot.Processes.Processes,
-		&model.Process{Identity: model.Identity{PID: 9001}, Exe: "/tmp/work"},
-		&model.Process{Identity: model.Identity{PID: 9002}, Exe: "/tmp/work", SHA256: "0123456789ab" + strings.Repeat("0", 52)})
+		&model.Process{Identity: model.Identity{PID: 9001, StartTime: 70}, Exe: "/tmp/work"},
+		&model.Process{Identity: model.Identity{PID: 9002, StartTime: 71}, Exe: "/tmp/work", SHA256: "0123456789ab" + strings.Repeat("0", 52)})
 	sure := Plan(incident())
 	want := slices.Insert(sure, len(sure)-1, Step{
 		"Ask the owners about these, which are only a warning. Stop and remove what nobody knows.",
-		"kill -9 9001 9002\nrm -- '/tmp/work'\nrm -- '/tmp/.x/it'\\''s'",
+		`kill -9 $(for p in 9001 9002; do grep -Eqs '\) ([^ ]+ ){19}(70|71) ' /proc/$p/stat && echo $p; done)` + "\n" +
+			`(cd /tmp && [ "$(readlink /proc/self/cwd)" = /tmp ] && rm work)` + "\n" +
+			`(cd /tmp/.x && [ "$(readlink /proc/self/cwd)" = /tmp/.x ] && find . -maxdepth 1 -type f -name 'it'\''s' -inum 99 -exec rm {} \;)`,
 	})
-	want[0].Command += "\ncp /proc/9001/exe ./evidence-0123456789ab"
+	want[0].Command += "\n" + `cp /proc/9001/exe "${evidence:?}"/0123456789ab`
 	if diff := cmp.Diff(want, Plan(r)); diff != "" {
 		t.Error(diff)
 	}
@@ -180,11 +210,35 @@ func TestLineInAUnitOfTheSystem(t *testing.T) {
 	t.Parallel()
 	r := idle()
 	r.Findings.Active = []model.Finding{{Severity: model.Critical, Persistence: &model.PersistenceEntry{
-		Kind: model.PersistenceSystemdService, Unit: "ssh.service", Path: "/etc/systemd/system/ssh.service.d/x.conf", Line: 2,
+		Kind: model.PersistenceSystemdService, Unit: "ssh.service", Path: "/etc/systemd/system/ssh.service.d/x.conf", Line: 2, FileHash: "0123456789ab",
 	}}}
-	want := []Step{{"Switch off what starts it again by itself.", "sed -i '2s/^/# /' '/etc/systemd/system/ssh.service.d/x.conf'"}}
+	want := []Step{{"Switch off what starts it again by itself.", "sha256sum < /etc/systemd/system/ssh.service.d/x.conf | grep -q ^0123456789ab && " +
+		"sed -i '2s/^/# /' /etc/systemd/system/ssh.service.d/x.conf"}}
 	if diff := cmp.Diff(want, Plan(r)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestUnitsOfUsers have any name that their user likes.
+func TestUnitsOfUsers(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	for path, owner := range map[string]string{"/home/eve/.config/systemd/user/": "eve", "/root/.config/systemd/user/": "", "/etc/systemd/user/": ""} {
+		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Critical, Persistence: &model.PersistenceEntry{
+			Kind: model.PersistenceSystemdService, Unit: "postgresql.service", Path: path + "postgresql.service", Owner: owner,
+		}})
+	}
+	commands := Plan(r)[1].Command
+	for _, want := range []string{
+		"systemctl --user -M eve@ disable --now postgresql.service", "systemctl --user disable --now postgresql.service",
+		"systemctl --global disable postgresql.service", "mv postgresql.service", "mv /etc/systemd/user/postgresql.service",
+	} {
+		if !strings.Contains(commands, want) {
+			t.Errorf("%q is missing in\n%s", want, commands)
+		}
+	}
+	if strings.Contains(commands, "systemctl disable") {
+		t.Errorf("a unit of the system is switched off:\n%s", commands)
 	}
 }
 
@@ -192,7 +246,11 @@ func TestLineInAUnitOfTheSystem(t *testing.T) {
 func TestWhatStartsAUnitIsSwitchedOffFirst(t *testing.T) {
 	t.Parallel()
 	r := idle()
-	r.Snapshot.Persistence.Entries = []model.PersistenceEntry{{Unit: "bot.timer", Starts: "bot.service"}, {Unit: "cups.socket", Starts: "cups.service"}}
+	r.Snapshot.Persistence.Entries = []model.PersistenceEntry{
+		{Unit: "bot.timer", Starts: "bot.service"},
+		{Unit: "cups.socket", Starts: "cups.service"},
+		{Unit: "certbot.timer", Starts: "bot.service", Owner: "eve", Path: "/home/eve/.config/systemd/user/certbot.timer"},
+	}
 	r.Findings.Active = []model.Finding{{Severity: model.Critical, Persistence: &model.PersistenceEntry{
 		Kind: model.PersistenceSystemdService, Unit: "bot.service", Path: "/etc/systemd/system/bot.service",
 	}}}
@@ -215,10 +273,10 @@ func TestTwoLibrariesOfPreload(t *testing.T) {
 	r := idle()
 	for _, line := range []int{1, 2} {
 		r.Findings.Active = append(r.Findings.Active, model.Finding{Severity: model.Critical, Persistence: &model.PersistenceEntry{
-			Kind: model.PersistencePreload, Path: "/etc/ld.so.preload", Line: line,
+			Kind: model.PersistencePreload, Path: "/etc/ld.so.preload", Line: line, FileHash: "0123456789ab",
 		}})
 	}
-	want := []Step{{"Switch off what starts it again by itself.", "sed -i '1d;2d' '/etc/ld.so.preload'"}}
+	want := []Step{{"Switch off what starts it again by itself.", "sha256sum < /etc/ld.so.preload | grep -q ^0123456789ab && sed -i '1d;2d' /etc/ld.so.preload"}}
 	if diff := cmp.Diff(want, Plan(r)); diff != "" {
 		t.Error(diff)
 	}
@@ -234,7 +292,10 @@ func TestAFilledCrontabIsMovedAway(t *testing.T) {
 		}})
 	}
 	r.Findings.Active[2].MoreOfFile = 240
-	want := []Step{{"Switch off what starts it again by itself.", "mv -- '/var/spool/cron/crontabs/eve' './evidence-user_crontab-eve'"}}
+	want := []Step{
+		{"Keep the evidence, before anything is stopped.", makeEvidence},
+		{"Switch off what starts it again by itself.", `mv /var/spool/cron/crontabs/eve "${evidence:?}"/user_crontab-eve-dc4225`},
+	}
 	if diff := cmp.Diff(want, Plan(r)); diff != "" {
 		t.Error(diff)
 	}
@@ -259,11 +320,11 @@ func TestShortPlanIsBounded(t *testing.T) {
 
 func TestKillNamesFewAtOnce(t *testing.T) {
 	t.Parallel()
-	pids := make([]int, 40)
-	for i := range pids {
-		pids[i] = 100 + i
+	processes := make([]model.Identity, 10)
+	for i := range processes {
+		processes[i] = model.Identity{PID: 100 + i, StartTime: 7}
 	}
-	if commands := kill(pids); len(commands) != 2 || commands[1] != "kill -9 132 133 134 135 136 137 138 139" {
+	if commands := kill(processes); len(commands) != 2 || commands[1] != `kill -9 $(for p in 108 109; do grep -Eqs '\) ([^ ]+ ){19}7 ' /proc/$p/stat && echo $p; done)` {
 		t.Errorf("%q", commands)
 	}
 	if commands := kill(nil); len(commands) != 0 {

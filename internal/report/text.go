@@ -148,6 +148,7 @@ func (p *printer) plan(steps []Step) {
 		return
 	}
 	p.title("What to do, in this order (the exporter never does this itself)")
+	p.wrapped("  ", 2, planNote)
 	for i, step := range steps {
 		p.wrapped(fmt.Sprintf("  %d. ", i+1), 5, step.Title)
 		if step.Command == "" {

@@ -19,6 +19,7 @@ type view struct {
 	Others, Notes                      []findingView
 	MoreNotes                          int
 	Plan                               []Step
+	PlanNote                           string
 	Coverage                           []coverageView
 	Blind                              []string
 }
@@ -44,7 +45,7 @@ type coverageView struct {
 func newView(r *Report, telemetryPath string) view {
 	v := view{
 		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), TelemetryPath: telemetryPath,
-		Headline: capital(r.headline()), Plan: shortPlan(*r), Coverage: r.coverage(), Blind: r.blindness(),
+		Headline: capital(r.headline()), Plan: shortPlan(*r), PlanNote: planNote, Coverage: r.coverage(), Blind: r.blindness(),
 		Files: findingViews(r.files()), Exposed: findingViews(r.exposedServices()),
 		Entries: findingViews(r.entries()), Others: findingViews(r.others()),
 	}
