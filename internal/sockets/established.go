@@ -56,14 +56,19 @@ type wantedRows struct {
 }
 
 // read returns the connections of the watched processes, sorted by owner and remote address,
-// and the peers at the ports that peerPorts names. Each table is read once. tables are
-// the directories of the namespaces, by their id.
+// and the peers at the ports of services with a log of submissions. Connections come from
+// a pass if there is one, else from the tables. Each table is read once. tables are the
+// directories of the namespaces, by their id.
 func (e *established) read(
-	now time.Time, watched []model.Identity, sockets []model.Socket, tables map[string]string,
+	now time.Time, watched []model.Identity, sockets []model.Socket, tables map[string]string, seen *pass,
 ) (connections []model.Connection, peers []model.Peer) {
 	end := time.Now().Add(establishedTime)
 	wanted := map[string]*wantedRows{}
-	e.wantConnections(wanted, watched, tables, end)
+	if seen != nil {
+		connections = fromPass(seen, watched, sockets)
+	} else {
+		e.wantConnections(wanted, watched, tables, end)
+	}
 	wantPeers(wanted, sockets, tables)
 	for i := range sockets {
 		for _, rows := range wanted {
@@ -138,6 +143,32 @@ func (w *wantedRows) visitPeer(r row) error {
 		w.peersAt[peer.Port]++
 	}
 	return nil
+}
+
+// fromPass takes the connections of the watched processes, each once.
+func fromPass(seen *pass, watched []model.Identity, sockets []model.Socket) (connections []model.Connection) {
+	type listener struct {
+		netns string
+		port  uint16
+	}
+	listening := map[listener]bool{}
+	for i := range sockets {
+		if sockets[i].Protocol == model.TCP {
+			listening[listener{sockets[i].NetNS, sockets[i].Port}] = true
+		}
+	}
+	taken := map[uint64]bool{}
+	for _, held := range seen.connections {
+		if taken[held.inode] || !slices.Contains(watched, held.owner) {
+			continue
+		}
+		taken[held.inode] = true
+		connections = append(connections, model.Connection{
+			Owner: held.owner, Local: held.local, Remote: held.remote,
+			Outbound: !listening[listener{held.netns, held.local.Port()}],
+		})
+	}
+	return connections
 }
 
 // wantConnections adds the sockets of the watched processes.

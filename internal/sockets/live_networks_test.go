@@ -29,8 +29,15 @@ import (
 const roleVariable = "SOCKETS_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(roleVariable) == "listener" {
+	switch os.Getenv(roleVariable) {
+	case "listener":
 		playListener()
+		return
+	case "kinds":
+		playKinds()
+		return
+	case "receiver":
+		playReceiver()
 		return
 	}
 	runtime.LockOSThread() // no test gets the main thread, whose namespace is the process'

@@ -34,10 +34,11 @@ var (
 // namespace is what is kept of one network namespace.
 type namespace struct {
 	netns.Namespace
-	sockets   []model.Socket
-	share     model.Share // of its tables
-	looked    int         // the sample that read its tables; 0: none
-	notBefore time.Time   // its tables are read again
+	sockets   []model.Socket  // besides a pass: those without a descriptor
+	confirmed map[uint64]bool // of these, by inode: found twice
+	share     model.Share     // of its tables
+	looked    int             // the sample that read its tables; 0: none
+	notBefore time.Time       // its tables are read again
 }
 
 // namespaces reads the tables of the network namespaces besides the host's.
@@ -49,17 +50,20 @@ type namespaces struct {
 	beyond    int          // those that are not looked at
 	samples   int
 	time      time.Duration // see othersTime
+
+	checking   bool      // tables are read besides a pass, see withoutDescriptor
+	checkAgain time.Time // the next table is read
 }
 
 func newNamespaces(processes *processReader, failures *failures) *namespaces {
 	return &namespaces{processes: processes, failures: failures, time: othersTime}
 }
 
-// update takes over which namespaces there are.
-func (n *namespaces) update(given []model.NetNamespace) {
+// update takes over which namespaces there are. beyond says what it means that some are too many.
+func (n *namespaces) update(given []model.NetNamespace, beyond string) {
 	n.beyond = max(0, len(given)-maxNamespaces)
 	if n.beyond > 0 {
-		n.failures.report("the sockets of some network namespaces are not seen", errNamespaces)
+		n.failures.report(beyond, errNamespaces)
 		given = given[:maxNamespaces]
 	}
 	known := make(map[string]*namespace, len(given))
@@ -82,6 +86,10 @@ func (n *namespaces) update(given []model.NetNamespace) {
 // read reads as many tables as there is time for, beginning with those that were
 // not read for longest, and returns what is known of all.
 func (n *namespaces) read(now time.Time) (sockets []model.Socket, share model.Share) {
+	if n.checking {
+		n.forget()
+		n.checking = false
+	}
 	n.samples++
 	end := time.Now().Add(n.time)
 	if n.samples <= eagerSamples {

@@ -7,6 +7,7 @@ import (
 	"github.com/go-kit/log"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets/forward"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets/netns"
@@ -32,9 +33,11 @@ type Options struct {
 	Logger     log.Logger    // nil: nothing is logged
 }
 
-// Kernel asks the kernel of the network namespace that this process is in. A function
-// that is nil is a question that cannot be asked.
+// Kernel asks the kernel, but for Sockets that of the network namespace that this process is
+// in. A function that is nil is a question that cannot be asked.
 type Kernel struct {
+	// Sockets is sockiter.Iterator.Read. It must number processes as Proc does.
+	Sockets func(watched []int, each func(*sockiter.Socket) error) error
 	// Listeners calls found for each listening socket.
 	Listeners func(found func(model.Socket)) error
 	// Routes opens the routing tables.
@@ -43,7 +46,7 @@ type Kernel struct {
 	Forwarding forward.Kernel
 }
 
-// Netlink is the real kernel, whose modules lie below root.
+// Netlink is the real kernel, whose modules lie below root, as far as netlink asks it.
 func Netlink(root string) Kernel {
 	return Kernel{Listeners: diagnose, Routes: netns.OpenRoutes, Forwarding: forward.Netlink(root)}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -29,13 +30,17 @@ type owners struct {
 	notBefore  time.Time // of the next search
 	searchTime time.Duration
 	fdLimit    int         // descriptors of one process
-	share      model.Share // of the last search
+	share      model.Share // of the last search, or of the owners that were described
+
+	described    map[sockiter.Owner]*owner // those that a pass names
+	descriptions int                       // samples that described some
+	describeTime time.Duration             // see describeTime
 }
 
 func newOwners(processes *processReader) *owners {
 	return &owners{
 		processes: processes, known: map[uint64]holding{}, missing: map[uint64]bool{},
-		searchTime: 5 * time.Second, fdLimit: 1 << 16,
+		searchTime: 5 * time.Second, fdLimit: 1 << 16, describeTime: describeTime,
 	}
 }
 

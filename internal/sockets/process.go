@@ -45,6 +45,7 @@ type owner struct {
 	arguments                      // its command line is not kept: an attacker chooses its size
 	catalogue *catalogue.Catalogue // that gave the evidence
 	samples   int                  // since the command line was read
+	unread    bool                 // what it runs could not be read
 }
 
 // arguments is what is made of a command line.

@@ -7,7 +7,6 @@ package sockets
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -28,9 +27,11 @@ type Sensor struct {
 
 	options     Options
 	failures    *failures
+	passes      *passes
 	owners      *owners
 	host        netns.Namespace // whose socket tables are read as pid 1 sees them
 	hostIsOwn   bool            // the exporter is in it
+	ownerless   map[uint64]bool // sockets of the host that the last pass did not have, by inode
 	askAgain    time.Time       // the kernel has no sock_diag until then, see forward.UnsupportedRest
 	others      *namespaces
 	describer   *netns.Describer
@@ -46,6 +47,7 @@ func New(o Options) *Sensor {
 	return &Sensor{
 		options:     o,
 		failures:    failures,
+		passes:      &passes{read: o.Kernel.Sockets, failures: failures},
 		owners:      newOwners(processes),
 		host:        netns.Namespace{NetNamespace: model.NetNamespace{PIDs: []int{1}}},
 		others:      newNamespaces(processes, failures),
@@ -60,29 +62,36 @@ func New(o Options) *Sensor {
 // Name is the sensor's name, as in the label `sensor`.
 func (*Sensor) Name() string { return "sockets" }
 
-// Sample reads the socket tables once and publishes them with what is known of
-// the owners. It fails only if no table could be read; the last snapshot then
-// stays. now should come from a clock that goes on between samples: an expensive
-// search for owners is put off by it.
+// Sample lists the sockets once and publishes them with what is known of
+// the owners. It fails only if nothing could be listed; the last snapshot then
+// stays. now should come from a clock that goes on between samples: what is expensive
+// is put off by it.
 func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	began := time.Now()
-	sockets, share, err := s.readHost(now)
-	if err != nil {
-		return err
-	}
-	s.others.update(s.options.Namespaces())
-	inOthers, othersShare := s.others.read(now)
-	share.Readable += othersShare.Readable
-	share.Total += othersShare.Total
-	sockets = unique(append(sockets, inOthers...))
-
+	proc, watched := s.options.Proc, s.options.Watched()
+	first, own := filepath.Join(proc, "1"), filepath.Join(proc, "self")
+	s.host.Tables, s.hostIsOwn = filepath.Join(first, "net"), hostfs.ShareNetNamespace(first, own)
 	catalogue := s.options.Catalogue()
-	proxies := s.identify(sockets, s.owners.find(now, sockets, catalogue), catalogue)
+	var sockets []model.Socket
+	var share model.Share
+	var owners map[uint64]holding
+	seen, fresh := s.passes.take(now, hostNamespace(first, own), watched)
+	if seen != nil {
+		sockets, share = s.listByPass(now, seen, fresh)
+		owners = s.owners.describe(seen, catalogue)
+	} else {
+		var err error
+		if sockets, share, err = s.listByTables(now); err != nil {
+			return err
+		}
+		owners = s.owners.find(now, sockets, catalogue)
+	}
+	proxies := s.identify(sockets, owners, catalogue)
 	namespaces := s.describer.Describe(&s.host, s.hostIsOwn, s.others.list())
 	forwards, unknown := s.forwards.Find(now, forward.Host{
 		Tables: s.host.Tables, IsOwn: s.hostIsOwn, Proxies: proxies, Namespaces: namespaces,
 	})
-	connections, peers := s.established.read(now, s.options.Watched(), sockets, s.tables())
+	connections, peers := s.established.read(now, watched, sockets, s.tables(), seen)
 	var closed []model.Socket
 	if last := s.Snapshot(); last != nil {
 		closed = recentlyClosed(last.RecentlyClosed, last.Sockets, sockets)
@@ -105,38 +114,6 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	s.Publish(snapshot, &snapshot.Meta)
 	level.Debug(s.options.Logger).Log("msg", "sampled sockets", "sockets", len(sockets), "duration", time.Since(began))
 	return nil
-}
-
-// readHost reads the tables of pid 1, which is in the host's network namespace
-// also when the exporter is not, or else those of the exporter's own.
-func (s *Sensor) readHost(now time.Time) ([]model.Socket, model.Share, error) {
-	proc := s.options.Proc
-	s.host.Tables = filepath.Join(proc, "1/net")
-	s.hostIsOwn = hostfs.ShareNetNamespace(filepath.Join(proc, "1"), filepath.Join(proc, "self"))
-	if s.hostIsOwn && s.options.Kernel.Listeners != nil && !now.Before(s.askAgain) {
-		var sockets []model.Socket
-		err := s.options.Kernel.Listeners(func(socket model.Socket) { sockets = append(sockets, socket) })
-		if err == nil {
-			return sockets, model.Share{Readable: len(tables()), Total: len(tables())}, nil
-		}
-		s.askAgain = now.Add(forward.UnsupportedRest)
-		s.failures.logOnce("the kernel does not list listening sockets by sock_diag, "+
-			"they are read from /proc, which costs more", err)
-	}
-	most := limits{sockets: len(tables()) * maxSockets}
-	sockets, share, err := readListeners(s.host.Tables, most, s.failures)
-	if share.Readable > 0 {
-		return sockets, share, nil
-	}
-	s.failures.logOnce("the socket tables of pid 1 cannot be read, "+
-		"only this process' own network namespace is seen; run as root, without hidepid", err)
-	s.host.Tables, s.hostIsOwn = filepath.Join(proc, "net"), true
-	sockets, share, err = readListeners(s.host.Tables, most, s.failures)
-	if share.Readable == 0 {
-		err = fmt.Errorf("no socket table could be read below %s, is it a /proc (--path.procfs)?: %w", proc, err)
-		return nil, share, err
-	}
-	return sockets, share, nil
 }
 
 // identify fills in the owners of sockets, and what they are called. It returns the ports
