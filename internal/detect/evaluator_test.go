@@ -164,7 +164,7 @@ func (h *host) step() *model.Snapshot {
 		}
 		h.sampleProcesses()
 	}
-	for _, change := range []func(){h.sampleSockets, h.probe, h.askPackages, h.readEntries, h.scanFiles} {
+	for _, change := range []func(){h.sampleAgain, h.sampleSockets, h.probe, h.askPackages, h.readEntries, h.scanFiles} {
 		if h.chance(5) {
 			change()
 		}
@@ -200,6 +200,20 @@ func (h *host) sampleProcesses() {
 	}
 	s.UnattributedRate = model.UnattributedRate{Cores: pick(h, 0, 0, 2.0), Span: time.Minute, Complete: h.chance(2)}
 	h.snapshot.Processes = s
+}
+
+// sampleAgain makes new samples that show the same, but for what the connections are.
+func (h *host) sampleAgain() {
+	if h.snapshot.Sockets != nil {
+		again := *h.snapshot.Sockets
+		again.Sockets, again.Connections = slices.Clone(again.Sockets), again.Connections[:len(again.Connections)/2]
+		h.snapshot.Sockets = &again
+	}
+	if h.snapshot.Services != nil {
+		again := *h.snapshot.Services
+		again.Answers = maps.Clone(again.Answers)
+		h.snapshot.Services = &again
+	}
 }
 
 func (h *host) sampleSockets() {

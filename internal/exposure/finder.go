@@ -31,13 +31,13 @@ func (f *Finder) Find(s *model.Snapshot, services *catalogue.Catalogue) []model.
 		e := newExposer(s, services)
 		*f = Finder{catalogue: services, sockets: s.Sockets, services: s.Services, at: s.Time, found: e.find(), turns: e.turns}
 	}
-	f.processes = s.Processes
+	f.processes, f.sockets, f.services = s.Processes, s.Sockets, s.Services
 	return f.found
 }
 
 // holds tells whether what was found last is what a snapshot shows too.
 func (f *Finder) holds(s *model.Snapshot, services *catalogue.Catalogue) bool {
-	if f.catalogue != services || f.sockets != s.Sockets || f.services != s.Services {
+	if f.catalogue != services || !f.sockets.SameSockets(s.Sockets) || !f.services.SameAnswers(s.Services) {
 		return false
 	}
 	if s.Time.Before(f.at) || !f.turns.IsZero() && !s.Time.Before(f.turns) {

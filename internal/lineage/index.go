@@ -27,9 +27,10 @@ type Index struct {
 // Lineage looks through the next snapshot, given its exposures, which nobody changes. The
 // lineage of the snapshot before is good no more.
 func (x *Index) Lineage(s *model.Snapshot, settings policy.Policy, exposures []model.Exposure) *Lineage {
-	if x.listeners == nil || x.sockets != s.Sockets {
+	if x.listeners == nil || !x.sockets.SameSockets(s.Sockets) {
 		x.indexSockets(s.Sockets)
 	}
+	x.sockets = s.Sockets
 	if x.entries == nil || x.persistence != s.Persistence {
 		x.indexEntries(s.Persistence)
 	}
@@ -52,7 +53,7 @@ func (x *Index) indexExposures(exposures []model.Exposure) {
 
 // indexSockets makes who listens ready to be looked up.
 func (x *Index) indexSockets(s *model.SocketSnapshot) {
-	x.sockets, x.listeners, x.serves = s, map[model.Identity][]*model.Socket{}, map[model.Identity]bool{}
+	x.listeners, x.serves = map[model.Identity][]*model.Socket{}, map[model.Identity]bool{}
 	if s == nil {
 		return
 	}

@@ -43,6 +43,7 @@ type Asker struct {
 	contents *contents
 	seen     map[model.ProgramFile]seen
 	sampled  time.Time // the sample of processes that was last looked at
+	running  model.Noted[model.ProgramFile]
 	waiting  bool      // the last answer was not complete
 	next     time.Time // when databases and programs may be read again
 	failing  string
@@ -88,7 +89,7 @@ func (a *Asker) look(now time.Time) {
 		return
 	}
 	a.sampled = processes.Time
-	wanted := wanted(processes)
+	wanted := a.wanted(processes)
 	q := question{
 		root: a.options.Root, databases: databases(), programs: wanted, known: a.known, contents: a.contents, scan: !now.Before(a.next),
 	}
@@ -145,21 +146,16 @@ func (a *Asker) settled(p model.ProgramFile, key hostfs.ContentKey, fact model.P
 }
 
 // wanted are the programs to be asked about, the busiest first.
-func wanted(s *model.ProcessSnapshot) []model.ProgramFile {
-	var asked []*model.Process
-	for i := range s.Processes {
-		p := s.Processes[i]
+func (a *Asker) wanted(s *model.ProcessSnapshot) []model.ProgramFile {
+	running := slices.Clone(a.running.Update(s.Processes, func(p *model.Process) (model.ProgramFile, bool) {
 		installed := p.Origin == model.OriginSystem || p.Origin == model.OriginLocal
-		if installed && p.Inspection != nil && !p.ExeDeleted && p.HiddenBy == "" && p.ExeFile != (model.FileID{}) {
-			asked = append(asked, p)
-		}
-	}
-	slices.SortStableFunc(asked, func(a, b *model.Process) int { return cmp.Compare(b.Cores, a.Cores) })
+		return model.ProgramFile{Path: p.Exe, File: p.ExeFile}, installed && p.Inspection != nil && !p.ExeDeleted && p.HiddenBy == "" && p.ExeFile != (model.FileID{})
+	}))
+	slices.SortStableFunc(running, func(a, b model.Note[model.ProgramFile]) int { return cmp.Compare(b.Process.Cores, a.Process.Cores) })
 	var files []model.ProgramFile
 	known := map[model.ProgramFile]bool{}
-	for _, p := range asked {
-		file := model.ProgramFile{Path: p.Exe, File: p.ExeFile}
-		if !known[file] && len(files) < programsMost {
+	for i := range running {
+		if file := running[i].Said; !known[file] && len(files) < programsMost {
 			known[file] = true
 			files = append(files, file)
 		}

@@ -306,7 +306,7 @@ func TestAskedAbout(t *testing.T) {
 	idle, deleted, hidden, temp, unknown, busy := good, good, good, good, good, good
 	idle.Inspection, deleted.ExeDeleted, hidden.HiddenBy, temp.Origin, unknown.ExeFile = nil, true, "tmpfs", model.OriginTemp, model.FileID{}
 	busy.Exe, busy.Cores = "/usr/bin/busy", 4
-	got := wanted(&model.ProcessSnapshot{Processes: []*model.Process{&idle, &deleted, &hidden, &temp, &unknown, &good, &good, &busy}})
+	got := new(Asker).wanted(&model.ProcessSnapshot{Processes: []*model.Process{&idle, &deleted, &hidden, &temp, &unknown, &good, &good, &busy}})
 	if len(got) != 2 || got[0].Path != "/usr/bin/busy" || got[1].Path != "/usr/bin/x" {
 		t.Errorf("got %+v", got)
 	}
