@@ -135,7 +135,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	cd e2e && go test ./internal/... ./lab/... ./pagebench ./peers ./testreport
+	cd e2e && go test ./internal/... ./lab/... ./overhead ./pagebench ./peers ./testreport
 	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
@@ -173,6 +173,16 @@ bench-page: e2e-tools ## Measure the seconds from the start of an attack to the 
 	cd e2e && go test ./pagebench
 	$(page_of_bench)
 	@$(as_root) "$$E2E_BIN/pagebench" $(table_or_arguments)
+
+.PHONY: bench-overhead
+bench-overhead: e2e-tools ## Measure how much slower a build and 2,000 processes a second get beside the exporter, as root (25 min)
+	cd e2e && go test ./internal/... ./overhead && CGO_ENABLED=0 go build -o "$$E2E_BIN/overhead" ./overhead
+	$(page_of_bench)
+	@$(as_root) "$$E2E_BIN/overhead" $(table_or_arguments)
+
+.PHONY: profile
+profile: build ## Profile the exporter on this host for a minute, as root: bin/profile has CPU, memory, and what takes most
+	@$(as_root) scripts/profile $(BINARY) bin/profile $(ARGUMENTS)
 
 # Prometheus takes two minutes to build; it is built again only for another version.
 .PHONY: e2e-tools
