@@ -135,7 +135,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	cd e2e && go test ./internal/... ./lab/... ./overhead ./pagebench ./peers ./testreport
+	cd e2e && go test ./fleet ./internal/... ./lab/... ./overhead ./pagebench ./peers ./testreport
 	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
@@ -179,6 +179,12 @@ bench-overhead: e2e-tools ## Measure how much slower a build and 2,000 processes
 	cd e2e && go test ./internal/... ./overhead && CGO_ENABLED=0 go build -o "$$E2E_BIN/overhead" ./overhead
 	$(page_of_bench)
 	@$(as_root) "$$E2E_BIN/overhead" $(table_or_arguments)
+
+.PHONY: bench-fleet
+bench-fleet: e2e-tools ## Measure one Prometheus with the shipped rules and 1,000 simulated hosts, as root (25 min, 8 GB)
+	cd e2e && go test ./internal/... ./fleet && CGO_ENABLED=0 go build -o "$$E2E_BIN/fleet" ./fleet
+	$(page_of_bench)
+	@$(as_root) "$$E2E_BIN/fleet" $(table_or_arguments)
 
 .PHONY: profile
 profile: build ## Profile the exporter on this host for a minute, as root: bin/profile has CPU, memory, and what takes most

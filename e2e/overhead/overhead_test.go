@@ -28,9 +28,9 @@ func TestDocument(t *testing.T) {
 		results []result
 		says    []string
 	}{
-		"good":  {[]result{fast}, []string{"| a build | 3 | 10.0 | 10.1 | 1.0050 | 0.990 to 1.030 | 1.00 |\n", "Goal met: no load that has one takes more than 1 % longer."}},
+		"good":  {[]result{fast}, []string{"| a build | 3 | 10 | 10.1 | 1.0050 | 0.990 to 1.030 | 1 |\n", "Goal met: no load that has one takes more than 1 % longer."}},
 		"worst": {[]result{fast, {"worst", false, slow.pairs}}, []string{"| worst | 2 |", "Goal met"}},
-		"bad":   {[]result{fast, slow}, []string{"| processes | 2 | 10.0 | 10.3 | 1.0300 | 1.020 to 1.040 | 1.00 |\n", "Goal not met: more than 1 % longer take: processes."}},
+		"bad":   {[]result{fast, slow}, []string{"| processes | 2 | 10 | 10.3 | 1.0300 | 1.020 to 1.040 | 1 |\n", "Goal not met: more than 1 % longer take: processes."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,25 +1,14 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
-
-// writeAssets has the exporter write its rules and examples into the directory.
-func writeAssets(ctx context.Context, exporter, directory string) error {
-	output, err := exec.CommandContext(ctx, exporter, "assets", directory).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%s assets: %w: %s", exporter, err, output)
-	}
-	return nil
-}
 
 // configureAlertmanager makes a configuration of the shipped example that sends
 // everything to the pager, and returns its path.

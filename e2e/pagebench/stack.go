@@ -36,7 +36,7 @@ func startStack(ctx context.Context, set settings, directory string, log *os.Fil
 	if s.pager, err = webhook.Start[webhook.Notification](); err != nil {
 		return nil, err
 	}
-	if err := writeAssets(ctx, set.exporter, directory); err != nil {
+	if err := programs.Assets(ctx, set.exporter, directory); err != nil {
 		return nil, err
 	}
 	exporter, err := s.start(ctx, exec.Command(set.exporter))

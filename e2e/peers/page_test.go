@@ -34,12 +34,12 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"Made by `make bench-peers -for=1m`; do not edit. Measured on 2 cores.",
 		"| cryptojack_exporter | 1 | --log.level=error |\n",
-		"| 5,000 | 0 | cryptojack_exporter | 0.40 | 1.00 | 5 | 50.0 | 99.0 | 100 | 45.0 | 900 | 90,000 |\n",
-		"| 5,000 | 0 | process-exporter | 6.40 | 16.0 | - | 2.00 | 3.00 | 3 | 60.0 | 3,000 | 300,000 |\n",
+		"| 5,000 | 0 | cryptojack_exporter | 0.40 | 1 | 5 | 50 | 99 | 100 | 45 | 900 | 90,000 |\n",
+		"| 5,000 | 0 | process-exporter | 6.40 | 16 | - | 2 | 3 | 3 | 60 | 3,000 | 300,000 |\n",
 		"| 5,000 | 200 | process-exporter |",
 		"\nNot measured: 30000 processes: no room.\n",
 		"| processes | CPU time by wait(2), s | cryptojack_exporter, s | share | process-exporter, s | share |\n",
-		"| 500 of 10ms | 5.00 | 4.90 | 98.0 % | 0 | 0.0 % |\n",
+		"| 500 of 10ms | 5 | 4.90 | 98.0 % | 0 | 0.0 % |\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("there is no %q in\n%s", want, got)

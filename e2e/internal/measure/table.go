@@ -3,6 +3,7 @@ package measure
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -38,12 +39,12 @@ func (t *Table) Write(out io.Writer) {
 	}
 }
 
-// Number writes a number with three digits that count, and with separators of
-// thousands.
+// Number writes a number with three digits that count, whole if it is, and with
+// separators of thousands.
 func Number(value float64) string {
 	digits := 0
 	switch size := max(value, -value); {
-	case size == 0:
+	case value == math.Trunc(value):
 	case size < 0.1:
 		digits = 3
 	case size < 10:

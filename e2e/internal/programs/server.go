@@ -55,6 +55,15 @@ func StartServer(ctx context.Context, command *exec.Cmd, readyPath string) (*Ser
 	return server, nil
 }
 
+// Assets has the exporter write its rules and examples into a directory.
+func Assets(ctx context.Context, exporter, directory string) error {
+	output, err := exec.CommandContext(ctx, exporter, "assets", directory).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s assets: %w: %s", exporter, err, output)
+	}
+	return nil
+}
+
 // Prometheus is the command of a Prometheus. What it stores goes below the
 // directory of its configuration.
 func Prometheus(program, config string) *exec.Cmd {
