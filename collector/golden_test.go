@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -129,15 +128,5 @@ func TestGolden(t *testing.T) {
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
 		t.Errorf("%s differs; if it should, run `go test ./collector -update` and read the difference (-want +got):\n%s", golden, diff)
-	}
-}
-
-func BenchmarkScrape(b *testing.B) {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(unchecked{hostile().set()})
-	for b.Loop() {
-		if _, err := registry.Gather(); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -76,12 +76,12 @@ func detailed(s *model.PersistenceSnapshot, findings *model.Findings, labels *La
 	var list []detail
 	seen := map[detail]bool{}
 	quota := model.PersistenceQuota{File: detailsOfUser, User: detailsOfUser, System: detailsOfSystem, All: detailLimit}
-	add := func(e *model.PersistenceEntry) {
-		if len(list) >= detailLimit {
-			return
+	add := func(e *model.PersistenceEntry, reason model.PersistenceReason) {
+		if !quota.Fits(e) {
+			return // before a label is made of each
 		}
-		d := detail{e.Kind, labels.label(e.Path), e.Reason}
-		if !seen[d] && quota.Take(e) {
+		if d := (detail{e.Kind, labels.label(e.Path), reason}); !seen[d] {
+			quota.Take(e)
 			seen[d] = true
 			list = append(list, d)
 		}
@@ -100,12 +100,13 @@ func detailed(s *model.PersistenceSnapshot, findings *model.Findings, labels *La
 	}
 	for _, first := range []bool{true, false} {
 		for i := range s.Entries {
-			e := s.Entries[i]
-			if e.Reason == "" {
-				e.Reason = again[place{e.Path, e.Line}] // it was judged again by the list of now
+			e := &s.Entries[i]
+			reason := e.Reason
+			if reason == "" {
+				reason = again[place{e.Path, e.Line}] // it was judged again by the list of now
 			}
-			if e.Reason != "" && critical[e.Path] == first {
-				add(&e)
+			if reason != "" && critical[e.Path] == first {
+				add(e, reason)
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package collector
 
 import (
 	"path"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,23 +72,22 @@ func (c *sockets) Update(ch chan<- prometheus.Metric) error {
 // worstSockets picks those that have series: exposed services, then what is
 // open to others, then what belongs to the catalogue, then the rest.
 func worstSockets(all []model.Socket) []*model.Socket {
-	rank := func(s *model.Socket) int {
+	var ranks [4][]*model.Socket
+	for i := range all {
+		s, rank := &all[i], 3
 		switch {
 		case s.Exposed():
-			return 0
+			rank = 0
 		case s.Scope == model.ScopeAny || s.Scope == model.ScopePublic:
-			return 1
+			rank = 1
 		case s.App != "":
-			return 2
-		default:
-			return 3
+			rank = 2
+		}
+		if len(ranks[rank]) < socketLimit {
+			ranks[rank] = append(ranks[rank], s)
 		}
 	}
-	picked := make([]*model.Socket, 0, len(all))
-	for i := range all {
-		picked = append(picked, &all[i])
-	}
-	sort.SliceStable(picked, func(i, j int) bool { return rank(picked[i]) < rank(picked[j]) })
+	picked := slices.Concat(ranks[:]...)
 	return picked[:min(len(picked), socketLimit)]
 }
 

@@ -10,17 +10,22 @@ type PersistenceQuota struct {
 	taken         int
 }
 
-// Take says whether there is room for an entry, and counts it if there is.
-func (q *PersistenceQuota) Take(e *PersistenceEntry) bool {
-	if q.files == nil {
-		q.files, q.owners = map[string]int{}, map[string]int{}
-	}
+// Fits says whether there is room for an entry.
+func (q *PersistenceQuota) Fits(e *PersistenceEntry) bool {
 	most := q.User
 	if e.Owner == "" {
 		most = q.System
 	}
-	if q.taken >= q.All || q.owners[e.Owner] >= most || q.files[e.Path] >= q.File {
+	return q.taken < q.All && q.owners[e.Owner] < most && q.files[e.Path] < q.File
+}
+
+// Take says whether there is room for an entry, and counts it if there is.
+func (q *PersistenceQuota) Take(e *PersistenceEntry) bool {
+	if !q.Fits(e) {
 		return false
+	}
+	if q.files == nil {
+		q.files, q.owners = map[string]int{}, map[string]int{}
 	}
 	q.taken++
 	q.owners[e.Owner]++
