@@ -108,7 +108,7 @@ func TestExposedServicesAndBenignCounterparts(t *testing.T) {
 		want model.Severity
 		says string // in title or evidence
 	}{
-		{"anybody may submit", newListeners(flink).answered(0, open), model.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password"},
+		{"anybody may submit", newListeners(flink).answered(0, open), model.Critical, "Anybody who reaches 0.0.0.0:8081 can run programs as alice: flink 1.20.5 asks for no password"},
 		{"on a public address", newListeners(tcp("203.0.113.9", 8081, nil)).answered(0, open), model.Critical, "a public address"},
 		{"on a private address", newListeners(tcp("10.0.0.1", 8081, nil)).answered(0, open), model.Warning, "a private address"},
 		{"submission is off", newListeners(flink).answered(0, lowered), model.Warning, "switched off"},
@@ -121,6 +121,7 @@ func TestExposedServicesAndBenignCounterparts(t *testing.T) {
 		{"a namespace that has only loopback", newListeners(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.NetNS = "4026532001" })), "", ""},
 		{"the exporter's own", newListeners(tcp("0.0.0.0", 8081, func(s *model.Socket) { s.OwnedByExporter = true })), "", ""},
 		{"by its port and its answer", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, open), model.Critical, "answered as flink does"},
+		{"what a user runs", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, open), model.Critical, "User alice's process answers as flink 1.20.5: it was asked at 192.168.1.7:8081 and let the exporter in"},
 		{"by its port alone", newListeners(tcp("0.0.0.0", 8081, byPort)), model.Info, "weak evidence"},
 		{"Nexus on that port", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, other), "", ""},
 		{"something with a password on that port", newListeners(tcp("0.0.0.0", 8081, byPort)).answered(0, asks), model.Info, "8081"},
@@ -296,13 +297,25 @@ func TestTaskManagerIsFlink(t *testing.T) {
 	jobManager := process(110, nil)
 	sockets[1].App, sockets[1].Confidence, sockets[1].InternalComponent = "flink", model.ConfidenceEvidence, true
 	sockets[2].Owner = jobManager.Identity
+	// Eve runs what answers like a Flink that lets anybody in, and writes its log: nobody
+	// came in by that but to what she runs herself.
+	eves := process(90, func(p *model.Process) { p.UID, p.User = 1001, "eve" })
+	s.Processes.Processes = append(s.Processes.Processes, jobManager, eves)
+	slices.SortFunc(s.Processes.Processes, func(a, b *model.Process) int { return a.PID - b.PID })
+	fake := sockets[2]
+	fake.Port, fake.Owner = 8080, eves.Identity
+	s.Sockets.Sockets = append(s.Sockets.Sockets, fake)
+	sockets = s.Sockets.Sockets
 	for i := range sockets {
 		sockets[i].Inode = uint64(i + 1)
 	}
 	s.Services = &model.ServiceSnapshot{Probing: true, Answers: map[model.SocketKey]model.Answer{
-		sockets[1].Key(): {OtherApp: true, Auth: model.AuthUnknown},
-		sockets[2].Key(): {App: "flink", Auth: model.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
-	}}
+		sockets[1].Key():              {OtherApp: true, Auth: model.AuthUnknown},
+		sockets[2].Key():              {App: "flink", Auth: model.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8081")},
+		sockets[len(sockets)-1].Key(): {App: "flink", Auth: model.AuthNone, Asked: netip.MustParseAddrPort("192.168.1.7:8080")},
+	}, SubmissionLogs: []model.SubmissionLog{{
+		App: "flink", Owner: eves.Identity, Recent: []model.Submission{{Event: model.SubmissionRun, Time: noon.Add(-3 * time.Hour)}},
+	}}}
 	entry := func() *model.Entry {
 		for _, f := range evaluate(t, s, policy.Policy{}) {
 			if f.Suspect != nil && f.Suspect.Process.PID == 300 {
@@ -311,7 +324,7 @@ func TestTaskManagerIsFlink(t *testing.T) {
 		}
 		return nil
 	}
-	if e := entry(); e == nil || e.App != "flink" || e.Port != 8081 || e.PID != 100 {
+	if e := entry(); e == nil || e.App != "flink" || e.Port != 8081 || e.PID != 100 || e.Run != nil {
 		t.Errorf("%+v", e)
 	}
 	second := sockets[2] // another JobManager: which of the two it was is not known

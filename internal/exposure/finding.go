@@ -80,7 +80,7 @@ func serviceTitle(e *model.Exposure, where string) string {
 	case e.Confidence == model.ConfidencePort && e.Auth != model.AuthNone:
 		return fmt.Sprintf("Something listens on %s, the port of %s", where, e.App)
 	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "":
-		return fmt.Sprintf("Anybody who reaches %s can run programs: %s asks for no password", where, name)
+		return fmt.Sprintf("Anybody who reaches %s can run programs%s: %s asks for no password", where, asUser(e), name)
 	case e.Auth == model.AuthNone:
 		return fmt.Sprintf("%s on %s asks for no password", name, where)
 	case e.Auth == model.AuthRequired:
@@ -103,7 +103,7 @@ func listens(e *model.Exposure) string {
 	socket := &e.Socket
 	owner := "An unknown process"
 	if socket.Owner.PID != 0 {
-		owner = fmt.Sprintf("%s (pid %d%s)", text.Label(path.Base(socket.OwnerExe)), socket.Owner.PID, where(e))
+		owner = fmt.Sprintf("%s (pid %d%s%s)", text.Label(path.Base(socket.OwnerExe)), socket.Owner.PID, ofUser(e), where(e))
 	}
 	sentence := fmt.Sprintf("%s listens on %s (%s)", owner, strings.Join(e.Endpoints[:min(len(e.Endpoints), maxReach)], " and "), reach(e))
 	switch e.Confidence {
@@ -169,15 +169,39 @@ func kindOf(address netip.Addr) string {
 	return "private"
 }
 
+// ofUser names who runs a service: whatever it says of itself, it says as that user.
+func ofUser(e *model.Exposure) string {
+	if e.User == "" {
+		return ""
+	}
+	return ", user " + text.Label(e.User)
+}
+
+// asUser is whose rights whoever gets in has. In a container they are less.
+func asUser(e *model.Exposure) string {
+	if e.User == "" || e.ContainerID != "" {
+		return ""
+	}
+	return " as " + text.Label(e.User)
+}
+
+// asked says who answered: any user may run what answers like a service.
+func asked(e *model.Exposure) string {
+	if e.User == "" || e.User == "root" || e.ContainerID != "" {
+		return fmt.Sprintf("%s was asked at %s", nameOf(e), e.Answer.Asked)
+	}
+	return fmt.Sprintf("User %s's process answers as %s: it was asked at %s", text.Label(e.User), nameOf(e), e.Answer.Asked)
+}
+
 // openness says whether it asks who one is, and what is not known of that.
 func openness(e *model.Exposure) string {
 	switch {
 	case e.Auth == model.AuthNone && e.RunsCode && e.Answer.Lowered == "":
-		return fmt.Sprintf("%s was asked at %s and let the exporter in without a password: anybody can submit what it runs.", nameOf(e), e.Answer.Asked)
+		return asked(e) + " and let the exporter in without a password: anybody can submit what it runs."
 	case e.Auth == model.AuthNone:
-		return fmt.Sprintf("%s was asked at %s and let the exporter in without a password.", nameOf(e), e.Answer.Asked)
+		return asked(e) + " and let the exporter in without a password."
 	case e.Auth == model.AuthRequired:
-		return fmt.Sprintf("%s was asked at %s and wants to know who one is.", nameOf(e), e.Answer.Asked)
+		return asked(e) + " and wants to know who one is."
 	case e.Answer != nil && e.Answer.Failure != "":
 		return "Whether it asks for a password is not known: " + e.Answer.Failure
 	default:
@@ -253,9 +277,9 @@ func from(entry *model.Submission) string {
 	return "; connected to it about then: " + strings.Join(names, ", ")
 }
 
-// LastRunBefore is what was last submitted to the app and run before the process tree
-// below its process began, and how long before.
-func LastRunBefore(s *model.ServiceSnapshot, app string, p *model.Process, entry model.Identity) (run *model.Submission, before time.Duration) {
+// LastRunBefore is what was last submitted and run before the process tree below a
+// service began, and how long before, by the logs that are of that service.
+func LastRunBefore(s *model.ServiceSnapshot, p *model.Process, entry model.Identity, isOfService func(*model.SubmissionLog) bool) (run *model.Submission, before time.Duration) {
 	if s == nil {
 		return nil, 0
 	}
@@ -264,7 +288,7 @@ func LastRunBefore(s *model.ServiceSnapshot, app string, p *model.Process, entry
 		began = a.Started
 	}
 	for i := range s.SubmissionLogs {
-		if s.SubmissionLogs[i].App != app {
+		if !isOfService(&s.SubmissionLogs[i]) {
 			continue
 		}
 		for j := range s.SubmissionLogs[i].Recent {

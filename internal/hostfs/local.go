@@ -23,18 +23,28 @@ func OpenLocal(name string) (*os.File, error) {
 	if err := unix.Stat("/", &root); err != nil {
 		return nil, fmt.Errorf("stat /: %w", err)
 	}
-	return reopen(seen, name, root.Dev, unix.S_IFREG, unix.O_RDONLY|unix.O_NONBLOCK)
+	return reopen(seen, name, root.Dev, wanted{kind: unix.S_IFREG}, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-// reopen opens what was opened with O_PATH, if it is of this kind and on a local
+// wanted is what a file has to be, to be opened.
+type wanted struct {
+	kind  uint32 // S_IFMT
+	owned bool   // it has to be that user's
+	uid   uint32
+}
+
+// reopen opens what was opened with O_PATH, if it is what is wanted and on a local
 // file system. O_NONBLOCK: a lease of the file's owner (fcntl(2)) must not hold it up.
-func reopen(seen *os.File, name string, trusted uint64, kind uint32, flags int) (*os.File, error) {
+func reopen(seen *os.File, name string, trusted uint64, want wanted, flags int) (*os.File, error) {
 	stat, err := Stat(seen)
 	if err != nil {
 		return nil, err
 	}
-	if stat.Mode&unix.S_IFMT != kind {
+	if stat.Mode&unix.S_IFMT != want.kind {
 		return nil, ErrKind
+	}
+	if want.owned && stat.Uid != want.uid {
+		return nil, ErrOwner
 	}
 	if err := checkLocal(seen, stat.Dev, trusted); err != nil {
 		return nil, err

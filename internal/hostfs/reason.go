@@ -19,6 +19,8 @@ func ReasonOf(err error) model.Reason {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return model.ReasonPermission
+	case errors.Is(err, ErrOwner):
+		return model.ReasonOther
 	case Vanished(err):
 		return model.ReasonVanished
 	case errors.Is(err, ErrTimeout), errors.Is(err, unix.ETIMEDOUT),

@@ -16,12 +16,14 @@ var (
 	ErrRemote = errors.New("a network or FUSE file system may hang and is not read")
 	// ErrKind is the answer for what is no regular file, or no directory.
 	ErrKind = errors.New("it is neither the file nor the directory that it should be")
+	// ErrOwner is the answer for what belongs to another user than the one who names it.
+	ErrOwner = errors.New("it belongs to another user than whoever names it, and is not opened")
 )
 
 // Root is a directory below which files are opened as the host that it belongs to
 // would: links are followed, but never out of the root, and neither a device, a
 // FIFO nor another machine can hold the caller up. Its methods change nothing, so
-// that a call may be left behind. Errors are ErrRemote, ErrKind and the bare errno of
+// that a call may be left behind. Errors are ErrRemote, ErrKind, ErrOwner and the bare errno of
 // a system call: the caller knows the name, and how to escape it.
 type Root struct {
 	file   *os.File
@@ -73,21 +75,31 @@ func (r *Root) File(name string, flags int) (*os.File, error) {
 // Regular opens a regular file on a local file system for reading. It looks
 // before it opens, for to open a device may do something.
 func (r *Root) Regular(name string) (*os.File, error) {
-	return r.reopen(name, unix.S_IFREG, unix.O_RDONLY|unix.O_NONBLOCK)
+	return r.reopen(name, wanted{kind: unix.S_IFREG}, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+// RegularOf is Regular for a name that a user has chosen: he gets no file of others read.
+func (r *Root) RegularOf(uid uint32, name string) (*os.File, error) {
+	return r.reopen(name, wanted{kind: unix.S_IFREG, owned: true, uid: uid}, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
 // Directory opens a directory on a local file system for reading.
 func (r *Root) Directory(name string) (*os.File, error) {
-	return r.reopen(name, unix.S_IFDIR, unix.O_RDONLY|unix.O_DIRECTORY)
+	return r.reopen(name, wanted{kind: unix.S_IFDIR}, unix.O_RDONLY|unix.O_DIRECTORY)
 }
 
-func (r *Root) reopen(name string, kind uint32, flags int) (*os.File, error) {
+// DirectoryOf is RegularOf for a directory.
+func (r *Root) DirectoryOf(uid uint32, name string) (*os.File, error) {
+	return r.reopen(name, wanted{kind: unix.S_IFDIR, owned: true, uid: uid}, unix.O_RDONLY|unix.O_DIRECTORY)
+}
+
+func (r *Root) reopen(name string, want wanted, flags int) (*os.File, error) {
 	seen, err := r.File(name, unix.O_PATH)
 	if err != nil {
 		return nil, err
 	}
 	defer seen.Close()
-	return reopen(seen, name, r.device, kind, flags)
+	return reopen(seen, name, r.device, want, flags)
 }
 
 // CheckLocal refuses a file on a file system on which a system call may block for

@@ -27,10 +27,11 @@ func loginServices() []string {
 // anybody in.
 func (l *Lineage) letsIn(id model.Identity) (model.Auth, *model.Exposure) {
 	auth := model.Auth("")
+	service := l.living(id)
 	for _, socket := range l.listeners[id] {
 		found := l.exposed[exposure.KeyOf(socket)]
-		if found == nil && l.app(socket) != "" {
-			found = l.exposedAs(l.app(socket)) // another part of the same service takes what it runs
+		if found == nil && service != nil && l.app(socket) != "" {
+			found = l.exposedAs(l.app(socket), service.UID) // another part of the same service takes what it runs
 		}
 		switch {
 		case found != nil && found.Auth == model.AuthNone:

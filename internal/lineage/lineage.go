@@ -232,13 +232,32 @@ func (l *Lineage) Entry(p *model.Process) *model.Entry {
 		App: l.app(socket), Process: path.Base(a.Exe), PID: a.PID,
 		Address: socket.Address, Port: socket.Port, Alive: l.living(a.Identity) != nil,
 	}
-	if exposure := l.exposedAs(entry.App); exposure != nil && l.rank(socket) < rankExposed {
+	user := l.userOf(a, p)
+	if exposure := l.exposedAs(entry.App, user); exposure != nil && l.rank(socket) < rankExposed {
 		// It came in by another part of the same service: a worker runs what its
 		// manager takes.
 		entry.Address, entry.Port = exposure.Socket.Address, exposure.Socket.Port
 	}
-	entry.Run, entry.RunBefore = exposure.LastRunBefore(l.services, entry.App, p, a.Identity)
+	entry.Run, entry.RunBefore = exposure.LastRunBefore(l.services, p, a.Identity, func(log *model.SubmissionLog) bool {
+		return log.App == entry.App && l.isOf(log.Owner, user)
+	})
 	return entry
+}
+
+// userOf is who runs the service that a process came in by: of one that has ended, who
+// runs what it has left.
+func (l *Lineage) userOf(service *model.Ancestor, p *model.Process) uint32 {
+	if living := l.living(service.Identity); living != nil {
+		return living.UID
+	}
+	return p.UID
+}
+
+// isOf tells whether a process is a user's. Anybody may run what calls itself a service,
+// answers like it and writes its log: it says nothing about the services of others.
+func (l *Lineage) isOf(id model.Identity, user uint32) bool {
+	living := l.living(id)
+	return living != nil && living.UID == user
 }
 
 // The ranks of a listener of the entry.
@@ -248,11 +267,11 @@ const (
 	rankExposed
 )
 
-// exposedAs returns the first exposure of an app, always the same of several, or
-// nil.
-func (l *Lineage) exposedAs(app string) *model.Exposure {
+// exposedAs returns the first exposure of an app that a user runs, always the same of
+// several, or nil.
+func (l *Lineage) exposedAs(app string, user uint32) *model.Exposure {
 	for i := range l.exposures {
-		if l.exposures[i].App == app {
+		if owner := l.exposures[i].Socket.Owner; l.exposures[i].App == app && (owner == (model.Identity{}) || l.isOf(owner, user)) {
 			return &l.exposures[i]
 		}
 	}

@@ -26,6 +26,7 @@ type Exposure struct {
 	Namespace   NetNamespace // of Socket
 	ContainerID string       // of the owner, 12 hex; ""
 	Unit        string       // of the owner; ""
+	User        string       // of the owner: a name, or a number where it has none; ""
 	Forwarded   Forwarded
 	Forwarders  []Forwarder // where Published is PublishedYes
 

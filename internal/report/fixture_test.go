@@ -118,10 +118,10 @@ func incident() Report {
 		},
 		{
 			ID: "service:flink:tcp:0.0.0.0:8081", Rule: rules.ExposedService, Severity: model.Critical, Technique: "T1190",
-			Title: "Anybody who reaches 0.0.0.0:8081 can run programs: flink 1.20.5 asks for no password",
+			Title: "Anybody who reaches 0.0.0.0:8081 can run programs as flink: flink 1.20.5 asks for no password",
 			Evidence: []string{
-				"java (pid 100, unit flink.service) listens on 0.0.0.0:8081 (all addresses, which are 192.168.1.7, private) and is flink by its program and arguments.",
-				"flink 1.20.5 was asked at 192.168.1.7:8081 and let the exporter in without a password: anybody can submit what it runs.", "A host firewall was not read.",
+				"java (pid 100, user flink, unit flink.service) listens on 0.0.0.0:8081 (all addresses, which are 192.168.1.7, private) and is flink by its program and arguments.",
+				"User flink's process answers as flink 1.20.5: it was asked at 192.168.1.7:8081 and let the exporter in without a password: anybody can submit what it runs.", "A host firewall was not read.",
 				"Flink's log: a jar was run through REST at 2026-11-23 06:59:48 UTC; connected to it about then: 198.51.100.7.",
 			},
 			FirstSeen: seen, LastSeen: noon(), Exposure: exposure,

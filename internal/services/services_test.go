@@ -225,6 +225,10 @@ func TestSubmissionLog(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	status := fmt.Sprintf("Uid:\t%[1]d\t%[1]d\n", os.Getuid())
+	if err := os.WriteFile(filepath.Join(l.options.Proc, "100/status"), []byte(status), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	line := func() {
 		text := fmt.Sprintf("%s INFO  org.apache.flink.client.ClientUtils [] - Starting program (detached: true)\n", l.now.Format("2006-01-02 15:04:05,000"))
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

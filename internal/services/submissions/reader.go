@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
@@ -24,8 +25,10 @@ const (
 	openTime = 500 * time.Millisecond
 	// clockSlack is how far the time of a new line may lie outside the time between
 	// two reads.
-	clockSlack = time.Minute
-	textLimit  = 256 // bytes of a line, or of the name of an upload, that are kept
+	clockSlack     = time.Minute
+	maxStatusBytes = 4096 // the user stands in the first lines
+
+	textLimit = 256 // bytes of a line, or of the name of an upload, that are kept
 )
 
 // Format is how one service writes its log.
@@ -48,6 +51,8 @@ type Target struct {
 	Owner model.Identity // the process that writes; its root directory is where Path is looked up
 	Path  string         // absolute
 }
+
+var errNoUser = errors.New("the kernel does not say whose the process is")
 
 // Reader follows logs. It is used by one goroutine.
 type Reader struct {
@@ -178,12 +183,12 @@ type opened struct {
 }
 
 func (r *Reader) open(target Target) (opened, error) {
-	root, err := r.root(target)
+	root, user, err := r.root(target)
 	if err != nil {
 		return opened{}, err
 	}
 	defer root.Close()
-	file, err := root.Regular(target.Path)
+	file, err := root.RegularOf(user, target.Path)
 	if err != nil {
 		return opened{}, fmt.Errorf("open %s: %w", target.Path, err)
 	}
@@ -195,8 +200,44 @@ func (r *Reader) open(target Target) (opened, error) {
 	return opened{file, model.FileID{Dev: stat.Dev, Inode: stat.Ino}}, nil
 }
 
-func (r *Reader) root(target Target) (*hostfs.Root, error) {
-	return hostfs.OpenRoot(filepath.Join(r.proc, strconv.Itoa(target.Owner.PID), "root"))
+// root opens the root directory of a process, and says whose files it may name. It gave
+// the path itself, and reads no file through the exporter that it could not have written.
+func (r *Reader) root(target Target) (*hostfs.Root, uint32, error) {
+	directory := filepath.Join(r.proc, strconv.Itoa(target.Owner.PID))
+	root, err := hostfs.OpenRoot(filepath.Join(directory, "root"))
+	if err != nil {
+		return nil, 0, err
+	}
+	user, err := userOf(filepath.Join(directory, "status"))
+	if err != nil {
+		root.Close()
+		return nil, 0, err
+	}
+	return root, user, nil
+}
+
+// userOf reads whose a process is: its real and effective user, which are the same but for
+// a program that somebody else than its owner started (proc_pid_status(5)).
+func userOf(status string) (uint32, error) {
+	content, err := hostfs.ReadStart(status, maxStatusBytes)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(content)) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 || fields[0] != "Uid:" {
+			continue
+		}
+		user, err := strconv.ParseUint(fields[1], 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("user of a process: %w", err)
+		}
+		if fields[2] != fields[1] {
+			return 0, hostfs.ErrOwner
+		}
+		return uint32(user), nil
+	}
+	return 0, errNoUser
 }
 
 // explain says for people why a log is not read.

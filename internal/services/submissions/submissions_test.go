@@ -41,7 +41,15 @@ func newLab(t *testing.T) *lab {
 		target: Target{App: flinklog.App, Owner: model.Identity{PID: 100, StartTime: 1}, Path: logPath},
 	}
 	l.check(os.MkdirAll(filepath.Join(l.root, filepath.Dir(logPath)), 0o755))
+	l.isOf(os.Getuid(), os.Getuid())
 	return l
+}
+
+// isOf says whose the process is: its real and its effective user.
+func (l *lab) isOf(user, effective int) {
+	l.t.Helper()
+	status := fmt.Sprintf("Name:\tjava\nUid:\t%d\t%d\t%d\t%d\n", user, effective, effective, effective)
+	l.check(os.WriteFile(filepath.Join(filepath.Dir(l.root), "status"), []byte(status), 0o600))
 }
 
 func (l *lab) check(err error) {
@@ -296,6 +304,89 @@ func TestFailures(t *testing.T) {
 }
 
 // TestPermission needs to be another user than root, whom nothing is denied.
+// TestFilesOfOthers: a process names any file that it likes, and gets only its user's read.
+func TestFilesOfOthers(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	eve := os.Getuid() + 1000
+	refused := func(what string) {
+		t.Helper()
+		if log := l.read(); !strings.Contains(log.Failure, "belongs to another user") || len(log.Recent) != 0 {
+			t.Errorf("%s: %q %+v", what, log.Failure, log.Recent)
+		}
+		if share := l.reader.Share(); share != (model.Share{Total: 1}) {
+			t.Errorf("%s: it is not told as unread: %+v", what, share)
+		}
+	}
+	l.isOf(eve, eve)
+	l.write(l.stamped(0, runLine))
+	refused("a file of somebody else") // as with -Dlog.file=/etc/shadow
+	l.check(os.Rename(l.file(), l.file()+"-secret"))
+	l.check(os.Symlink(l.file()+"-secret", l.file()))
+	l.check(os.Remove(l.file()))
+	l.check(os.Symlink(filepath.Base(l.file())+"-secret", l.file()))
+	refused("a link of hers to it")
+	l.isOf(eve, os.Getuid())
+	refused("a program of somebody else that she started, as one that is set-user-ID")
+	if l.reader.Errors()[model.ReadError{Aspect: model.AspectSubmissionLog, Reason: model.ReasonOther}] != 3 {
+		t.Errorf("%v", l.reader.Errors())
+	}
+
+	l.isOf(os.Getuid(), os.Getuid())
+	l.read()
+	l.write(l.stamped(0, runLine))
+	l.read()
+	l.expect("his own", 0, 1, 0)
+	l.expectNothingOfADevice()
+	if os.Getuid() == 0 { // only root gives a file away
+		l.check(os.Remove(l.file()))
+		l.write(l.stamped(0, runLine))
+		l.check(os.Chown(l.file(), eve, eve))
+		if log := l.read(); !strings.Contains(log.Failure, "belongs to another user") {
+			t.Errorf("a file of hers, named by root: %q", log.Failure)
+		}
+		l.isOf(eve, eve)
+		l.write(l.stamped(0, runLine))
+		if log := l.read(); log.Failure != "" {
+			t.Errorf("a file of her own: %q", log.Failure)
+		}
+	}
+	l.check(os.Remove(filepath.Join(filepath.Dir(l.root), "status")))
+	if log := l.read(); log.Failure == "" {
+		t.Error("it is read though nobody knows whose the process is")
+	}
+}
+
+// expectNothingOfADevice has the log be what is no file.
+func (l *lab) expectNothingOfADevice() {
+	l.t.Helper()
+	l.check(os.Remove(l.file()))
+	if err := unix.Mknod(l.file(), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5))); err != nil { // /dev/zero
+		return
+	}
+	if log := l.read(); !strings.Contains(log.Failure, "neither the file nor") {
+		l.t.Errorf("a device: %q", log.Failure)
+	}
+}
+
+// TestUploadsOfOthers: a line of the log leads to no directory of somebody else.
+func TestUploadsOfOthers(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root gives a directory away")
+	}
+	l := newLab(t)
+	directory := "/home/bob/flink-web-upload"
+	l.check(os.MkdirAll(filepath.Join(l.root, directory), 0o755))
+	l.check(os.WriteFile(filepath.Join(l.root, directory, "00000000-0000-0000-0000-000000000001_secret.jar"), nil, 0o600))
+	l.write(l.stamped(0, "INFO  org.apache.flink.runtime.dispatcher.DispatcherRestEndpoint [] - Using directory "+directory+" for file uploads."))
+	l.check(os.Chown(l.file(), 1000, 1000))
+	l.isOf(1000, 1000)
+	if log := l.read(); len(log.Recent) != 0 || !strings.Contains(log.Failure, "belongs to another user") {
+		t.Errorf("%q %+v", log.Failure, log.Recent)
+	}
+}
+
 func TestPermission(t *testing.T) {
 	t.Parallel()
 	if got := explain(fmt.Errorf("open: %w", unix.EACCES)); !strings.Contains(got, "CAP_DAC_READ_SEARCH") {
@@ -353,6 +444,10 @@ func BenchmarkHistory(b *testing.B) {
 	proc := b.TempDir()
 	name := filepath.Join(proc, "100/root", logPath)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	status := fmt.Sprintf("Uid:\t%[1]d\t%[1]d\n", os.Getuid())
+	if err := os.WriteFile(filepath.Join(proc, "100/status"), []byte(status), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	line := "2026-11-24 03:17:44,123 INFO  org.apache.flink.runtime.checkpoint.CheckpointCoordinator [] - Completed checkpoint 1 for job 2 (3 bytes).\n"

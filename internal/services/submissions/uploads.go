@@ -47,12 +47,12 @@ func (r *Reader) readUploads(target Target, f *follower, record func(model.Submi
 }
 
 func (r *Reader) list(target Target, format Format, directory string) ([]upload, error) {
-	root, err := r.root(target)
+	root, user, err := r.root(target)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	file, err := root.Directory(directory)
+	file, err := root.DirectoryOf(user, directory)
 	if err != nil {
 		return nil, err
 	}
