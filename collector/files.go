@@ -16,20 +16,20 @@ type files struct {
 	count, info, modified, truncated *prometheus.Desc
 }
 
-// NewFiles exports the suspicious files of the last scan: their number for each
+// NewFiles exports the suspicious files: their number for each
 // watched directory and reason, 0 too, and at most 32 by path, the strongest reasons
 // first. Without a snapshot Update returns ErrNoData.
 func NewFiles(snapshot func() *model.FileSnapshot, labels *Labels) Collector {
 	return &files{
 		snapshot: snapshot, labels: labels,
 		count: prometheus.NewDesc("cryptojack_suspicious_files",
-			"Suspicious files of the last scan. Each counts once, under its strongest reason.", []string{"directory", "reason"}, nil),
+			"Suspicious files that were found. Each counts once, under its strongest reason.", []string{"directory", "reason"}, nil),
 		info: prometheus.NewDesc("cryptojack_suspicious_file_info",
 			"A suspicious file; at most 32, the strongest reasons first. sha256 is cut to 12 hex digits.", []string{"path", "reason", "user", "sha256"}, nil),
 		modified: prometheus.NewDesc("cryptojack_suspicious_file_modified_timestamp_seconds",
 			"When a suspicious file was last modified, in seconds since the epoch. Its owner can set this.", []string{"path"}, nil),
 		truncated: prometheus.NewDesc("cryptojack_file_scan_truncated",
-			"1 if the last scan of a directory ended at its limit of entries or time, so that files may be missing.", []string{"directory"}, nil),
+			"1 while not all of a directory has been looked at, or not again since events were lost, so that files may be missing.", []string{"directory"}, nil),
 	}
 }
 

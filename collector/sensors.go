@@ -50,7 +50,7 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 		active: prometheus.NewDesc("cryptojack_event_source_active",
 			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits), task_iterator (all processes at once, from the kernel's own table).", []string{"source"}, nil),
 		lost: prometheus.NewDesc("cryptojack_events_lost_total",
-			"Times that the kernel dropped events because they came too fast. The next look at /proc mends what it can.", []string{"source"}, nil),
+			"Times that the kernel dropped events because they came too fast. The next look at /proc, or at the directories of inotify, mends what it can.", []string{"source"}, nil),
 		slots: prometheus.NewDesc("cryptojack_slots",
 			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
 		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
@@ -97,8 +97,8 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	return nil
 }
 
-// events exports which sources feed the process table: none while its sensor has no
-// snapshot.
+// events exports which sources feed the process table, none while its sensor has no
+// snapshot, and how often events were lost.
 func (c *sensors) events(send *sender) {
 	s := c.sources.Processes()
 	for _, source := range model.Sources() {
@@ -110,6 +110,9 @@ func (c *sensors) events(send *sender) {
 		if s != nil && source.SendsEvents() {
 			send.counter(c.lost, float64(s.EventsLost[source]), string(source))
 		}
+	}
+	if s := c.sources.Files(); s != nil {
+		send.counter(c.lost, float64(s.EventsLost), string(model.SourceInotify))
 	}
 }
 

@@ -52,6 +52,7 @@ type options struct {
 	cpuBudget       float64
 	respawnWindow   time.Duration
 	filesInterval   time.Duration
+	filesShare      float64 // of a core, for looking at files; 0 is the default
 	socketsInterval time.Duration
 
 	persistenceInterval time.Duration
@@ -101,7 +102,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	app.Flag("process.cpu-budget", "Share of one core that looking at processes may use, above 0 and at most 1; the interval grows to keep it.").
 		Default(fmt.Sprint(processes.DefaultBudget)).Float64Var(&o.cpuBudget)
 	app.Flag("respawn.window", "How soon after an end the next start of a program is a respawn.").Default(processes.DefaultRespawnWindow.String()).DurationVar(&o.respawnWindow)
-	app.Flag("files.interval", "Time between two full scans of the watched directories; changes are seen at once.").Default("1m").DurationVar(&o.filesInterval)
+	app.Flag("files.interval", "Time between two looks for what inotify does not tell of the watched directories; changes are seen at once.").Default("1m").DurationVar(&o.filesInterval)
 	app.Flag("sockets.interval", "Time between two looks at the listening sockets, and at the connections of what burns CPU.").Default("5s").DurationVar(&o.socketsInterval)
 	app.Flag("persistence.interval", "Time between two looks at crontabs, units and whatever else starts programs by itself.").Default("10s").DurationVar(&o.persistenceInterval)
 	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(tracker.DefaultHold.String()).DurationVar(&o.hold)

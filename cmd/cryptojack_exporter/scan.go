@@ -24,6 +24,9 @@ const (
 	// firstSamples is how much longer than asked for it looks where a sensor has not
 	// finished its first sample by then: half a look could not say that all is well.
 	firstSamples = 10 * time.Second
+	// scanFilesShare is how much of a core looks at files: a large directory is to be
+	// finished in this time.
+	scanFilesShare = 0.5
 )
 
 // scan looks for a while, reports and returns the exit code of the verdict.
@@ -50,6 +53,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	o.processInterval = min(o.processInterval, scanInterval)
 	o.socketsInterval = min(o.socketsInterval, 2*time.Second)
 	o.persistenceInterval = min(o.persistenceInterval, 5*time.Second)
+	o.filesShare = scanFilesShare
 	_, m, err := setUp(o, &current, func(string, time.Duration) {}, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)

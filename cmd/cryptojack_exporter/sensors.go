@@ -154,6 +154,8 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 		KnownMiner:  programs.IsMinerName(),
 		KnownHash:   func(sha256 string) bool { return current().Policy.Hashes[sha256] },
 		Processes:   s.processes.Snapshot,
+		CPUTime:     threadTime,
+		Limits:      files.Limits{Share: o.filesShare},
 	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.files, Wake: wake})
 	s.followers = append(s.followers, monitor.Follower{

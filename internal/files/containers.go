@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	maxContainers    = 64
-	containerEntries = 10_000 // names looked at below one watched directory of one container
-	openTime         = 500 * time.Millisecond
-	maxStuck         = 16 // opens that did not come back
+	maxContainers = 64
+	openTime      = 500 * time.Millisecond
+	maxStuck      = 16 // opens that did not come back
 )
 
 // openContainers opens the watched directories as the processes in other mount
@@ -62,8 +61,8 @@ func (s *Sensor) openInContainer(container model.MountNamespace, name string) *w
 			break // the others would wait for the same
 		}
 		if err == nil {
-			directory := &watched{name: name, container: container.Name, file: file}
-			directory.identify(s.options.Root)
+			directory := &watched{name: name, container: container.Name, pids: container.PIDs, file: file}
+			directory.identify()
 			return directory
 		}
 		failure = err

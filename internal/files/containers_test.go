@@ -59,9 +59,12 @@ func TestContainers(t *testing.T) {
 	if share := snapshot.Visibility[model.AspectTemp]; share.Readable != share.Total || share.Total != 4 { // /tmp, /dev/shm, the container's /tmp and /tmp/.x
 		t.Errorf("%+v", share)
 	}
-	for _, path := range *s.watchable.Load() {
-		if path == "/tmp/.x" {
-			t.Error("inotify would watch the host's directory of that name")
-		}
+
+	// The container ends: nothing of it is remembered.
+	options.Processes = func() *model.ProcessSnapshot { return nil }
+	s.options.Processes = options.Processes
+	f.must(s.Sample(t.Context(), time.Unix(2, 0)))
+	if files := s.Snapshot().Files; len(files) != 1 || len(s.found.files) != 1 || s.layers[0].remembered != 2 || s.layers[1].remembered != 0 {
+		t.Errorf("after the container: %+v, %d and %d directories", files, s.layers[0].remembered, s.layers[1].remembered)
 	}
 }

@@ -1,99 +1,119 @@
 package files
 
 import (
-	"errors"
-	"io"
+	"math/rand/v2"
 	"os"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
 
-// known is what is remembered of a content.
-type known struct {
-	kind    kind
-	content hostfs.Content // the zero value as long as it was not read
-	scan    uint64         // the last that saw it
+// maxSampled is how many of the suspicious files that are not remembered are kept for a
+// look at their content.
+const maxSampled = 256
+
+// sampling keeps a random choice of files that are not remembered: whoever leaves too
+// many does not know which of them are read.
+type sampling struct {
+	files   []*candidate
+	offered int // since the last of them was read
 }
 
-// contents remembers what files are, so that an unchanged directory costs no
-// reads. It holds what the last scan saw, no more.
-type contents struct {
-	byKey map[hostfs.ContentKey]known
-	scan  uint64
-}
-
-func newContents() *contents { return &contents{byKey: map[hostfs.ContentKey]known{}} }
-
-func (c *contents) kind(key hostfs.ContentKey) (kind, bool) {
-	entry, ok := c.byKey[key]
-	if !ok {
-		return kindOther, false
-	}
-	if entry.scan != c.scan {
-		entry.scan = c.scan
-		c.byKey[key] = entry
-	}
-	return entry.kind, true
-}
-
-func (c *contents) remember(key hostfs.ContentKey, k kind) {
-	c.byKey[key] = known{kind: k, scan: c.scan}
-}
-
-func (c *contents) content(key hostfs.ContentKey) hostfs.Content { return c.byKey[key].content }
-
-// rememberContent remembers the content of a file that was classified.
-func (c *contents) rememberContent(key hostfs.ContentKey, content hostfs.Content) {
-	if entry, ok := c.byKey[key]; ok {
-		entry.content = content
-		c.byKey[key] = entry
+func (s *sampling) offer(c *candidate) {
+	s.offered++
+	if len(s.files) < maxSampled {
+		s.files = append(s.files, c)
+	} else if at := rand.IntN(s.offered); at < maxSampled {
+		s.files[at] = c
 	}
 }
 
-// prune ends a scan: it forgets what that scan did not see.
-func (c *contents) prune() {
-	for key, entry := range c.byKey {
-		if entry.scan != c.scan {
-			delete(c.byKey, key)
+func (s *sampling) take() *candidate {
+	if len(s.files) == 0 {
+		s.offered = 0
+		return nil
+	}
+	c := s.files[len(s.files)-1]
+	s.files = s.files[:len(s.files)-1]
+	return c
+}
+
+// readContents reads contents within a budget of its own: first of files that are
+// remembered, those with strong reasons before others, then of a choice of the rest. It
+// returns whether more are to be read.
+func (s *Sensor) readContents() (more bool) {
+	var waiting []*candidate
+	for _, c := range s.found.files {
+		if c.content.SHA256 == "" && !c.unread {
+			waiting = append(waiting, c)
 		}
 	}
-	c.scan++
-}
-
-// readContents fills in the contents of files, those with strong reasons first, within
-// the budgets of one scan. The rest is left to later scans.
-func (s *Sensor) readContents(found []*candidate) {
-	limits := s.options.Limits
-	budget, deadline := limits.HashBytes, time.Now().Add(limits.Time)
-	order := slices.Clone(found)
-	slices.SortStableFunc(order, (*candidate).compare)
-	for _, c := range order {
-		c.content = s.known.content(c.key)
-		if c.content.SHA256 == "" && budget > 0 && time.Now().Before(deadline) {
-			budget -= min(c.key.Size, hostfs.HashLimit)
-			content, err := s.readContent(c)
-			if err != nil {
-				if !hasVanished(err) {
-					s.errors.unreadable(c.location.path()+"/"+c.name, err)
-				}
-				continue
-			}
+	slices.SortFunc(waiting, (*candidate).compare)
+	bytes := s.options.Limits.HashBytes
+	read := func(c *candidate) bool {
+		if bytes <= 0 || s.reading.spent() {
+			return false
+		}
+		used := s.options.CPUTime()
+		content, err := s.readContent(c)
+		s.reading.spend(s.options.CPUTime() - used)
+		bytes -= min(c.key.Size, hostfs.HashLimit)
+		c.unread = err != nil
+		if err == nil {
 			c.content = content
-			s.known.rememberContent(c.key, content)
+		} else if !hasVanished(err) {
+			s.errors.unreadable(c.directory.path()+"/"+c.name, err)
 		}
-		sum := c.content.SHA256
-		c.knownMiner = c.knownMiner || c.content.Facts.Mines() || sum != "" && s.options.KnownHash(sum)
-		c.setReason()
+		return true
+	}
+	for _, c := range waiting {
+		if !read(c) {
+			return true
+		}
+		s.changed = true
+		s.judge(c)
+	}
+	for {
+		if bytes <= 0 || s.reading.spent() {
+			return len(s.unremembered.files) > 0
+		}
+		c := s.unremembered.take()
+		if c == nil {
+			return false
+		}
+		if before := c.rank; !c.directory.gone && c.directory.files[c.name] == nil && read(c) && s.mines(c) {
+			c.knownMiner = true
+			c.setReason()
+			if s.found.add(c) {
+				s.changed = true
+				c.directory.omitted[before] = max(c.directory.omitted[before]-1, 0)
+			}
+		}
+	}
+}
+
+// mines tells whether a file is a known miner, by name or content.
+func (s *Sensor) mines(c *candidate) bool {
+	sum := c.content.SHA256
+	return c.minerName || c.content.Facts.Mines() || sum != "" && s.options.KnownHash(sum)
+}
+
+// judge finds the reason of a file anew.
+func (s *Sensor) judge(c *candidate) {
+	was := c.knownMiner
+	if s.found.judge(c, s.mines(c), s.running[c.id()]) || was != c.knownMiner {
+		s.changed = true
 	}
 }
 
 // readContent reads the content of a file.
 func (s *Sensor) readContent(c *candidate) (hostfs.Content, error) {
-	directory, err := s.opener.open(c.location)
+	if err := s.reach(c.directory.watched); err != nil {
+		return hostfs.Content{}, err
+	}
+	directory, err := s.opener.open(c.directory)
 	if err != nil {
 		return hostfs.Content{}, err
 	}
@@ -107,35 +127,49 @@ func (s *Sensor) readContent(c *candidate) (hostfs.Content, error) {
 }
 
 // file opens a regular file for reading, if it is still the one that was looked
-// at; otherwise it has vanished. O_NONBLOCK keeps a lease of its owner from
-// holding the open up (fcntl(2)).
+// at; otherwise it has vanished.
 func (o opener) file(directory int, name string, key hostfs.ContentKey) (*os.File, error) {
-	fd, err := o.beneath(directory, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	fd, err := o.same(directory, name, key)
 	if err != nil {
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), name)
-	stat, err := hostfs.Stat(file)
-	if err == nil && hostfs.ContentKeyOf(&stat) != key {
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// same is file without what a file of package os costs. O_NONBLOCK keeps a lease of its
+// owner from holding the open up (fcntl(2)).
+func (o opener) same(directory int, name string, key hostfs.ContentKey) (int, error) {
+	fd, err := o.beneath(directory, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	if err != nil {
+		return -1, err
+	}
+	var stat unix.Stat_t
+	if err = unix.Fstat(fd, &stat); err == nil && hostfs.ContentKeyOf(&stat) != key {
 		err = unix.ENOENT
 	}
 	if err != nil {
-		file.Close()
-		return nil, err
+		hostfs.CloseFD(fd)
+		return -1, err
 	}
-	return file, nil
+	return fd, nil
 }
 
-// read fills head with the first bytes of a file.
-func (o opener) read(directory int, name string, key hostfs.ContentKey, head []byte) (int, error) {
-	file, err := o.file(directory, name, key)
+// head reads the first bytes of a file, as many as there are or as fit.
+func (o opener) head(directory int, name string, key hostfs.ContentKey, head []byte) (n int, err error) {
+	fd, err := o.same(directory, name, key)
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close()
-	n, err := io.ReadFull(file, head)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // it is shorter
+	defer hostfs.CloseFD(fd)
+	for n < len(head) && int64(n) < key.Size {
+		more, err := hostfs.Retry(func() (int, error) { return unix.Pread(fd, head[n:], int64(n)) })
+		if err != nil {
+			return n, err
+		}
+		if more == 0 {
+			break
+		}
+		n += more
 	}
-	return n, err
+	return n, nil
 }

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -99,32 +98,28 @@ func TestContentChanges(t *testing.T) {
 		t.Errorf("before %+v, after %+v", before, after)
 	}
 	f.must(os.Remove(f.path("/tmp/x")))
-	if got := f.sample(); len(got) != 0 || len(f.sensor.known.byKey) != 0 {
-		t.Errorf("after the removal: %v, %d remembered", got, len(f.sensor.known.byKey))
+	if got := f.sample(); len(got) != 0 || len(f.sensor.found.files) != 0 {
+		t.Errorf("after the removal: %v, %d remembered", got, len(f.sensor.found.files))
 	}
 }
 
+// TestUnchangedFilesAreNotReadAgain: neither what is remembered, nor what was found to be
+// harmless and has not changed since.
 func TestUnchangedFilesAreNotReadAgain(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, Limits{})
 	f.write("/tmp/x", elfFile(executable, "x"), 0o755)
+	f.write("/tmp/text", "harmless", 0o755)
 	f.sample()
-	for key := range f.sensor.known.byKey {
-		f.sensor.known.byKey[key] = known{kind: kindScript, content: hostfs.Content{SHA256: "remembered"}}
+	f.sensor.found.files[0].content = hostfs.Content{SHA256: "remembered"}
+	top := f.sensor.roots[0].top
+	top.listed = time.Now().Add(time.Hour) // so the text has not changed since
+	f.must(os.WriteFile(f.path("/tmp/text"), []byte(elfFile(executable, "not seen")), 0o755))
+	if got := f.sample(); len(got) != 1 || f.sensor.Snapshot().Files[0].SHA256 != "remembered" {
+		t.Errorf("read again: %v", got)
 	}
-	f.sensor.known.scan = 0
-	if got := f.sample()["/tmp/x"]; got != model.FileScript || f.sensor.Snapshot().Files[0].SHA256 != "remembered" {
-		t.Errorf("read again: %q", got)
-	}
-}
-
-func BenchmarkUnchanged(b *testing.B) {
-	f := newFixture(b, Limits{Time: time.Minute})
-	for i := range 20_000 {
-		f.must(os.WriteFile(f.path(fmt.Sprintf("/tmp/%d", i)), []byte("some text"), 0o644))
-	}
-	f.sample()
-	for b.Loop() {
-		f.sample()
+	top.listed = time.Now().Add(-time.Hour)
+	if got := f.sample(); len(got) != 2 {
+		t.Errorf("a change was not seen: %v", got)
 	}
 }

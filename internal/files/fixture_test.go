@@ -54,7 +54,7 @@ func interpretedELF(order binary.ByteOrder, bits int) string {
 type fixture struct {
 	t       testing.TB
 	root    string
-	running map[model.FileID]bool
+	running map[model.FileID]string // with their paths
 	hashes  map[string]bool
 	options Options
 	sensor  *Sensor
@@ -62,21 +62,23 @@ type fixture struct {
 
 func newFixture(t testing.TB, limits Limits, directories ...string) *fixture {
 	t.Helper()
-	f := &fixture{t: t, root: t.TempDir(), running: map[model.FileID]bool{}, hashes: map[string]bool{}}
+	f := &fixture{t: t, root: t.TempDir(), running: map[model.FileID]string{}, hashes: map[string]bool{}}
 	if len(directories) == 0 {
 		directories = []string{"/tmp"}
 	}
 	for _, directory := range directories {
 		f.must(os.MkdirAll(f.path(directory), 0o755))
 	}
+	setDefault(&limits.Share, 1) // no test is to wait for its budget
+	setDefault(&limits.Burst, time.Hour)
 	f.options = Options{
 		Root: f.root, Directories: func() []string { return directories },
 		KnownMiner: func(name string) bool { return name == "kdevtmpfsi" || name == "libsystem.so" },
 		KnownHash:  func(sum string) bool { return f.hashes[sum] },
 		Processes: func() *model.ProcessSnapshot {
 			var processes model.ProcessSnapshot
-			for id := range f.running {
-				processes.Processes = append(processes.Processes, &model.Process{ExeFile: id})
+			for id, path := range f.running {
+				processes.Processes = append(processes.Processes, &model.Process{ExeFile: id, Exe: path, Origin: model.OriginTemp})
 			}
 			return &processes
 		},
@@ -108,7 +110,7 @@ func (f *fixture) run(name string) {
 	f.t.Helper()
 	var stat unix.Stat_t
 	f.must(unix.Stat(f.path(name), &stat))
-	f.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}] = true
+	f.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}] = name
 }
 
 // sample scans and returns the reasons of the published files by path.

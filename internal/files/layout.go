@@ -36,7 +36,7 @@ func gitHooks() []string {
 // nor are programs of a virtual environment or of node's modules, as long as all
 // directories with a dot are such. Whoever takes such a name for his own needs the
 // whole layout, and what he runs from there is found when it runs.
-func (p *location) hides(name string, isScript bool) bool {
+func (p *directory) hides(name string, isScript bool) bool {
 	if place.IsHiddenName(name) {
 		return true
 	}
@@ -46,7 +46,7 @@ func (p *location) hides(name string, isScript bool) bool {
 	if p.depth == 1 {
 		return true // no tool puts programs directly into /tmp/.NAME
 	}
-	for at, below := p, (*location)(nil); at.above != nil; at, below = at.above, at {
+	for at, below := p, (*directory)(nil); at.above != nil; at, below = at.above, at {
 		if place.IsHiddenName(at.name) && !at.isLayout(below, p, name, isScript) {
 			return true
 		}
@@ -55,12 +55,12 @@ func (p *location) hides(name string, isScript bool) bool {
 }
 
 // isLayout tells whether a directory with a dot is one of a tool's. below is the next
-// directory on the way down to the file, nil if the file lies in it; directory is the
+// directory on the way down to the file, nil if the file lies in it; within is the
 // one that the file lies in.
-func (p *location) isLayout(below, directory *location, file string, isScript bool) bool {
+func (p *directory) isLayout(below, within *directory, file string, isScript bool) bool {
 	switch {
 	case p.name == ".git":
-		return isScript && below != nil && directory.name == "hooks" && slices.Contains(gitHooks(), strings.TrimSuffix(file, ".sample"))
+		return isScript && below != nil && within.name == "hooks" && slices.Contains(gitHooks(), strings.TrimSuffix(file, ".sample"))
 	case !slices.Contains(toolDirectories(), p.name):
 		return false
 	case isScript:

@@ -1,14 +1,9 @@
 package files
 
 import (
-	"os"
-	"path/filepath"
-	"strconv"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // opener opens files without being led elsewhere.
@@ -75,7 +70,7 @@ func (o opener) stat(directory int, name string, stat *unix.Stat_t) error {
 
 // open opens a directory below a watched one, name by name, so that no path is
 // too long. The caller closes it.
-func (o opener) open(p *location) (int, error) {
+func (o opener) open(p *directory) (int, error) {
 	flags := unix.O_PATH | unix.O_DIRECTORY
 	if p.above == nil {
 		return hostfs.Retry(func() (int, error) {
@@ -99,16 +94,4 @@ func (o opener) open(p *location) (int, error) {
 		at = next
 	}
 	return at, nil
-}
-
-// identify finds out which directory it is and where the exporter reaches it.
-func (w *watched) identify(root string) {
-	if stat, err := hostfs.Stat(w.file); err == nil {
-		w.id = model.FileID{Dev: stat.Dev, Inode: stat.Ino}
-	}
-	reached, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(w.fd()))
-	if err != nil {
-		reached = filepath.Join(root, w.name)
-	}
-	w.reached = reached
 }

@@ -3,10 +3,10 @@ package files
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-kit/log"
 	"golang.org/x/sys/unix"
@@ -89,15 +89,15 @@ func TestUnreadable(t *testing.T) {
 	f := newFixture(t, Limits{})
 	var lines bytes.Buffer
 	f.sensor.errors = newReadErrors(log.NewLogfmtLogger(&lines))
-	directory := &watched{name: "/tmp", err: fmt.Errorf("open: %w", unix.EACCES)}
-	for range 3 {
-		w := newWalk(f.sensor, directory, nil)
-		w.run()
-		if w.share != (model.Share{Total: 1}) {
-			t.Errorf("%+v", w.share)
-		}
-	}
 	f.sample()
+	p := &pass{sensor: f.sensor}
+	for range 3 {
+		p.broke(&listing{directory: f.sensor.roots[0].top}, unix.EACCES)
+	}
+	f.sensor.publish(time.Unix(1, 0), time.Now(), false)
+	if share := f.sensor.Snapshot().Visibility[model.AspectTemp]; share != (model.Share{Total: 1}) {
+		t.Errorf("%+v", share)
+	}
 	if n := f.sensor.Snapshot().ReadErrors[model.ReadError{Aspect: model.AspectTemp, Reason: model.ReasonPermission}]; n != 3 {
 		t.Errorf("%d errors", n)
 	}

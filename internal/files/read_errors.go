@@ -45,10 +45,10 @@ func (e *readErrors) truncated(directory string) {
 }
 
 // unwatched logs that there are more directories than inotify watches.
-func (e *readErrors) unwatched(more int) {
-	if more > 0 && !e.loggedUnwatched {
+func (e *readErrors) unwatched() {
+	if !e.loggedUnwatched {
 		e.loggedUnwatched = true
-		level.Info(e.logger).Log("msg", "in some directories changes are only seen at full scans", "watched", maxWatched, "more", more)
+		level.Info(e.logger).Log("msg", "in some directories changes are only seen at the next look", "watched", maxWatched)
 	}
 }
 

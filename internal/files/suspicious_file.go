@@ -2,6 +2,7 @@ package files
 
 import (
 	"cmp"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -14,72 +15,104 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
-// candidate is a suspicious file on its way to the snapshot. Its path is put
-// together only if it is published: there may be many of them.
+// candidate is a suspicious file that is remembered. Its path is put together only if it
+// is published: there may be many of them.
 type candidate struct {
-	location  *location
+	directory *directory
 	name      string
 	key       hostfs.ContentKey
 	uid, mode uint32
+	looked    time.Time // when it was last seen to be there
+	at        int       // its place among those found
 
-	program, running, knownMiner, hidden bool
+	program, script, running, minerName, knownMiner, hidden bool
 
 	content hostfs.Content
+	unread  bool // its content cannot be read; it is tried again at the next look
 	reason  model.FileReason
 	rank    int // of reason, 0 is the strongest
 }
 
-// path of a directory as the host calls it.
-func (p *location) path() string {
-	return path.Join(p.watched.name, strings.Join(p.elements(), "/"))
+func (c *candidate) id() model.FileID { return model.FileID{Dev: c.key.Dev, Inode: c.key.Inode} }
+
+func (c *candidate) owner() owner {
+	return owner{container: c.directory.watched.container, uid: c.uid}
 }
 
-// examine finds out whether a regular file is suspicious.
-func (w *walk) examine(at *location, directory int, name string, stat *unix.Stat_t) {
-	options := &w.sensor.options
+// look finds out whether a name is that of a suspicious file, and remembers it or counts
+// it in omitted. A file that has not changed since a time was found to be none then, unless
+// it is remembered. since is zero if that is not known.
+func (p *pass) look(at *directory, fd int, name string, since time.Time, omitted *tally) {
+	s := p.sensor
+	var stat unix.Stat_t
+	if err := s.opener.stat(fd, name, &stat); err != nil {
+		s.forgetFile(at, name)
+		if !errors.Is(err, unix.EXDEV) && !hasVanished(err) {
+			s.errors.unreadable(at.path()+"/"+name, err)
+		}
+		return
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		s.forgetFile(at, name)
+		return
+	}
+	if name == environmentFile && !at.isEnvironment {
+		at.isEnvironment, s.rearranged = true, true // what lies below may be no longer hidden
+	}
+	known, key := at.files[name], hostfs.ContentKeyOf(&stat)
+	if known != nil && known.key == key && known.mode == stat.Mode&0o7777 && known.uid == stat.Uid {
+		known.looked = time.Now()
+		return
+	}
+	running := s.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}]
+	if known == nil && !running && time.Unix(stat.Ctim.Unix()).Before(since) {
+		return
+	}
+	c := p.classify(at, fd, name, &stat, running)
+	s.forgetFile(at, name)
+	if c == nil {
+		return
+	}
+	s.changed = true
+	if !s.found.add(c) {
+		omitted[c.rank]++
+		s.unremembered.offer(c)
+	}
+}
+
+// classify returns a regular file if it is suspicious, or nil.
+func (p *pass) classify(at *directory, fd int, name string, stat *unix.Stat_t, running bool) *candidate {
+	s := p.sensor
 	key, mode := hostfs.ContentKeyOf(stat), stat.Mode&0o7777
-	running := w.sensor.running[model.FileID{Dev: stat.Dev, Inode: stat.Ino}]
 	kind := kindOther
 	if stat.Size >= shortest {
-		kind = w.classify(at, directory, name, key)
+		n, err := s.opener.head(fd, name, key, p.head)
+		if err != nil && !hasVanished(err) {
+			at.unread = true
+			s.errors.unreadable(at.path()+"/"+name, err)
+		}
+		kind = classify(p.head[:n])
 	}
 	if kind == kindOther && !running {
-		return
+		return nil
 	}
-	knownMiner := options.KnownMiner(name)
-	program := kind.isProgram(name, mode) || kind == kindDynamic && knownMiner
+	minerName := s.options.KnownMiner(name)
+	program := kind.isProgram(name, mode) || kind == kindDynamic && minerName
 	script := kind == kindScript && mode&0o111 != 0
 	if !program && !script && !running {
-		return
+		return nil
 	}
 	c := &candidate{
-		location: at, name: name, key: key, uid: stat.Uid, mode: mode, program: program, running: running,
-		knownMiner: knownMiner, hidden: at.hides(name, kind == kindScript),
+		directory: at, name: name, key: key, uid: stat.Uid, mode: mode, looked: time.Now(),
+		program: program, script: kind == kindScript, running: running, minerName: minerName, knownMiner: minerName,
 	}
 	c.setReason()
-	w.found = append(w.found, c)
-}
-
-// classify reads the head of a file, unless it is known already.
-func (w *walk) classify(at *location, directory int, name string, key hostfs.ContentKey) kind {
-	if kind, ok := w.sensor.known.kind(key); ok {
-		return kind
-	}
-	head := make([]byte, headBytes)
-	n, err := w.sensor.opener.read(directory, name, key, head)
-	if err != nil {
-		if !hasVanished(err) {
-			w.sensor.errors.unreadable(at.path()+"/"+name, err)
-		}
-		return kindOther
-	}
-	kind := classify(head[:n])
-	w.sensor.known.remember(key, kind)
-	return kind
+	return c
 }
 
 // setReason finds the strongest reason, under which the file counts.
 func (c *candidate) setReason() {
+	c.hidden = c.directory.hides(c.name, c.script)
 	switch {
 	case c.running:
 		c.reason = model.FileRunning
@@ -102,17 +135,18 @@ func (c *candidate) compare(other *candidate) int {
 
 func (c *candidate) modified() time.Time { return time.Unix(c.key.Mtime.Unix()) }
 
-// details returns the files that are published one by one. It sorts found.
-func (s *Sensor) details(found []*candidate) []model.File {
-	slices.SortStableFunc(found, (*candidate).compare)
-	found = found[:min(len(found), maxFiles)]
-	files := make([]model.File, 0, len(found))
-	for _, c := range found {
+// details returns the files that are published one by one.
+func (s *Sensor) details() []model.File {
+	all := slices.Clone(s.found.files)
+	slices.SortFunc(all, (*candidate).compare)
+	all = all[:min(len(all), maxFiles)]
+	files := make([]model.File, 0, len(all))
+	for _, c := range all {
 		files = append(files, model.File{
-			Path: path.Join(c.location.path(), c.name), Directory: c.location.watched.name, Reason: c.reason,
-			Container: c.location.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c), SHA256: c.content.SHA256, MinerContent: c.content.Facts.Mines(),
-			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode,
-			ID: model.FileID{Dev: c.key.Dev, Inode: c.key.Inode},
+			Path: path.Join(c.directory.path(), c.name), Directory: c.directory.watched.name, Reason: c.reason,
+			Container: c.directory.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c),
+			SHA256: c.content.SHA256, MinerContent: c.content.Facts.Mines(),
+			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode, ID: c.id(),
 		})
 	}
 	return files
@@ -121,7 +155,7 @@ func (s *Sensor) details(found []*candidate) []model.File {
 // userOf names the owner of a file. A container's users are not in the host's
 // passwd(5): they stay numbers.
 func (s *Sensor) userOf(c *candidate) string {
-	if c.location.watched.container != "" {
+	if c.directory.watched.container != "" {
 		return passwd.Number(c.uid)
 	}
 	return s.options.UserName(c.uid)

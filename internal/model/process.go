@@ -286,6 +286,7 @@ const (
 	SourceConnector    Source = "proc_connector" // fork, exec and exit as they happen
 	SourceTaskstats    Source = "taskstats"      // the account of each thread that exits
 	SourceTaskIterator Source = "task_iterator"  // the kernel's table of tasks, on the sensor's clock
+	SourceInotify      Source = "inotify"        // what changes in watched directories; it feeds no processes
 )
 
 // Sources lists every source.

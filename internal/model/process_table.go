@@ -28,11 +28,17 @@ func (s *ProcessSnapshot) Process(pid int) (*Process, bool) {
 	return s.Processes[at], true
 }
 
-// RunningFiles returns the files that are programs which run now.
+// RunningFiles returns the files that are programs which run now, but for those that lie where the
+// system's do.
 func (s *ProcessSnapshot) RunningFiles() map[FileID]bool {
 	files := map[FileID]bool{}
-	for _, p := range s.where(func(p *Process) bool { return p.ExeFile != FileID{} }) {
-		files[p.ExeFile] = true
+	if s == nil {
+		return files
+	}
+	for _, p := range s.Processes {
+		if p.mayBeSuspiciousFile() {
+			files[p.ExeFile] = true
+		}
 	}
 	return files
 }

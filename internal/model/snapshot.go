@@ -121,9 +121,13 @@ type FileSnapshot struct {
 	Meta
 	Directories []string
 	Counts      map[FileCount]int
-	Files       []File          // strongest reason first, at most 1,024
-	Truncated   map[string]bool // directory -> a budget ended the scan
+	Files       []File          // strongest reason first, at most 1,024; SetFiles sets them
+	Truncated   map[string]bool // directory -> not all of it has been looked at, or not again since events were lost
 	Watching    bool            // inotify is active
+	EventsLost  uint64          // times that there were more events of inotify than there was room for
+
+	runs    map[FileID]bool // of Files, whether they are said to run
+	running int             // how many are
 }
 
 // Scope is how far a listening socket's address reaches.

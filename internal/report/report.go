@@ -194,7 +194,7 @@ func (r *Report) blindness() []string {
 	}
 	sort.Strings(truncated)
 	for _, directory := range truncated {
-		sentences = append(sentences, directory+" was not searched to the end: it holds too much.")
+		sentences = append(sentences, directory+" was not searched to the end yet: it holds much.")
 	}
 	return sentences
 }
