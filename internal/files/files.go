@@ -23,7 +23,7 @@ import (
 )
 
 // workPause is between two samples as long as there is more to look at.
-const workPause = 2 * time.Second
+const workPause = 5 * time.Second
 
 // Sensor looks at directories. Sample is called by one goroutine, Watch by another.
 type Sensor struct {
@@ -100,10 +100,12 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		}
 	}
 	more := s.work()
-	s.looking.spend(s.options.CPUTime() - used)
+	reading := s.options.CPUTime()
 	more = s.readContents() || more
+	used += s.options.CPUTime() - reading // from a budget of its own
 	s.sweep()
 	s.publish(now, began, more)
+	s.looking.spend(s.options.CPUTime() - used)
 	return nil
 }
 
@@ -227,11 +229,7 @@ func (s *Sensor) publish(now, began time.Time, more bool) {
 	s.changed = false
 	interval := s.options.Interval
 	if more {
-		wait := workPause
-		if s.looking.spent() {
-			wait = max(wait, s.looking.wait(time.Millisecond))
-		}
-		interval = min(interval, wait)
+		interval = min(interval, max(workPause, s.looking.wait(0)))
 	}
 	snapshot.Meta = model.Meta{
 		Time: now, Duration: time.Since(began), Interval: interval, ReadErrors: s.errors.snapshot(),

@@ -35,7 +35,7 @@ type Options struct {
 
 // Limits bound what the sensor costs. Zero and less stand for the default.
 type Limits struct {
-	Share       float64       // of a core, spent on looking; 0.015. A third of that goes to reading contents besides
+	Share       float64       // of a core, spent on looking; 0.0125. A third of that goes to reading contents besides
 	Burst       time.Duration // the most CPU time that is saved up of either, and spent in one sample; 1 s
 	Entries     int           // names looked at in one sample; 1,000,000
 	Depth       int           // levels of directories below a watched one; 8
@@ -55,7 +55,7 @@ type Quota struct {
 }
 
 func (l Limits) withDefaults() Limits {
-	setDefault(&l.Share, 0.015)
+	setDefault(&l.Share, 0.0125)
 	setDefault(&l.Burst, time.Second)
 	setDefault(&l.Entries, 1_000_000)
 	setDefault(&l.Depth, 8)
