@@ -119,6 +119,7 @@ func TestFloodIsCounted(t *testing.T) {
 	f.must(os.RemoveAll(f.path("/tmp")))
 	f.must(os.Mkdir(f.path("/tmp"), 0o755))
 	f.write("/tmp/.1", elfFile(executable, "x"), 0o755)
+	f.complete() // the new directory may have the inode of the old one, whose files still take the room
 	if got := f.sample(); len(got) != 1 || f.count("/tmp", model.FileHidden) != 1 || f.count("/tmp", model.FileScript) != 0 {
 		t.Errorf("%v", got)
 	}
