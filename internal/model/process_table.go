@@ -64,6 +64,20 @@ func (s *ProcessSnapshot) MountNamespaces() []MountNamespace {
 	return all
 }
 
+// InMountNamespace returns the first process in a mount namespace, by the name that MountNamespaces
+// gives it; false if there is none.
+func (s *ProcessSnapshot) InMountNamespace(name string) (*Process, bool) {
+	if s == nil {
+		return nil, false
+	}
+	for _, p := range s.Processes {
+		if p.MountNS != "" && cmp.Or(p.ContainerID, p.MountNS) == name {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
 // NetNamespaces returns the network namespaces besides the host's, the oldest first, with at most 4 of
 // their oldest processes each.
 func (s *ProcessSnapshot) NetNamespaces() []NetNamespace {

@@ -66,3 +66,12 @@ func TestNoTable(t *testing.T) {
 		t.Error("something is known before the first sample")
 	}
 }
+
+func TestInMountNamespace(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int{"abc": 21, "mnt:[6]": 22, "other": 0, "": 0} {
+		if p, ok := table().InMountNamespace(name); ok != (want > 0) || ok && p.PID != want {
+			t.Errorf("%q: %v, %v, want pid %d", name, p, ok, want)
+		}
+	}
+}

@@ -100,11 +100,9 @@ func (p *planner) decide(title, command string) {
 // cleanContainer is about a file that a container has and the host has not.
 func (p *planner) cleanContainer(file *model.File) {
 	title := fmt.Sprintf("Remove %s in the container %s, or replace the container by one from a clean image.", text.Label(file.Path), text.Label(file.Container))
-	for _, namespace := range p.report.Snapshot.Processes.MountNamespaces() {
-		if namespace.Name == file.Container && file.ID != (model.FileID{}) {
-			p.decide(title, removeInContainer(namespace.PIDs[0], file.Path, file.ID))
-			return
-		}
+	command := ""
+	if inside, ok := p.report.Snapshot.Processes.InMountNamespace(file.Container); ok && file.ID != (model.FileID{}) {
+		command = removeInContainer(inside.PID, file.Path, file.ID)
 	}
-	p.decide(title, "")
+	p.decide(title, command)
 }
