@@ -23,15 +23,15 @@ func (s *sample) scanCode() {
 		return
 	}
 	var due []*entry
-	for _, e := range s.order {
+	for _, e := range s.awake {
 		if s.isScanDue(e) {
 			due = append(due, e)
 		}
 	}
 	sort.SliceStable(due, func(i, j int) bool {
 		a, b := due[i], due[j]
-		if !a.inspected.code.At.Equal(b.inspected.code.At) {
-			return a.inspected.code.At.Before(b.inspected.code.At)
+		if atA, atB := a.looked().code.At, b.looked().code.At; !atA.Equal(atB) {
+			return atA.Before(atB)
 		}
 		return a.process.Cores > b.process.Cores
 	})
@@ -41,7 +41,7 @@ func (s *sample) scanCode() {
 }
 
 func (s *sample) isScanDue(e *entry) bool {
-	p, code := &e.process, &e.inspected.code
+	p, code := e.process, e.looked().code
 	if !s.burns(e) || e.dead || e.hidden || p.Origin == model.OriginKernel || p.Origin == model.OriginUnreadable {
 		return false
 	}
@@ -63,13 +63,13 @@ func (s *sample) isYoung(e *entry) bool {
 // scanOne takes a look at the executable memory. The inspection that was published is not
 // changed but copied.
 func (s *sample) scanOne(e *entry) {
-	process := &e.process
-	if process.Inspection == nil {
+	if e.process.Inspection == nil {
 		s.inspectOne(e)
 	}
-	if process.Inspection == nil {
+	if e.process.Inspection == nil {
 		return // no time is left in this sample
 	}
+	process := e.change()
 	covered := process.ExeFile
 	if process.SHA256 == "" || e.content.Size > hostfs.HashLimit {
 		covered = model.FileID{}

@@ -24,7 +24,7 @@ func programDirectories() []string {
 // (CVE-2019-5736). It looks once for each program. What runs other programs does not
 // count: its copy may run anything.
 func (s *sample) findCopy(e *entry) {
-	process := &e.process
+	process := e.process
 	if process.Origin != model.OriginMemfd || process.SHA256 == "" || e.copySought {
 		return
 	}
@@ -38,7 +38,7 @@ func (s *sample) findCopy(e *entry) {
 		}
 		for _, candidate := range candidatesOf(name) {
 			if s.isCopyOf(e, candidate) {
-				process.CopyOf = candidate
+				e.change().CopyOf = candidate
 				return
 			}
 		}
@@ -74,7 +74,7 @@ func (s *sample) isCopyOf(e *entry, name string) bool {
 	if s.hashBudget < size {
 		return false
 	}
-	found, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
+	found, err := inspect.Within(s.reads, subjectOf(e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
 		var stat unix.Stat_t
 		if err := unix.Stat(file, &stat); err != nil || stat.Size != size || procdir.OwnerOf(&stat).Writers != model.WritersRoot {
 			return hostfs.Content{}, err

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -87,7 +88,7 @@ func TestCopyOf(t *testing.T) {
 		if err := os.WriteFile(file, []byte(test.content), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		s := newSample(sensor.table, after(100), 1)
+		s := newSample(sensor.table, after(100), time.Second)
 		var stat unix.Stat_t
 		if err := unix.Stat(file, &stat); err != nil {
 			t.Fatal(err)
@@ -97,7 +98,7 @@ func TestCopyOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := &entry{content: hostfs.ContentKeyOf(&stat)}
-		e.process = model.Process{Exe: "/memfd:x", Origin: model.OriginMemfd, SHA256: content.SHA256, Argv: []string{test.argument}}
+		e.process = &model.Process{Exe: "/memfd:x", Origin: model.OriginMemfd, SHA256: content.SHA256, Argv: []string{test.argument}}
 		s.findCopy(e)
 		if e.process.CopyOf != test.want {
 			t.Errorf("%s: %q, want %q", name, e.process.CopyOf, test.want)

@@ -5,39 +5,70 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
-// entry is what is kept of a process as long as it lives, and of one that has exited for a sample more.
+// sight tells whether it could be seen what a process runs.
+type sight uint8
+
+const (
+	notAsked sight = iota // a kernel thread, or a zombie from the first
+	readable
+	unreadable
+)
+
+// entry is what is kept of a process as long as it lives, and of one that has exited for a sample more. There may be
+// tens of thousands of them, most at rest: what is looked at in every sample comes first, what few have is a pointer.
 type entry struct {
-	process   model.Process
-	target    string // of /proc/PID/exe when it was last read
-	directory string // names the group of a process in temp
+	process    *model.Process // see change
+	sample     int            // the last that saw it
+	published  bool           // process was handed out
+	rests      bool           // nothing about it changes: see sample.rest
+	dead       bool           // a zombie: it ended and nobody has waited for it
+	hidden     bool           // something is mounted over it: what /proc shows of it belongs to something else
+	partial    bool           // user or cgroup could not be read
+	suspicious bool           // its origin is
+	sight      sight
+	gone       bool // it is not in the table any more
+
+	newImage      bool // its program has not been counted as a start yet
+	counted       bool // it began after the exporter did
+	unreadCounted bool // the failure to read exe was counted
+	argumentsDue  bool // its arguments could not be read in time
+	copySought    bool // it was looked for what its program in memory is a copy of
+	fileDue       bool // the file that it runs could not be read in time
+	accounted     bool // the account of its last thread was counted
+	sanitized     bool // the group's name had to be changed to be fit for a label
+	missing       bool // the last sample did not see it, and its account had not come
+
+	task      taskiter.Task // as the last sample saw it
+	target    string        // of /proc/PID/exe when it was last read
+	directory string        // names the group of a process in temp
+	firstName string        // of which Process.ArgvIsExe tells; "" for none
 	content   hostfs.ContentKey
 	cpu       cpu.Process
+	living    cpu.Instance
 	instance  respawn.Instance
-	inspected inspected
-	gpu       gpuUser
 	program   model.ProgramKey // that its time counted for last; zero if it has used none
-	firstName string           // of which Process.ArgvIsExe tells; "" for none
 
 	imageStarted time.Time // when this program began: the process' start, or the sample that saw the exec
-	sample       int       // the last that saw it
-	newImage     bool      // its program has not been counted as a start yet
-	counted      bool      // it began after the exporter did
-	dead         bool      // a zombie: it ended and nobody has waited for it
-	unreadable   bool      // the failure to read exe was counted
-	argumentsDue bool      // its arguments could not be read in time
-	copySought   bool      // it was looked for what its program in memory is a copy of
-	fileDue      bool      // the file that it runs could not be read in time
-	partial      bool      // user or cgroup could not be read
-	hidden       bool      // something is mounted over it: what /proc shows of it belongs to something else
-	accounted    bool      // the account of its last thread was counted
-	sanitized    bool      // the group's name had to be changed to be fit for a label
-	missing      bool      // the last sample did not see it, and its account had not come
+	inspected    *inspected
+	gpu          *gpuUser
+	asAncestor   *model.Ancestor // what its children remember of it; nil if it has none
+	ancestorOf   *model.Ancestor // the parent that asAncestor was made with
+}
+
+// change returns the process to change it. What was published stays as it is: then a copy takes its place.
+func (e *entry) change() *model.Process {
+	if e.published {
+		changed := *e.process
+		e.process, e.published = &changed, false
+	}
+	return e.process
 }
 
 // group is the label set that this process counts for, and how many of its texts had
@@ -60,7 +91,8 @@ func (e *entry) origin() model.OriginKey {
 
 // rename sets the group after the content or the path became known.
 func (e *entry) rename() {
-	p := &e.process
+	p := e.change()
+	e.suspicious = p.Origin.Suspicious()
 	name := cpu.GroupName(p.Origin, e.directory, p.Exe, p.SHA256)
 	p.Group = text.Label(name)
 	e.sanitized = p.Group != name
@@ -68,7 +100,14 @@ func (e *entry) rename() {
 
 // ancestor is what children will remember of the process. Chains are kept
 // short, so that a program that forks and exits for ever does not fill memory.
-func (e *entry) ancestor() *model.Ancestor { return ancestorOf(&e.process) }
+func (e *entry) ancestor() *model.Ancestor {
+	p, known := e.process, e.asAncestor
+	if known == nil || known.Identity != p.Identity || known.Comm != p.Comm || known.Exe != p.Exe || known.User != p.User ||
+		known.Origin != p.Origin || !known.Started.Equal(p.Started) || e.ancestorOf != p.Parent {
+		e.asAncestor, e.ancestorOf = ancestorOf(p), p.Parent
+	}
+	return e.asAncestor
+}
 
 func ancestorOf(p *model.Process) *model.Ancestor {
 	parent := p.Parent

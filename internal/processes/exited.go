@@ -48,7 +48,7 @@ func (s *sample) countKnown(e *entry, t *trace) {
 	if t.accounted {
 		unseen := e.cpu.Finish(t.cpu.Seconds())
 		s.accounts.Claim(s.owner(e), unseen)
-		s.programs.Credit(s.program(e), &e.process, unseen, false)
+		s.programs.Credit(s.program(e), e.process, unseen, false)
 		e.accounted = true
 	}
 	s.exitedAt(e, t)
@@ -65,13 +65,13 @@ func (i *image) differs(e *entry) bool {
 // countUnseen counts a process that began and ended between two samples: its
 // start, what it used, and its place in the history of its program.
 func (s *sample) countUnseen(t *trace) {
-	e := &entry{sample: s.samples, accounted: true, missing: true, counted: true}
-	process := &e.process
+	e := &entry{process: &model.Process{}, sample: s.samples, accounted: true, missing: true, counted: true}
+	process := e.process
 	process.Identity = model.Identity{PID: t.pid, StartTime: t.startTime()}
 	process.Comm, process.Started = t.comm, s.boot.Add(t.born)
 	process.Parent = s.ancestors(t.parent)
 	e.imageStarted = process.Started
-	e.cpu = cpu.NewProcess(process.Started, s.now, t.cpu.Seconds(), 0)
+	e.cpu = cpu.NewEnded(t.cpu.Seconds())
 	t.owner.give(process)
 	if parent := s.livingParent(e); parent != nil {
 		process.TTY, process.Session = parent.process.TTY, parent.process.Session // as fork(2) hands them on
@@ -82,13 +82,14 @@ func (s *sample) countUnseen(t *trace) {
 	s.programs.Credit(s.program(e), process, e.cpu.Used(), false)
 	s.exitedAt(e, t)
 	if _, taken := s.entries[t.pid]; !taken {
-		s.entries[t.pid] = e // it may still be seen as a zombie, until its parent waits for it
+		s.add(e) // it may still be seen as a zombie, until its parent waits for it
+		s.seen++
 	}
 }
 
 // setImage sets the program that a trace knows.
 func (s *sample) setImage(e *entry, t *trace) {
-	process := &e.process
+	process := e.change()
 	process.Origin, e.directory = model.OriginUnreadable, "unreadable"
 	if t.image != nil {
 		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.Path, t.image.Deleted, t.image.Replaced
@@ -129,17 +130,25 @@ func (s *sample) forgetExited() {
 			s.exited(e)
 		}
 	}
-	accounts := s.follower.hasAccounts()
-	for pid, e := range s.entries {
-		if e.sample == s.samples {
+	if s.seen < len(s.entries) {
+		s.forgetUnseen(s.follower.hasAccounts())
+	}
+	s.arrange()
+}
+
+func (s *sample) forgetUnseen(accounts bool) {
+	for _, e := range s.list {
+		if e.sample == s.samples || e.gone {
 			continue
 		}
 		if accounts && !e.accounted && !e.missing {
-			e.missing = true // its account may be late, and must then find what was counted already
+			// Its account may be late, and must then find what was counted already.
+			e.missing, e.rests = true, false
+			s.accounts.End(&e.living, e.process.PID)
 			continue
 		}
 		s.exited(e)
-		delete(s.entries, pid)
+		s.remove(e)
 	}
 }
 

@@ -2,9 +2,12 @@ package processes
 
 import (
 	"fmt"
+	"hash/crc32"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/go-kit/log"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -39,17 +43,23 @@ type fakeProc struct {
 	t    testing.TB
 	root string
 	boot int // btime of /proc/stat
+
+	kernel map[int]taskiter.Task // what the kernel itself lists
+	shown  map[string]string     // what put wrote, in tests that write by it alone: it is not written again
 }
 
 func newFakeProc(t testing.TB) *fakeProc {
 	t.Helper()
-	p := &fakeProc{t: t, root: t.TempDir(), boot: bootTime}
+	p := &fakeProc{t: t, root: t.TempDir(), boot: bootTime, kernel: map[int]taskiter.Task{}}
 	p.setBusy(0)
 	return p
 }
 
 func (f *fakeProc) write(name, content string) {
 	f.t.Helper()
+	if f.isShown(name, content) {
+		return
+	}
 	path := filepath.Join(f.root, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		f.t.Fatal(err)
@@ -59,19 +69,30 @@ func (f *fakeProc) write(name, content string) {
 	}
 }
 
+// isShown tells whether a file need not be written again.
+func (f *fakeProc) isShown(name, content string) bool {
+	if f.shown == nil {
+		return false
+	}
+	before, ok := f.shown[name]
+	f.shown[name] = content
+	return ok && before == content
+}
+
 // setBusy sets the host's user time, in seconds.
 func (f *fakeProc) setBusy(seconds float64) {
 	ticks := inTicks(seconds)
 	f.write("stat", fmt.Sprintf("cpu  %d 0 0 0 0 0 0 0 0 0\ncpu0 %d 0 0 0 0 0 0 0 0 0\ncpu1 0 0 0 0 0 0 0 0 0 0\nbtime %d\n", ticks, ticks, f.boot))
 }
 
-func inTicks(seconds float64) int { return int(math.Round(seconds * userHz)) }
+// inTicks cuts a time to whole ticks, as the kernel does.
+func inTicks(seconds float64) int { return int(seconds*userHz + 1e-6) }
 
 func (f *fakeProc) put(p fakeProcess) {
 	f.t.Helper()
 	flags := 0x400000
 	if p.exe == "" {
-		flags = kernelThread
+		flags = taskiter.FlagKernelThread
 	}
 	if p.state == "" {
 		p.state = "S"
@@ -79,6 +100,7 @@ func (f *fakeProc) put(p fakeProcess) {
 	if p.threads == 0 {
 		p.threads = 1
 	}
+	f.list(p, uint32(flags))
 	directory := strconv.Itoa(p.pid)
 	f.write(directory+"/stat", fmt.Sprintf("%d (%s) %s %d 0 0 0 -1 %d 0 0 0 0 %d 0 %d 0 20 0 %d 0 %d 4096 10 18446744073709551615"+
 		strings.Repeat(" 0", 27)+"\n", p.pid, p.comm, p.state, p.ppid, flags, inTicks(p.used), inTicks(p.children), p.threads, inTicks(p.start)))
@@ -91,6 +113,9 @@ func (f *fakeProc) put(p fakeProcess) {
 		p.cgroup = "/"
 	}
 	f.write(directory+"/cgroup", "0::"+p.cgroup+"\n")
+	if f.isShown(directory+"/exe", p.exe+p.state) {
+		return
+	}
 	link := filepath.Join(f.root, directory, "exe")
 	os.Remove(link)
 	if p.exe != "" && p.state != "Z" {
@@ -100,8 +125,43 @@ func (f *fakeProc) put(p fakeProcess) {
 	}
 }
 
+// list puts a process into the kernel's list, whatever /proc shows.
+func (f *fakeProc) list(p fakeProcess, flags uint32) {
+	t := taskiter.Task{
+		PID: int32(p.pid), PPID: int32(p.ppid), Flags: flags, Threads: int32(max(1, p.threads)),
+		StartTime: uint64(p.start * 1e9), RunTime: uint64(math.Round(p.used * 1e9)), ChildrenTime: uint64(math.Round(p.children * 1e9)),
+		UID: uint32(p.uid), RSS: 10 * uint64(os.Getpagesize()), ExecID: 1, MountNS: 1, NetNS: 1, PIDNS: 1,
+	}
+	copy(t.Comm[:15], p.comm)
+	if p.exe != "" {
+		t.ExeDevice, t.ExeInode, t.ExeLinks = 1, uint64(crc32.ChecksumIEEE([]byte(p.exe))), 1
+	}
+	if p.nsPIDs != "" && p.nsPIDs != strconv.Itoa(p.pid) {
+		t.PIDNS = 2
+	}
+	t.Cgroups = uint64(crc32.ChecksumIEEE([]byte(p.cgroup)))
+	if p.state == "Z" {
+		t.ExitState = taskiter.ExitZombie
+		t.ExeDevice, t.ExeInode, t.ExeLinks = 0, 0, 0
+	}
+	f.kernel[p.pid] = t
+}
+
+// tasks is the kernel's iterator.
+func (f *fakeProc) tasks(each func(*taskiter.Task)) error {
+	for _, pid := range slices.Sorted(maps.Keys(f.kernel)) {
+		t := f.kernel[pid]
+		each(&t)
+	}
+	return nil
+}
+
 func (f *fakeProc) remove(pid int) {
 	f.t.Helper()
+	delete(f.kernel, pid)
+	for _, name := range []string{"stat", "status", "cmdline", "cgroup", "exe"} {
+		delete(f.shown, strconv.Itoa(pid)+"/"+name)
+	}
 	if err := os.RemoveAll(filepath.Join(f.root, strconv.Itoa(pid))); err != nil {
 		f.t.Fatal(err)
 	}

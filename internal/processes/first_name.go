@@ -15,7 +15,7 @@ const pathLimit = 4096
 // the file that it runs. Most programs run under their own name or are called by a
 // relative one: they are not asked, nor are those whose arguments prove nothing.
 func (s *sample) setFirstName(e *entry) {
-	process := &e.process
+	process := e.change()
 	first := process.FirstArgument()
 	if !isAskedByName(process, first) {
 		process.ArgvIsExe, e.firstName = false, ""

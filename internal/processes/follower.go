@@ -188,7 +188,7 @@ func (f *follower) account(a procevents.Account) {
 		return
 	}
 	f.threadEnded(t, a.PID, a.ExitCode)
-	t.cpu += a.CPU()
+	t.cpu += a.CPU
 	if a.PID == tgid {
 		t.comm = a.Comm
 	}

@@ -36,7 +36,7 @@ func (s *sample) readGPUs() {
 		return
 	}
 	var due []*entry
-	for _, e := range s.order {
+	for _, e := range s.list {
 		if gpuUrgency(e, s.now) < notDue {
 			due = append(due, e)
 		}
@@ -46,10 +46,10 @@ func (s *sample) readGPUs() {
 		if a != b {
 			return a < b
 		}
-		return due[i].gpu.At.Before(due[j].gpu.At)
+		return due[i].gpuLook().Before(due[j].gpuLook())
 	})
 	// Those that are urgent are few, or somebody makes many of them: both have the time.
-	share := (len(s.order) + s.gpuTurns - 1) / max(1, s.gpuTurns)
+	share := (len(s.list) + s.gpuTurns - 1) / max(1, s.gpuTurns)
 	until := time.Now().Add(s.gpuTime)
 	for _, e := range due {
 		if time.Now().After(until) {
@@ -64,6 +64,14 @@ func (s *sample) readGPUs() {
 	}
 }
 
+// gpuLook is when a process was last looked at; zero if it was not.
+func (e *entry) gpuLook() time.Time {
+	if e.gpu == nil {
+		return time.Time{}
+	}
+	return e.gpu.At
+}
+
 type urgency int
 
 const (
@@ -75,16 +83,16 @@ const (
 
 // gpuUrgency says how soon a process is to be looked at.
 func gpuUrgency(e *entry, now time.Time) urgency {
-	process := &e.process
-	since := now.Sub(e.gpu.At)
+	process, at := e.process, e.gpuLook()
+	since := now.Sub(at)
 	switch {
-	case e.dead, e.hidden, process.Origin == model.OriginKernel:
+	case e.dead, e.hidden, e.missing, process.Origin == model.OriginKernel:
 		return notDue
-	case e.gpu.At.IsZero() && isGPUSuspicious(process):
+	case at.IsZero() && isGPUSuspicious(process):
 		return firstOfSuspicious
-	case e.gpu.Holds() && since >= gpuHolder:
+	case e.gpu != nil && e.gpu.Holds() && since >= gpuHolder:
 		return ofHolder
-	case e.gpu.At.IsZero(), since >= gpuCycle, e.gpu.From > 0 && since >= gpuHolder:
+	case at.IsZero(), since >= gpuCycle, e.gpu.From > 0 && since >= gpuHolder:
 		return inTurn
 	default:
 		return notDue
@@ -96,7 +104,10 @@ func isGPUSuspicious(process *model.Process) bool {
 }
 
 func (s *sample) readGPU(e *entry) {
-	process, from, thorough := &e.process, e.gpu.From, isGPUSuspicious(&e.process)
+	if e.gpu == nil {
+		e.gpu = &gpuUser{}
+	}
+	process, from, thorough := e.process, e.gpu.From, isGPUSuspicious(e.process)
 	look, err := inspect.Within(s.reads, subjectOf(process), inspect.Kernel, inspect.ReadTime, func() (gpu.Look, error) {
 		return s.gpus.Read(process.PID, from, thorough)
 	})
@@ -107,7 +118,7 @@ func (s *sample) readGPU(e *entry) {
 		return
 	case err != nil:
 		e.gpu.At = s.now
-		process.GPU = &model.GPUUse{Unread: hostfs.ReasonOf(err)}
+		e.change().GPU = &model.GPUUse{Unread: hostfs.ReasonOf(err)}
 		if !e.gpu.failed {
 			e.gpu.failed = true
 			s.unread(e, model.AspectFd, err)
@@ -119,7 +130,9 @@ func (s *sample) readGPU(e *entry) {
 	if e.counted {
 		born = process.Started
 	}
-	process.GPU = s.gpus.Count(&e.gpu.Process, look, e.origin(), born, s.now)
+	if use := s.gpus.Count(&e.gpu.Process, look, e.origin(), born, s.now); use != nil || process.GPU != nil {
+		e.change().GPU = use
+	}
 }
 
 // gpuBudget is how many samples a round of looks is spread over, and how much time

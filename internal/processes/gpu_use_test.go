@@ -186,16 +186,16 @@ func BenchmarkGPUs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sample := newSample(s.table, after(100), 1)
+	sample := newSample(s.table, after(100), time.Second)
 	sample.gpuTurns, sample.gpuTime = 1, time.Hour
 	for pid := range 30_000 {
-		e := &entry{}
+		e := &entry{process: &model.Process{}}
 		e.process.PID, e.process.Origin = pid+10, model.OriginSystem
-		sample.order = append(sample.order, e)
+		sample.list = append(sample.list, e)
 	}
 	for b.Loop() {
-		for _, e := range sample.order {
-			e.gpu = gpuUser{}
+		for _, e := range sample.list {
+			e.gpu = nil
 		}
 		s.reads.Begin(sample.now)
 		sample.readGPUs()

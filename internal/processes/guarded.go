@@ -14,14 +14,14 @@ import (
 
 // readArguments reads what a process was started with out of its memory.
 func (s *sample) readArguments(e *entry) {
-	process := &e.process
+	process := e.process
 	argv, err := inspect.Within(s.reads, subjectOf(process), inspect.Memory, inspect.ReadTime, func() ([]string, error) {
 		return s.reader.Argv(process.PID)
 	})
 	e.argumentsDue = errors.Is(err, hostfs.ErrTimeout)
 	switch {
 	case err == nil:
-		process.Argv = argv
+		e.change().Argv = argv
 	case !hostfs.Vanished(err):
 		s.unread(e, model.AspectStat, err)
 	}
@@ -30,7 +30,7 @@ func (s *sample) readArguments(e *entry) {
 // readExecutable looks at the file that a process runs. traced is what its exec told
 // of it, or nil.
 func (s *sample) readExecutable(e *entry, traced *image) {
-	process, target, pid := &e.process, e.target, e.process.PID
+	process, target, pid := e.change(), e.target, e.process.PID
 	own := process.MountNS != "" && process.ContainerID == ""
 	file, err := inspect.Within(s.reads, subjectOf(process), inspect.File, inspect.ReadTime, func() (procdir.File, error) {
 		got, err := s.reader.Executable(pid, target)
@@ -78,7 +78,7 @@ func (s *sample) readDue(e *entry) {
 }
 
 func (s *sample) setScript(e *entry) {
-	process := &e.process
+	process := e.change()
 	process.Script = inspect.Script(process.Exe, process.Argv, s.reader.Surroundings(process.PID))
 }
 
@@ -113,7 +113,7 @@ func (s *sample) unread(e *entry, aspect model.Aspect, err error) {
 // seen. What was refused or postponed counts in this sample, what hangs for as long
 // as it does.
 func (s *sample) countBlind() {
-	for _, hung := range s.reads.Hung() {
+	for _, hung := range s.hung {
 		aspect := model.AspectStat
 		if hung.Kind == inspect.File {
 			aspect = model.AspectExe

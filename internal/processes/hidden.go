@@ -23,7 +23,9 @@ import (
 func (s *sample) seeHidden(covered map[int]string) {
 	for _, pid := range slices.Sorted(maps.Keys(covered)) {
 		if e := s.hidden(pid); e != nil {
-			e.process.HiddenBy = covered[pid]
+			if e.process.HiddenBy != covered[pid] {
+				e.change().HiddenBy = covered[pid]
+			}
 		}
 	}
 }
@@ -46,10 +48,11 @@ func (s *sample) hidden(pid int) *entry {
 	}
 	if e == nil {
 		e = s.newHidden(pid, account)
-		s.entries[pid] = e
+		s.add(e)
 	}
 	e.hidden = true
-	e.cpu.SampleHidden(account.CPU().Seconds())
+	e.cpu.Wake(s.last)
+	e.cpu.SampleHidden(account.CPU.Seconds())
 	s.readHidden(e)
 	s.keep(e)
 	return e
@@ -62,8 +65,8 @@ func (s *sample) startOf(account procevents.Account) time.Time {
 
 // newHidden makes the entry of a process that was hidden before a sample saw it.
 func (s *sample) newHidden(pid int, account procevents.Account) *entry {
-	e := &entry{counted: true}
-	process := &e.process
+	e := &entry{process: &model.Process{}, counted: true}
+	process := e.process
 	process.Started = s.startOf(account)
 	process.Identity = model.Identity{PID: pid, StartTime: uint64(max(0, process.Started.Sub(s.boot)) / (time.Second / userHz))}
 	process.PPID, process.Threads = account.PPID, 1
@@ -79,7 +82,7 @@ func (s *sample) newHidden(pid int, account procevents.Account) *entry {
 		process.Parent = parent.ancestor()
 	}
 	e.imageStarted = process.Started
-	e.cpu = cpu.NewProcess(process.Started, s.now, account.CPU().Seconds(), 0)
+	e.cpu = cpu.NewProcess(process.Started, s.now, account.CPU.Seconds(), 0)
 	return e
 }
 
@@ -98,7 +101,7 @@ func (s *sample) readHidden(e *entry) {
 	if found == nil {
 		return
 	}
-	process := &e.process
+	process := e.change()
 	process.Exe, process.ExeDeleted, process.ExeReplaced, process.ExeFile = found.Path, found.Deleted, found.Replaced, found.File
 	process.ExeOwner, process.Origin, e.directory, e.content = found.Owner, found.origin, found.directory, found.Content
 	content := s.contentOf(found, subjectOf(process))

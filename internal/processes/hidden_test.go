@@ -33,7 +33,7 @@ func TestHiddenByMount(t *testing.T) {
 		}
 		return procevents.Account{
 			PID: pid, TGID: pid, PPID: 1, Comm: "early", UID: 7, Elapsed: time.Duration((now - 50) * float64(time.Second)),
-			User: time.Duration(used[pid] * float64(time.Second)),
+			CPU: time.Duration(used[pid] * float64(time.Second)),
 		}, nil
 	}
 	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})

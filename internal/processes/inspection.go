@@ -29,13 +29,21 @@ type inspected struct {
 	code    inspect.CodeState
 }
 
+// looked is what is known from the inspections of what a process runs; nothing if it was not inspected.
+func (e *entry) looked() inspected {
+	if e.inspected == nil {
+		return inspected{}
+	}
+	return *e.inspected
+}
+
 // inspect inspects what gives cause to: programs that use CPU, and those from places where none
 // belongs. What has used most CPU since its last inspection comes first, and what waits comes
 // nearer with every second, so that a stream of short processes keeps nobody from his turn.
 // For the same reason one program gets a quarter of the turns, as long as others wait.
 func (s *sample) inspect() {
 	var due []*entry
-	for _, e := range s.order {
+	for _, e := range s.awake {
 		if s.isDue(e) {
 			due = append(due, e)
 		}
@@ -66,23 +74,23 @@ func (s *sample) choose(due []*entry) []*entry {
 
 // urgency is how much a process asks for its turn.
 func (s *sample) urgency(e *entry) float64 {
-	since := e.inspected.at
+	since := e.looked().at
 	if since.IsZero() {
 		since = e.imageStarted
 		if since.Before(s.first) {
 			since = s.first
 		}
 	}
-	return max(0, e.process.CPUSeconds-e.inspected.used) + inspectedWait*s.now.Sub(since).Seconds()
+	return max(0, e.process.CPUSeconds-e.looked().used) + inspectedWait*s.now.Sub(since).Seconds()
 }
 
 // isDue tells whether a process is to be inspected in this sample.
 func (s *sample) isDue(e *entry) bool {
-	process := &e.process
+	process := e.process
 	if e.dead || e.hidden || process.Origin == model.OriginKernel || process.Origin == model.OriginUnreadable {
 		return false
 	}
-	last := e.inspected.at
+	last := e.looked().at
 	if !s.burns(e) && (rank(e) != 0 || !last.IsZero()) {
 		return false
 	}
@@ -102,7 +110,7 @@ func (s *sample) burns(e *entry) bool {
 }
 
 func (s *sample) inspectOne(e *entry) {
-	process, before := &e.process, e.inspected
+	process, before := e.process, e.looked()
 	facts, failed, err := s.inspector.Inspect(subjectOf(process), before.program)
 	if err != nil { // no time is left: it is one of the first in the next sample
 		s.unread(e, model.AspectStat, err)
@@ -111,7 +119,8 @@ func (s *sample) inspectOne(e *entry) {
 	for _, part := range failed {
 		s.unread(e, aspectOf(part.Part), part.Err)
 	}
-	e.inspected = inspected{at: s.now, used: process.CPUSeconds, threads: facts.Threads, program: facts.Program, code: before.code}
+	e.inspected = &inspected{at: s.now, used: process.CPUSeconds, threads: facts.Threads, program: facts.Program, code: before.code}
+	process = e.change()
 	if len(facts.Argv) > 0 {
 		process.Argv = facts.Argv
 	}

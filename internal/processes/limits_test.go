@@ -11,9 +11,9 @@ import (
 
 func TestLongChainsAreCut(t *testing.T) {
 	t.Parallel()
-	var e entry
+	e := entry{process: &model.Process{}}
 	for range 10_000 {
-		e = entry{process: model.Process{Parent: e.ancestor()}}
+		e = entry{process: &model.Process{Parent: e.ancestor()}}
 	}
 	length := 0
 	for a := e.process.Parent; a != nil; a = a.Parent {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-kit/log"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -18,16 +19,34 @@ import (
 // is killed and started again under another name.
 func TestLive(t *testing.T) {
 	t.Parallel()
+	t.Run("poll", func(t *testing.T) { t.Parallel(); live(t, nil) })
+	t.Run("tasks", func(t *testing.T) { t.Parallel(); live(t, kernelTasks(t)) })
+}
+
+// kernelTasks is the kernel's list. The test is skipped where there is none.
+func kernelTasks(t *testing.T) func(func(*taskiter.Task)) error {
+	t.Helper()
+	tasks, err := taskiter.New()
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { tasks.Close() })
+	return tasks.Read
+}
+
+func live(t *testing.T, tasks func(func(*taskiter.Task)) error) {
+	t.Helper()
 	content, err := os.ReadFile("/bin/sleep")
 	if err != nil {
 		t.Fatal(err)
 	}
+	content = append(content, t.Name()...) // the other test has its own program
 	directory, err := os.MkdirTemp("/tmp", "proctable-live-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(directory) })
-	sensor, err := New(Options{Proc: "/proc", UserName: func(uint32) string { return "tester" }, Logger: log.NewNopLogger()})
+	sensor, err := New(Options{Proc: "/proc", UserName: func(uint32) string { return "tester" }, Tasks: tasks, Logger: log.NewNopLogger()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ func TestLoadOutlivesProcesses(t *testing.T) {
 // TestLoadOfUnseenProcesses holds that processes which no sample sees alive are a load of their program.
 func TestLoadOfUnseenProcesses(t *testing.T) {
 	t.Parallel()
-	s := newSimulation(t, 7)
+	s := newSimulation(t, 7, "tasks")
 	s.still = true
 	s.sample()
 	exe := s.executables[0]
@@ -59,14 +59,14 @@ func TestLoadOfUnseenProcesses(t *testing.T) {
 			s.nextID++
 			pid := s.nextID
 			s.now += 2 * traceSlack
-			s.living[pid] = &simulated{pid: pid, parent: 1, start: s.now, exe: exe, threads: map[int]int{pid: 20}, used: 20}
+			s.living[pid] = &simulated{pid: pid, parent: 1, start: s.now, exe: exe, threads: map[int]int{pid: 200}, used: 200}
 			s.tell(procevents.Event{Kind: procevents.Fork, PID: pid, TGID: pid, ParentTGID: 1})
 			s.show()
 			s.tell(procevents.Event{Kind: procevents.Exec, PID: pid, TGID: pid})
 			s.deliver(len(s.queue))
-			s.busy += 20
+			s.busy += 200
 			s.tell(procevents.Event{Kind: procevents.Exit, PID: pid, TGID: pid})
-			s.queue = append(s.queue, message{source: model.SourceTaskstats, account: procevents.Account{PID: pid, TGID: pid, Last: true, User: 20 * tick, Comm: "x"}})
+			s.queue = append(s.queue, message{source: model.SourceTaskstats, account: procevents.Account{PID: pid, TGID: pid, Last: true, CPU: 20 * tick, Comm: "x"}})
 			s.deliver(len(s.queue))
 			delete(s.living, pid)
 			s.proc.remove(pid)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
@@ -87,10 +86,10 @@ func TestNetworkNamespaceOfPid1IsHidden(t *testing.T) {
 	}
 }
 
-func TestNetworkTurns(t *testing.T) {
+func TestTurns(t *testing.T) {
 	t.Parallel()
 	for interval, want := range map[time.Duration]int{0: 1, time.Second: 60, 5 * time.Second: 12, 30 * time.Second: 2, time.Hour: 1} {
-		if got := networkTurns(&model.ProcessSnapshot{Meta: model.Meta{Interval: interval}}); got != want {
+		if got := turns(networkCycle, interval); got != want {
 			t.Errorf("%s: %d, want %d", interval, got, want)
 		}
 	}

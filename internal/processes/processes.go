@@ -10,7 +10,6 @@ package processes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -75,7 +74,6 @@ type Sensor struct {
 	model.Latest[model.ProcessSnapshot]
 
 	*table
-	fs procfs.FS
 }
 
 // New returns a sensor for the procfs at o.Proc. It fails if there is none.
@@ -106,7 +104,8 @@ func New(o Options) (*Sensor, error) {
 		o.UserName = passwd.Number
 	}
 	reads, matcher := inspect.NewReads(), fingerprint.NewMatcher()
-	s := &Sensor{fs: fs, table: &table{
+	s := &Sensor{table: &table{
+		fs:      fs,
 		options: o,
 		reader: &procdir.Reader{
 			Proc:   o.Proc,
@@ -142,20 +141,16 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("read the host's CPU times (is --path.procfs a procfs?): %w", err)
 	}
-	procs, err := s.fs.AllProcs()
-	if err != nil {
-		return fmt.Errorf("list processes: %w", err)
-	}
-	if len(procs) == 0 {
-		return errors.New("list processes: there are none; is --path.procfs the host's procfs?")
-	}
 	boot := time.Unix(int64(stat.BootTime), 0)
 	if s.samples == 0 {
 		s.boot, s.first = boot, now
 		s.bootID = readBootID(s.options.Proc)
 	}
 	s.setBoot(boot)
-	snapshot := s.take(now, procs, stat.CPUTotal.User+stat.CPUTotal.Nice+stat.CPUTotal.System)
+	snapshot, err := s.take(now, stat.CPUTotal.User+stat.CPUTotal.Nice+stat.CPUTotal.System)
+	if err != nil {
+		return err
+	}
 	snapshot.CPUs = len(stat.CPU)
 	snapshot.Duration = time.Since(began)
 	snapshot.Interval = s.interval(snapshot.Duration, s.cpuTime()-beganCPU)
@@ -167,14 +162,17 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 }
 
 // take goes through the steps of one sample. busy is the host's CPU time since the boot, in seconds.
-func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.ProcessSnapshot {
-	sample := newSample(s.table, now, networkTurns(s.Snapshot()))
-	sample.gpuTurns, sample.gpuTime = gpuBudget(s.Snapshot())
+func (s *Sensor) take(now time.Time, busy float64) (*model.ProcessSnapshot, error) {
+	last := s.Snapshot()
+	sample := newSample(s.table, now, intervalOf(last))
+	sample.gpuTurns, sample.gpuTime = gpuBudget(last)
 	began := s.follower.setClock(s.boot)
-	s.accounts.Begin(busy)
 	s.reads.Begin(now)
 
-	sample.observe(procs)
+	if err := sample.observe(); err != nil {
+		return nil, err
+	}
+	s.accounts.Begin(busy)
 	drained := s.follower.drain()
 	exited, complete := s.follower.take()
 	if !complete {
@@ -198,7 +196,17 @@ func (s *Sensor) take(now time.Time, procs procfs.Procs, busy float64) *model.Pr
 	s.follower.forget(s.seenNow, began)
 	s.respawns.Prune(now)
 	s.reads.Forget(sample.lives)
-	return sample.snapshot()
+	snapshot := sample.snapshot(last)
+	sample.rest()
+	return snapshot, nil
+}
+
+// intervalOf is the time from one sample to the next; 0 before the first.
+func intervalOf(last *model.ProcessSnapshot) time.Duration {
+	if last == nil {
+		return 0
+	}
+	return last.Interval
 }
 
 // interval keeps the sensor within its CPU budget, however many processes run.

@@ -11,6 +11,7 @@ import (
 	"github.com/go-kit/log"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -391,18 +392,39 @@ func TestSustainedUse(t *testing.T) {
 	}
 }
 
+// BenchmarkSample samples processes that do nothing, from both sources.
 func BenchmarkSample(b *testing.B) {
-	for _, count := range []int{100, 1000, 30_000} {
-		b.Run(fmt.Sprintf("processes=%d", count), func(b *testing.B) {
-			proc := newFakeProc(b)
-			for pid := 1; pid <= count; pid++ {
-				proc.put(fakeProcess{pid: pid, ppid: 1, comm: "p", exe: fmt.Sprintf("/usr/bin/p%d", pid%100)})
-			}
-			sensor := proc.sensor()
-			sampleAt(b, sensor, 1)
-			for b.Loop() {
-				sampleAt(b, sensor, 2)
-			}
-		})
+	for _, source := range []string{"poll", "tasks"} {
+		for _, count := range []int{100, 5_000, 30_000} {
+			b.Run(fmt.Sprintf("source=%s/processes=%d", source, count), func(b *testing.B) {
+				proc := newFakeProc(b)
+				for pid := 1; pid <= count; pid++ {
+					proc.put(fakeProcess{pid: pid, ppid: 1, comm: "p", exe: fmt.Sprintf("/usr/bin/p%d", pid%100)})
+				}
+				sensor := proc.sensor()
+				if source == "tasks" {
+					tasks := make([]taskiter.Task, 0, count)
+					if err := proc.tasks(func(t *taskiter.Task) { tasks = append(tasks, *t) }); err != nil {
+						b.Fatal(err)
+					}
+					sensor.options.Tasks = func(each func(*taskiter.Task)) error {
+						for i := range tasks {
+							each(&tasks[i])
+						}
+						return nil
+					}
+				}
+				now := 1.0
+				for now < 100 { // until they rest
+					sampleAt(b, sensor, now)
+					now += 30
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					now += 5
+					sampleAt(b, sensor, now)
+				}
+			})
+		}
 	}
 }

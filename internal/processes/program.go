@@ -4,65 +4,126 @@ import (
 	"errors"
 	"path/filepath"
 	"sort"
-
-	"github.com/prometheus/procfs"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
-
-// kernelThread is PF_KTHREAD of include/linux/sched.h.
-const kernelThread = 0x00200000
 
 // hashBudget is how much is hashed in one sample, in bytes.
 const hashBudget = 128 << 20
 
-// identify finds out which program a process runs. The link is read at every
-// sample, for a process may become another program (execve(2)) or lose its file.
-func (s *sample) identify(e *entry, proc procfs.Proc, stat procfs.ProcStat, isNew bool) {
-	process := &e.process
-	renamed := process.Comm != stat.Comm
-	process.Comm = stat.Comm
-	if stat.Flags&kernelThread != 0 {
+// identify finds out which program a process runs. Where its task shows that, the link is read for what is new or has
+// changed only, else at every sample: a process may become another program (execve(2)) or lose its file.
+func (s *sample) identify(e *entry, before *taskiter.Task, isNew bool) {
+	t := &e.task
+	renamed := isNew || before.Comm != t.Comm
+	if renamed {
+		if name := nameOf(t); name != e.process.Comm {
+			e.change().Comm = name
+		}
+	}
+	if isKernelThread(t) {
 		if isNew {
+			process := e.change()
 			process.Origin, process.Isolation, process.User = model.OriginKernel, model.IsolationHost, s.options.UserName(0)
 			e.rename()
 			e.newImage = s.samples > 0
 		}
 		return
 	}
-	target, err := s.reader.Link(proc.PID, stat.State)
+	moved := !samePlace(before, t)
+	if !isNew && !moved && sameProgram(before, t) && !s.isTurn(e) {
+		s.readDue(e)
+		return
+	}
+	target, err := s.link(e)
 	switch {
 	case err != nil && hostfs.Vanished(err) && !isNew:
 		return // it is exiting, and what it ran is known
-	case err != nil && hostfs.Vanished(err) && stat.State == "Z":
+	case err != nil && hostfs.Vanished(err) && isFirstThreadEnded(t):
 		// It was a zombie when it was first seen: it runs nothing, so nothing is hidden.
 	case err != nil && !hostfs.Vanished(err):
-		s.saw(model.AspectExe, false)
-		if !e.unreadable {
-			e.unreadable = true
+		e.sight = unreadable
+		if !e.unreadCounted {
+			e.unreadCounted = true
 			s.reader.Failed(model.AspectExe, err)
 		}
 	case err == nil:
-		s.saw(model.AspectExe, true)
+		e.sight = readable
 	}
-	if !isNew && target == e.target && !renamed {
+	sameExec := before.Missing != t.Missing || before.ExecID == t.ExecID
+	if !isNew && target == e.target && !renamed && !moved && sameExec {
 		s.readDue(e)
-		s.refreshNetwork(e, proc)
+		s.refreshNetwork(e)
 		return
 	}
-	s.readProgram(e, proc, target, err == nil, isNew)
+	s.readProgram(e, target, err == nil, isNew)
+}
+
+// link reads what a process runs.
+func (s *sample) link(e *entry) (string, error) {
+	return s.reader.Link(e.process.PID, isFirstThreadEnded(&e.task))
+}
+
+// staysAsItIs tells whether nothing has changed about a process at rest that its task does not show.
+func (s *sample) staysAsItIs(e *entry, t *taskiter.Task) bool {
+	if e.dead || isKernelThread(t) || showsPrograms(t) && !s.isTurn(e) {
+		return true
+	}
+	target, err := s.link(e)
+	if err != nil {
+		return e.sight != readable && !hostfs.Vanished(err)
+	}
+	if target != e.target || e.sight != readable {
+		return false
+	}
+	s.refreshNetwork(e)
+	return true
+}
+
+const (
+	// pathCycle is how often the path of every executable is read again that a task tells all else of: a directory
+	// above it may have another name. Those from suspicious places are read more often.
+	pathCycle           = 10 * time.Minute
+	suspiciousPathCycle = time.Minute
+	// networkCycle is how often the network namespace of every process is read again where tasks do not tell it: it
+	// may change without an exec (unshare(2), setns(2)).
+	networkCycle = time.Minute
+)
+
+// isTurn tells whether the path of a process' executable is read again. Each sample reads an equal share.
+func (s *sample) isTurn(e *entry) bool {
+	if e.suspicious {
+		return s.isTurnOf(e, suspiciousPathCycle)
+	}
+	return s.isTurnOf(e, pathCycle)
+}
+
+func (s *sample) isTurnOf(e *entry, cycle time.Duration) bool {
+	return (e.process.PID+s.samples)%turns(cycle, s.interval) == 0
+}
+
+// turns is how many samples a cycle is spread over.
+func turns(cycle, interval time.Duration) int {
+	if interval <= 0 {
+		return 1
+	}
+	return max(1, int(cycle/interval))
 }
 
 // readProgram reads all that changes with the program.
-func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable, isNew bool) {
-	process := &e.process
-	found, err := s.reader.Facts(proc, s.hosts)
+func (s *sample) readProgram(e *entry, target string, readable, isNew bool) {
+	pid := e.process.PID
+	found, err := s.factsOf(pid)
 	if err != nil && hostfs.Vanished(err) && !isNew {
 		return
 	}
+	process := e.change()
 	e.partial = err != nil && !hostfs.Vanished(err)
 	process.UID, process.Cgroup, process.Isolation = found.UID, found.Cgroup, found.Isolation
 	process.MountNS, process.NetNS = found.Mount, found.Network
@@ -75,7 +136,7 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}
 	previous := e.content
 	e.target = target
-	traced := s.follower.imageOf(proc.PID)
+	traced := s.follower.imageOf(pid)
 	if !readable && traced == nil {
 		process.Exe, process.ExeDeleted, process.ExeReplaced = "", false, false
 		process.ExeFile, process.ExeOwner, e.content = model.FileID{}, model.FileOwner{}, hostfs.ContentKey{}
@@ -93,7 +154,7 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 		return
 	}
 	s.respawns.Leave(&e.instance)
-	process.SHA256, process.Content, process.Inspection, process.ArgvErased, e.inspected = "", model.ContentFacts{}, nil, false, inspected{}
+	process.SHA256, process.Content, process.Inspection, process.ArgvErased, e.inspected = "", model.ContentFacts{}, nil, false, nil
 	e.rename()
 	e.newImage = s.samples > 0
 	if !isNew {
@@ -102,14 +163,23 @@ func (s *sample) readProgram(e *entry, proc procfs.Proc, target string, readable
 	}
 }
 
-// refreshNetwork reads the network namespace of a known process again, if it is its turn. Each
-// sample reads an equal share of them.
-func (s *sample) refreshNetwork(e *entry, proc procfs.Proc) {
-	if s.networkTurns > 1 && (proc.PID+s.samples)%s.networkTurns != 0 {
+// factsOf reads whose a process is and where it belongs.
+func (s *sample) factsOf(pid int) (procdir.Facts, error) {
+	proc, err := s.fs.Proc(pid)
+	if err != nil {
+		return procdir.Facts{Isolation: model.IsolationHost}, err
+	}
+	return s.reader.Facts(proc, s.hosts)
+}
+
+// refreshNetwork reads the network namespace of a known process again, if it is its turn and its task does not tell
+// it. Each sample reads an equal share of them.
+func (s *sample) refreshNetwork(e *entry) {
+	if e.task.Missing&taskiter.FieldNetNS == 0 || !s.isTurnOf(e, networkCycle) {
 		return
 	}
-	if network, err := s.reader.OtherNetwork(proc.PID, s.hosts); err == nil {
-		e.process.NetNS = network
+	if network, err := s.reader.OtherNetwork(e.process.PID, s.hosts); err == nil && network != e.process.NetNS {
+		e.change().NetNS = network
 	}
 }
 
@@ -117,7 +187,7 @@ func (s *sample) refreshNetwork(e *entry, proc procfs.Proc) {
 // from suspicious places first. Later samples go on with the rest.
 func (s *sample) hashContents() {
 	var wanting []*entry
-	for _, e := range s.order {
+	for _, e := range s.awake {
 		if e.process.SHA256 == "" && e.content != (hostfs.ContentKey{}) {
 			wanting = append(wanting, e)
 		}
@@ -140,7 +210,8 @@ func (s *sample) hashContents() {
 		if content.SHA256 == "" {
 			continue
 		}
-		e.process.SHA256, e.process.Content = content.SHA256, content.Facts
+		process := e.change()
+		process.SHA256, process.Content = content.SHA256, content.Facts
 		s.findCopy(e)
 		e.rename()
 	}
@@ -163,7 +234,7 @@ func rank(e *entry) int {
 // later samples find what it remembers, or try again.
 func (s *sample) readContent(e *entry) hostfs.Content {
 	name, key := s.reader.Path(e.process.PID, "exe"), e.content
-	content, err := inspect.Within(s.reads, subjectOf(&e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
+	content, err := inspect.Within(s.reads, subjectOf(e.process), inspect.File, inspect.ReadTime, func() (hostfs.Content, error) {
 		return s.contents.Read(name, key)
 	})
 	switch {

@@ -1,20 +1,26 @@
 package processes
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-const tick = time.Second / userHz
+const (
+	tick  = time.Second / userHz
+	steps = 1000 // of CPU time in a second: the kernel's list tells each, /proc whole ticks
+)
 
-// simulated is a process of a simulated kernel. Times are in clock ticks.
+// simulated is a process of a simulated kernel. CPU time is in steps, all other in clock ticks.
 type simulated struct {
 	pid, parent int
 	start       int
@@ -48,16 +54,24 @@ type simulation struct {
 	queue              []message
 	executables        []string
 	losses, late       bool
+	switching          bool // the kernel's list cannot be read at times
+	most               int  // processes at once
+	published          map[*model.Process]model.Process
 	still              bool // nothing happens any more
 }
 
-func newSimulation(t *testing.T, seed uint64) *simulation {
+func newSimulation(t *testing.T, seed uint64, source string) *simulation {
 	s := &simulation{
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), proc: newFakeProc(t),
 		now: 1000, nextID: 100, living: map[int]*simulated{},
 		executables: []string{"/usr/bin/make", "/usr/bin/cc", "/opt/tool", "/home/user/train", "/srv/www/job"},
+		switching:   source == "switching", published: map[*model.Process]model.Process{},
 	}
+	s.proc.shown = map[string]string{}
 	s.sensor = s.proc.sensor()
+	if source != "poll" {
+		s.sensor.options.Tasks = s.tasks
+	}
 	s.living[1] = &simulated{pid: 1, start: 1, exe: "/usr/sbin/init", threads: map[int]int{1: 0}}
 	for range 5 { // they are older than the exporter
 		s.fork()
@@ -70,6 +84,23 @@ func newSimulation(t *testing.T, seed uint64) *simulation {
 	s.sensor.follower.setActive(model.SourceConnector, s)
 	s.sensor.follower.setActive(model.SourceTaskstats, s)
 	return s
+}
+
+// tasks is the kernel's list. It may fail at any place.
+func (s *simulation) tasks(each func(*taskiter.Task)) error {
+	left := len(s.proc.kernel)
+	if s.switching && s.random.IntN(4) == 0 {
+		left = s.random.IntN(left)
+	}
+	var failure error
+	err := s.proc.tasks(func(t *taskiter.Task) {
+		if left--; left < 0 {
+			failure = errors.New("it cannot be read any more")
+			return
+		}
+		each(t)
+	})
+	return errors.Join(err, failure)
 }
 
 // Lost and Drained are what the sensor asks its sources. While it waits the world
@@ -151,10 +182,10 @@ func (s *simulation) burn() {
 		threads = append(threads, id)
 	}
 	slices.Sort(threads)
-	ticks := s.random.IntN(200)
-	p.threads[threads[s.random.IntN(len(threads))]] += ticks
-	p.used += ticks
-	s.busy += ticks
+	used := s.random.IntN(2 * steps)
+	p.threads[threads[s.random.IntN(len(threads))]] += used
+	p.used += used
+	s.busy += used
 }
 
 // exit ends one thread, the first one as often as another.
@@ -176,14 +207,14 @@ func (s *simulation) exit() {
 	last := len(p.threads) == 0
 	s.tell(procevents.Event{Kind: procevents.Exit, PID: id, TGID: p.pid})
 	s.queue = append(s.queue, message{source: model.SourceTaskstats, account: procevents.Account{
-		PID: id, TGID: p.pid, Last: last, User: time.Duration(used) * tick, Comm: "x",
+		PID: id, TGID: p.pid, Last: last, CPU: time.Duration(used) * time.Second / steps, Comm: "x",
 	}})
 	if id != p.pid {
 		s.free = append(s.free, id)
 	}
 	if last {
 		p.zombie = true
-		ending := s.random.IntN(20) // the kernel's work for it after its account
+		ending := s.random.IntN(steps / 5) // the kernel's work for it after its account
 		p.used += ending
 		s.busy += ending
 		s.ending += ending
@@ -247,7 +278,8 @@ func (s *simulation) lose() {
 
 // show writes /proc.
 func (s *simulation) show() {
-	s.proc.setBusy(float64(s.busy) / userHz)
+	s.proc.setBusy(float64(s.busy) / steps)
+	s.most = max(s.most, len(s.living))
 	for pid, p := range s.living {
 		state, threads := "S", len(p.threads)
 		if _, first := p.threads[pid]; !first {
@@ -255,7 +287,7 @@ func (s *simulation) show() {
 		}
 		s.proc.put(fakeProcess{
 			pid: pid, ppid: p.parent, start: float64(p.start) / userHz, comm: "x", exe: p.exe, state: state,
-			threads: threads, used: float64(p.used) / userHz, children: float64(p.children) / userHz,
+			threads: threads, used: float64(p.used) / steps, children: float64(p.children) / steps,
 		})
 	}
 }
@@ -266,12 +298,12 @@ func (s *simulation) sample() *model.ProcessSnapshot {
 	before := s.sensor.Snapshot()
 	s.show()
 	s.now += userHz
-	busy := float64(s.busy-s.initial) / userHz
+	busy := float64(s.busy-s.initial) / steps
 	snapshot := sampleAt(s.t, s.sensor, float64(s.now)/userHz)
-	if math.Abs(snapshot.BusySeconds-busy) > 1e-6 && before != nil {
+	if math.Abs(snapshot.BusySeconds-busy) > 1.0/userHz+1e-6 && before != nil {
 		s.t.Fatalf("busy for %.2f s, reported as %.2f s", busy, snapshot.BusySeconds)
 	}
-	if got, most := attributed(snapshot), float64(s.busy-s.initial)/userHz; got > most+1e-6 {
+	if got, most := attributed(snapshot), float64(s.busy-s.initial)/steps; got > most+1.0/userHz+1e-6 {
 		s.t.Errorf("%.2f s are attributed of %.2f s", got, most)
 	}
 	if before != nil {
@@ -283,6 +315,15 @@ func (s *simulation) sample() *model.ProcessSnapshot {
 		if snapshot.Unattributed < before.Unattributed {
 			s.t.Errorf("unattributed went back from %v to %v", before.Unattributed, snapshot.Unattributed)
 		}
+	}
+	for p, was := range s.published {
+		if !reflect.DeepEqual(*p, was) {
+			s.t.Errorf("a process was changed after it was published: from %+v to %+v", was, *p)
+		}
+	}
+	clear(s.published)
+	for _, p := range snapshot.Processes {
+		s.published[p] = *p
 	}
 	return snapshot
 }
@@ -303,14 +344,16 @@ func TestNoSecondIsLostOrCountedTwice(t *testing.T) {
 		name         string
 		losses, late bool
 	}{{"prompt", false, false}, {"late", false, true}, {"lossy", true, false}}
-	for _, kind := range kinds {
-		for seed := range uint64(25) {
-			t.Run(fmt.Sprintf("%s/%d", kind.name, seed), func(t *testing.T) {
-				t.Parallel()
-				s := newSimulation(t, seed)
-				s.losses, s.late = kind.losses, kind.late
-				s.run()
-			})
+	for _, source := range []string{"poll", "tasks", "switching"} {
+		for _, kind := range kinds {
+			for seed := range uint64(8) {
+				t.Run(fmt.Sprintf("%s/%s/%d", source, kind.name, seed), func(t *testing.T) {
+					t.Parallel()
+					s := newSimulation(t, seed, source)
+					s.losses, s.late = kind.losses, kind.late
+					s.run()
+				})
+			}
 		}
 	}
 }
@@ -340,10 +383,12 @@ func (s *simulation) run() {
 	if gap := busy - got; last.Unattributed < gap-1e-6 {
 		s.t.Errorf("busy %.2f s, attributed %.2f s, unattributed only %.2f s", busy, got, last.Unattributed)
 	}
-	if end := float64(s.busy-s.initial) / userHz; !s.losses && got < busy-float64(s.ending)/userHz/2-1e-6 || got > end+1e-6 {
+	// /proc cuts the time of each process to ticks, and the host's.
+	cut, ending := float64(s.most+1)/userHz+1e-6, float64(s.ending)/steps
+	if end := float64(s.busy-s.initial) / steps; !s.losses && got < busy-ending/2-cut || got > end+cut {
 		s.t.Errorf("busy %.2f s, attributed %.2f s", busy, got)
 	}
-	if !s.losses && !late && last.Unattributed > float64(s.ending)/userHz+1e-6 {
+	if !s.losses && !late && last.Unattributed > ending+cut {
 		s.t.Errorf("unattributed %.2f s, though nothing was lost", last.Unattributed)
 	}
 	if busy < 50 {

@@ -1,15 +1,15 @@
 package processes
 
 import (
-	"os"
-	"sort"
+	"cmp"
+	"slices"
 	"time"
 
-	"github.com/prometheus/procfs"
-
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/respawn"
 )
@@ -19,22 +19,25 @@ import (
 type sample struct {
 	*table
 	now        time.Time
-	order      []*entry // all that were seen, parents before children
+	awake      []*entry // those that were seen, but for the ones at rest
+	seen       int      // those that were seen
+	unknown    []taskiter.Task
 	visibility map[model.Aspect]model.Share
 	hosts      procdir.Namespaces
 	hashBudget int64            // bytes that may still be hashed
 	replaced   map[int][]*entry // processes whose pid belongs to another by now
 	blind      map[blindness]bool
+	hung       []inspect.Hung
 	lossy      bool // events were lost since the last sample
 
-	networkTurns int           // see refreshNetwork
-	gpuTurns     int           // see readGPUs
-	gpuTime      time.Duration // that looks for GPUs may take
+	interval time.Duration // between two samples, as of the last
+	gpuTurns int           // see readGPUs
+	gpuTime  time.Duration // that looks for GPUs may take
 }
 
-func newSample(t *table, now time.Time, networkTurns int) *sample {
+func newSample(t *table, now time.Time, interval time.Duration) *sample {
 	return &sample{
-		table: t, now: now, hosts: procdir.HostNamespaces(t.options.Proc), networkTurns: networkTurns,
+		table: t, now: now, hosts: procdir.HostNamespaces(t.options.Proc), interval: interval,
 		visibility: map[model.Aspect]model.Share{},
 		hashBudget: hashBudget,
 		blind:      map[blindness]bool{},
@@ -52,92 +55,117 @@ func (s *sample) saw(aspect model.Aspect, readable bool) {
 	s.visibility[aspect] = share
 }
 
-// observe reads every process and finds out what is new.
-func (s *sample) observe(procs procfs.Procs) {
-	type found struct {
-		proc procfs.Proc
-		stat procfs.ProcStat
+// see takes a process as the sample sees it. One at rest about which nothing changed costs no more than that: all
+// later steps leave it alone.
+func (s *sample) see(t *taskiter.Task) {
+	id := identityOf(t)
+	e, known := s.entries[id.PID]
+	switch {
+	case known && e.sample == s.samples && s.samples > 0:
+		return // it was seen already
+	case known && e.rests && sameTask(&e.task, t) && s.staysAsItIs(e, t):
+		e.sample = s.samples
+		s.seen++
+		return
+	case known && (e.accounted || e.hidden) && near(e.process.StartTime, id.StartTime) && e.process.Identity != id:
+		e.change().Identity = id // events and accounts give the start time only roughly
 	}
-	covered := s.reader.Covered()
-	all := make([]found, 0, len(procs))
-	for _, proc := range procs {
-		if _, ok := covered[proc.PID]; ok {
-			continue // what is shown there belongs to something else
-		}
-		stat, err := proc.Stat()
-		if err != nil {
-			if !hostfs.Vanished(err) {
-				s.saw(model.AspectStat, false)
-				s.reader.Failed(model.AspectStat, err)
-			}
-			continue
-		}
-		s.saw(model.AspectStat, true)
-		all = append(all, found{proc, stat})
+	if !known || e.process.Identity != id {
+		s.unknown = append(s.unknown, *t) // a child asks for its parent's entry: parents come first
+		return
 	}
-	// Parents first: a child asks for its parent's entry.
-	sort.Slice(all, func(i, j int) bool { return all[i].stat.Starttime < all[j].stat.Starttime })
-	for _, f := range all {
-		s.see(f.proc, f.stat)
+	e.cpu.Wake(s.last)
+	used, children := secondsOf(t)
+	if e.accounted {
+		e.cpu.SampleZombie(used, children)
+	} else {
+		e.cpu.Sample(used, children)
 	}
-	s.seeHidden(covered)
+	s.take(e, t, false)
 }
 
-// see updates or makes the entry of one process.
-func (s *sample) see(proc procfs.Proc, stat procfs.ProcStat) {
-	id := model.Identity{PID: proc.PID, StartTime: stat.Starttime}
-	used := float64(stat.UTime+stat.STime) / userHz
-	children := float64(max(0, stat.CUTime)+max(0, stat.CSTime)) / userHz
-	e, known := s.entries[id.PID]
-	if known && (e.accounted || e.hidden) && near(e.process.StartTime, id.StartTime) {
-		e.process.Identity = id // events and accounts give the start time only roughly
+// meetUnknown takes the processes into the table that no sample has seen before.
+func (s *sample) meetUnknown() {
+	slices.SortFunc(s.unknown, func(a, b taskiter.Task) int { return cmp.Compare(a.StartTime, b.StartTime) })
+	for i := range s.unknown {
+		s.meet(&s.unknown[i])
 	}
-	if known && e.process.Identity != id {
+	s.unknown = nil
+}
+
+func (s *sample) meet(t *taskiter.Task) {
+	id := identityOf(t)
+	if e, known := s.entries[id.PID]; known {
+		if e.sample == s.samples && s.samples > 0 {
+			return // it was seen already
+		}
 		// The pid was reused within one interval: the old process has ended.
 		s.replaced[id.PID] = append(s.replaced[id.PID], e)
-		known = false
 	}
-	zombie := stat.State == "Z" && stat.NumThreads <= 1
-	switch {
-	case known && e.accounted:
-		e.cpu.SampleZombie(used, children)
-	case known:
-		e.cpu.Sample(used, children)
-	case zombie && s.follower.hasAccounts():
+	if isZombie(t) && s.follower.hasAccounts() {
+		if e := s.entries[id.PID]; e != nil {
+			s.remove(e)
+		}
 		return // its trace says more than is left of it
-	default:
-		e = s.newEntry(id, stat, used, children)
-		s.entries[id.PID] = e
 	}
-	process := &e.process
-	e.hidden, process.HiddenBy = false, ""
-	process.PPID, process.Threads = stat.PPID, stat.NumThreads
-	process.TTY, process.Session = stat.TTY, stat.Session
-	process.RSSBytes = uint64(max(0, stat.RSS)) * uint64(os.Getpagesize())
+	e := s.newEntry(id, t)
+	s.add(e)
+	s.take(e, t, true)
+}
+
+// take takes over what a task says of its process.
+func (s *sample) take(e *entry, t *taskiter.Task, isNew bool) {
+	before := e.task
+	e.hidden, e.task = false, *t
+	ppid, threads, tty, session := int(t.PPID), int(t.Threads), int(t.TTY), int(t.Session)
+	if p := e.process; p.PPID != ppid || p.Threads != threads || p.TTY != tty || p.Session != session || p.RSSBytes != t.RSS || p.HiddenBy != "" {
+		p = e.change()
+		p.PPID, p.Threads, p.TTY, p.Session, p.RSSBytes, p.HiddenBy = ppid, threads, tty, session, t.RSS, ""
+	}
 	s.keep(e)
-	s.identify(e, proc, stat, !known)
-	if process.Origin != model.OriginKernel {
-		s.saw(model.AspectCgroup, !e.partial)
-	}
-	if zombie && !e.dead {
+	s.identify(e, &before, isNew)
+	if isZombie(t) && !e.dead {
 		s.died(e)
 	}
 }
 
 // keep notes that this sample has seen a process, and how much CPU time it uses.
 func (s *sample) keep(e *entry) {
-	e.sample, e.missing = s.samples, false
-	process := &e.process
-	process.CPUSeconds = e.cpu.Used()
-	process.Cores, process.CoresSpan = e.cpu.Mean(s.now)
-	process.ConstantCores, process.ConstantSpan = e.cpu.Constant(s.now)
-	s.order = append(s.order, e)
+	e.sample, e.missing, e.rests = s.samples, false, false
+	s.seen++
+	s.awake = append(s.awake, e)
+	used := e.cpu.Used()
+	cores, coresSpan := e.cpu.Mean(s.now)
+	constant, constantSpan := e.cpu.Constant(s.now)
+	p := e.process
+	if p.CPUSeconds == used && p.Cores == cores && p.ConstantCores == constant && p.ConstantSpan == constantSpan &&
+		(p.CoresSpan == coresSpan || cores == 0 && min(p.CoresSpan, coresSpan) >= cpu.FullSpan) {
+		return
+	}
+	p = e.change()
+	p.CPUSeconds, p.Cores, p.CoresSpan, p.ConstantCores, p.ConstantSpan = used, cores, coresSpan, constant, constantSpan
 }
 
-func (s *sample) newEntry(id model.Identity, stat procfs.ProcStat, used, children float64) *entry {
-	e := &entry{}
-	e.process.Identity = id
-	e.process.Started = startTime(s.boot, id.StartTime)
+// rest ends a sample for the processes that were looked at: those about which nothing is left to do rest from now on.
+func (s *sample) rest() {
+	hangs := map[model.Identity]bool{}
+	for _, hung := range s.hung {
+		hangs[hung.Identity] = true
+	}
+	for _, e := range s.awake {
+		e.rests = !e.gone && !hangs[e.process.Identity] && !s.isPending(e) && e.cpu.Rest(s.now)
+	}
+}
+
+// isPending tells whether something about a process waits for the next sample.
+func (s *sample) isPending(e *entry) bool {
+	unhashed := e.process.SHA256 == "" && e.content != hostfs.ContentKey{}
+	return e.hidden || e.missing || e.newImage || e.argumentsDue || e.fileDue || unhashed || s.isDue(e)
+}
+
+func (s *sample) newEntry(id model.Identity, t *taskiter.Task) *entry {
+	used, children := secondsOf(t)
+	e := &entry{process: &model.Process{Identity: id, Started: startTime(s.boot, id.StartTime)}}
 	e.cpu = cpu.NewProcess(e.process.Started, s.now, used, children)
 	e.imageStarted = e.process.Started
 	// What ran before the exporter is where counting begins; what was born
@@ -147,7 +175,7 @@ func (s *sample) newEntry(id model.Identity, stat procfs.ProcStat, used, childre
 		e.counted = true
 	}
 	s.setParent(e)
-	if parent, ok := s.entries[stat.PPID]; ok && e.process.Parent == nil && parent.process.StartTime <= id.StartTime {
+	if parent, ok := s.entries[int(t.PPID)]; ok && e.process.Parent == nil && parent.process.StartTime <= id.StartTime {
 		e.process.Parent = parent.ancestor()
 	}
 	return e
@@ -157,14 +185,16 @@ func (s *sample) newEntry(id model.Identity, stat procfs.ProcStat, used, childre
 func (s *sample) setParent(e *entry) {
 	id := e.process.Identity
 	if t := s.follower.trace(id.PID); t != nil && t.forked && t.is(id.StartTime) {
-		e.process.Parent = s.ancestors(t.parent)
+		if parent := s.ancestors(t.parent); e.process.Parent != parent {
+			e.change().Parent = parent
+		}
 	}
 }
 
 // setLateParents does it for those whose fork was reported after they were seen in /proc. It
 // is called when the sources have been drained.
 func (s *sample) setLateParents() {
-	for _, e := range s.order {
+	for _, e := range s.awake {
 		if e.process.Started.After(s.last.Add(-clockSlack)) {
 			s.setParent(e)
 		}
@@ -173,11 +203,11 @@ func (s *sample) setLateParents() {
 
 // countLiving counts what the living did since the last sample.
 func (s *sample) countLiving() {
-	for _, e := range s.order {
+	for _, e := range s.awake {
 		owner := s.owner(e)
 		s.accounts.Credit(owner, e.cpu.UsedNow())
 		if e.cpu.UsedNow() > 0 && e.process.Origin != model.OriginKernel {
-			s.programs.Credit(s.program(e), &e.process, e.cpu.UsedNow(), !e.dead)
+			s.programs.Credit(s.program(e), e.process, e.cpu.UsedNow(), !e.dead)
 		}
 		if e.hidden {
 			e.newImage = false
@@ -189,22 +219,28 @@ func (s *sample) countLiving() {
 		if e.dead {
 			continue
 		}
-		s.accounts.Instance(owner, e.process.PID, &e.cpu)
+		s.accounts.Count(&e.living, owner, e.process.PID, &e.cpu)
 		if !e.instance.Recorded() && s.started(e) {
 			s.accounts.Respawn(owner)
 		}
+	}
+	if !s.accounts.WithoutTop() {
+		return
+	}
+	for _, e := range s.list {
+		s.accounts.Top(&e.living, e.process.PID)
 	}
 }
 
 // creditChildren credits parents with the time of children that no account covers.
 func (s *sample) creditChildren() (waiting float64) {
 	accounts := s.follower.hasAccounts()
-	for _, e := range s.order {
+	for _, e := range s.awake {
 		if e.cpu.HasChildren() {
 			credited, later := s.accounts.CreditChildren(s.owner(e), &e.cpu, accounts)
 			waiting += later
 			if credited > 0 {
-				s.programs.CreditChildren(s.program(e), &e.process, credited)
+				s.programs.CreditChildren(s.program(e), e.process, credited)
 			}
 		}
 	}
@@ -222,6 +258,7 @@ func (s *sample) died(e *entry) {
 func (s *sample) ended(e *entry) {
 	if !e.dead {
 		s.programs.End(e.program)
+		s.accounts.End(&e.living, e.process.PID)
 	}
 	e.dead = true
 }

@@ -2,25 +2,25 @@ package processes
 
 import (
 	"maps"
-	"sort"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// snapshot copies the table.
-func (s *sample) snapshot() *model.ProcessSnapshot {
-	s.countBlind()
-	processes := make([]*model.Process, 0, len(s.entries))
-	for _, e := range s.order {
-		if !e.dead {
-			e.process.MemoryHangs = s.reads.MemoryHangs(e.process.Identity)
-			published := e.process
-			processes = append(processes, &published)
+// snapshot publishes the table. Of a process about which nothing changed it holds what the last one held.
+func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
+	s.hung = s.reads.Hung()
+	for _, e := range s.awake {
+		if len(s.hung) > 0 || e.process.MemoryHangs != 0 {
+			if hangs := s.reads.MemoryHangs(e.process.Identity); hangs != e.process.MemoryHangs {
+				e.change().MemoryHangs = hangs
+			}
 		}
 	}
-	sort.Slice(processes, func(i, j int) bool { return processes[i].PID < processes[j].PID })
+	processes := s.publish(last)
+	s.countBlind()
 	active, lost := s.follower.state()
+	active[model.SourceTaskIterator] = s.tasks.active
 	snapshot := &model.ProcessSnapshot{
 		Meta:       model.Meta{Time: s.now, Visibility: s.visibility, ReadErrors: maps.Clone(s.reader.Errors)},
 		BootID:     strings.Clone(s.bootID),
@@ -33,4 +33,75 @@ func (s *sample) snapshot() *model.ProcessSnapshot {
 	s.accounts.Publish(snapshot, s.follower.exitCount(), s.uncertain == 0)
 	snapshot.Loads = s.programs.Publish(s.now)
 	return snapshot
+}
+
+// publish returns what is known of the living, and counts what could be seen of all processes. It goes through
+// all of them, so that little is done for each.
+func (s *sample) publish(last *model.ProcessSnapshot) []*model.Process {
+	var before []*model.Process
+	if last != nil {
+		before = last.Processes
+	}
+	var processes []*model.Process // nil as long as they are the same as before
+	count, seen := 0, sightings{}
+	for _, e := range s.list {
+		if e.sample != s.samples || e.missing {
+			continue
+		}
+		seen.count(e)
+		if e.dead {
+			continue
+		}
+		e.published = true
+		if processes == nil && (count == len(before) || before[count] != e.process) {
+			processes = append(make([]*model.Process, 0, len(s.list)), before[:count]...)
+		}
+		if processes != nil {
+			processes = append(processes, e.process)
+		}
+		count++
+	}
+	seen.addTo(s.visibility)
+	if processes == nil {
+		processes = before[:count:count]
+	}
+	return processes
+}
+
+// sightings count what could be seen of the processes that were not hidden.
+type sightings struct {
+	stat, exe, cgroup model.Share
+}
+
+func (c *sightings) count(e *entry) {
+	if e.hidden {
+		return
+	}
+	c.stat.Total++
+	c.stat.Readable++
+	switch e.sight {
+	case readable:
+		c.exe.Total++
+		c.exe.Readable++
+	case unreadable:
+		c.exe.Total++
+	case notAsked:
+	}
+	if isKernelThread(&e.task) {
+		return
+	}
+	c.cgroup.Total++
+	if !e.partial {
+		c.cgroup.Readable++
+	}
+}
+
+func (c *sightings) addTo(visibility map[model.Aspect]model.Share) {
+	for aspect, share := range map[model.Aspect]model.Share{model.AspectStat: c.stat, model.AspectExe: c.exe, model.AspectCgroup: c.cgroup} {
+		sum := visibility[aspect]
+		sum.Readable, sum.Total = sum.Readable+share.Readable, sum.Total+share.Total
+		if sum.Total > 0 {
+			visibility[aspect] = sum
+		}
+	}
 }

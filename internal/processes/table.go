@@ -1,7 +1,11 @@
 package processes
 
 import (
+	"cmp"
+	"slices"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -31,10 +35,16 @@ type table struct {
 	respawns  *respawn.History
 	gpus      *gpu.Holders
 
+	fs    procfs.FS
+	tasks tasks
+
 	entries   map[int]*entry
-	samples   int // taken so far
-	uncertain int // see uncertainSamples
-	undrained int // see maxUndrained
+	list      []*entry // all of entries, by pid; see arrange
+	added     []*entry // that are not in list yet
+	removed   bool     // list holds some that are gone
+	samples   int      // taken so far
+	uncertain int      // see uncertainSamples
+	undrained int      // see maxUndrained
 	boot      time.Time
 	bootID    string
 	first     time.Time // the first sample
@@ -55,8 +65,50 @@ func (t *table) setBoot(boot time.Time) {
 		if e.imageStarted.Equal(e.process.Started) {
 			e.imageStarted = started
 		}
-		e.process.Started = started
+		e.change().Started = started
 	}
+}
+
+// add takes a process into the table, in the place of an older one with its pid, and remove takes one out.
+func (t *table) add(e *entry) {
+	if old := t.entries[e.process.PID]; old != nil {
+		t.remove(old)
+	}
+	t.entries[e.process.PID] = e
+	t.added = append(t.added, e)
+}
+
+func (t *table) remove(e *entry) {
+	e.gone, t.removed = true, true
+	delete(t.entries, e.process.PID)
+}
+
+// arrange puts those that were added into the list, and takes those out that were removed.
+func (t *table) arrange() {
+	if t.removed {
+		isGone := func(e *entry) bool { return e.gone }
+		t.list, t.added = slices.DeleteFunc(t.list, isGone), slices.DeleteFunc(t.added, isGone)
+		t.removed = false
+	}
+	if len(t.added) == 0 {
+		return
+	}
+	byPID := func(a, b *entry) int { return cmp.Compare(a.process.PID, b.process.PID) }
+	slices.SortFunc(t.added, byPID)
+	// They are merged from the end: most are younger than all others.
+	from, to := len(t.list)-1, len(t.list)+len(t.added)-1
+	t.list = append(t.list, t.added...)
+	for next := len(t.added) - 1; next >= 0; to-- {
+		if from >= 0 && byPID(t.list[from], t.added[next]) > 0 {
+			t.list[to] = t.list[from]
+			from--
+		} else {
+			t.list[to] = t.added[next]
+			next--
+		}
+	}
+	clear(t.added)
+	t.added = t.added[:0]
 }
 
 // owner is whom the CPU time of a process counts for.
@@ -78,17 +130,17 @@ func (t *table) program(e *entry) model.ProgramKey {
 // same program (a worker of a server, a tab of a browser) is no instance of its own, unless it outlives the parent. A
 // guardian and its miner may have the same content under two names: such a child is an instance.
 func (t *table) started(e *entry) (isRespawn bool) {
-	key := keyOf(&e.process)
+	key := keyOf(e.process)
 	if key == "" {
 		return false
 	}
-	if parent := t.livingParent(e); parent != nil && keyOf(&parent.process) == key {
+	if parent := t.livingParent(e); parent != nil && keyOf(parent.process) == key {
 		twoNames := e.process.Origin.Suspicious() && parent.process.Exe != e.process.Exe
 		if !twoNames {
 			return false
 		}
 	}
-	return t.respawns.Start(&e.instance, key, &e.process, e.imageStarted, e.counted)
+	return t.respawns.Start(&e.instance, key, e.process, e.imageStarted, e.counted)
 }
 
 func keyOf(p *model.Process) string { return respawn.Key(p.Origin, p.Exe, p.SHA256) }

@@ -88,7 +88,7 @@ func (t *trace) ancestor(boot time.Time) *model.Ancestor {
 
 // imageOfPID reads which program a process runs, or returns nil.
 func imageOfPID(r *procdir.Reader, pid int) *image {
-	target, err := r.Link(pid, "")
+	target, err := r.Link(pid, false)
 	if err != nil {
 		return nil
 	}

@@ -110,7 +110,7 @@ func TestLive(t *testing.T) {
 		}
 		for i := range accounts {
 			if accounts[i].TGID == pid {
-				counted += accounts[i].CPU()
+				counted += accounts[i].CPU
 				threads++
 				last = last || accounts[i].Last
 			}
@@ -145,8 +145,8 @@ func TestAsk(t *testing.T) {
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
 		t.Fatal(err)
 	}
-	if used := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); !sameOrder(account.CPU(), used) {
-		t.Errorf("the account says %s, getrusage(2) %s", account.CPU(), used)
+	if used := time.Duration(usage.Utime.Nano() + usage.Stime.Nano()); !sameOrder(account.CPU, used) {
+		t.Errorf("the account says %s, getrusage(2) %s", account.CPU, used)
 	}
 	if _, err := Ask(1 << 22); !errors.Is(err, unix.ESRCH) {
 		t.Errorf("a pid that cannot be: %v", err)

@@ -93,7 +93,7 @@ func TestParseStats(t *testing.T) {
 	t.Parallel()
 	old := Account{
 		PID: 812, PPID: 700, UID: 33, Comm: "kdevtmpfsi", ExitCode: 9,
-		Elapsed: 3 * time.Second, User: time.Second, System: 500 * time.Millisecond,
+		Elapsed: 3 * time.Second, CPU: 1500 * time.Millisecond,
 	}
 	full := old
 	full.TGID, full.Last = 811, true
@@ -119,6 +119,16 @@ func TestParseStats(t *testing.T) {
 		got, err := parseStats(test.data)
 		if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
 			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
+	for _, like := range []struct {
+		version     uint16
+		size, grown int
+	}{{8, 328, 0}, {14, sizeWithMax, 8}, {15, sizeWithMaxMin, 16}, {17, 688, 0}} {
+		data := stats(like.version, like.size, like.grown)
+		binary.NativeEndian.PutUint64(data[72+3*like.grown:], 1_234_567_890)
+		if got, err := parseStats(data); err != nil || got.CPU != 1_234_567_890 {
+			t.Errorf("%d: a run time of %s, %v", like.version, got.CPU, err)
 		}
 	}
 	for name, data := range map[string][]byte{
@@ -166,7 +176,7 @@ func TestParseAccount(t *testing.T) {
 		t.Errorf("one of several threads on an old kernel: %+v, %v", got, err)
 	}
 	got, err = parseAccount(attributesOf(t, thread, process))
-	if err != nil || got.PID != 812 || got.TGID != 800 || !got.Last || got.CPU() != 1500*time.Millisecond {
+	if err != nil || got.PID != 812 || got.TGID != 800 || !got.Last || got.CPU != 1500*time.Millisecond {
 		t.Errorf("the last of several threads: %+v, %v", got, err)
 	}
 	if _, err := parseAccount(attributesOf(t, process)); !errors.Is(err, errFormat) {
@@ -194,7 +204,7 @@ func FuzzParseAccount(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		account, err := parseAccount(data)
-		if err == nil && (account.User < 0 || account.System < 0 || account.CPU() < 0 || len(account.Comm) > 32) {
+		if err == nil && (account.CPU < 0 || len(account.Comm) > 32) {
 			t.Errorf("%+v", account)
 		}
 		_, _ = parseStats(data)

@@ -48,16 +48,12 @@ type Account struct {
 	TGID     int           // process; 0 where the kernel does not say (before Linux 5.19)
 	PPID     int           // process of the parent
 	Last     bool          // no thread of the process is left; without TGID it is only set for processes that had several
-	User     time.Duration // µs precision, as are all times that the kernel gives here
-	System   time.Duration
+	CPU      time.Duration // its run time; where the kernel was built without CONFIG_TASK_DELAY_ACCT, user and system time by the tick
 	Elapsed  time.Duration
 	UID      uint32
 	Comm     string // raw bytes, at most 15
 	ExitCode uint32 // status as of wait(2); of the first thread only
 }
-
-// CPU is the whole time that the thread used.
-func (a Account) CPU() time.Duration { return a.User + a.System }
 
 // receiveBuffer is big enough for some seconds of a fork storm, in bytes: a
 // message needs about 1 KiB of it with the kernel's own overhead.

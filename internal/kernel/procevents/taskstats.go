@@ -193,7 +193,12 @@ func parseStats(data []byte) (Account, error) {
 	comm, _, _ := strings.Cut(string(data[80+early:112+early]), "\x00")
 	account := Account{
 		ExitCode: word(4), Comm: comm, UID: word(120 + early), PID: int(word(128 + early)), PPID: int(word(132 + early)),
-		Elapsed: micros(144 + early), User: micros(152 + early), System: micros(160 + early),
+		Elapsed: micros(144 + early), CPU: micros(152+early) + micros(160+early),
+	}
+	// cpu_run_virtual_total is se.sum_exec_runtime, in ns, also while delay accounting is off (__delayacct_add_tsk in
+	// kernel/delayacct.c).
+	if run := long(72 + early); run != 0 {
+		account.CPU = time.Duration(min(run, 1<<62))
 	}
 	if version >= tgidFormat {
 		account.Last = data[8]&agroup != 0
@@ -238,7 +243,7 @@ func Ask(tgid int) (Account, error) {
 		return Account{}, explain(askMsg, err)
 	}
 	// Older kernels do not add up the time of the threads.
-	account.User, account.System = max(account.User, threads.User), max(account.System, threads.System)
+	account.CPU = max(account.CPU, threads.CPU)
 	account.TGID = tgid
 	return account, nil
 }

@@ -31,8 +31,10 @@ type Accounts struct {
 	started      bool
 
 	slots  *slotTable
-	groups map[model.GroupKey]*groupSample // of this sample
+	groups map[model.GroupKey]*groupSample // those with living processes, or that did something in this sample
 	claims []claim                         // of this sample
+
+	withoutTop bool // see WithoutTop
 
 	unattributedTime, exits window
 	complete                time.Time // since when all exits are known; zero if some are not
@@ -47,7 +49,7 @@ type claim struct {
 
 // New returns accounts in which every origin stands at 0.
 func New() *Accounts {
-	a := &Accounts{origins: map[model.OriginKey]*model.CPUTotals{}, slots: newSlotTable()}
+	a := &Accounts{origins: map[model.OriginKey]*model.CPUTotals{}, slots: newSlotTable(), groups: map[model.GroupKey]*groupSample{}}
 	for _, origin := range model.Origins() {
 		for _, isolation := range model.Isolations() {
 			a.origins[model.OriginKey{Origin: origin, Isolation: isolation}] = &model.CPUTotals{}
@@ -64,9 +66,13 @@ func (a *Accounts) Begin(busy float64) {
 	}
 	a.started = true
 	a.lastBusy = busy
-	a.groups, a.claims = map[model.GroupKey]*groupSample{}, nil
-	for _, totals := range a.origins {
-		totals.Processes = 0
+	a.claims = a.claims[:0]
+	for key, group := range a.groups {
+		if group.instances == 0 {
+			delete(a.groups, key)
+			continue
+		}
+		*group = groupSample{instances: group.instances, topPID: group.topPID, sanitized: group.sanitized}
 	}
 }
 
@@ -82,13 +88,49 @@ func (a *Accounts) Respawn(o Owner) {
 	a.origins[o.Origin].Respawns++
 }
 
-// Instance counts a living process.
-func (a *Accounts) Instance(o Owner, pid int, p *Process) {
-	group := a.group(o)
-	group.instances++
-	a.origins[o.Origin].Processes++
+// Instance is how one living process is counted. The zero value is not counted yet.
+type Instance struct {
+	origin *model.CPUTotals
+	group  *groupSample
+}
+
+// Count counts a living process from now on, until End. It is called again when its owner may have changed, and
+// when it has used CPU time.
+func (a *Accounts) Count(i *Instance, o Owner, pid int, p *Process) {
+	origin, group := a.origins[o.Origin], a.group(o)
+	if i.group != group || i.origin != origin {
+		a.End(i, pid)
+		i.group, i.origin = group, origin
+		group.instances++
+		origin.Processes++
+	}
 	if group.topPID == 0 || p.usedNow > group.topSeconds {
 		group.topPID, group.topSeconds = pid, p.usedNow
+	}
+}
+
+// End ends the count of a process that lives no more.
+func (a *Accounts) End(i *Instance, pid int) {
+	if i.group == nil {
+		return
+	}
+	i.group.instances--
+	i.origin.Processes--
+	if i.group.topPID == pid {
+		i.group.topPID, i.group.topSeconds = 0, 0
+		a.withoutTop = true
+	}
+	*i = Instance{}
+}
+
+// WithoutTop tells whether some group may have lost the process that stood for it, so that Top is to be called for all.
+func (a *Accounts) WithoutTop() bool { return a.withoutTop }
+
+// Top has a process stand for its group if no other does.
+func (a *Accounts) Top(i *Instance, pid int) {
+	a.withoutTop = false
+	if i.group != nil && i.group.topPID == 0 {
+		i.group.topPID = pid
 	}
 }
 

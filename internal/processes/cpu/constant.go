@@ -15,7 +15,8 @@ const (
 // miner, which keeps to one share of a core for hours, can be distinguished from a
 // program that works and waits.
 type constant struct {
-	began   point                    // of the minute that still lasts
+	began   time.Time                // of the minute that still lasts
+	seconds float64                  // that were used until then
 	minutes [constantMinutes]float32 // cores; a ring
 	next    int
 	count   int
@@ -24,17 +25,17 @@ type constant struct {
 // add takes a sample. It returns the mean over the latest minutes that keep
 // within a third of it, and how long that was.
 func (c *constant) add(now time.Time, seconds float64) (cores float64, span time.Duration) {
-	if c.began.at.IsZero() {
-		c.began = point{now, seconds}
+	if c.began.IsZero() {
+		c.began, c.seconds = now, seconds
 		return 0, 0
 	}
-	if mean, length := rate(c.began, point{now, seconds}); length >= time.Minute {
+	if length := now.Sub(c.began); length >= time.Minute {
 		if length > 2*time.Minute {
 			c.count = 0 // not looked at for a while
 		}
-		c.minutes[c.next] = float32(mean)
+		c.minutes[c.next] = float32(max(0, seconds-c.seconds) / length.Seconds())
 		c.next, c.count = (c.next+1)%constantMinutes, min(c.count+1, constantMinutes)
-		c.began = point{now, seconds}
+		c.began, c.seconds = now, seconds
 	}
 	return c.mean()
 }

@@ -2,6 +2,9 @@ package cpu
 
 import "time"
 
+// FullSpan is the span of Process.Mean for a process that was seen for that long.
+const FullSpan = windowSpan
+
 // Process is the CPU time of one process, as its samples showed it. Times are in seconds of user and system time.
 type Process struct {
 	used     float64 // since its birth
@@ -11,6 +14,11 @@ type Process struct {
 	childrenNow    float64 // of the children, since the last sample
 	childrenBefore float64 // childrenNow of the last sample, whose accounts may have come since
 
+	history *history // nil for a process at rest
+}
+
+// history is the past use of a process that uses CPU time, or has in the last minute.
+type history struct {
 	window   window
 	constant constant
 }
@@ -18,7 +26,36 @@ type Process struct {
 // NewProcess begins with what a process had used when it was first seen. That does not count for anybody,
 // unless CountFromBirth says so.
 func NewProcess(born, now time.Time, used, children float64) Process {
-	return Process{used: used, children: children, window: newWindow(born, now, used)}
+	return Process{used: used, children: children, history: &history{window: newWindow(born, now, used)}}
+}
+
+// NewEnded is a process that ended before a sample saw it.
+func NewEnded(used float64) Process { return Process{used: used} }
+
+// Rest ends the history of a process that has used nothing for a minute, and reports whether it is at rest. Until
+// Wake its use is 0 and nothing is to be counted.
+func (p *Process) Rest(now time.Time) bool {
+	if p.usedNow != 0 || p.childrenNow != 0 || p.childrenBefore != 0 {
+		return false
+	}
+	if p.history == nil {
+		return true
+	}
+	if cores, _ := p.history.constant.mean(); cores > 0 || !p.history.window.flat(now, p.used) {
+		return false
+	}
+	p.history = nil
+	return true
+}
+
+// Wake is called before a process at rest is sampled again. last is when it was last seen at rest: for the minute
+// before that it used nothing.
+func (p *Process) Wake(last time.Time) {
+	if p.history != nil {
+		return
+	}
+	p.history = &history{window: idleWindow(last, p.used)}
+	p.history.constant.add(last, p.used)
 }
 
 // CountFromBirth makes all that was used before the first sample count.
@@ -75,10 +112,16 @@ func (p *Process) WaitedFor(child *Process, late bool) {
 
 // Mean returns the mean use of about the last minute in cores, and the span that it is the mean of.
 func (p *Process) Mean(now time.Time) (cores float64, span time.Duration) {
-	return p.window.mean(now, p.used)
+	if p.history == nil {
+		return 0, windowSpan
+	}
+	return p.history.window.mean(now, p.used)
 }
 
 // Constant returns the mean use of the latest minutes that are alike in cores, and how long they lasted.
 func (p *Process) Constant(now time.Time) (cores float64, span time.Duration) {
-	return p.constant.add(now, p.used)
+	if p.history == nil {
+		return 0, 0
+	}
+	return p.history.constant.add(now, p.used)
 }

@@ -8,9 +8,9 @@ const (
 	windowSize = 14 // windowSpan / windowStep, and room for a late sample
 )
 
-// point is what a process had used at a time.
+// point is what a process had used at a time, which counts from where its window begins.
 type point struct {
-	at      time.Time
+	at      time.Duration
 	seconds float64
 }
 
@@ -18,24 +18,32 @@ type point struct {
 // 60 s. A process that was already old when it was first seen begins with the mean
 // of its whole life.
 type window struct {
-	points  [windowSize]point // ring, oldest at first
-	first   int
-	count   int
-	born    time.Time
-	initial point // at first sight
+	began  time.Time         // when it was first seen
+	born   time.Duration     // before that: at most 0
+	points [windowSize]point // ring, oldest at first
+	first  int16
+	count  int16
 }
 
 // newWindow starts the history. born is when the process started.
 func newWindow(born, now time.Time, seconds float64) window {
-	w := window{born: born, initial: point{now, seconds}}
-	if now.Sub(born) < windowSpan {
-		w.push(point{born, 0})
+	w := window{began: now, born: min(0, born.Sub(now))}
+	if -w.born < windowSpan {
+		w.push(point{w.born, 0})
 	}
-	w.push(point{now, seconds})
+	w.push(point{0, seconds})
 	return w
 }
 
-func (w *window) at(i int) point { return w.points[(w.first+i)%windowSize] }
+// idleWindow is the window of a process that has used nothing for all of it.
+func idleWindow(now time.Time, seconds float64) window {
+	w := window{began: now, born: -windowSpan}
+	w.push(point{-windowSpan, seconds})
+	w.push(point{0, seconds})
+	return w
+}
+
+func (w *window) at(i int16) point { return w.points[(w.first+i)%windowSize] }
 
 func (w *window) push(p point) {
 	if w.count == windowSize {
@@ -48,17 +56,17 @@ func (w *window) push(p point) {
 
 // mean adds a sample and returns the mean use in cores and the span that it is
 // the mean of.
-func (w *window) mean(now time.Time, seconds float64) (cores float64, span time.Duration) {
-	for w.count > 1 && now.Sub(w.at(1).at) >= windowSpan {
+func (w *window) mean(at time.Time, seconds float64) (cores float64, span time.Duration) {
+	now := at.Sub(w.began)
+	for w.count > 1 && now-w.at(1).at >= windowSpan {
 		w.first = (w.first + 1) % windowSize
 		w.count--
 	}
-	oldest := w.at(0)
-	own, ownSpan := rate(oldest, point{now, seconds})
-	if last := w.at(w.count - 1); now.Sub(last.at) >= windowStep {
+	own, ownSpan := rate(w.at(0), point{now, seconds})
+	if last := w.at(w.count - 1); now-last.at >= windowStep {
 		w.push(point{now, seconds})
 	}
-	if ownSpan >= windowSpan || w.initial.at.Sub(w.born) < windowSpan {
+	if ownSpan >= windowSpan || -w.born < windowSpan {
 		return own, ownSpan
 	}
 	// Less than a minute was seen. The mean of the whole life is taken, unless the process has
@@ -70,8 +78,14 @@ func (w *window) mean(now time.Time, seconds float64) (cores float64, span time.
 	return life, lifeSpan
 }
 
+// flat tells whether nothing was used for all of the window.
+func (w *window) flat(at time.Time, seconds float64) bool {
+	oldest := w.at(0)
+	return oldest.seconds == seconds && at.Sub(w.began)-oldest.at >= windowSpan
+}
+
 func rate(from, to point) (cores float64, span time.Duration) {
-	span = to.at.Sub(from.at)
+	span = to.at - from.at
 	if span <= 0 {
 		return 0, 0
 	}

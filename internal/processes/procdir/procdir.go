@@ -63,9 +63,9 @@ func (r *Reader) Failed(aspect model.Aspect, err error) {
 // Link reads /proc/PID/exe. It never touches the file itself, so it cannot
 // hang. A process whose main thread has ended has no exe of its own, but its
 // other threads do.
-func (r *Reader) Link(pid int, state string) (string, error) {
+func (r *Reader) Link(pid int, firstThreadEnded bool) (string, error) {
 	target, err := os.Readlink(r.Path(pid, "exe"))
-	if err == nil || state != "Z" || !hostfs.Vanished(err) {
+	if err == nil || !firstThreadEnded || !hostfs.Vanished(err) {
 		return target, err
 	}
 	threads, listErr := os.ReadDir(r.Path(pid, "task"))
