@@ -137,9 +137,9 @@ func (s *sample) readGPU(e *entry) {
 
 // gpuBudget is how many samples a round of looks is spread over, and how much time
 // each may take.
-func gpuBudget(last *model.ProcessSnapshot) (turns int, most time.Duration) {
+func gpuBudget(last *model.ProcessSnapshot, least time.Duration) (turns int, most time.Duration) {
 	if last == nil || last.Interval <= 0 {
-		return 1, gpuLeast
+		return 1, least
 	}
-	return max(1, int(gpuCycle/last.Interval)), max(gpuLeast, time.Duration(gpuShare*float64(last.Interval)))
+	return max(1, int(gpuCycle/last.Interval)), max(least, time.Duration(gpuShare*float64(last.Interval)))
 }

@@ -120,6 +120,7 @@ func New(o Options) (*Sensor, error) {
 		programs:  cpu.NewPrograms(),
 		respawns:  respawn.New(o.RespawnWindow),
 		gpus:      gpu.New(o.Proc, o.Root),
+		gpuLeast:  gpuLeast,
 		entries:   map[int]*entry{},
 	}}
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
@@ -165,7 +166,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 func (s *Sensor) take(now time.Time, busy float64) (*model.ProcessSnapshot, error) {
 	last := s.Snapshot()
 	sample := newSample(s.table, now, intervalOf(last))
-	sample.gpuTurns, sample.gpuTime = gpuBudget(last)
+	sample.gpuTurns, sample.gpuTime = gpuBudget(last, s.gpuLeast)
 	began := s.follower.setClock(s.boot)
 	s.reads.Begin(now)
 

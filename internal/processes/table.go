@@ -34,6 +34,7 @@ type table struct {
 	programs  *cpu.Programs
 	respawns  *respawn.History
 	gpus      *gpu.Holders
+	gpuLeast  time.Duration // see there; tests wait longer
 
 	fs    procfs.FS
 	tasks tasks
