@@ -103,6 +103,11 @@ func New(o Options) (*Sensor, error) {
 	if o.UserName == nil {
 		o.UserName = passwd.Number
 	}
+	procfsReader := procdir.Reader{Proc: o.Proc}
+	if o.Tasks != nil && !procfsReader.IsOwnNamespace(os.Getpid()) {
+		level.Warn(o.Logger).Log("msg", "the kernel's list of tasks is not used: --path.procfs is of another pid namespace, which numbers processes otherwise (run it in the host's: --pid=host, hostPID)")
+		o.Tasks = nil
+	}
 	reads, matcher := inspect.NewReads(), fingerprint.NewMatcher()
 	s := &Sensor{table: &table{
 		fs:      fs,

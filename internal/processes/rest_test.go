@@ -139,6 +139,32 @@ func TestRestNeedsNoProc(t *testing.T) {
 	}
 }
 
+// TestNamespaceOfProc holds that the kernel's list is used only where its numbers are those of /proc.
+func TestNamespaceOfProc(t *testing.T) {
+	t.Parallel()
+	own := strconv.Itoa(os.Getpid())
+	for name, test := range map[string]struct {
+		file, numbers string
+		want          bool
+	}{
+		"the same":         {"self", own, true},
+		"without self":     {own, own, true},
+		"that of a parent": {"self", "4711\t" + own, false},
+		"another process":  {own, "1" + own, false},
+		"nothing is known": {"other", own, false},
+	} {
+		f := newFakeProc(t)
+		f.write(test.file+"/status", "Name:\tx\nNSpid:\t"+test.numbers+"\nThreads:\t1\n")
+		s, err := New(Options{Proc: f.root, Tasks: f.tasks})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.options.Tasks != nil; got != test.want {
+			t.Errorf("%s: used %v", name, got)
+		}
+	}
+}
+
 // TestTasksFail goes on with /proc, from where the kernel's list broke off, and returns to it.
 func TestTasksFail(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package procdir
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 )
@@ -60,4 +61,20 @@ func (r *Reader) OtherNetwork(pid int, hosts Namespaces) (string, error) {
 		return "", err
 	}
 	return network, nil
+}
+
+// IsOwnNamespace tells whether procfs shows the pid namespace of this process, so that its numbers are those that the
+// kernel gives to this process: only then NSpid of status has one number (proc_pid_status(5)).
+func (r *Reader) IsOwnNamespace(ownPID int) bool {
+	for _, name := range []string{"self", decimal(ownPID)} {
+		content, err := hostfs.ReadStart(r.named(name, "status"), 8<<10)
+		if err != nil {
+			continue
+		}
+		_, rest, found := strings.Cut(string(content), "\nNSpid:")
+		line, _, _ := strings.Cut(rest, "\n")
+		numbers := strings.Fields(line)
+		return !found || len(numbers) == 1 && numbers[0] == decimal(ownPID)
+	}
+	return false
 }
