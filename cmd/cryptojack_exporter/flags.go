@@ -94,7 +94,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	app.Flag("web.enable-lifecycle", "Let POST /-/reload read the configuration again.").BoolVar(&o.enableLifecycle)
 	app.Flag("path.procfs", "Where the host's procfs is mounted.").Default("/proc").StringVar(&o.procfs)
 	app.Flag("path.rootfs", "Where the host's root directory is mounted.").Default("/").StringVar(&o.rootfs)
-	app.Flag("source.task-iterator", "Read all processes at once from the kernel's table (BPF; CAP_BPF and CAP_PERFMON at the start). Without it, each is read from /proc.").
+	app.Flag("source.task-iterator", "Read all processes, and all sockets, at once from the kernel's tables (BPF; CAP_BPF and CAP_PERFMON at the start). Without it, each is read from /proc.").
 		Default("true").BoolVar(&o.taskIterator)
 	app.Flag("source.proc-connector", "Let the kernel report each fork, exec and exit (CAP_NET_ADMIN).").Default("true").BoolVar(&o.procConnector)
 	app.Flag("source.taskstats", "Let the kernel report what each thread used that exits (CAP_NET_ADMIN).").Default("true").BoolVar(&o.taskstats)
@@ -179,3 +179,6 @@ func (o *options) check() error {
 	}
 	return nil
 }
+
+// looksAtSockets tells whether sockets are sampled: services are found by them.
+func (o *options) looksAtSockets() bool { return *o.collectors["sockets"] || *o.collectors["services"] }

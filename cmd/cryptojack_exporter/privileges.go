@@ -9,6 +9,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 )
 
@@ -18,6 +19,7 @@ import (
 type privileged struct {
 	procfs    string // a procfs that nothing can be mounted over, see hostfs.OpenPrivateProcfs
 	tasks     *taskiter.Iterator
+	sockets   *sockiter.Iterator
 	connector *procevents.Connector
 	taskstats *procevents.Taskstats
 }
@@ -34,8 +36,15 @@ func openPrivileged(o *options, logger log.Logger) *privileged {
 		}
 	}
 	if o.taskIterator {
-		if p.tasks, err = taskiter.New(); err != nil {
+		if p.tasks, err = openTasks(o.procfs); err != nil {
 			level.Warn(logger).Log("msg", "each process is read from /proc, which costs more, and of what is hidden there only CPU time is known", "err", err)
+		}
+	}
+	if p.tasks != nil && o.looksAtSockets() {
+		if p.sockets, err = sockiter.New(); err != nil {
+			level.Warn(logger).Log("msg", "sockets are read from /proc, those of other network namespaces by turns, which costs more", "err", err)
+		} else if err := p.sockets.NoteListeners(); err != nil {
+			level.Info(logger).Log("msg", "what listens for shorter than a sample is not seen", "err", err)
 		}
 	}
 	if o.procConnector {
@@ -49,6 +58,14 @@ func openPrivileged(o *options, logger log.Logger) *privileged {
 		}
 	}
 	return p
+}
+
+// openTasks fails where the kernel would number processes otherwise than procfs does.
+func openTasks(procfs string) (*taskiter.Iterator, error) {
+	if !hostfs.SharePIDNamespace(procfs) {
+		return nil, fmt.Errorf("%s shows another pid namespace than this program's, run it in the host's", procfs)
+	}
+	return taskiter.New()
 }
 
 // dropPrivileges keeps only the capabilities that the exporter uses while it runs.

@@ -14,6 +14,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/packages"
@@ -54,6 +55,7 @@ func (s *sensors) snapshot() model.Snapshot {
 //	task iterator, proc connector, taskstats -> processes
 //	processes -> packages     which programs to ask the package managers about
 //	processes -> files        which files run, which mount namespaces there are
+//	socket iterator -> sockets
 //	processes -> sockets      whose connections matter, which network namespaces there are
 //	sockets   -> services     what listens
 //	files wakes when a program of a suspicious file starts or ends
@@ -76,8 +78,8 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	if on("files") {
 		s.addFiles(o, current, names, wakeFiles, logger)
 	}
-	if on("sockets") || on("services") {
-		s.addSockets(o, known, first, logger)
+	if o.looksAtSockets() {
+		s.addSockets(o, known, p.sockets, first, logger)
 	}
 	if on("services") {
 		s.addServices(o, current, known, logger)
@@ -163,9 +165,13 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 	})
 }
 
-func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, firstAfter monitor.Sensor, logger log.Logger) {
+func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, iterator *sockiter.Iterator, firstAfter monitor.Sensor, logger log.Logger) {
+	kernel := sockets.Netlink(o.rootfs)
+	if iterator != nil {
+		kernel.Sockets, kernel.Noted = iterator.Read, iterator.Noted
+	}
 	s.sockets = sockets.New(sockets.Options{
-		Proc: o.procfs, Root: o.rootfs, Catalogue: services, OwnPID: os.Getpid(), Kernel: sockets.Netlink(o.rootfs),
+		Proc: o.procfs, Root: o.rootfs, Catalogue: services, OwnPID: os.Getpid(), Kernel: kernel,
 		Watched:    func() []model.Identity { return s.processes.Snapshot().Inspected() },
 		Namespaces: func() []model.NetNamespace { return s.processes.Snapshot().NetNamespaces() },
 		Interval:   o.socketsInterval, Logger: logger,

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// statusBytes is how much is read of /proc/PID/status: it may name 65,536 groups.
+const statusBytes = 1 << 20
+
 // NetNamespace returns the inode number that names the network namespace of a process,
 // whose directory is /proc/PID: the number in `net:[4026531840]`. See namespaces(7).
 func NetNamespace(process string) (string, error) {
@@ -28,4 +31,19 @@ func ShareNetNamespace(a, b string) bool {
 	fileA, errA := os.Stat(filepath.Join(a, "net/tcp"))
 	fileB, errB := os.Stat(filepath.Join(b, "net/tcp"))
 	return errA == nil && errB == nil && os.SameFile(fileA, fileB)
+}
+
+// SharePIDNamespace tells whether a procfs numbers processes as this process' own pid namespace
+// does, so that its numbers mean the same to the kernel. See NSpid in proc_pid_status(5).
+func SharePIDNamespace(procfs string) bool {
+	status, err := ReadStart(filepath.Join(procfs, "self/status"), statusBytes)
+	if err != nil {
+		return false // it has no number there
+	}
+	for line := range strings.Lines(string(status)) {
+		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			return len(strings.Fields(numbers)) == 1
+		}
+	}
+	return false
 }

@@ -51,3 +51,31 @@ func TestShareNetNamespace(t *testing.T) {
 		t.Error("the tables are the same file")
 	}
 }
+
+// TestSharePIDNamespace reads what the kernel writes of a process in one, two and no pid namespace
+// of a procfs.
+func TestSharePIDNamespace(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]bool{
+		"Name:\tx\nNStgid:\t9\t1\nNSpid:\t9\nNSpgid:\t9\n": true,
+		"Name:\tx\nNStgid:\t9\t1\nNSpid:\t9\t1\n":          false,
+		"Name:\tx\n": false,
+	} {
+		proc := t.TempDir()
+		if SharePIDNamespace(proc) {
+			t.Error("there is no process")
+		}
+		if err := os.Mkdir(filepath.Join(proc, "self"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(proc, "self/status"), []byte(status), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := SharePIDNamespace(proc); got != want {
+			t.Errorf("%q: %v", status, got)
+		}
+	}
+	if !SharePIDNamespace("/proc") {
+		t.Skip("/proc is another pid namespace's")
+	}
+}

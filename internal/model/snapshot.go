@@ -211,7 +211,7 @@ type SocketSnapshot struct {
 	Meta
 	Apps           []string // every app of the catalogue, so that metrics can exist at 0
 	Sockets        []Socket // the host's namespace first, then sorted by protocol, port, address
-	RecentlyClosed []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last
+	RecentlyClosed []Socket // of TCP, beyond loopback and of a known owner; closed since, the newest last; also what opened and closed between two samples, where the kernel notes it
 
 	Connections []Connection // of the processes that were asked about, at most 64 of each, sorted by owner (pid, then start) and remote
 

@@ -22,7 +22,7 @@ func (o *owners) describe(seen *pass, catalogue *catalogue.Catalogue) map[uint64
 	described := make(map[sockiter.Owner]*owner, len(o.described))
 	held := make(map[uint64]holding, len(seen.owners))
 	var due []*owner
-	for inode, holder := range seen.owners {
+	take := func(inode uint64, holder sockiter.Owner) {
 		known := described[holder]
 		if known == nil {
 			if known = o.described[holder]; known == nil {
@@ -35,6 +35,12 @@ func (o *owners) describe(seen *pass, catalogue *catalogue.Catalogue) map[uint64
 			}
 		}
 		held[inode] = holding{owner: known}
+	}
+	for inode, holder := range seen.owners {
+		take(inode, holder)
+	}
+	for inode, holder := range seen.briefOwners {
+		take(inode, holder)
 	}
 	o.described = described
 	o.readDue(due, catalogue)

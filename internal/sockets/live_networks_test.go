@@ -127,10 +127,12 @@ func liveSensor(t testing.TB, pids ...int) *Sensor {
 	for _, pid := range pids {
 		namespaces = append(namespaces, model.NetNamespace{ID: networkOf(t, fmt.Sprint(pid)), PIDs: []int{pid}})
 	}
-	return New(Options{
+	s := New(Options{
 		Proc: "/proc", Root: "/", Catalogue: func() *catalogue.Catalogue { return known }, OwnPID: os.Getpid(), Logger: log.NewNopLogger(),
 		Namespaces: func() []model.NetNamespace { return namespaces }, Kernel: Netlink("/"),
 	})
+	s.owners.searchTime = time.Minute // the machine is shared
+	return s
 }
 
 // TestLiveNamespace finds a listener in a namespace of its own.

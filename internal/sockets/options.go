@@ -33,11 +33,13 @@ type Options struct {
 	Logger     log.Logger    // nil: nothing is logged
 }
 
-// Kernel asks the kernel, but for Sockets that of the network namespace that this process is
+// Kernel asks the kernel, but for Sockets and Noted that of the network namespace that this process is
 // in. A function that is nil is a question that cannot be asked.
 type Kernel struct {
 	// Sockets is sockiter.Iterator.Read. It must number processes as Proc does.
 	Sockets func(watched []int, each func(*sockiter.Socket) error) error
+	// Noted is sockiter.Iterator.Noted.
+	Noted func(each func(*sockiter.Socket)) (all bool)
 	// Listeners calls found for each listening socket.
 	Listeners func(found func(model.Socket)) error
 	// Routes opens the routing tables.

@@ -3,6 +3,8 @@ package sockets
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,16 +21,22 @@ const (
 	// costs at most 2 % of one core, also where processes have millions of descriptors.
 	cheapPass = 50 * time.Millisecond
 	passRest  = 50
+	maxBrief  = 64 // sockets of one sample that nobody saw open
 	// startTick is the unit of start times in /proc/PID/stat, see sysconf(3): _SC_CLK_TCK,
 	// 100 in a second wherever Go runs.
 	startTick = 10 * time.Millisecond
 )
+
+var errNoted = fmt.Errorf("%w: more sockets began to listen than the kernel can note between two samples", hostfs.ErrLimit)
 
 // pass is what the kernel gave in one pass over all open files.
 type pass struct {
 	sockets     []model.Socket            // that listen, each once; without owners
 	owners      map[uint64]sockiter.Owner // by inode: of the processes that hold it, the oldest
 	connections []heldConnection          // of watched processes
+
+	brief       []model.Socket            // that began to listen since the pass before and were closed again
+	briefOwners map[uint64]sockiter.Owner // by inode: who made them listen
 }
 
 // heldConnection is an established connection at a descriptor of a watched process.
@@ -42,6 +50,7 @@ type heldConnection struct {
 // passes takes one pass at each sample, as far as that is cheap.
 type passes struct {
 	read      func(watched []int, each func(*sockiter.Socket) error) error // nil: there is no iterator
+	noted     func(each func(*sockiter.Socket)) (all bool)                 // nil: nothing is noted
 	failures  *failures
 	last      *pass
 	notBefore time.Time // of the next pass
@@ -49,7 +58,7 @@ type passes struct {
 }
 
 // take returns a pass, or nil if the kernel does not give it. One that is not fresh is as
-// old as the rest after it. hosts is the host's network namespace.
+// old as the rest after it. hosts is the host's network namespace; "": it is not known.
 func (p *passes) take(now time.Time, hosts string, watched []model.Identity) (taken *pass, fresh bool) {
 	if p.read == nil || hosts == "" || now.Before(p.failed) {
 		return nil, false
@@ -57,8 +66,11 @@ func (p *passes) take(now time.Time, hosts string, watched []model.Identity) (ta
 	if p.last != nil && now.Before(p.notBefore) {
 		return p.last, false
 	}
-	began := time.Now()
-	gathered := gathering{hosts: hosts, pass: &pass{owners: map[uint64]sockiter.Owner{}}, inNamespace: map[uint32]int{}, connectionsOf: map[int]int{}}
+	runtime.LockOSThread() // whose CPU time counts: on a busy host it may wait for long
+	defer runtime.UnlockOSThread()
+	began := threadTime()
+	gathered := newGathering(hosts)
+	noted := p.takeNoted() // before the pass: what is closed is not in it
 	pids := make([]int, 0, len(watched))
 	for _, process := range watched {
 		pids = append(pids, process.PID)
@@ -72,11 +84,32 @@ func (p *passes) take(now time.Time, hosts string, watched []model.Identity) (ta
 	if gathered.refused > 0 {
 		p.failures.report("some listening sockets are not kept", fmt.Errorf("%w: %d sockets", errSockets, gathered.refused))
 	}
-	if spent := time.Since(began); spent > cheapPass {
+	gathered.addNoted(noted)
+	if spent := threadTime() - began; spent > cheapPass {
 		p.notBefore = now.Add(min(passRest*spent, longestRest))
 	}
 	p.last = gathered.pass
 	return p.last, true
+}
+
+// takeNoted returns the sockets that began to listen since it was last called.
+func (p *passes) takeNoted() (noted []sockiter.Socket) {
+	if p.noted == nil {
+		return nil
+	}
+	if all := p.noted(func(s *sockiter.Socket) { noted = append(noted, *s) }); !all {
+		p.failures.report("some sockets that were open for a moment are not known", errNoted)
+	}
+	return noted
+}
+
+// threadTime is the CPU time of the calling thread (getrusage(2)).
+func threadTime() time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+		return 0 // cannot fail with these arguments
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // gathering is a pass while it goes on.
@@ -88,6 +121,14 @@ type gathering struct {
 	refused       int
 	connectionsOf map[int]int
 	names         map[uint32]string // of network namespaces
+}
+
+func newGathering(hosts string) *gathering {
+	return &gathering{
+		hosts:       hosts,
+		pass:        &pass{owners: map[uint64]sockiter.Owner{}, briefOwners: map[uint64]sockiter.Owner{}},
+		inNamespace: map[uint32]int{}, connectionsOf: map[int]int{}, names: map[uint32]string{},
+	}
 }
 
 func (g *gathering) add(seen *sockiter.Socket) error {
@@ -114,17 +155,43 @@ func (g *gathering) add(seen *sockiter.Socket) error {
 	if netns != "" {
 		g.inOthers++
 	}
+	g.pass.sockets = append(g.pass.sockets, g.socket(seen))
+	g.pass.owners[seen.Inode] = seen.Owner
+	return nil
+}
+
+func (g *gathering) socket(seen *sockiter.Socket) model.Socket {
 	protocol := model.TCP
 	if seen.Protocol == unix.IPPROTO_UDP {
 		protocol = model.UDP
 	}
 	socket := newSocket(protocol, seen.Local, seen.Inode)
-	socket.NetNS = netns
+	socket.NetNS = g.name(seen.NetNS)
 	address := seen.Local.Addr()
 	socket.DualStack = address.Is6() && address.IsUnspecified() && !seen.V6Only
-	g.pass.sockets = append(g.pass.sockets, socket)
-	g.pass.owners[seen.Inode] = seen.Owner
-	return nil
+	return socket
+}
+
+// addNoted keeps the newest of the sockets that others could reach and that the pass does
+// not have, one of each owner and port.
+func (g *gathering) addNoted(noted []sockiter.Socket) {
+	type listener struct {
+		owner model.Identity
+		port  uint16
+	}
+	known := map[listener]bool{}
+	for i := len(noted) - 1; i >= 0 && len(g.pass.brief) < maxBrief; i-- {
+		seen := &noted[i]
+		key := listener{identityOf(&seen.Owner), seen.Local.Port()}
+		_, isOpen := g.pass.owners[seen.Inode]
+		if isOpen || known[key] || model.ScopeOf(seen.Local.Addr().Unmap()) == model.ScopeLoopback {
+			continue
+		}
+		known[key] = true
+		g.pass.brief = append(g.pass.brief, g.socket(seen))
+		g.pass.briefOwners[seen.Inode] = seen.Owner
+	}
+	slices.Reverse(g.pass.brief)
 }
 
 func (g *gathering) addConnection(seen *sockiter.Socket) {
@@ -146,9 +213,6 @@ func (g *gathering) name(netns uint32) string {
 	if name == g.hosts {
 		name = ""
 	}
-	if g.names == nil {
-		g.names = map[uint32]string{}
-	}
 	g.names[netns] = name
 	return name
 }
@@ -163,11 +227,15 @@ func identityOf(o *sockiter.Owner) model.Identity {
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
-// hostNamespace is the id of the host's network namespace, as far as it can be told.
-func hostNamespace(process, own string) string {
-	id, err := hostfs.NetNamespace(process)
+// hostNamespace is the id of the network namespace of the first process, or of this one where
+// that is the same, or where the first cannot be seen (hidepid); "" if it cannot be told.
+func hostNamespace(first, own string, same bool) string {
+	id, err := hostfs.NetNamespace(first)
+	if err != nil && (same || hostfs.Vanished(err)) {
+		id, err = hostfs.NetNamespace(own)
+	}
 	if err != nil {
-		id, _ = hostfs.NetNamespace(own) // "" is not known: no pass is taken
+		return ""
 	}
 	return id
 }

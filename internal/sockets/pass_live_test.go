@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -201,7 +203,8 @@ func TestPassEqualsTables(t *testing.T) {
 			Catalogue: func() *catalogue.Catalogue { return known }, OwnPID: os.Getpid(), Kernel: kernel, Logger: log.NewNopLogger(),
 			Namespaces: func() []model.NetNamespace { return namespaces },
 		})
-		for i := range 2 { // what is in flight counts the second time
+		s.owners.searchTime = time.Minute // the machine is shared
+		for i := range 2 {                // what is in flight counts the second time
 			if err := s.Sample(t.Context(), time.Now().Add(time.Duration(i)*time.Hour)); err != nil {
 				t.Fatal(err)
 			}
@@ -280,15 +283,86 @@ func TestConnectionsByPass(t *testing.T) {
 	}
 }
 
-// BenchmarkLivePass is a sample of this machine with an iterator.
+// TestBriefListener has a listener that nobody sees: it is open for 50 ms between two samples.
+func TestBriefListener(t *testing.T) {
+	t.Parallel()
+	iterator := openIterator(t)
+	if err := iterator.NoteListeners(); err != nil {
+		t.Skip(err)
+	}
+	s := newSensor(t, "/proc", os.Getpid(), Kernel{Sockets: iterator.Read, Noted: iterator.Noted})
+	if err := s.Sample(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	listener.Close()
+	if err := s.Sample(t.Context(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	port := uint16(listener.Addr().(*net.TCPAddr).Port)
+	isOurs := func(socket model.Socket) bool { return socket.Port == port && socket.Owner.PID == os.Getpid() }
+	snapshot := s.Snapshot()
+	at := slices.IndexFunc(snapshot.RecentlyClosed, isOurs)
+	if at < 0 || slices.ContainsFunc(snapshot.Sockets, isOurs) {
+		t.Fatalf("port %d is not closed: %+v", port, snapshot.RecentlyClosed)
+	}
+	if closed := snapshot.RecentlyClosed[at]; closed.OwnerExe == "" || closed.Scope != model.ScopeAny || closed.NetNS != "" {
+		t.Errorf("%+v", closed)
+	}
+}
+
+// BenchmarkLivePass is a sample of this machine, with all its network namespaces, by a pass and
+// without one.
 func BenchmarkLivePass(b *testing.B) {
 	iterator := openIterator(b)
-	kernel := Netlink("/")
-	kernel.Sockets = iterator.Read
-	s := newSensor(b, "/proc", os.Getpid(), kernel)
-	for b.Loop() {
-		if err := s.Sample(b.Context(), time.Now()); err != nil {
-			b.Fatal(err)
+	for name, read := range map[string]func([]int, func(*sockiter.Socket) error) error{"pass": iterator.Read, "tables": nil} {
+		kernel := Netlink("/")
+		kernel.Sockets = read
+		s := newSensor(b, "/proc", os.Getpid(), kernel)
+		namespaces := liveNamespaces(b)
+		s.options.Namespaces = func() []model.NetNamespace { return namespaces }
+		b.Run(fmt.Sprintf("%s-%d-namespaces", name, len(namespaces)), func(b *testing.B) {
+			now := time.Now()
+			for b.Loop() {
+				now = now.Add(defaultInterval)
+				if err := s.Sample(b.Context(), now); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// liveNamespaces are the network namespaces of this machine besides the host's.
+func liveNamespaces(b *testing.B) (namespaces []model.NetNamespace) {
+	b.Helper()
+	at := map[string]int{networkOf(b, "self"): -1}
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, entry := range processes {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		id, err := hostfs.NetNamespace("/proc/" + entry.Name())
+		if err != nil {
+			continue
+		}
+		i, known := at[id]
+		if !known {
+			i = len(namespaces)
+			at[id] = i
+			namespaces = append(namespaces, model.NetNamespace{ID: id})
+		}
+		if i >= 0 && len(namespaces[i].PIDs) < 4 {
+			namespaces[i].PIDs = append(namespaces[i].PIDs, pid)
 		}
 	}
+	return namespaces
 }

@@ -335,3 +335,55 @@ func BenchmarkPass(b *testing.B) {
 		}
 	}
 }
+
+// TestBrief has sockets that were open between two samples only.
+func TestBrief(t *testing.T) {
+	t.Parallel()
+	f, s, _, _ := withIterator(t, listenerOf(50, 100, 11, hostsNetNS, 80))
+	f.process(50, 100, "/usr/bin/java", []string{"java", "org.apache.flink.X"})
+	var noted []sockiter.Socket
+	all := true
+	s.passes.noted = func(each func(*sockiter.Socket)) bool {
+		for i := range noted {
+			each(&noted[i])
+		}
+		noted = nil
+		return all
+	}
+	loopback := listenerOf(51, 7, 14, hostsNetNS, 8083)
+	loopback.Local = netip.MustParseAddrPort("127.0.0.1:8083")
+	noted = []sockiter.Socket{
+		listenerOf(50, 100, 11, hostsNetNS, 80), // still open
+		listenerOf(50, 100, 12, 7, 8081),
+		listenerOf(50, 100, 13, 7, 8081), // once more
+		loopback,
+		listenerOf(52, 8, 15, hostsNetNS, 8084), // its process has ended
+	}
+	brief := func(second int64) (all []string) {
+		t.Helper()
+		for _, socket := range sample(t, s, second).RecentlyClosed {
+			all = append(all, socket.NetNS+":"+strconv.Itoa(int(socket.Port))+" "+socket.OwnerComm+" "+socket.App)
+		}
+		return all
+	}
+	want := []string{"7:8081 p50 flink", ":8084 k "}
+	for second := range int64(2) {
+		if got := brief(100 * second); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := listening(s.Snapshot()); !slices.Equal(got, []string{":80"}) {
+		t.Errorf("%q listen", got)
+	}
+	for i := range 2 * maxBrief {
+		noted = append(noted, listenerOf(60, 9, 100+i, hostsNetNS, uint16(1000+i)))
+	}
+	all = false
+	got := brief(300)
+	if len(got) != 2+maxBrief || got[len(got)-1] != ":"+strconv.Itoa(1000+2*maxBrief-1)+" k " {
+		t.Errorf("%d: %q", len(got), got)
+	}
+	if s.Snapshot().ReadErrors[model.ReadError{Aspect: model.AspectNetns, Reason: model.ReasonOther}] == 0 {
+		t.Errorf("nobody says that some are lost: %v", s.Snapshot().ReadErrors)
+	}
+}

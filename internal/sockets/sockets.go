@@ -47,7 +47,7 @@ func New(o Options) *Sensor {
 	return &Sensor{
 		options:     o,
 		failures:    failures,
-		passes:      &passes{read: o.Kernel.Sockets, failures: failures},
+		passes:      &passes{read: o.Kernel.Sockets, noted: o.Kernel.Noted, failures: failures},
 		owners:      newOwners(processes),
 		host:        netns.Namespace{NetNamespace: model.NetNamespace{PIDs: []int{1}}},
 		others:      newNamespaces(processes, failures),
@@ -75,7 +75,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	var sockets []model.Socket
 	var share model.Share
 	var owners map[uint64]holding
-	seen, fresh := s.passes.take(now, hostNamespace(first, own), watched)
+	seen, fresh := s.passes.take(now, hostNamespace(first, own, s.hostIsOwn), watched)
 	if seen != nil {
 		sockets, share = s.listByPass(now, seen, fresh)
 		owners = s.owners.describe(seen, catalogue)
@@ -92,9 +92,14 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		Tables: s.host.Tables, IsOwn: s.hostIsOwn, Proxies: proxies, Namespaces: namespaces,
 	})
 	connections, peers := s.established.read(now, watched, sockets, s.tables(), seen)
-	var closed []model.Socket
+	var closed, open []model.Socket // before this sample
 	if last := s.Snapshot(); last != nil {
-		closed = recentlyClosed(last.RecentlyClosed, last.Sockets, sockets)
+		closed, open = last.RecentlyClosed, last.Sockets
+	}
+	if seen != nil {
+		brief := slices.Clone(seen.brief)
+		s.identify(brief, owners, catalogue)
+		open = slices.Concat(brief, open)
 	}
 	snapshot := &model.SocketSnapshot{
 		Meta: model.Meta{
@@ -104,7 +109,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		},
 		Apps:              catalogue.Apps(),
 		Sockets:           sockets,
-		RecentlyClosed:    closed,
+		RecentlyClosed:    recentlyClosed(closed, open, sockets),
 		Connections:       connections,
 		Namespaces:        namespaces,
 		PortForwards:      forwards,

@@ -73,9 +73,22 @@ type Socket struct {
 // dropped, unless an older kernel forbids (see Read). It is used by one goroutine.
 type Iterator struct {
 	link    *link.Iter
-	objects objectObjects
+	objects iteratorObjects
 	buffer  *bufio.Reader
 	watched [MaxWatched]uint32
+	noted   *noted // nil: nothing is noted
+}
+
+// iteratorObjects is the part of the object that New loads.
+type iteratorObjects struct {
+	DumpSockets  *ebpf.Program  `ebpf:"dump_sockets"`
+	Watched      *ebpf.Variable `ebpf:"watched"`
+	WatchedCount *ebpf.Variable `ebpf:"watched_count"`
+	Variables    *ebpf.Map      `ebpf:".bss"` // that the two lie in
+}
+
+func (o *iteratorObjects) close() error {
+	return errors.Join(o.DumpSockets.Close(), o.Variables.Close())
 }
 
 // New loads the program and attaches it. It needs CAP_BPF and CAP_PERFMON, BTF of the kernel
@@ -95,7 +108,7 @@ func load(spec *ebpf.CollectionSpec) (*Iterator, error) {
 	}
 	attached, err := link.AttachIter(link.IterOptions{Program: i.objects.DumpSockets})
 	if err != nil {
-		_ = i.objects.Close() // nothing was written
+		_ = i.objects.close() // nothing was written
 		return nil, fmt.Errorf("attach the iterator over sockets: %w", err)
 	}
 	i.link = attached
@@ -103,7 +116,13 @@ func load(spec *ebpf.CollectionSpec) (*Iterator, error) {
 }
 
 // Close gives the program back to the kernel.
-func (i *Iterator) Close() error { return errors.Join(i.link.Close(), i.objects.Close()) }
+func (i *Iterator) Close() error {
+	err := errors.Join(i.link.Close(), i.objects.close())
+	if i.noted != nil {
+		err = errors.Join(err, i.noted.close())
+	}
+	return err
+}
 
 // Read calls each for every socket of every process of the reader's pid namespace, the lowest
 // pids first, until each fails, and returns its error. Of processes in watched (the first

@@ -39,9 +39,13 @@ func findOwnListener() error {
 		return err
 	}
 	defer iterator.Close()
+	noting := iterator.NoteListeners()
 	runtime.LockOSThread() // capabilities belong to a thread
 	none := [2]unix.CapUserData{}
 	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		return err
+	}
+	if err := iterator.Read(nil, func(*Socket) error { return nil }); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -57,7 +61,17 @@ func findOwnListener() error {
 	if err == nil && !found {
 		err = fmt.Errorf("pid %d has no listener at %s", os.Getpid(), listener.Addr())
 	}
-	return err
+	if err != nil || noting != nil {
+		return err
+	}
+	found = false
+	iterator.Noted(func(s *Socket) {
+		found = found || s.Owner.PID == os.Getpid() && s.Local.String() == listener.Addr().String()
+	})
+	if !found {
+		return fmt.Errorf("nothing is noted of pid %d", os.Getpid())
+	}
+	return nil
 }
 
 // open returns an iterator, or skips the test where the kernel has none.
@@ -410,5 +424,68 @@ func BenchmarkRead(b *testing.B) {
 		if err := iterator.Read(nil, func(*Socket) error { return nil }); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestNoted has a listener that is closed before anybody looks.
+func TestNoted(t *testing.T) {
+	t.Parallel()
+	iterator := open(t)
+	if err := iterator.NoteListeners(); err != nil {
+		t.Skip(err)
+	}
+	own(t, iterator) // it says in which pid namespace it reads
+	var want []string
+	for _, multipath := range []bool{false, true} {
+		config := net.ListenConfig{}
+		config.SetMultipathTCP(multipath)
+		listener, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, fmt.Sprintf("%d %s %d", inode(t, listener), listener.Addr(), networkNamespace(t, "self")))
+		listener.Close()
+	}
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	var got []string
+	if !iterator.Noted(func(s *Socket) {
+		if line := fmt.Sprintf("%d %s %d", s.Inode, s.Local, s.NetNS); s.Owner.PID == os.Getpid() && slices.Contains(want, line) {
+			got = append(got, line)
+			if s.State != Listen || s.Protocol != unix.IPPROTO_TCP || s.Owner.Name() == "" || s.Owner.Start == 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	}) {
+		t.Error("some are lost")
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	iterator.Noted(func(s *Socket) {
+		if line := fmt.Sprintf("%d %s %d", s.Inode, s.Local, s.NetNS); slices.Contains(want, line) {
+			t.Errorf("%s a second time", line)
+		}
+	})
+	// More than memory holds.
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for range 1000 {
+		if err := errors.Join(unix.Listen(fd, 1), unix.Shutdown(fd, unix.SHUT_RD)); err != nil { // which ends listening
+			t.Fatal(err)
+		}
+	}
+	count := 0
+	if iterator.Noted(func(*Socket) { count++ }) || count < 500 || count > 1000 {
+		t.Errorf("%d of 1,000 are noted", count)
+	}
+	if !iterator.Noted(func(*Socket) {}) {
+		t.Error("there is no room again")
 	}
 }

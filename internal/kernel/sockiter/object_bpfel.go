@@ -16,9 +16,13 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	objectProgDumpSockets = "dump_sockets"
-	objectVarWatched      = "watched"
-	objectVarWatchedCount = "watched_count"
+	objectMapBegan           = "began"
+	objectProgDumpSockets    = "dump_sockets"
+	objectProgNoteListener   = "note_listener"
+	objectVarReaderLevel     = "reader_level"
+	objectVarReaderNamespace = "reader_namespace"
+	objectVarWatched         = "watched"
+	objectVarWatchedCount    = "watched_count"
 )
 
 // loadObject returns the embedded CollectionSpec for object.
@@ -63,21 +67,25 @@ type objectSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectProgramSpecs struct {
-	DumpSockets *ebpf.ProgramSpec `ebpf:"dump_sockets"`
+	DumpSockets  *ebpf.ProgramSpec `ebpf:"dump_sockets"`
+	NoteListener *ebpf.ProgramSpec `ebpf:"note_listener"`
 }
 
 // objectMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectMapSpecs struct {
+	Began *ebpf.MapSpec `ebpf:"began"`
 }
 
 // objectVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type objectVariableSpecs struct {
-	Watched      *ebpf.VariableSpec `ebpf:"watched"`
-	WatchedCount *ebpf.VariableSpec `ebpf:"watched_count"`
+	ReaderLevel     *ebpf.VariableSpec `ebpf:"reader_level"`
+	ReaderNamespace *ebpf.VariableSpec `ebpf:"reader_namespace"`
+	Watched         *ebpf.VariableSpec `ebpf:"watched"`
+	WatchedCount    *ebpf.VariableSpec `ebpf:"watched_count"`
 }
 
 // objectObjects contains all objects after they have been loaded into the kernel.
@@ -100,30 +108,37 @@ func (o *objectObjects) Close() error {
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectMaps struct {
+	Began *ebpf.Map `ebpf:"began"`
 }
 
 func (m *objectMaps) Close() error {
-	return _ObjectClose()
+	return _ObjectClose(
+		m.Began,
+	)
 }
 
 // objectVariables contains all global variables after they have been loaded into the kernel.
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectVariables struct {
-	Watched      *ebpf.Variable `ebpf:"watched"`
-	WatchedCount *ebpf.Variable `ebpf:"watched_count"`
+	ReaderLevel     *ebpf.Variable `ebpf:"reader_level"`
+	ReaderNamespace *ebpf.Variable `ebpf:"reader_namespace"`
+	Watched         *ebpf.Variable `ebpf:"watched"`
+	WatchedCount    *ebpf.Variable `ebpf:"watched_count"`
 }
 
 // objectPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadObjectObjects or ebpf.CollectionSpec.LoadAndAssign.
 type objectPrograms struct {
-	DumpSockets *ebpf.Program `ebpf:"dump_sockets"`
+	DumpSockets  *ebpf.Program `ebpf:"dump_sockets"`
+	NoteListener *ebpf.Program `ebpf:"note_listener"`
 }
 
 func (p *objectPrograms) Close() error {
 	return _ObjectClose(
 		p.DumpSockets,
+		p.NoteListener,
 	)
 }
 

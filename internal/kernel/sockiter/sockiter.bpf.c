@@ -1,8 +1,9 @@
 //go:build ignore
 
-// A BPF iterator over the open files of all processes. It writes one struct socket for
-// each descriptor of a socket that listens, in whatever network namespace, and for each
-// connection of a process that is asked about.
+// A BPF iterator over the open files of all processes. It writes one struct socket_record
+// for each descriptor of a socket that listens, in whatever network namespace, and for each
+// connection of a process that is asked about. A second program writes one for each socket
+// that begins to listen, when it does, for those that are closed before the next pass.
 //
 // Only the fields that are read are declared here. CO-RE finds where the running kernel
 // has them, so that one object fits every kernel and architecture of its byte order.
@@ -27,10 +28,17 @@ struct file;
 // The numbers of the helpers are those of include/uapi/linux/bpf.h.
 static long (*const probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
 static long (*const seq_write)(struct seq_file *to, const void *data, __u32 size) = (void *)127;
+static long (*const ringbuf_output)(void *map, const void *data, __u64 size, __u64 flags) = (void *)130;
 static struct task_struct *(*const get_current_task_btf)(void) = (void *)158;
 static struct socket *(*const sock_from_file)(struct file *file) = (void *)162;
 
-struct pid_namespace;
+struct ns_common {
+	unsigned int inum;
+} CORE;
+
+struct pid_namespace {
+	struct ns_common ns;
+} CORE;
 
 struct upid {
 	int nr;
@@ -57,10 +65,6 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
-} CORE;
-
-struct ns_common {
-	unsigned int inum;
 } CORE;
 
 struct net {
@@ -102,14 +106,21 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	__u16 sk_type;
+	struct socket *sk_socket;
 } CORE;
 
 struct socket {
 	struct sock *sk;
 } CORE;
 
+struct socket_alloc {
+	struct socket socket;
+	struct inode vfs_inode;
+} CORE;
+
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	__u64 seq_num;
 } CORE;
 
 struct bpf_iter__task_file {
@@ -176,24 +187,44 @@ INLINE int is_watched(__u32 pid)
 	return 0;
 }
 
-// process_id is the number of a process in the pid namespace of whoever reads. The
-// iterator only gives processes that have one.
+// The pid namespace of whoever reads, as of the last pass: how deep it lies, and its inode.
+volatile __u32 reader_level;
+volatile __u32 reader_namespace;
+
+// A namespace deeper than the kernel allows (MAX_PID_NS_LEVEL) is none.
+#define MAX_LEVEL 32
+
+INLINE void remember_reader(void)
+{
+	struct pid *reader = get_current_task_btf()->thread_pid;
+	struct upid number = {};
+
+	if (reader->level > MAX_LEVEL)
+		return;
+	reader_level = reader->level;
+	// The verifier wants a constant offset of a direct read, here and below.
+	probe_read_kernel(&number, sizeof(number),
+			  (const char *)__builtin_preserve_access_index(&reader->numbers) + reader->level * sizeof(struct upid));
+	probe_read_kernel((void *)&reader_namespace, sizeof(reader_namespace),
+			  __builtin_preserve_access_index(&number.ns->ns.inum));
+}
+
+// process_id is the number of a process in the pid namespace of whoever reads, or 0 if it
+// has none there.
 INLINE __u32 process_id(struct task_struct *leader)
 {
-	struct task_struct *reader = get_current_task_btf();
-	unsigned int level = reader->thread_pid->level;
-	int number = 0;
+	struct pid *process = leader->thread_pid;
+	__u32 level = reader_level, namespace = 0;
+	struct upid number = {};
 
 	if (level == 0)
 		return leader->tgid;
-	// More levels than the kernel allows (MAX_PID_NS_LEVEL) are no levels.
-	if (level > 32)
+	if (level > MAX_LEVEL || level > process->level)
 		return 0;
-	// The verifier wants a constant offset of a direct read.
 	probe_read_kernel(&number, sizeof(number),
-			  (const char *)__builtin_preserve_access_index(&leader->thread_pid->numbers) +
-				  level * sizeof(struct upid));
-	return number;
+			  (const char *)__builtin_preserve_access_index(&process->numbers) + level * sizeof(struct upid));
+	probe_read_kernel(&namespace, sizeof(namespace), __builtin_preserve_access_index(&number.ns->ns.inum));
+	return namespace == reader_namespace ? number.nr : 0;
 }
 
 // is_v6only reads a bit field: the compiler says at which bytes it lies and how far it is
@@ -230,6 +261,27 @@ INLINE void copy_v6(__u32 *to, struct in6_addr *from)
 	to[3] = from->in6_u.u6_addr32[3];
 }
 
+// fill writes what is known of a socket and of the process that holds it.
+INLINE void fill(struct socket_record *record, struct sock *sock, struct task_struct *leader)
+{
+	struct sock_common *common = &sock->__sk_common;
+
+	record->start = leader->start_boottime;
+	record->execs = leader->self_exec_id;
+	record->netns = common->skc_net.net->ns.inum;
+	record->local_port = common->skc_num;
+	record->remote_port = __builtin_bswap16(common->skc_dport);
+	if (record->family == AF_INET) {
+		record->local[0] = common->skc_rcv_saddr;
+		record->remote[0] = common->skc_daddr;
+	} else {
+		record->v6only = is_v6only(common);
+		copy_v6(record->local, &common->skc_v6_rcv_saddr);
+		copy_v6(record->remote, &common->skc_v6_daddr);
+	}
+	probe_read_kernel(record->comm, sizeof(record->comm), __builtin_preserve_access_index(&leader->comm));
+}
+
 SEC("iter/task_file")
 int dump_sockets(struct bpf_iter__task_file *ctx)
 {
@@ -241,6 +293,8 @@ int dump_sockets(struct bpf_iter__task_file *ctx)
 	struct sock_common *common;
 	struct socket_record record = {};
 
+	if (!ctx->meta->seq_num)
+		remember_reader();
 	if (!file || !task)
 		return 0;
 	socket = sock_from_file(file);
@@ -253,11 +307,9 @@ int dump_sockets(struct bpf_iter__task_file *ctx)
 	record.family = common->skc_family;
 	if (record.family != AF_INET && record.family != AF_INET6)
 		return 0;
-	record.local_port = common->skc_num;
-	record.state = common->skc_state;
-	record.remote_port = __builtin_bswap16(common->skc_dport);
-	if (!record.local_port)
+	if (!common->skc_num)
 		return 0;
+	record.state = common->skc_state;
 	leader = task->group_leader;
 	switch (sock->sk_protocol) {
 	case IPPROTO_TCP:
@@ -273,7 +325,7 @@ int dump_sockets(struct bpf_iter__task_file *ctx)
 		break;
 	case IPPROTO_UDP:
 		record.protocol = IPPROTO_UDP;
-		if (sock->sk_type != SOCK_DGRAM || record.state != TCP_CLOSE || record.remote_port)
+		if (sock->sk_type != SOCK_DGRAM || record.state != TCP_CLOSE || common->skc_dport)
 			return 0; // a raw socket, or one that is connected
 		break;
 	default:
@@ -281,20 +333,46 @@ int dump_sockets(struct bpf_iter__task_file *ctx)
 	}
 	if (!record.pid)
 		record.pid = process_id(leader);
-	record.inode = file->f_inode->i_ino;
-	record.start = leader->start_boottime;
-	record.execs = leader->self_exec_id;
 	record.fd = ctx->fd;
-	record.netns = common->skc_net.net->ns.inum;
-	if (record.family == AF_INET) {
-		record.local[0] = common->skc_rcv_saddr;
-		record.remote[0] = common->skc_daddr;
-	} else {
-		record.v6only = is_v6only(common);
-		copy_v6(record.local, &common->skc_v6_rcv_saddr);
-		copy_v6(record.remote, &common->skc_v6_daddr);
-	}
-	probe_read_kernel(record.comm, sizeof(record.comm), __builtin_preserve_access_index(&leader->comm));
+	record.inode = file->f_inode->i_ino;
+	fill(&record, sock, leader);
 	seq_write(ctx->meta->seq, &record, sizeof(record));
+	return 0;
+}
+
+// What began to listen, for user space to read between two passes. When it is full, more is
+// lost, which user space sees by its being full. 64 KiB is a page on every architecture.
+struct {
+	int (*type)[27]; // BPF_MAP_TYPE_RINGBUF
+	int (*max_entries)[64 << 10];
+} began SEC(".maps");
+
+// listen(2) of a TCP socket, when it is done; MPTCP listens by a TCP socket within.
+SEC("fexit/inet_csk_listen_start")
+int note_listener(__u64 *arguments)
+{
+	struct sock *sock = (struct sock *)arguments[0];
+	struct socket_record record = {};
+	struct task_struct *leader;
+	struct socket_alloc *allocated;
+	unsigned long inode = 0;
+
+	record.family = sock->__sk_common.skc_family;
+	record.state = sock->__sk_common.skc_state;
+	if (record.state != TCP_LISTEN || (record.family != AF_INET && record.family != AF_INET6))
+		return 0;
+	if (!reader_namespace || !sock->sk_socket)
+		return 0;
+	leader = get_current_task_btf()->group_leader;
+	record.pid = process_id(leader);
+	if (!record.pid)
+		return 0;
+	// The TCP socket within one of MPTCP has no file, but the inode number of that one.
+	allocated = (struct socket_alloc *)sock->sk_socket;
+	probe_read_kernel(&inode, sizeof(inode), __builtin_preserve_access_index(&allocated->vfs_inode.i_ino));
+	record.inode = inode;
+	record.protocol = IPPROTO_TCP;
+	fill(&record, sock, leader);
+	ringbuf_output(&began, &record, sizeof(record), 1); // BPF_RB_NO_WAKEUP
 	return 0;
 }
