@@ -19,6 +19,9 @@ type Note[T any] struct {
 // that are not the same pointer as in the sample before, and keeps a note where look says
 // so. The notes are good until the next Update.
 func (n *Noted[T]) Update(processes []*Process, look func(*Process) (said T, worth bool)) []Note[T] {
+	if len(processes) == len(n.last) && (len(processes) == 0 || &processes[0] == &n.last[0]) {
+		return n.notes // the same sample, or one without any news
+	}
 	kept, known := n.spare[:0], 0 // the next note is on last[i], or on a later one
 	next := func(p *Process) bool { return known < len(n.notes) && n.notes[known].Process == p }
 	i := 0
