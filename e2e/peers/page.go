@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,7 @@ read the memory maps, files and threads of each process. Short processes are suc
 		if r.peer == p.peers[0].name {
 			ours = r.cpu
 		}
-		table.Add(measure.Number(float64(r.processes)), measure.Number(r.churn), r.peer, measure.Number(r.cpu), ratio(r.cpu, ours), cmp.Or(r.interval, "-"),
+		table.Add(measure.Number(float64(r.processes)), measure.Number(r.churn), r.peer, r.shownCPU(), ratio(r.cpu, ours), cmp.Or(rounded(r.interval), "-"),
 			milliseconds(r.scrapes, 0.5), milliseconds(r.scrapes, 0.99), fmt.Sprint(len(r.scrapes)),
 			measure.Number(float64(r.resident)/1e6), measure.Number(float64(r.series)), measure.Number(float64(r.bytes)))
 	}
@@ -114,6 +115,22 @@ counter or in one of several programs. All are scraped every %s. node_exporter k
 		table.Add(cells...)
 	}
 	table.Write(out)
+}
+
+// shownCPU says too when it is less than it would be, since scrapes did not come in time.
+func (r row) shownCPU() string {
+	if r.late == 0 {
+		return measure.Number(r.cpu)
+	}
+	return fmt.Sprintf("%s (%d scrapes came too late)", measure.Number(r.cpu), r.late)
+}
+
+// rounded is a number that an exporter wrote, or what else it wrote.
+func rounded(text string) string {
+	if value, err := strconv.ParseFloat(text, 64); err == nil {
+		return measure.Number(value)
+	}
+	return text
 }
 
 // ratio is how many times the whole goes into the value.

@@ -23,9 +23,9 @@ func TestPage(t *testing.T) {
 			{name: "node_exporter", version: "3", command: []string{"n"}},
 		},
 		rows: []row{
-			{processes: 5000, peer: "cryptojack_exporter", cost: cost{cpu: 0.4, resident: 45e6, series: 900, bytes: 90000, interval: "5"}, scrapes: times},
+			{processes: 5000, peer: "cryptojack_exporter", cost: cost{cpu: 0.4, resident: 45e6, series: 900, bytes: 90000, interval: "5.0001"}, scrapes: times},
 			{processes: 5000, peer: "process-exporter", cost: cost{cpu: 6.4, resident: 60e6, series: 3000, bytes: 300000}, scrapes: times[:3]},
-			{processes: 5000, churn: 199.6, peer: "process-exporter", cost: cost{cpu: 7}},
+			{processes: 5000, churn: 199.6, peer: "process-exporter", cost: cost{cpu: 7, late: 2}},
 		},
 		left:       []string{"30000 processes: no room"},
 		attributed: []attribution{{load: load{10 * time.Millisecond, 500}, used: 5, seen: map[string]float64{"cryptojack_exporter": 4.9}}},
@@ -34,9 +34,9 @@ func TestPage(t *testing.T) {
 	for _, want := range []string{
 		"Made by `make bench-peers -for=1m`; do not edit. Measured on 2 cores.",
 		"| cryptojack_exporter | 1 | --log.level=error |\n",
-		"| 5,000 | 0 | cryptojack_exporter | 0.40 | 1 | 5 | 50 | 99 | 100 | 45 | 900 | 90,000 |\n",
+		"| 5,000 | 0 | cryptojack_exporter | 0.40 | 1 | 5.00 | 50 | 99 | 100 | 45 | 900 | 90,000 |\n",
 		"| 5,000 | 0 | process-exporter | 6.40 | 16 | - | 2 | 3 | 3 | 60 | 3,000 | 300,000 |\n",
-		"| 5,000 | 200 | process-exporter |",
+		"| 5,000 | 200 | process-exporter | 7 (2 scrapes came too late) | 17.5 |",
 		"\nNot measured: 30000 processes: no room.\n",
 		"| processes | CPU time by wait(2), s | cryptojack_exporter, s | share | process-exporter, s | share |\n",
 		"| 500 of 10ms | 5 | 4.90 | 98.0 % | 0 | 0.0 % |\n",

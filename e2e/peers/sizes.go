@@ -26,6 +26,7 @@ type row struct {
 // cost is what an exporter used while it was scraped every 15 s.
 type cost struct {
 	cpu      float64 // seconds a minute
+	late     int     // scrapes that were left out: the one before took longer than a period
 	resident int64   // bytes, the most that was seen after a scrape
 	series   int
 	bytes    int    // of the exposition, not compressed
@@ -171,6 +172,10 @@ func (s *server) costs(ctx context.Context, from time.Time, span time.Duration) 
 		return c, err
 	}
 	for next := from; next.Before(from.Add(span)); next = next.Add(scrapePeriod) {
+		if time.Since(next) >= scrapePeriod {
+			c.late++ // as Prometheus does
+			continue
+		}
 		if err := programs.Pause(ctx, time.Until(next)); err != nil {
 			return c, err
 		}
