@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -87,6 +88,10 @@ func TestHosts(t *testing.T) {
 	if plain, err := io.ReadAll(response.Body); err != nil || !bytes.Contains(plain, []byte("g 4\n")) {
 		t.Errorf("not compressed: %q, %v", plain, err)
 	}
+	h.playEverywhere(mined)
+	if said, err := fetch(t.Context(), "http://"+h.targets[1]); err != nil || string(said) != "mined 1\n" {
+		t.Errorf("a host that was taken over: %q, %v", said, err)
+	}
 	http.DefaultClient.CloseIdleConnections()
 	if err := h.stop(); err != nil {
 		t.Error(err)
@@ -118,11 +123,11 @@ d_count 2
 	if families(f).sum("samples_total") != 8 || families(f).sum("d_sum") != 4 || families(f).sum("none") != 0 {
 		t.Error("the sums are wrong")
 	}
-	m := measurement{}
-	m.addGroups(f)
-	m.addGroups(f)
-	if len(m.groups) != 1 || m.groups[0].name != "page" || m.groups[0].interval != 5 || m.groups[0].rules != 2 || !slices.Equal(m.groups[0].durations, []float64{0.01, 0.01}) {
-		t.Errorf("%+v", m.groups)
+	var all groups
+	all.add(f)
+	all.add(f)
+	if len(all) != 1 || all[0].name != "page" || all[0].interval != 5 || all[0].rules != 2 || !slices.Equal(all[0].durations, []float64{0.01, 0.01}) {
+		t.Errorf("%+v", all)
 	}
 }
 
@@ -132,13 +137,14 @@ func TestDocument(t *testing.T) {
 		hosts: 1000, minedHosts: 10, quiet: kind{650, 60000, 6000}, mined: kind{700, 65000, 6500}, span: 10 * time.Minute,
 		headSeries: 650_000, samplesPerSecond: 43_000, cores: 0.5, ruleSeconds: 0.05, resident: 2e9,
 		block:  block{chunks: 2600, index: 65_000_000, samples: 1300, series: 650_000},
-		groups: []group{{"slow", 9, 30, []float64{0.1, 0.3, 0.2}}, {"page", 2, 5, []float64{0.01}}},
+		groups: groups{{"slow", 9, 30, []float64{0.1, 0.3, 0.2}}, {"page", 2, 5, []float64{0.01}}},
+		wave:   groups{{"page", 2, 5, []float64{4, 6}}, {"slow", 9, 30, []float64{1}}},
 	}
 	got := string(document("2 cores", m))
 	for _, want := range []string{
 		"| series in the head | 650,000 |\n",
 		"| block on disk: chunks, bytes a sample | 2 |\n",
-		"| page | 2 | 5 | 10 | 10 | 0.20 % |\n| slow | 9 | 30 | 200 | 300 | 1.00 % |\n",
+		"| page | 2 | 5 | 10 | 10 | 5,000 | 6,000 |\n| slow | 9 | 30 | 200 | 300 | 1,000 | 1,000 |\n",
 		// 12 blocks of 480 samples of 2 bytes and 100 bytes of index, 650,000 times
 		"| 1,000 | 650 | 650,000 | 43,000 | 0.50 | 0.050 | 2 | 8.27 | 3.20 |\n",
 		"| 10,000 | 1,300 | 13,000,000 | 860,000 | 10 | 1 | 40 | 165 | 64 |\n",
@@ -188,5 +194,29 @@ func TestParse(t *testing.T) {
 	}
 	if code := run(context.Background(), []string{"-hosts=0"}, io.Discard, io.Discard); code != 2 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestSuspects(t *testing.T) {
+	t.Parallel()
+	r := &recording{}
+	if err := r.add(time.Now(), []byte("cryptojack_suspects{severity=\"critical\"} 1\ncryptojack_suspects{severity=\"warning\"} 0\n")); err != nil {
+		t.Fatal(err)
+	}
+	h, err := startHosts(1, 0, r, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + h.targets[0]
+	some, none := func(count float64) bool { return count > 0 }, func(count float64) bool { return count == 0 }
+	if err := errors.Join(suspects(t.Context(), url, some, "critical"), suspects(t.Context(), url, none, "warning")); err != nil {
+		t.Error(err)
+	}
+	if suspects(t.Context(), url, none, "warning", "critical") == nil || suspects(t.Context(), url, none, "unheard of") == nil {
+		t.Error("one suspect is none")
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := h.stop(); err != nil {
+		t.Error(err)
 	}
 }

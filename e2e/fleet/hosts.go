@@ -57,6 +57,15 @@ func startHosts(count, minedCount int, quiet, mined *recording) (h *hosts, err e
 	return h, nil
 }
 
+// playEverywhere lets every host play this recording from now on.
+func (h *hosts) playEverywhere(r *recording) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
+	for target := range h.play {
+		h.play[target] = r
+	}
+}
+
 // ServeHTTP answers for the host whose address was asked, compressed as the exporter
 // does.
 func (h *hosts) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -102,7 +102,11 @@ func measureFleet(ctx context.Context, set settings, progress io.Writer) (m meas
 		return m, err
 	}
 	defer func() { err = errors.Join(err, watching.Stop()) }()
-	m, err = watching.measure(ctx, set, progress)
+	if m, err = watching.measure(ctx, set, progress); err != nil {
+		return m, err
+	}
 	m.quiet, m.mined = kindOf(quiet), kindOf(mined)
+	simulated.playEverywhere(mined)
+	m.wave, err = watching.measureWave(ctx, progress)
 	return m, err
 }

@@ -28,6 +28,11 @@ import (
 // scrapedLimit is how long it may take until every host was scraped.
 const scrapedLimit = 3 * time.Minute
 
+const (
+	waveSettles = time.Minute // until every host was scraped and its alerts fire
+	waveSpan    = 2 * time.Minute
+)
+
 // prometheus is the one that is measured.
 type prometheus struct {
 	*programs.Server
@@ -105,7 +110,7 @@ func (p *prometheus) measure(ctx context.Context, set settings, progress io.Writ
 			return m, err
 		}
 		m.resident = max(m.resident, resident)
-		m.addGroups(after)
+		m.groups.add(after)
 		if time.Since(began) >= set.span {
 			break
 		}
@@ -134,6 +139,25 @@ func (p *prometheus) measure(ctx context.Context, set settings, progress io.Writ
 	}
 	m.block, err = p.snapshot(ctx)
 	return m, err
+}
+
+// measureWave measures the rules after every host has become mined.
+func (p *prometheus) measureWave(ctx context.Context, progress io.Writer) (wave groups, err error) {
+	fmt.Fprintln(progress, "every host is mined now; measuring the rules")
+	if err := programs.Pause(ctx, waveSettles); err != nil {
+		return nil, err
+	}
+	for began := time.Now(); time.Since(began) < waveSpan; {
+		if err := programs.Pause(ctx, scrapePeriod); err != nil {
+			return nil, err
+		}
+		now, err := p.metrics(ctx)
+		if err != nil {
+			return nil, err
+		}
+		wave.add(now)
+	}
+	return wave, nil
 }
 
 // query returns the one value that an expression has.

@@ -16,6 +16,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/lab/task"
 )
 
+// restLimit is how long findings of what is over may last.
+const restLimit = 5 * time.Minute
+
 // record runs the exporter on this host and returns what it says while nothing special
 // happens, and while a harmless program with a miner's name burns a core.
 func record(ctx context.Context, set settings, progress io.Writer) (quiet, mined *recording, err error) {
@@ -26,6 +29,12 @@ func record(ctx context.Context, set settings, progress io.Writer) (quiet, mined
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
+	fmt.Fprintln(progress, "waiting until this host is at rest: no suspects")
+	if err := programs.Eventually(ctx, restLimit, "this host has no suspects, which would be on every simulated host", func() error {
+		return suspects(ctx, server.URL, func(count float64) bool { return count == 0 }, "critical", "warning")
+	}); err != nil {
+		return nil, nil, err
+	}
 	fmt.Fprintf(progress, "recording a host at rest: %d scrapes\n", set.recorded)
 	if quiet, err = recordSome(ctx, server.URL, set.recorded); err != nil {
 		return nil, nil, err
@@ -35,7 +44,9 @@ func record(ctx context.Context, set settings, progress io.Writer) (quiet, mined
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	if err := programs.Eventually(ctx, time.Minute, "the exporter finds the miner", func() error { return mines(ctx, server.URL) }); err != nil {
+	if err := programs.Eventually(ctx, time.Minute, "the exporter finds the miner", func() error {
+		return suspects(ctx, server.URL, func(count float64) bool { return count > 0 }, "critical")
+	}); err != nil {
 		return nil, nil, err
 	}
 	fmt.Fprintf(progress, "recording a host that is mined: %d scrapes\n", set.recorded)
@@ -83,8 +94,9 @@ func startMiner(burner string) (stop func() error, err error) {
 	return func() error { return errors.Join(program.KillGroup(), os.Remove(path)) }, nil
 }
 
-// mines returns an error unless the exporter has a critical suspect.
-func mines(ctx context.Context, url string) error {
+// suspects returns an error unless the exporter has as many suspects of each of these
+// severities as is wanted.
+func suspects(ctx context.Context, url string, wanted func(count float64) bool, severities ...string) error {
 	exposition, err := fetch(ctx, url+"/metrics")
 	if err != nil {
 		return err
@@ -93,8 +105,11 @@ func mines(ctx context.Context, url string) error {
 	if err := r.add(time.Now(), exposition); err != nil {
 		return err
 	}
-	if r.scrapes[0].values[`cryptojack_suspects{severity="critical"}`] == 0 {
-		return errors.New("no critical suspect")
+	for _, severity := range severities {
+		series := fmt.Sprintf("cryptojack_suspects{severity=%q}", severity)
+		if count, there := r.scrapes[0].values[series]; !there || !wanted(count) {
+			return fmt.Errorf("%s is %v (the page at %s says what it is)", series, count, url)
+		}
 	}
 	return nil
 }
