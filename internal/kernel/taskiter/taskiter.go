@@ -7,6 +7,7 @@ package taskiter
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"os"
 
 	"github.com/cilium/ebpf"
@@ -27,6 +28,9 @@ type Iterator struct {
 // New loads the program and attaches it, which takes CAP_BPF and CAP_PERFMON, Linux 5.8 and the kernel's BTF. The
 // error says what to give.
 func New() (*Iterator, error) {
+	if bits.UintSize != 64 {
+		return nil, errors.New("the kernel's table of tasks cannot be read by a 32-bit program; use the exporter for 64 bits if the kernel has them")
+	}
 	attached, err := attach()
 	if err != nil {
 		return nil, explain(err)

@@ -68,7 +68,7 @@ func sameAsProc(t *testing.T, task Task, pid int) {
 	if err := unix.Stat(fmt.Sprintf("/proc/%d/exe", pid), &exe); err != nil {
 		t.Fatal(err)
 	}
-	if task.ExeInode != exe.Ino || uint64(task.ExeLinks) != exe.Nlink {
+	if task.ExeInode != exe.Ino || task.ExeLinks != uint32(exe.Nlink) {
 		t.Errorf("executable is inode %d with %d links, in /proc %d with %d", task.ExeInode, task.ExeLinks, exe.Ino, exe.Nlink)
 	}
 	if task.ExeDevice != exe.Dev && !strings.HasPrefix(fileSystem(t, pid), "overlay") && !strings.HasPrefix(fileSystem(t, pid), "btrfs") {
@@ -89,7 +89,7 @@ func fileSystem(t *testing.T, pid int) string {
 	if err := unix.Statfs(fmt.Sprintf("/proc/%d/exe", pid), &info); err != nil {
 		t.Fatal(err)
 	}
-	switch info.Type {
+	switch uint32(info.Type) {
 	case unix.OVERLAYFS_SUPER_MAGIC:
 		return "overlay"
 	case unix.BTRFS_SUPER_MAGIC:
@@ -275,7 +275,7 @@ func TestCgroup(t *testing.T) {
 	for _, mounted := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
 		var kind unix.Statfs_t
 		var directory unix.Stat_t
-		if unix.Statfs(mounted, &kind) != nil || kind.Type != unix.CGROUP2_SUPER_MAGIC || unix.Stat(mounted+path, &directory) != nil {
+		if unix.Statfs(mounted, &kind) != nil || uint32(kind.Type) != unix.CGROUP2_SUPER_MAGIC || unix.Stat(mounted+path, &directory) != nil {
 			continue
 		}
 		if task.Cgroup != directory.Ino || task.Cgroups == 0 {
@@ -361,15 +361,40 @@ func TestAllocations(t *testing.T) { // not parallel: it counts what the whole p
 	}
 }
 
+// BenchmarkRead says what a process costs, by the clock and in CPU time.
 func BenchmarkRead(b *testing.B) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	i := iterator(b)
 	tasks := 0
 	b.ReportAllocs()
+	began := threadTime(b)
 	for b.Loop() {
 		if err := i.Read(func(*Task) { tasks++ }); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(tasks)/float64(b.N), "tasks")
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(tasks), "ns/task")
+	used := threadTime(b) - began
+	b.ReportMetric(float64(tasks)/float64(b.N), "processes")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(tasks), "ns/process")
+	b.ReportMetric(float64(used.Nanoseconds())/float64(tasks), "cpu-ns/process")
+}
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		i, err := New()
+		if err != nil {
+			b.Skip(err)
+		}
+		i.Close()
+	}
+}
+
+// threadTime is the CPU time of the calling thread.
+func threadTime(b *testing.B) time.Duration {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
