@@ -234,7 +234,7 @@ func TestPrivileges(t *testing.T) {
 		}
 	}
 	now := scrape(t, watching.url)
-	for _, source := range []string{"poll", "proc_connector", "taskstats"} {
+	for _, source := range []string{"poll", "proc_connector", "taskstats", "task_iterator"} {
 		if active, _ := now.mustOne(t, "cryptojack_event_source_active", labels{"source": source}); active != 1 {
 			t.Errorf("%s is not active", source)
 		}

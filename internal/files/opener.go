@@ -1,6 +1,8 @@
 package files
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
@@ -62,10 +64,18 @@ func (o opener) stat(directory int, name string, stat *unix.Stat_t) error {
 	}
 	*stat = unix.Stat_t{
 		Dev: unix.Mkdev(x.Dev_major, x.Dev_minor), Ino: x.Ino, Mode: uint32(x.Mode), Uid: x.Uid, Size: int64(x.Size),
-		Mtim: unix.Timespec{Sec: x.Mtime.Sec, Nsec: int64(x.Mtime.Nsec)},
-		Ctim: unix.Timespec{Sec: x.Ctime.Sec, Nsec: int64(x.Ctime.Nsec)},
+		Mtim: timespec(x.Mtime), Ctim: timespec(x.Ctime),
 	}
 	return nil
+}
+
+// timespec is t, or 0 where a 32-bit program cannot hold it: after 2038.
+func timespec(t unix.StatxTimestamp) unix.Timespec {
+	same, err := unix.TimeToTimespec(time.Unix(t.Sec, int64(t.Nsec)))
+	if err != nil {
+		return unix.Timespec{}
+	}
+	return same
 }
 
 // open opens a directory below a watched one, name by name, so that no path is
