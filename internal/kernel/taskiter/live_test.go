@@ -115,13 +115,19 @@ func burnAndEnd() {
 
 // endFirstThread ends the thread that stands for the process, and waits until it is a zombie.
 func endFirstThread() {
-	for range 100 {
+	for found := make(chan bool); ; {
 		go func() {
-			if unix.Gettid() == os.Getpid() {
+			runtime.LockOSThread()
+			first := unix.Gettid() == os.Getpid()
+			found <- first
+			if first {
 				_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // does not return
 			}
-			time.Sleep(time.Millisecond)
+			select {} // it holds its thread, so that the next one gets another
 		}()
+		if <-found {
+			break
+		}
 	}
 	for range 10_000 {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", os.Getpid()))
