@@ -172,16 +172,18 @@ INLINE void read_signal(struct process *r, const struct signal_struct *signal)
 INLINE void read_rss(struct process *r, const struct mm_struct *mm)
 {
 	const struct mm_struct___before_6_2 *old = (const void *)mm;
-	__s64 file, anonymous, shared;
+	__s64 file, anonymous, shared, pages[4] = {};
 
 	if (HAS(struct mm_struct, rss_stat[0].count)) {
 		file = mm->rss_stat[MM_FILEPAGES].count;
 		anonymous = mm->rss_stat[MM_ANONPAGES].count;
 		shared = mm->rss_stat[MM_SHMEMPAGES].count;
 	} else if (HAS(struct mm_struct___before_6_2, rss_stat.count)) {
-		file = old->rss_stat.count[MM_FILEPAGES].counter;
-		anonymous = old->rss_stat.count[MM_ANONPAGES].counter;
-		shared = old->rss_stat.count[MM_SHMEMPAGES].counter;
+		// The verifier of these kernels does not look into an array of atomic_long_t.
+		probe_read_kernel(pages, sizeof(pages), &old->rss_stat.count);
+		file = pages[MM_FILEPAGES];
+		anonymous = pages[MM_ANONPAGES];
+		shared = pages[MM_SHMEMPAGES];
 	} else {
 		r->missing |= MISSING_RSS;
 		return;
