@@ -70,7 +70,7 @@ type Task struct {
 	Cgroup                uint64 // inode number of its directory in the unified hierarchy
 	Cgroups               uint64 // opaque: changes when it moves in any hierarchy
 
-	Comm [16]byte // of its first thread: any bytes, ends at the first 0
+	Comm [16]byte // of its first thread: any bytes, zeroes behind its end
 
 	Missing Field // what this kernel does not have
 }

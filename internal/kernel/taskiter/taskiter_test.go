@@ -299,12 +299,11 @@ func TestZombie(t *testing.T) {
 	sameAsProc(t, processes(t, i)[c.Process.Pid], c.Process.Pid)
 }
 
-// TestWithoutCapabilities: it reads on after every thread has dropped all.
+// TestWithoutCapabilities: it reads on after every thread has dropped all, or all but what
+// it says that it needs.
 func TestWithoutCapabilities(t *testing.T) {
 	t.Parallel()
-	if iterator(t).NeedsCapability() {
-		t.Skip("this kernel refuses bpf(2) without CAP_BPF")
-	}
+	iterator(t) // or there is nothing to test
 	if c := start(t, "drop", nil); c.said != "true" {
 		t.Error(c.said)
 	}

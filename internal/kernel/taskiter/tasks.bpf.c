@@ -18,6 +18,7 @@ char LICENSE[] SEC("license") = "GPL";
 // The numbers are those of include/uapi/linux/bpf.h.
 static long (*const get_current_task)(void) = (void *)35;
 static long (*const probe_read_kernel)(void *to, __u32 size, const void *from) = (void *)113;
+static long (*const probe_read_kernel_str)(void *to, __u32 size, const void *from) = (void *)115;
 static long (*const seq_write)(struct seq_file *to, const void *data, __u32 size) = (void *)127;
 
 enum {
@@ -361,7 +362,8 @@ INLINE int write_process(struct seq_file *seq, const struct task_struct *task)
 		r.exec_id = task->self_exec_id;
 	else
 		r.missing |= MISSING_EXEC_ID;
-	probe_read_kernel(r.comm, sizeof(r.comm), task->comm);
+	// Old kernels leave bytes of an earlier name behind its end.
+	probe_read_kernel_str(r.comm, sizeof(r.comm), task->comm);
 
 	read_signal(&r, signal);
 	read_namespaces(&r, task);
