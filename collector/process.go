@@ -66,7 +66,7 @@ func (c *process) Update(ch chan<- prometheus.Metric) error {
 			send.counter(c.originCPU, totals.CPUSeconds, string(origin), string(isolation))
 			send.gauge(c.originProcesses, float64(totals.Processes), string(origin), string(isolation))
 			send.counter(c.originStarts, float64(totals.Starts), string(origin), string(isolation))
-			if s.GPU != nil {
+			if s.GPU != nil && origin != model.OriginKernel { // whose threads hold no files
 				send.counter(c.originGPU, s.GPU.Seconds[model.OriginKey{Origin: origin, Isolation: isolation}], string(origin), string(isolation))
 			}
 		}

@@ -28,7 +28,7 @@ type sensors struct {
 	labels  *Labels
 
 	visibility, readErrors, interval, last *prometheus.Desc
-	active, lost                           *prometheus.Desc
+	active, lost, putOff                   *prometheus.Desc
 	slots, refused, sanitized, panics      *prometheus.Desc
 }
 
@@ -51,6 +51,8 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits), task_iterator (all processes at once, from the kernel's own table).", []string{"source"}, nil),
 		lost: prometheus.NewDesc("cryptojack_events_lost_total",
 			"Times that the kernel dropped events because they came too fast. The next look at /proc, or at the directories of inotify, mends what it can.", []string{"source"}, nil),
+		putOff: prometheus.NewDesc("cryptojack_execs_put_off_total",
+			"Programs that gave cause for a look at once when they began, and had to wait for the next regular sample, because such looks had used up 1 % of a core.", nil, nil),
 		slots: prometheus.NewDesc("cryptojack_slots",
 			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
 		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
@@ -92,6 +94,9 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 		send.counter(c.readErrors, float64(count), string(key.Aspect), string(key.Reason))
 	}
 	c.events(send)
+	if s := c.sources.Processes(); s != nil {
+		send.counter(c.putOff, float64(s.Execs.PutOff))
+	}
 	c.tables(send)
 	send.counter(c.sanitized, float64(c.labels.changed.Load()))
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/detect"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
@@ -20,6 +21,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/packages"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
@@ -36,6 +38,8 @@ type sensors struct {
 	services    *services.Sensor
 	persistence *persistence.Sensor
 	packages    *packages.Asker
+
+	findings func() *model.Findings // of the last evaluation; it is set before anything runs
 
 	tasks     []monitor.Task
 	followers []monitor.Follower
@@ -59,6 +63,7 @@ func (s *sensors) snapshot() model.Snapshot {
 //	processes -> sockets      whose connections matter, which network namespaces there are
 //	sockets   -> services     what listens
 //	files wakes when a program of a suspicious file starts or ends
+//	processes wakes when a program begins that asks to be looked at, by its own and by the last findings' exposed services
 func newSensors(o *options, current func() *config.Config, p *privileged, logger log.Logger) (*sensors, error) {
 	on := func(name string) bool { return *o.collectors[name] }
 	names := passwd.New(o.rootfs)
@@ -70,7 +75,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	wakeFiles := make(chan struct{}, 1)
 	var first monitor.Sensor
 	if on("process") || on("respawn") || on("findings") {
-		if err := s.addProcesses(o, p, names, wakeFiles, logger); err != nil {
+		if err := s.addProcesses(o, current, p, names, wakeFiles, logger); err != nil {
 			return nil, err
 		}
 		first = s.processes
@@ -96,10 +101,11 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	return s, nil
 }
 
-func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
+func (s *sensors) addProcesses(o *options, current func() *config.Config, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
 	settings := processes.Options{
 		Proc: o.procfs, Root: o.rootfs, PrivateProcfs: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
 		UserName: names.Name, CPUTime: threadTime, Logger: logger,
+		Interest: detect.NewFirstSight(func() *policy.Policy { return &current().Policy }, s.exposures).Interest,
 	}
 	if p.tasks != nil {
 		settings.Tasks = p.tasks.Read
@@ -114,7 +120,7 @@ func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, w
 	s.processes = sensor
 	failing := ""
 	s.tasks = append(s.tasks, monitor.Task{
-		Sensor: s.processes,
+		Sensor: s.processes, Wake: s.processes.Wake(),
 		Before: func() {
 			err := names.Refresh()
 			if err != nil && err.Error() != failing {
@@ -145,6 +151,14 @@ func (s *sensors) addProcesses(o *options, p *privileged, names *passwd.Users, w
 		s.followers = append(s.followers, monitor.Follower{
 			Name: string(model.SourceTaskstats), Run: func(ctx context.Context) error { return s.processes.FollowTaskstats(ctx, t) },
 		})
+	}
+	return nil
+}
+
+// exposures are those of the last evaluation.
+func (s *sensors) exposures() []model.Exposure {
+	if found := s.findings(); found != nil {
+		return found.Exposures
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ func setUp(o *options, current *atomic.Pointer[config.Config], observe func(stri
 		Tasks: s.tasks, Followers: s.followers, Snapshot: s.snapshot,
 		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: observe, Logger: logger,
 	})
+	s.findings = m.Findings
 	return s, m, nil
 }
 

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"testing"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
@@ -95,7 +96,7 @@ func TestNarrowedExemptions(t *testing.T) {
 	java := all(at(model.OriginSystem, "/usr/lib/jvm/bin/java"), user(999, "flink"))
 	memfd := func(p *model.Process) {
 		p.Comm, p.Exe, p.Origin, p.ExeDeleted = "runc", "/memfd:runc", model.OriginMemfd, true
-		p.Started, p.CPUSeconds = noon, 0.1
+		p.Started, p.CPUSeconds = noon.Add(-time.Second), 0.1
 	}
 	appImage := inTemp("/tmp/.mount_app1/AppRun")
 	for name, test := range map[string]struct {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/lineage"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -16,6 +17,9 @@ const (
 	maxPIDs = 32
 	// maxSuspects bounds the suspects of one evaluation. The worst stay.
 	maxSuspects = 1024
+	// triedFor is how long a program runs from a suspicious place before that alone says something: what compilers
+	// and installers try out there ends sooner.
+	triedFor = 500 * time.Millisecond
 )
 
 // candidate is one program under suspicion while its signals are gathered.
@@ -46,6 +50,7 @@ func suspects(e *evaluation) []*candidate {
 		list = append(list, c)
 	}
 	nameGuardians(list)
+	list = slices.DeleteFunc(list, func(c *candidate) bool { return c.isTried(e.now) })
 	sort.Slice(list, func(i, j int) bool {
 		a, b := list[i], list[j]
 		if a.severity != b.severity {
@@ -105,6 +110,19 @@ func gather(e *evaluation) map[string]*candidate {
 func (e *evaluation) isNoted(p *model.Process) bool {
 	_, noted := slices.BinarySearchFunc(e.noted, p.PID, func(note model.Note[said], pid int) int { return cmp.Compare(note.Process.PID, pid) })
 	return noted
+}
+
+// isTried holds for what has only begun, and shows nothing but where it runs from.
+func (c *candidate) isTried(now time.Time) bool {
+	if kinds := strongKinds(c.suspect.Signals); len(kinds) != 1 || !kinds[model.FamilyPlace] {
+		return false
+	}
+	for _, p := range slices.Concat(c.instances, c.ended) {
+		if now.Sub(p.Started) >= triedFor {
+			return false
+		}
+	}
+	return true
 }
 
 // complete adds what only the instances together, or the past, can show.

@@ -318,6 +318,7 @@ type ProcessSnapshot struct {
 	BootID           string
 	Sources          map[Source]bool   // whether each is active
 	EventsLost       map[Source]uint64 // reports of loss since the exporter started, of those that send events
+	Execs            ExecTotals
 	CPUs             int
 	BusySeconds      float64 // user + nice + system of /proc/stat since the exporter started
 	Unattributed     float64 // running maximum of busy - attributed, seconds

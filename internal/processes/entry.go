@@ -43,7 +43,6 @@ type entry struct {
 	fileDue       bool // the file that it runs could not be read in time
 	accounted     bool // the account of its last thread was counted
 	sanitized     bool // the group's name had to be changed to be fit for a label
-	missing       bool // the last sample did not see it, and its account had not come
 
 	task      taskiter.Task // as the last sample saw it
 	target    string        // of /proc/PID/exe when it was last read
@@ -60,6 +59,8 @@ type entry struct {
 	gpu          *gpuUser
 	asAncestor   *model.Ancestor // what its children remember of it; nil if it has none
 	ancestorOf   *model.Ancestor // the parent that asAncestor was made with
+	uncredited   float64         // seconds of CPU in this round, which count for its program at the end of it
+	missing      int             // the round whose samples did not see it any more, its account not having come; 0: it was seen
 }
 
 // change returns the process to change it. What was published stays as it is: then a copy takes its place.

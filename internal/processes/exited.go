@@ -48,7 +48,7 @@ func (s *sample) countKnown(e *entry, t *trace) {
 	if t.accounted {
 		unseen := e.cpu.Finish(t.cpu.Seconds())
 		s.accounts.Claim(s.owner(e), unseen)
-		s.programs.Credit(s.program(e), e.process, unseen, false)
+		s.creditProgram(e, unseen, false)
 		e.accounted = true
 	}
 	s.exitedAt(e, t)
@@ -65,7 +65,7 @@ func (i *image) differs(e *entry) bool {
 // countUnseen counts a process that began and ended between two samples: its
 // start, what it used, and its place in the history of its program.
 func (s *sample) countUnseen(t *trace) {
-	e := &entry{process: &model.Process{}, sample: s.samples, accounted: true, missing: true, counted: true}
+	e := &entry{process: &model.Process{}, sample: s.samples, accounted: true, missing: s.round.number, counted: true}
 	process := e.process
 	process.Identity = model.Identity{PID: t.pid, StartTime: t.startTime()}
 	process.Comm, process.Started = t.comm, s.boot.Add(t.born)
@@ -92,9 +92,8 @@ func (s *sample) setImage(e *entry, t *trace) {
 	process := e.change()
 	process.Origin, e.directory = model.OriginUnreadable, "unreadable"
 	if t.image != nil {
-		process.Exe, process.ExeDeleted, process.ExeReplaced = t.image.Path, t.image.Deleted, t.image.Replaced
-		process.ExeFile, process.ExeOwner = t.image.File, t.image.Owner
-		process.Origin, e.directory = t.image.origin, t.image.directory
+		t.image.give(process)
+		e.directory = t.image.directory
 		content := s.contentOf(t.image, subjectOf(process))
 		process.SHA256, process.Content, e.content = content.SHA256, content.Facts, t.image.Content
 	}
@@ -141,9 +140,12 @@ func (s *sample) forgetUnseen(accounts bool) {
 		if e.sample == s.samples || e.gone {
 			continue
 		}
-		if accounts && !e.accounted && !e.missing {
+		if accounts && !e.accounted && (s.round.early || e.missing == 0) {
 			// Its account may be late, and must then find what was counted already.
-			e.missing, e.rests = true, false
+			if !s.round.early {
+				e.missing = s.round.number
+			}
+			e.rests = false
 			s.accounts.End(&e.living, e.process.PID)
 			continue
 		}
@@ -156,10 +158,16 @@ func (s *sample) forgetUnseen(accounts bool) {
 // has waited for it: then its whole time is in the parent's time of children, and the known part is taken off.
 func (s *sample) exited(e *entry) {
 	s.died(e)
+	if e.uncredited > 0 {
+		s.creditProgram(e, 0, false)
+	}
+	late := e.missing != 0 && e.missing != s.round.number
 	for a := e.process.Parent; a != nil; a = a.Parent {
 		parent, ok := s.entries[a.PID]
 		if ok && parent.process.Identity == a.Identity && parent.sample == s.samples {
-			parent.cpu.WaitedFor(&e.cpu, e.missing)
+			if !parent.rests { // else its time of children has not changed
+				parent.cpu.WaitedFor(&e.cpu, late)
+			}
 			return
 		}
 	}

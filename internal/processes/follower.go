@@ -21,6 +21,7 @@ type follower struct {
 	now       func() time.Duration          // CLOCK_BOOTTIME
 	boot      time.Time
 	sleep     time.Duration // CLOCK_BOOTTIME less CLOCK_MONOTONIC: time in suspend
+	watch     *execWatch
 
 	mu        sync.Mutex
 	sources   map[model.Source]source
@@ -29,7 +30,7 @@ type follower struct {
 	traces    map[int]*trace
 	threads   map[int]int       // process of each thread that is not its first
 	exited    []*trace          // ended since the last take, in the order of their end
-	ends      [2]map[int]*trace // the same by pid, and those of the take before
+	ends      [2]map[int]*trace // the same by pid since the round began, and those of the round before
 	lossy     bool              // something was lost since the last take
 	dropped   uint64            // for lack of room here
 	exits     uint64            // threads that have ended
@@ -122,23 +123,64 @@ func (f *follower) fork(e procevents.Event) {
 	f.traces[e.PID] = t
 }
 
-// exec notes that a process runs another program. The link is read at once: the process may
+// exec notes that a process runs another program. It is looked at at once: the process may
 // be gone within a millisecond.
 func (f *follower) exec(e procevents.Event) {
-	f.mu.Lock()
-	t := f.traces[e.TGID]
-	f.mu.Unlock()
-	if t == nil || !t.forked {
-		return // it is older than its trace: the next sample sees what it runs
-	}
 	found := imageOfPID(f.reader, e.TGID)
+	t, process := f.begun(e.TGID)
+	interest := model.InterestNone
+	if found != nil {
+		process.Comm = commOf(found.Path)
+		found.give(process)
+		interest = f.watch.look(process)
+	}
+	stillRuns := func() bool { return true }
+	if t != nil {
+		execs := f.setProgram(t, found, process, interest)
+		stillRuns = func() bool { return f.runs(t, execs) }
+	}
+	f.watch.react(interest, stillRuns)
+}
+
+// begun returns the trace of a process that runs another program, and what was known of it before. Where the process
+// is older than its trace there is none: the next sample sees what it runs.
+func (f *follower) begun(pid int) (*trace, *model.Process) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	process := &model.Process{}
+	if t := f.traces[pid]; t != nil && t.forked {
+		process.Identity, process.Started, process.Parent = model.Identity{PID: pid, StartTime: t.startTime()}, f.boot.Add(t.born), t.parent
+		t.owner.give(process)
+		return t, process
+	}
+	process.PID = pid
+	if known := f.known(pid); known != nil {
+		process.Identity, process.Started, process.Parent = known.Identity, known.Started, known.Parent
+		ownerOf(known).give(process)
+	}
+	return nil, process
+}
+
+// setProgram sets what a traced process runs from now on, unless a sample has counted its end by now.
+func (f *follower) setProgram(t *trace, found *image, process *model.Process, interest model.Interest) (execs int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.taken {
+		return 0
+	}
 	t.execs++
 	t.image = found
 	if found != nil {
-		t.comm = commOf(found.Path)
+		t.comm, t.argv, t.script, t.interest = process.Comm, process.Argv, process.Script, interest
 	}
+	return t.execs
+}
+
+// runs tells whether a process runs what it ran after so many execs.
+func (f *follower) runs(t *trace, execs int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.traces[t.pid] == t && t.execs == execs
 }
 
 // exit counts a thread that has ended. If the kernel sends accounts, they say more, and
@@ -262,7 +304,7 @@ func (f *follower) exitCount() uint64 {
 
 // take returns the processes that have ended since it was last called, and whether
 // these are all.
-func (f *follower) take() (exited []*trace, complete bool) {
+func (f *follower) take(endsRound bool) (exited []*trace, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.lossy {
@@ -273,8 +315,13 @@ func (f *follower) take() (exited []*trace, complete bool) {
 		}
 	}
 	exited, complete = f.exited, f.accounts && !f.lossy
+	for _, t := range exited {
+		t.taken = true
+	}
 	f.exited, f.lossy = nil, false
-	f.ends = [2]map[int]*trace{{}, f.ends[0]}
+	if endsRound {
+		f.ends = [2]map[int]*trace{{}, f.ends[0]}
+	}
 	return exited, complete
 }
 
@@ -298,7 +345,7 @@ func (f *follower) imageOf(pid int) *image {
 	return nil
 }
 
-// forget drops the traces of processes whose end was lost. Either patience samples in a row did not see
+// forget drops the traces of processes whose end was lost. Either the last samples of patience rounds in a row did not see
 // them, or their pid belongs to another process. before is CLOCK_BOOTTIME when this sample began: it cannot
 // have seen a younger process.
 func (f *follower) forget(seenNow func(pid int) seen, before time.Duration) {

@@ -86,7 +86,7 @@ func gpuUrgency(e *entry, now time.Time) urgency {
 	process, at := e.process, e.gpuLook()
 	since := now.Sub(at)
 	switch {
-	case e.dead, e.hidden, e.missing, process.Origin == model.OriginKernel:
+	case e.dead, e.hidden, e.missing != 0, process.Origin == model.OriginKernel:
 		return notDue
 	case at.IsZero() && isGPUSuspicious(process):
 		return firstOfSuspicious

@@ -3,7 +3,7 @@
 // started whom, and which program ended and came back (package respawn).
 //
 // Each file rests on those before it: entry (what is kept of a process), read by package
-// procdir; trace, follower, sources (what the kernel reports between samples); table (what
+// procdir; wake, exec_watch (samples between the regular ones); trace, follower, sources (what the kernel reports between samples); table (what
 // is kept between samples); sample with program, exited, hidden, inspection (one sample);
 // processes (the sensor).
 package processes
@@ -45,10 +45,10 @@ const (
 	DefaultRespawnWindow = 5 * time.Minute
 	maxInterval          = 30 * time.Second
 
-	// uncertainSamples is for how many samples after a loss the unattributed time is said to
+	// uncertainRounds is for how many rounds after a loss the unattributed time is said to
 	// be incomplete: a parent may wait late for a child whose account was lost.
-	uncertainSamples = 3
-	// maxUndrained is how many samples in a row may leave the unattributed time
+	uncertainRounds = 3
+	// maxUndrained is the last samples of how many rounds in a row may leave the unattributed time
 	// as it is because events come faster than they can be read.
 	maxUndrained = 3
 )
@@ -63,6 +63,7 @@ type Options struct {
 	RespawnWindow time.Duration
 	UserName      func(uid uint32) string
 	Ask           func(pid int) (procevents.Account, error) // what a hidden process used; nil: it is not known
+	Interest      func(*model.Process) model.Interest       // how much a program that has just begun asks to be looked at; nil: not at all
 	CPUTime       func() time.Duration                      // of the calling thread; nil: wall-clock time is taken
 	Tasks         func(each func(*taskiter.Task)) error     // taskiter.Iterator.Read, called by Sample alone; nil: there is none, and /proc is polled
 	Logger        log.Logger
@@ -92,6 +93,9 @@ func New(o Options) (*Sensor, error) {
 	}
 	if o.Ask == nil {
 		o.Ask = cannotAsk
+	}
+	if o.Interest == nil {
+		o.Interest = func(*model.Process) model.Interest { return model.InterestNone }
 	}
 	fs, err := procfs.NewFS(o.Proc)
 	if err != nil {
@@ -127,10 +131,12 @@ func New(o Options) (*Sensor, error) {
 		gpus:      gpu.New(o.Proc, o.Root),
 		gpuLeast:  gpuLeast,
 		entries:   map[int]*entry{},
+		waker:     newWaker(),
 	}}
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
+	s.follower.watch = newExecWatch(s.reader, o.Interest, s.waker)
 	return s, nil
 }
 
@@ -143,26 +149,36 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	runtime.LockOSThread() // its cost is the CPU time of the thread
 	defer runtime.UnlockOSThread()
 	began, beganCPU := time.Now(), s.cpuTime()
+	asked := s.waker.begin()
 	stat, err := s.fs.Stat()
 	if err != nil {
 		return fmt.Errorf("read the host's CPU times (is --path.procfs a procfs?): %w", err)
 	}
 	boot := time.Unix(int64(stat.BootTime), 0)
 	if s.samples == 0 {
-		s.boot, s.first = boot, now
+		s.boot, s.first, s.round.number = boot, now, 1
 		s.bootID = readBootID(s.options.Proc)
 	}
 	s.setBoot(boot)
+	s.round.early = asked && now.Sub(s.round.began) < s.options.Interval
 	snapshot, err := s.take(now, stat.CPUTotal.User+stat.CPUTotal.Nice+stat.CPUTotal.System)
 	if err != nil {
 		return err
 	}
 	snapshot.CPUs = len(stat.CPU)
 	snapshot.Duration = time.Since(began)
-	snapshot.Interval = s.interval(snapshot.Duration, s.cpuTime()-beganCPU)
+	cost := s.cpuTime() - beganCPU
+	if s.options.CPUTime == nil {
+		cost = snapshot.Duration
+	}
+	s.waker.end(cost, s.round.early)
+	snapshot.Interval, snapshot.Execs = s.interval(cost), s.waker.counts()
 	s.Publish(snapshot, &snapshot.Meta)
 	s.samples++
 	s.last = now
+	if !s.round.early {
+		s.round = round{number: s.round.number + 1, began: now}
+	}
 	level.Debug(s.options.Logger).Log("msg", "sampled processes", "processes", len(snapshot.Processes), "duration", snapshot.Duration)
 	return nil
 }
@@ -180,26 +196,26 @@ func (s *Sensor) take(now time.Time, busy float64) (*model.ProcessSnapshot, erro
 	}
 	s.accounts.Begin(busy)
 	drained := s.follower.drain()
-	exited, complete := s.follower.take()
+	exited, complete := s.follower.take(!s.round.early)
 	if !complete {
-		s.uncertain, sample.lossy = uncertainSamples, s.samples > 0
+		s.uncertain, s.lossy = uncertainRounds, s.samples > 0
 	}
 	sample.setLateParents()
 	sample.hashContents()
 	sample.inspect()
 	sample.scanCode()
-	sample.readGPUs()
+	if !s.round.early {
+		sample.readGPUs()
+	}
 
 	sample.countExited(exited)
 	sample.forgetExited()
 	sample.countLiving()
-	s.accounts.CreditClaims(sample.lossy)
-	if s.undrained++; drained || s.undrained > maxUndrained {
-		s.undrained = 0
-		s.uncertain = max(0, s.uncertain-1)
-		s.accounts.AddUnattributed(sample.creditChildren())
+	s.accounts.CreditClaims(s.lossy)
+	if !s.round.early {
+		sample.closeRound(drained)
+		s.follower.forget(s.seenNow, began)
 	}
-	s.follower.forget(s.seenNow, began)
 	s.respawns.Prune(now)
 	s.reads.Forget(sample.lives)
 	snapshot := sample.snapshot(last)
@@ -216,11 +232,8 @@ func intervalOf(last *model.ProcessSnapshot) time.Duration {
 }
 
 // interval keeps the sensor within its CPU budget, however many processes run.
-func (s *Sensor) interval(wall, cpu time.Duration) time.Duration {
-	if s.options.CPUTime == nil {
-		cpu = wall
-	}
-	wanted := time.Duration(float64(cpu) / s.options.Budget)
+func (s *Sensor) interval(cost time.Duration) time.Duration {
+	wanted := time.Duration(float64(cost) / s.options.Budget)
 	return min(max(s.options.Interval, wanted), max(s.options.Interval, maxInterval))
 }
 

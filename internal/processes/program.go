@@ -105,10 +105,10 @@ func (s *sample) isTurn(e *entry) bool {
 }
 
 func (s *sample) isTurnOf(e *entry, cycle time.Duration) bool {
-	return (e.process.PID+s.samples)%turns(cycle, s.interval) == 0
+	return !s.round.early && (e.process.PID+s.round.number)%turns(cycle, s.interval) == 0
 }
 
-// turns is how many samples a cycle is spread over.
+// turns is how many rounds a cycle is spread over.
 func turns(cycle, interval time.Duration) int {
 	if interval <= 0 {
 		return 1

@@ -55,6 +55,7 @@ type simulation struct {
 	executables        []string
 	losses, late       bool
 	switching          bool // the kernel's list cannot be read at times
+	early              bool // samples are asked for between the regular ones
 	most               int  // processes at once
 	published          map[*model.Process]model.Process
 	still              bool // nothing happens any more
@@ -295,9 +296,21 @@ func (s *simulation) show() {
 // sample takes one between messages, and holds what is always true.
 func (s *simulation) sample() *model.ProcessSnapshot {
 	s.t.Helper()
+	return s.sampleAfter(userHz)
+}
+
+// sampleEarly takes one that was asked for, a moment after the last.
+func (s *simulation) sampleEarly() {
+	s.t.Helper()
+	s.sensor.waker.waiting = true
+	s.sampleAfter(userHz / 10)
+}
+
+func (s *simulation) sampleAfter(ticks int) *model.ProcessSnapshot {
+	s.t.Helper()
 	before := s.sensor.Snapshot()
 	s.show()
-	s.now += userHz
+	s.now += ticks
 	busy := float64(s.busy-s.initial) / steps
 	snapshot := sampleAt(s.t, s.sensor, float64(s.now)/userHz)
 	if math.Abs(snapshot.BusySeconds-busy) > 1.0/userHz+1e-6 && before != nil {
@@ -337,7 +350,8 @@ func attributed(s *model.ProcessSnapshot) (seconds float64) {
 
 // TestNoSecondIsLostOrCountedTwice runs random births, execs, threads that
 // outlive their leader, exits and pid reuse. As long as nothing is lost every
-// second has its owner; with losses none has two, and what has none is reported.
+// second has its owner; with losses none has two, and what has none is reported. With every
+// other seed samples are asked for between the regular ones.
 func TestNoSecondIsLostOrCountedTwice(t *testing.T) {
 	t.Parallel()
 	kinds := []struct {
@@ -350,7 +364,7 @@ func TestNoSecondIsLostOrCountedTwice(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/%d", source, kind.name, seed), func(t *testing.T) {
 					t.Parallel()
 					s := newSimulation(t, seed, source)
-					s.losses, s.late = kind.losses, kind.late
+					s.losses, s.late, s.early = kind.losses, kind.late, seed%2 == 1
 					s.run()
 				})
 			}
@@ -369,6 +383,10 @@ func (s *simulation) run() {
 		switch s.random.IntN(12) {
 		case 0:
 			s.sample()
+		case 4, 5:
+			if s.early {
+				s.sampleEarly()
+			}
 		case 1, 2, 3:
 			s.deliver(s.random.IntN(len(s.queue) + 1))
 		}

@@ -28,7 +28,6 @@ type sample struct {
 	replaced   map[int][]*entry // processes whose pid belongs to another by now
 	blind      map[blindness]bool
 	hung       []inspect.Hung
-	lossy      bool // events were lost since the last sample
 
 	interval time.Duration // between two samples, as of the last
 	gpuTurns int           // see readGPUs
@@ -131,7 +130,7 @@ func (s *sample) take(e *entry, t *taskiter.Task, isNew bool) {
 
 // keep notes that this sample has seen a process, and how much CPU time it uses.
 func (s *sample) keep(e *entry) {
-	e.sample, e.missing, e.rests = s.samples, false, false
+	e.sample, e.missing, e.rests = s.samples, 0, false
 	s.seen++
 	s.awake = append(s.awake, e)
 	used := e.cpu.Used()
@@ -160,7 +159,7 @@ func (s *sample) rest() {
 // isPending tells whether something about a process waits for the next sample.
 func (s *sample) isPending(e *entry) bool {
 	unhashed := e.process.SHA256 == "" && e.content != hostfs.ContentKey{}
-	return e.hidden || e.missing || e.newImage || e.argumentsDue || e.fileDue || unhashed || s.isDue(e)
+	return e.hidden || e.missing != 0 || e.uncredited > 0 || e.newImage || e.argumentsDue || e.fileDue || unhashed || s.isDue(e)
 }
 
 func (s *sample) newEntry(id model.Identity, t *taskiter.Task) *entry {
@@ -195,7 +194,7 @@ func (s *sample) setParent(e *entry) {
 // is called when the sources have been drained.
 func (s *sample) setLateParents() {
 	for _, e := range s.awake {
-		if e.process.Started.After(s.last.Add(-clockSlack)) {
+		if e.process.Started.After(s.round.began.Add(-clockSlack)) {
 			s.setParent(e)
 		}
 	}
@@ -206,8 +205,11 @@ func (s *sample) countLiving() {
 	for _, e := range s.awake {
 		owner := s.owner(e)
 		s.accounts.Credit(owner, e.cpu.UsedNow())
-		if e.cpu.UsedNow() > 0 && e.process.Origin != model.OriginKernel {
-			s.programs.Credit(s.program(e), e.process, e.cpu.UsedNow(), !e.dead)
+		if e.process.Origin != model.OriginKernel {
+			e.uncredited += e.cpu.UsedNow()
+		}
+		if !s.round.early && e.uncredited > 0 {
+			s.creditProgram(e, 0, !e.dead)
 		}
 		if e.hidden {
 			e.newImage = false
@@ -230,6 +232,25 @@ func (s *sample) countLiving() {
 	for _, e := range s.list {
 		s.accounts.Top(&e.living, e.process.PID)
 	}
+}
+
+// creditProgram counts for a program what one of its processes has used in this round, and what else it is said to have used.
+func (s *sample) creditProgram(e *entry, more float64, lives bool) {
+	s.programs.Credit(s.program(e), e.process, e.uncredited+more, lives)
+	e.uncredited = 0
+}
+
+// closeRound says what of the round has no owner, unless reports of it are still on their way.
+func (s *sample) closeRound(drained bool) {
+	if s.undrained++; drained || s.undrained > maxUndrained {
+		s.undrained = 0
+		s.uncertain = max(0, s.uncertain-1)
+		s.accounts.AddUnattributed(s.creditChildren())
+	}
+	for _, e := range s.awake {
+		e.cpu.EndRound()
+	}
+	s.lossy = false
 }
 
 // creditChildren credits parents with the time of children that no account covers.

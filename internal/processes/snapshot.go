@@ -31,7 +31,11 @@ func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
 		GPU:        s.gpus.Totals(),
 	}
 	s.accounts.Publish(snapshot, s.follower.exitCount(), s.uncertain == 0)
-	snapshot.Loads = s.programs.Publish(s.now)
+	if s.round.early {
+		snapshot.Loads = s.programs.Loads()
+	} else {
+		snapshot.Loads = s.programs.Publish(s.now)
+	}
 	return snapshot
 }
 
@@ -45,7 +49,7 @@ func (s *sample) publish(last *model.ProcessSnapshot) []*model.Process {
 	var processes []*model.Process // nil as long as they are the same as before
 	count, seen := 0, sightings{}
 	for _, e := range s.list {
-		if e.sample != s.samples || e.missing {
+		if e.sample != s.samples || e.missing != 0 {
 			continue
 		}
 		seen.count(e)

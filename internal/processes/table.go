@@ -35,6 +35,7 @@ type table struct {
 	respawns  *respawn.History
 	gpus      *gpu.Holders
 	gpuLeast  time.Duration // see there; tests wait longer
+	waker     *waker
 
 	fs    procfs.FS
 	tasks tasks
@@ -44,12 +45,22 @@ type table struct {
 	added     []*entry // that are not in list yet
 	removed   bool     // list holds some that are gone
 	samples   int      // taken so far
-	uncertain int      // see uncertainSamples
-	undrained int      // see maxUndrained
+	round     round
+	uncertain int  // see uncertainRounds
+	undrained int  // see maxUndrained
+	lossy     bool // events were lost in this round
 	boot      time.Time
 	bootID    string
 	first     time.Time // the first sample
 	last      time.Time // the previous sample
+}
+
+// round is a regular sample and those that were asked for since the one before it. Whatever is to be given time,
+// such as a report that is on its way, is given whole rounds: samples that were asked for may be moments apart.
+type round struct {
+	number int       // from 1 on
+	began  time.Time // with the end of the last
+	early  bool      // the present sample does not end it
 }
 
 // setBoot takes the boot time, which moves when the host's clock is set: the kernel knows when a process started as
@@ -60,7 +71,7 @@ func (t *table) setBoot(boot time.Time) {
 		return
 	}
 	t.boot = boot
-	t.first, t.last = t.first.Round(0).Add(step), t.last.Round(0).Add(step)
+	t.first, t.last, t.round.began = t.first.Round(0).Add(step), t.last.Round(0).Add(step), t.round.began.Round(0).Add(step)
 	for _, e := range t.entries {
 		started := e.process.Started.Add(step)
 		if e.imageStarted.Equal(e.process.Started) {

@@ -19,7 +19,7 @@ const (
 	// in /proc/PID/stat, in clock ticks of 10 ms: the event is later, on a busy host
 	// by some slices of CPU time. No pid is used again within half a second.
 	traceSlack = 50
-	// patience is how many samples in a row may miss a process before its trace is
+	// patience is the last samples of how many rounds in a row may miss a process before its trace is
 	// dropped: the report of its end may be on the way.
 	patience = 3
 )
@@ -51,12 +51,17 @@ type trace struct {
 	owner  *owner
 	execs  int
 
+	argv     []string // of the last exec; nil if they were not read
+	script   string   // that it runs, if argv was read
+	interest model.Interest
+	taken    bool // a sample has counted its end: it is not changed any more
+
 	threads   int           // living, if forked
 	cpu       time.Duration // of the threads that have exited
 	accounted bool          // the account of its last thread has come
 	exitCode  uint32
 	ended     time.Duration // CLOCK_BOOTTIME; 0: its end was lost
-	unseen    int           // samples that missed it, in a row
+	unseen    int           // last samples of rounds that missed it, in a row
 }
 
 // startTime is field 22 of /proc/PID/stat, give or take traceSlack.
@@ -100,6 +105,12 @@ func imageOfPID(r *procdir.Reader, pid int) *image {
 	found := &image{Executable: exe}
 	found.origin, found.directory = place.Origin(exe.Path, exe.Deleted)
 	return found
+}
+
+// give says of a process that it runs this program.
+func (i *image) give(process *model.Process) {
+	process.Exe, process.ExeDeleted, process.ExeReplaced = i.Path, i.Deleted, i.Replaced
+	process.ExeFile, process.ExeOwner, process.Origin = i.File, i.Owner, i.origin
 }
 
 func imageOf(p *model.Process) *image {

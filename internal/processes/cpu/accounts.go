@@ -162,7 +162,7 @@ func (a *Accounts) CreditClaims(afterLosses bool) {
 
 // CreditChildren credits a process with the time of children that ended unseen, or after their account. It never credits
 // more than has no owner: time must not be counted twice when a process got another parent meanwhile. If the kernel sends
-// accounts, the children's may be late. So their time waits for one sample, and is returned.
+// accounts, the children's may be late. So their time waits for one round, and is returned.
 func (a *Accounts) CreditChildren(o Owner, p *Process, accounts bool) (credited, waiting float64) {
 	owed := p.childrenNow
 	if accounts {

@@ -53,9 +53,11 @@ func TestBusyTimeIsShared(t *testing.T) {
 	parent.Sample(13, 4)
 	_, waiting := accounts.CreditChildren(owner, &parent, true)
 	check("a child that waits", publish(waiting), 9, 3, 2)
+	parent.EndRound()
 	accounts.Begin(1008)
 	parent.Sample(13, 4)
 	check("a child whose account never came", publish(later(accounts.CreditChildren(owner, &parent, true))), 9, 7, 2)
+	parent.EndRound()
 
 	// Never more than has no owner.
 	accounts.Begin(1009)

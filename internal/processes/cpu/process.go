@@ -6,13 +6,16 @@ import "time"
 const FullSpan = windowSpan
 
 // Process is the CPU time of one process, as its samples showed it. Times are in seconds of user and system time.
+//
+// Samples come in rounds: some that were asked for in between, and the regular one that ends the round. Time of
+// children waits for a round, so that their accounts have come, however close to each other samples are.
 type Process struct {
 	used     float64 // since its birth
 	children float64 // of the children that it has waited for (cutime and cstime of proc_pid_stat(5))
 
 	usedNow        float64 // since the last sample
-	childrenNow    float64 // of the children, since the last sample
-	childrenBefore float64 // childrenNow of the last sample, whose accounts may have come since
+	childrenNow    float64 // of the children, in this round
+	childrenBefore float64 // childrenNow of the last round, whose accounts may have come since
 
 	history *history // nil for a process at rest
 }
@@ -74,9 +77,12 @@ func (p *Process) HasChildren() bool { return p.childrenNow > 0 || p.childrenBef
 // at a bad moment (cputime_adjust in kernel/sched/cputime.c): nothing is taken back.
 func (p *Process) Sample(used, children float64) {
 	p.usedNow = max(0, used-p.used)
-	p.childrenBefore, p.childrenNow = p.childrenNow, max(0, children-p.children)
+	p.childrenNow += max(0, children-p.children)
 	p.used, p.children = max(p.used, used), max(p.children, children)
 }
+
+// EndRound is called when what was owed in a round has been credited.
+func (p *Process) EndRound() { p.childrenBefore, p.childrenNow = p.childrenNow, 0 }
 
 // SampleZombie is Sample for a process whose account has come and that nobody has waited for yet. What the
 // kernel used to end it is in no account, so it counts as time of a child does: at most what has no owner.
@@ -100,9 +106,10 @@ func (p *Process) Finish(used float64) (unseen float64) {
 }
 
 // WaitedFor takes the part of a child's time that is accounted for off the parent's time of children, so that
-// the child's last moments are left. The child ended before this sample, or before the last one if it is late.
+// the child's last moments are left. The child ended in this round, or in the last one if it is late.
 func (p *Process) WaitedFor(child *Process, late bool) {
-	known := child.used + child.children - max(0, child.childrenNow) // the last part has not been credited yet
+	// The last part has not been credited yet.
+	known := child.used + child.children - max(0, child.childrenNow) - max(0, child.childrenBefore)
 	if late {
 		p.childrenBefore -= known
 	} else {

@@ -21,11 +21,12 @@ const (
 // Programs are the accounts of programs by user: what all their processes use, those included
 // that have ended, so that whoever goes on in a new process, or in many, has no less of a load.
 //
-// Between two calls of Publish the time of one sample is credited. Its methods are called by one goroutine.
+// Between two calls of Publish the time of one round of samples is credited. Its methods are called by one goroutine.
 type Programs struct {
-	all  map[model.ProgramKey]*program
-	used map[model.ProgramKey]*use // in this sample
-	last time.Time                 // of the last sample; zero before the first
+	all   map[model.ProgramKey]*program
+	used  map[model.ProgramKey]*use // in this round
+	last  time.Time                 // of the last round; zero before the first
+	loads map[model.ProgramKey]model.Load
 }
 
 // program is the account of one program.
@@ -40,7 +41,7 @@ type program struct {
 	load           model.Load
 }
 
-// use is what a program has used in one sample.
+// use is what a program has used in one round.
 type use struct {
 	seconds float64
 	living  int
@@ -112,7 +113,10 @@ func (p *Programs) Cores(key model.ProgramKey) float64 {
 	return 0
 }
 
-// Publish ends a sample. It returns the loads of the programs that use more than a little.
+// Loads are those that were published last.
+func (p *Programs) Loads() map[model.ProgramKey]model.Load { return p.loads }
+
+// Publish ends a round. It returns the loads of the programs that use more than a little.
 func (p *Programs) Publish(now time.Time) map[model.ProgramKey]model.Load {
 	before := p.last
 	if before.IsZero() {
@@ -154,6 +158,7 @@ func (p *Programs) Publish(now time.Time) map[model.ProgramKey]model.Load {
 	}
 	p.evict()
 	clear(p.used)
+	p.loads = loads
 	return loads
 }
 

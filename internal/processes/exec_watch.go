@@ -1,0 +1,100 @@
+package processes
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
+)
+
+const (
+	// watchTime is how long the arguments of a program that has just begun are waited for, and watchStuck how many
+	// such reads may hang: events wait meanwhile.
+	watchTime  = 20 * time.Millisecond
+	watchStuck = 8
+	// argumentsPerSecond is of how many programs that show nothing else the arguments are read. Those of the system,
+	// of which most begin, get half of it.
+	argumentsPerSecond = 100
+	argumentsAtOnce    = 400
+	// placeTime is how long a program must live to be looked at for its place alone: what compilers try out ends sooner.
+	placeTime = 600 * time.Millisecond
+	// maxLater bounds the programs that are waited for so.
+	maxLater = 4096
+)
+
+// execWatch looks at each program when it begins, and has a sample taken at once if there is cause for it. It is used
+// by the goroutine of the proc connector.
+type execWatch struct {
+	reader    *procdir.Reader
+	interest  func(*model.Process) model.Interest
+	waker     *waker
+	guard     *hostfs.Guard // of the reads of arguments
+	patience  time.Duration // that each is waited for
+	arguments allowance     // how many may be read
+	later     atomic.Int32  // programs that are waited for
+}
+
+func newExecWatch(reader *procdir.Reader, interest func(*model.Process) model.Interest, waker *waker) *execWatch {
+	return &execWatch{
+		reader: reader, interest: interest, waker: waker,
+		guard: hostfs.NewGuard(watchStuck), patience: watchTime, arguments: newAllowance(argumentsPerSecond, argumentsAtOnce),
+	}
+}
+
+// look fills in what a process was started with, as far as the budget goes, and says how much it asks to be looked at.
+func (w *execWatch) look(process *model.Process) model.Interest {
+	interest := w.interest(process)
+	if interest == model.InterestKnown {
+		w.readArguments(process) // for people
+		return interest
+	}
+	now := w.waker.now()
+	if interest == model.InterestNone && process.Origin == model.OriginSystem && !w.arguments.has(argumentsAtOnce/2+1, now) || !w.arguments.take(1, now) {
+		return interest
+	}
+	w.readArguments(process)
+	if len(process.Argv) == 0 {
+		return interest
+	}
+	return w.interest(process)
+}
+
+func (w *execWatch) readArguments(process *model.Process) {
+	pid, exe := process.PID, process.Exe
+	type started struct {
+		argv   []string
+		script string
+	}
+	found, err := hostfs.Within(w.guard, w.patience, func() (started, error) {
+		argv, err := w.reader.Argv(pid)
+		if err != nil {
+			return started{}, err
+		}
+		return started{argv, inspect.Script(exe, argv, w.reader.Surroundings(pid))}, nil
+	})
+	if err == nil {
+		process.Argv, process.Script = found.argv, found.script
+	}
+}
+
+// react has a sample taken. What shows nothing but its place is waited for: it must live for a moment.
+func (w *execWatch) react(interest model.Interest, stillRuns func() bool) {
+	switch {
+	case interest == model.InterestNone:
+	case interest != model.InterestPlace:
+		w.waker.ask(interest)
+	case w.later.Load() >= maxLater:
+		w.waker.putOff()
+	default:
+		w.later.Add(1)
+		w.waker.after(placeTime, func() {
+			w.later.Add(-1)
+			if stillRuns() {
+				w.waker.ask(interest)
+			}
+		})
+	}
+}

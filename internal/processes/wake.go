@@ -1,0 +1,129 @@
+package processes
+
+import (
+	"sync"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+)
+
+const (
+	// wakeShare is what the samples that are asked for between the regular ones may use, of one core.
+	wakeShare = 0.01
+	// wakesAtOnce is how many of them may follow each other before the budget holds them back.
+	wakesAtOnce = 3
+	// wakeLeast is what they may use at once on a host where one costs little, in seconds of CPU.
+	wakeLeast = 0.05
+	// wakePause is the least time from one of them to the next: as long as the judge rests (internal/monitor).
+	wakePause = 250 * time.Millisecond
+)
+
+// waker asks for samples between the regular ones, within a budget of CPU time. One sample is an answer to all who
+// asked before it began. It may be used by several goroutines.
+type waker struct {
+	now   func() time.Time
+	after func(time.Duration, func()) // calls the function later, on a goroutine of its own
+	asked chan struct{}               // holds a value when the sample is due
+
+	mu      sync.Mutex
+	waiting bool      // a sample was asked for and has not begun
+	began   time.Time // when the last that was asked for began
+	cost    float64   // of the last sample, in seconds of CPU
+	budget  allowance // in seconds of CPU
+	totals  model.ExecTotals
+}
+
+func newWaker() *waker {
+	return &waker{
+		now: time.Now, after: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
+		asked: make(chan struct{}, 1), budget: newAllowance(wakeShare, wakeLeast),
+	}
+}
+
+// Wake holds a value when a program has begun that is to be looked at at once.
+func (s *Sensor) Wake() <-chan struct{} { return s.waker.asked }
+
+// ask asks for a sample. What is of little interest gets half of the budget, so that it does not keep out the rest.
+func (w *waker) ask(interest model.Interest) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	need := w.cost
+	if interest <= model.InterestEntry {
+		need += w.budget.most / 2
+	}
+	now := w.now()
+	switch {
+	case w.waiting:
+		w.totals.LookedAt++
+		return
+	case !w.budget.has(need, now):
+		w.totals.PutOff++
+		return
+	}
+	w.totals.LookedAt++
+	w.waiting = true
+	if pause := wakePause - now.Sub(w.began); pause > 0 && pause <= wakePause {
+		w.after(pause, w.wake)
+		return
+	}
+	w.send()
+}
+
+// putOff counts a program that the next sample has to look at.
+func (w *waker) putOff() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.totals.PutOff++
+}
+
+// wake is ask after a pause, unless a sample has begun meanwhile.
+func (w *waker) wake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting {
+		w.send()
+	}
+}
+
+func (w *waker) send() {
+	select {
+	case w.asked <- struct{}{}:
+	default: // it is due already
+	}
+}
+
+// begin is called before a sample looks at anything. It tells whether somebody had asked for it.
+func (w *waker) begin() (asked bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.asked:
+	default:
+	}
+	asked, w.waiting = w.waiting, false
+	if asked {
+		w.began = w.now()
+	}
+	return asked
+}
+
+// end is called after a sample, with the CPU time that it took. The first ones that are asked for are free.
+func (w *waker) end(cost time.Duration, early bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	first := w.cost == 0
+	w.cost = cost.Seconds()
+	w.budget.most = max(wakeLeast, wakesAtOnce*w.cost)
+	if first {
+		w.budget.left = w.budget.most
+	}
+	if early {
+		w.budget.left -= w.cost
+	}
+}
+
+func (w *waker) counts() model.ExecTotals {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.totals
+}
