@@ -150,6 +150,7 @@ func families(n *names) []family {
 		{"mining", miningAttacks(n)},
 		{"memory", slices.Concat(memoryAttacks(n), benignMemory(n))},
 		{"load in many processes", slices.Concat(loadAttacks(n), benignLoads(n))},
+		{"processes of a moment", slices.Concat(momentAttacks(n), benignMoments(n))},
 		{"GPU", slices.Concat(gpuAttacks(n), benignGPUs(n))},
 		{"borrowed name", slices.Concat(borrowedNames(n), benignBorrowers(n))},
 		{"survival", survivalAttacks(n)},

@@ -24,30 +24,31 @@ type attack struct {
 type kind struct {
 	name string
 	make func(mark string) attack
+	back bool // what it shows is that it comes back: until then there is nothing to find
 }
 
 // kinds are attacks that show what they are without CPU history.
 func kinds() []kind {
 	burning := task.Task{Threads: 1, Limit: lifetime}
 	return []kind{
-		{"known name in `/tmp`", func(mark string) attack {
+		{name: "known name in `/tmp`", make: func(mark string) attack {
 			return attack{files: []string{"/tmp/kdevtmpfsi" + mark}, task: burning}
 		}},
-		{"random name in `/tmp`, brought back by its guardian in `/var/tmp`", func(mark string) attack {
+		{name: "random name in `/tmp`, brought back by its guardian in `/var/tmp`", back: true, make: func(mark string) attack {
 			crashing := task.Task{Threads: 1, Limit: 3 * time.Second}
 			guardian, burner := "/var/tmp/w"+mark, "/tmp/b"+mark
 			return attack{files: []string{guardian, burner}, task: task.Task{Restart: &task.Child{Path: burner, Task: crashing}, Limit: lifetime}}
 		}},
-		{"arguments of a miner, installed program", func(mark string) attack {
+		{name: "arguments of a miner, installed program", make: func(mark string) attack {
 			path := installed(mark)
 			return attack{files: []string{path}, argv: []string{path, "-o", "stratum+tcp://127.66.0.9:3333", "--donate-level", "1"}, task: burning}
 		}},
-		{"program in memory, called like a kernel thread", func(mark string) attack {
+		{name: "program in memory, called like a kernel thread", make: func(mark string) attack {
 			hidden := burning
 			hidden.Memfd, hidden.Comm = mark, "kworker/0:2"
 			return attack{files: []string{installed(mark)}, argv: []string{"[kworker/0:2]"}, task: hidden}
 		}},
-		{"`kswapd0` in a hidden directory in `/var/tmp`", func(mark string) attack {
+		{name: "`kswapd0` in a hidden directory in `/var/tmp`", make: func(mark string) attack {
 			return attack{files: []string{"/var/tmp/.X" + mark + "-unix/kswapd0"}, argv: []string{"kswapd0"}, task: burning}
 		}},
 	}

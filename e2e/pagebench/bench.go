@@ -17,7 +17,7 @@ import (
 
 // lookEvery is how often the exporter is asked for its findings: as exact as
 // the share of sensing is.
-const lookEvery = 250 * time.Millisecond
+const lookEvery = 50 * time.Millisecond
 
 const (
 	// spoiltPause lets go away what has spoilt a run.
@@ -31,6 +31,7 @@ type outcome struct {
 	paged    bool
 	alert    string    // that paged
 	began    time.Time // just before execve(2)
+	evident  time.Time // just before the execve(2) that made it what it is: the same, or that of a program that came back; zero if it was not seen
 	sensed   time.Time // the exporter has a critical finding
 	fired    time.Time // the evaluation in which the alert fired
 	received time.Time
@@ -136,19 +137,20 @@ func (b *bench) runOne(ctx context.Context, k kind, directory string, log *os.Fi
 	if o.began, err = acting.start(a, log); err != nil {
 		return o, err
 	}
-	return o, watching.follow(ctx, mark, &o)
+	o.evident = o.began
+	return o, watching.follow(ctx, mark, k.back, &o)
 }
 
 // follow waits until the attack is paged for, and looks meanwhile when the
 // exporter has found it.
-func (s *stack) follow(ctx context.Context, mark string, o *outcome) error {
+func (s *stack) follow(ctx context.Context, mark string, back bool, o *outcome) error {
 	for overdue := time.Now().Add(patience); time.Now().Before(overdue); {
 		first, came := s.firstPage()
 		if came {
 			o.paged, o.alert, o.fired, o.received = true, first.alert, first.fired, first.received
 		}
 		if came || o.sensed.IsZero() {
-			found, err := s.critical(ctx, mark)
+			pid, found, err := s.criticalPID(ctx, mark)
 			switch {
 			case err != nil:
 				return err
@@ -158,6 +160,9 @@ func (s *stack) follow(ctx context.Context, mark string, o *outcome) error {
 				return nil
 			case found:
 				o.sensed = time.Now()
+				if back {
+					o.evident = startOf(pid, o.sensed)
+				}
 			}
 		}
 		if err := programs.Pause(ctx, lookEvery); err != nil {
@@ -170,25 +175,36 @@ func (s *stack) follow(ctx context.Context, mark string, o *outcome) error {
 // critical reports whether the exporter has a critical finding about the attack
 // with the mark. One about anything else is an error.
 func (s *stack) critical(ctx context.Context, mark string) (bool, error) {
+	_, found, err := s.criticalPID(ctx, mark)
+	return found, err
+}
+
+// criticalPID returns besides the youngest process of the attack that such findings name, or 0.
+func (s *stack) criticalPID(ctx context.Context, mark string) (pid int, found bool, err error) {
 	var answer struct {
 		Findings []json.RawMessage `json:"findings"`
 	}
 	if err := programs.Get(ctx, s.exporter+"/api/v1/findings", &answer); err != nil {
-		return false, err
+		return 0, false, err
 	}
-	found := false
 	for _, raw := range answer.Findings {
-		var finding struct{ Severity, Title string }
+		var finding struct {
+			Severity, Title string
+			Suspect         struct{ PIDs []int }
+		}
 		if err := json.Unmarshal(raw, &finding); err != nil {
-			return false, err
+			return 0, false, err
 		}
 		switch {
 		case finding.Severity != "critical":
 		case strings.Contains(string(raw), mark):
 			found = true
+			for _, named := range finding.Suspect.PIDs {
+				pid = max(pid, named)
+			}
 		default:
-			return false, strangerError{finding.Title}
+			return 0, false, strangerError{finding.Title}
 		}
 	}
-	return found, nil
+	return pid, found, nil
 }

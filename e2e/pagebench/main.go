@@ -24,7 +24,8 @@ const (
 	exitUsage = 2 // not all was measured
 
 	period   = 15 * time.Second // of scrapes and of evaluations
-	goal     = 45 * time.Second // for the 95th percentile
+	goal     = 20 * time.Second // for the 95th percentile of all
+	findGoal = time.Second      // for that of the exporter's part, from the execve(2) that shows it
 	allRuns  = 20
 	fewRuns  = 2
 	patience = 2 * time.Minute // how long a run waits for the page
@@ -101,15 +102,21 @@ func conclude(stdout io.Writer, outcomes []outcome, short bool) int {
 			return exitBad
 		}
 	}
-	slow := measure.Quantile(totals(outcomes), 0.95)
-	switch {
-	case short:
+	if short {
 		fmt.Fprintln(stdout, "\nEach attack was paged for.")
 		return exitGood
-	case slow > goal:
-		fmt.Fprintf(stdout, "\nGoal not met: p95 is %.1f s, more than %.0f s.\n", slow.Seconds(), goal.Seconds())
-		return exitBad
 	}
-	fmt.Fprintf(stdout, "\nGoal met: p95 is %.1f s, at most %.0f s.\n", slow.Seconds(), goal.Seconds())
-	return exitGood
+	code := exitGood
+	for _, aim := range []struct {
+		what  string
+		times []time.Duration
+		most  time.Duration
+	}{{"to the page", totals(outcomes), goal}, {"to the finding", finds(outcomes), findGoal}} {
+		slow, word := measure.Quantile(aim.times, 0.95), "Goal met"
+		if slow > aim.most || len(aim.times) == 0 {
+			code, word = exitBad, "Goal not met"
+		}
+		fmt.Fprintf(stdout, "\n%s: p95 from execve(2) %s is %.2f s, to be at most %.0f s.\n", word, aim.what, slow.Seconds(), aim.most.Seconds())
+	}
+	return code
 }

@@ -112,6 +112,9 @@ func (c *candidate) finding() model.Finding {
 	for _, signal := range suspect.Signals {
 		evidence = append(evidence, signal.Evidence)
 	}
+	if c.short != nil && len(c.instances) == 0 {
+		evidence = append(evidence, shortWords(c.short))
+	}
 	if suspect.Entry != nil && suspect.Entry.Run != nil {
 		evidence = append(evidence, exposure.Arrival(suspect.Entry))
 	}

@@ -27,7 +27,8 @@ type candidate struct {
 	suspect   model.Suspect
 	instances []*model.Process
 	signals   map[*model.Process][]model.Signal // that each of them shows
-	ended     []*model.Process                  // one of each user's that uses CPU in processes none of which lives now
+	ended     []*model.Process                  // one of each user's that uses CPU in processes none of which lives now, or that lives too short to be seen
+	short     *model.ShortLived                 // what is known of the latter; nil
 	exempted  string
 	exemption model.Exemption
 	dormant   bool // see lineage.Dormant
@@ -104,6 +105,16 @@ func gather(e *evaluation) map[string]*candidate {
 			c.ended = append(c.ended, p)
 		}
 	}
+	for i := range e.snapshot.Processes.ShortLived {
+		short := &e.snapshot.Processes.ShortLived[i]
+		found, _ := e.look(short.Last)
+		if !comesAgain(short, found.signals) {
+			continue
+		}
+		if c := of(short.Last, found.signals); c != nil {
+			c.ended, c.short = append(c.ended, short.Last), short
+		}
+	}
 	return candidates
 }
 
@@ -112,9 +123,14 @@ func (e *evaluation) isNoted(p *model.Process) bool {
 	return noted
 }
 
-// isTried holds for what has only begun, and shows nothing but where it runs from.
+// isTried holds for what has only begun, and shows nothing but where it runs from, be it again and again: compilers try
+// out program after program under one name. What a program from a suspicious place brings back is no trial.
 func (c *candidate) isTried(now time.Time) bool {
-	if kinds := strongKinds(c.suspect.Signals); len(kinds) != 1 || !kinds[model.FamilyPlace] {
+	kinds := strongKinds(c.suspect.Signals)
+	if guardian := c.suspect.Guardian; guardian == nil || !guardian.Origin.Suspicious() {
+		delete(kinds, model.FamilySurvival)
+	}
+	if len(kinds) != 1 || !kinds[model.FamilyPlace] || c.short != nil {
 		return false
 	}
 	for _, p := range slices.Concat(c.instances, c.ended) {
@@ -173,7 +189,8 @@ func (c *candidate) complete(e *evaluation) {
 	if signal, ok := startedByItself(l, first); ok {
 		c.add(signal)
 	}
-	if first.Origin.Suspicious() {
+	// What a tool tries out again and again is no more than that.
+	if tried := len(c.instances) == 0 && c.exempted != ""; first.Origin.Suspicious() && !tried {
 		guardian := c.suspect.Guardian
 		fromSuspiciousPlace := guardian != nil && guardian.PID > 1 && guardian.Origin.Suspicious()
 		if signal, ok := respawned(history, guardian, fromSuspiciousPlace, e.now); ok {

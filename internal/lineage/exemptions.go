@@ -105,8 +105,12 @@ func Lowers(exemption model.Exemption, kinds map[model.Family]bool) bool {
 // and belong to the same user; and no stranger may have come in between it and the
 // process, or above it: whoever runs code in a service can run make(1) too.
 func (l *Lineage) toolAbove(p *model.Process) (*model.Ancestor, string) {
+	ended := l.living(p.Identity) == nil
 	for a := p.Parent; a != nil; a = a.Parent {
 		living := l.living(a.Identity)
+		if living == nil && ended && isEndedTool(a, p) && l.Unguarded(p, a.Identity) == nil {
+			return a, a.Exe
+		}
 		if living == nil || a.User != p.User || !isInstalled(living) {
 			continue
 		}
@@ -115,6 +119,12 @@ func (l *Lineage) toolAbove(p *model.Process) (*model.Ancestor, string) {
 		}
 	}
 	return nil, ""
+}
+
+// isEndedTool tells whether an ancestor of a process that has ended was a build tool: it may have ended meanwhile, so
+// that its file is not known any more. Of a process that lives, its tool must live too.
+func isEndedTool(a *model.Ancestor, p *model.Process) bool {
+	return a.User == p.User && (a.Origin == model.OriginSystem || a.Origin == model.OriginLocal) && slices.Contains(buildTools(), path.Base(a.Exe))
 }
 
 // toolOf returns the name of the tool that a process is, or "".

@@ -1,5 +1,7 @@
 package model
 
+import "time"
+
 // Interest is how much a program that has just begun asks to be looked at, by what is seen of it in its first moment.
 type Interest int
 
@@ -16,4 +18,11 @@ const (
 type ExecTotals struct {
 	LookedAt uint64 // a sample was taken for them
 	PutOff   uint64 // the budget was used up: the next sample looks at them, if they live until then
+}
+
+// ShortLived is a program of one user whose processes end before they can be seen in a sample, one after the other.
+type ShortLived struct {
+	Last  *Process      // the last that ended. Never changed
+	Count int           // how many have ended within Span
+	Span  time.Duration // from the end of the first to that of the last, as noted
 }

@@ -319,6 +319,7 @@ type ProcessSnapshot struct {
 	Sources          map[Source]bool   // whether each is active
 	EventsLost       map[Source]uint64 // reports of loss since the exporter started, of those that send events
 	Execs            ExecTotals
+	ShortLived       []ShortLived // at most 64, of which a process has just ended
 	CPUs             int
 	BusySeconds      float64 // user + nice + system of /proc/stat since the exporter started
 	Unattributed     float64 // running maximum of busy - attributed, seconds

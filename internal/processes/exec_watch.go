@@ -21,6 +21,12 @@ const (
 	argumentsAtOnce    = 400
 	// placeTime is how long a program must live to be looked at for its place alone: what compilers try out ends sooner.
 	placeTime = 600 * time.Millisecond
+	// contentPerSecond is how many bytes of programs of interest from suspicious places are read when they begin: their
+	// files may be deleted at once. It is less than 1 % of a core.
+	contentPerSecond = 2 << 20
+	contentAtOnce    = hostfs.HashLimit
+	contentTime      = 5 * time.Second
+	contentReaders   = 2
 	// maxLater bounds the programs that are waited for so.
 	maxLater = 4096
 )
@@ -35,12 +41,16 @@ type execWatch struct {
 	patience  time.Duration // that each is waited for
 	arguments allowance     // how many may be read
 	later     atomic.Int32  // programs that are waited for
+	contents  *hostfs.ContentCache
+	content   allowance // bytes that may be read
+	readers   *hostfs.Guard
 }
 
-func newExecWatch(reader *procdir.Reader, interest func(*model.Process) model.Interest, waker *waker) *execWatch {
+func newExecWatch(reader *procdir.Reader, interest func(*model.Process) model.Interest, waker *waker, contents *hostfs.ContentCache) *execWatch {
 	return &execWatch{
-		reader: reader, interest: interest, waker: waker,
+		reader: reader, interest: interest, waker: waker, contents: contents,
 		guard: hostfs.NewGuard(watchStuck), patience: watchTime, arguments: newAllowance(argumentsPerSecond, argumentsAtOnce),
+		readers: hostfs.NewGuard(contentReaders), content: newAllowance(contentPerSecond, contentAtOnce),
 	}
 }
 
@@ -97,4 +107,27 @@ func (w *execWatch) react(interest model.Interest, stillRuns func() bool) {
 			}
 		})
 	}
+}
+
+// readContent reads what a program from a suspicious place is, unless that is known, and calls known then. The file is
+// opened while the process lives, as far as that goes: what begins now may have deleted it a moment later. What is not
+// read here is left to the next sample.
+func (w *execWatch) readContent(pid int, i *image, known func(hostfs.Content)) {
+	if !i.origin.Suspicious() || i.Content == (hostfs.ContentKey{}) {
+		return
+	}
+	if content, ok := w.contents.Get(i.Content); ok {
+		known(content)
+		return
+	}
+	if w.readers.Stuck() >= contentReaders || !w.content.take(float64(min(i.Content.Size, hostfs.HashLimit)), w.waker.now()) {
+		return
+	}
+	name := w.reader.Path(pid, "exe")
+	go func() { // nothing in it can panic but the read, and that is caught
+		content, err := hostfs.Within(w.readers, contentTime, func() (hostfs.Content, error) { return w.contents.Read(name, i.Content) })
+		if err == nil {
+			known(content)
+		}
+	}()
 }

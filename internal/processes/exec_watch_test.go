@@ -26,6 +26,7 @@ func newWatched(t *testing.T, interest func(*model.Process) model.Interest) *wat
 	w.Sensor = w.proc.sensor()
 	w.waker.now, w.waker.after = w.clock.now, w.clock.after
 	w.follower.watch.patience = time.Minute // nothing hangs, but the host may be busy
+	w.follower.now = func() time.Duration { return w.clock.at.Sub(after(0)) }
 	w.follower.watch.interest = func(p *model.Process) model.Interest {
 		seen := *p
 		w.asked = append(w.asked, &seen)

@@ -52,6 +52,7 @@ func (s *sample) countKnown(e *entry, t *trace) {
 		e.accounted = true
 	}
 	s.exitedAt(e, t)
+	s.noteShort(e, t)
 }
 
 // differs reports whether a program is another one than the last sample saw.
@@ -76,11 +77,13 @@ func (s *sample) countUnseen(t *trace) {
 	if parent := s.livingParent(e); parent != nil {
 		process.TTY, process.Session = parent.process.TTY, parent.process.Session // as fork(2) hands them on
 	}
+	process.Argv, process.Script = t.argv, t.script
 	s.setImage(e, t)
 	s.countStart(e, uint64(max(1, t.execs)))
 	s.accounts.Claim(s.owner(e), e.cpu.Used())
 	s.programs.Credit(s.program(e), process, e.cpu.Used(), false)
 	s.exitedAt(e, t)
+	s.noteShort(e, t)
 	if _, taken := s.entries[t.pid]; !taken {
 		s.add(e) // it may still be seen as a zombie, until its parent waits for it
 		s.seen++

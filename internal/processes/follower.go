@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
@@ -140,6 +141,16 @@ func (f *follower) exec(e procevents.Event) {
 		stillRuns = func() bool { return f.runs(t, execs) }
 	}
 	f.watch.react(interest, stillRuns)
+	if found == nil {
+		return
+	}
+	f.watch.readContent(e.TGID, found, func(content hostfs.Content) {
+		withContent := *process
+		withContent.SHA256, withContent.Content = content.SHA256, content.Facts
+		if more := f.watch.interest(&withContent); more > interest {
+			f.watch.react(more, stillRuns)
+		}
+	})
 }
 
 // begun returns the trace of a process that runs another program, and what was known of it before. Where the process

@@ -132,11 +132,13 @@ func New(o Options) (*Sensor, error) {
 		gpuLeast:  gpuLeast,
 		entries:   map[int]*entry{},
 		waker:     newWaker(),
+
+		shortLived: shortLived{map[shortKey]*brief{}},
 	}}
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
-	s.follower.watch = newExecWatch(s.reader, o.Interest, s.waker)
+	s.follower.watch = newExecWatch(s.reader, o.Interest, s.waker, s.contents)
 	return s, nil
 }
 

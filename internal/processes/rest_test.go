@@ -125,7 +125,7 @@ func TestRestNeedsNoProc(t *testing.T) {
 			break
 		}
 	}
-	if turn := turns(pathCycle, DefaultInterval); noticed == 0 || (10+s.samples-1)%turn != 0 {
+	if turn := turns(pathCycle, DefaultInterval); noticed == 0 || (10+s.round.number-1)%turn != 0 {
 		t.Errorf("the new path was noticed after %d samples", noticed)
 	}
 

@@ -28,6 +28,7 @@ func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
 		EventsLost: lost,
 		Processes:  processes,
 		Respawns:   s.respawns.Snapshot(),
+		ShortLived: s.shortLived.publish(s.now),
 		GPU:        s.gpus.Totals(),
 	}
 	s.accounts.Publish(snapshot, s.follower.exitCount(), s.uncertain == 0)

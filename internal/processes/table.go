@@ -37,8 +37,9 @@ type table struct {
 	gpuLeast  time.Duration // see there; tests wait longer
 	waker     *waker
 
-	fs    procfs.FS
-	tasks tasks
+	fs         procfs.FS
+	tasks      tasks
+	shortLived shortLived
 
 	entries   map[int]*entry
 	list      []*entry // all of entries, by pid; see arrange
