@@ -38,7 +38,7 @@ var (
 
 // Connector is a subscription to the proc connector.
 type Connector struct {
-	counter
+	inbox
 	conn *netlink.Conn
 }
 
@@ -49,7 +49,11 @@ func NewConnector() (*Connector, error) {
 		return nil, explain(subscribeMsg, err)
 	}
 	c := &Connector{conn: conn}
-	if err := c.subscribe(); err != nil {
+	c.raw, err = conn.SyscallConn()
+	if err == nil {
+		err = c.subscribe()
+	}
+	if err != nil {
 		_ = conn.Close()
 		return nil, explain(subscribeMsg, err)
 	}
@@ -98,38 +102,21 @@ func answer(data []byte) (code uint32, ok bool) {
 	return binary.NativeEndian.Uint32(data[cnMsgBytes+headerBytes:]), true
 }
 
-// Drained reports whether nothing waits to be read. What was read last may still
-// be on its way to the handler.
-func (c *Connector) Drained() bool { return !waiting(c.conn) }
-
 // Run calls handle for each event, and lost when the kernel has dropped some,
 // until the context ends or the socket fails. It closes the subscription.
 func (c *Connector) Run(ctx context.Context, handle func(Event), lost func()) error {
-	stop := context.AfterFunc(ctx, func() { _ = c.conn.Close() })
-	defer stop()
 	defer func() { _ = c.conn.Close() }()
-	for {
-		messages, err := c.conn.Receive()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, unix.ENOBUFS):
-			c.lost.Add(1)
-			lost()
-			continue
-		case err != nil:
-			return fmt.Errorf("receive process events: %w", err)
+	err := c.run(ctx, func(data []byte) error {
+		event, known, err := parseEvent(data)
+		if known {
+			handle(event)
 		}
-		for _, message := range messages {
-			event, known, err := parseEvent(message.Data)
-			switch {
-			case err != nil:
-				c.lost.Add(1)
-			case known:
-				handle(event)
-			}
-		}
+		return err
+	}, lost)
+	if err != nil {
+		return fmt.Errorf("receive process events: %w", err)
 	}
+	return nil
 }
 
 // parseEvent reads struct cn_msg and struct proc_event. known is false for

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -65,22 +64,6 @@ type counter struct{ lost atomic.Uint64 }
 // Lost is how often the kernel said that it dropped messages, or a message could
 // not be understood. How many were dropped each time is not known.
 func (c *counter) Lost() uint64 { return c.lost.Load() }
-
-// waiting reports whether there is something to read from a socket.
-func waiting(conn interface {
-	SyscallConn() (syscall.RawConn, error)
-},
-) bool {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false
-	}
-	ready := 0
-	err = raw.Control(func(fd uintptr) {
-		ready, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-	})
-	return err == nil && ready > 0
-}
 
 // explain says what is missing and how to give it.
 func explain(what string, err error) error {

@@ -20,6 +20,11 @@ const (
 	registerMsg = "register for exit accounts (taskstats)"
 	askMsg      = "ask for the account of a process (taskstats)"
 
+	// accountPause is for how long accounts are collected before they are read: nothing hangs on one of them, and
+	// many cost hardly more than one.
+	accountPause  = 10 * time.Millisecond
+	genericHeader = 4 // bytes of struct genlmsghdr
+
 	agroup       = 0x20 // AGROUP in ac_flag, include/uapi/linux/acct.h: no thread is left
 	oldestFormat = 8    // version of struct taskstats in Linux 3.10
 	tgidFormat   = 12   // the first with ac_tgid, AGROUP and the program's file
@@ -36,9 +41,8 @@ var errFormat = errors.New("answer is not in a format of taskstats that is known
 
 // Taskstats is a registration for the accounts of threads that exit.
 type Taskstats struct {
-	counter
-	conn   *genetlink.Conn
-	family genetlink.Family
+	inbox
+	conn *genetlink.Conn
 }
 
 // NewTaskstats registers for the exits on all possible CPUs, which are read
@@ -61,11 +65,15 @@ func NewTaskstats(sys string) (*Taskstats, error) {
 			Header: genetlink.Header{Command: unix.TASKSTATS_CMD_GET, Version: unix.TASKSTATS_GENL_VERSION}, Data: mask,
 		}, family.ID, netlink.Request|netlink.Acknowledge)
 	}
+	t := &Taskstats{conn: conn, inbox: inbox{pause: accountPause}}
+	if err == nil {
+		t.raw, err = conn.SyscallConn()
+	}
 	if err != nil {
 		_ = conn.Close()
 		return nil, explain(registerMsg, err)
 	}
-	return &Taskstats{conn: conn, family: family}, nil
+	return t, nil
 }
 
 func dialTaskstats() (*genetlink.Conn, genetlink.Family, error) {
@@ -81,62 +89,50 @@ func dialTaskstats() (*genetlink.Conn, genetlink.Family, error) {
 	return conn, family, nil
 }
 
-// Drained reports whether nothing waits to be read. What was read last may still
-// be on its way to the handler.
-func (t *Taskstats) Drained() bool { return !waiting(t.conn) }
-
 // Run calls handle for each account, and lost when the kernel has dropped some,
 // until the context ends or the socket fails. It ends the registration.
 func (t *Taskstats) Run(ctx context.Context, handle func(Account), lost func()) error {
-	stop := context.AfterFunc(ctx, func() { _ = t.conn.Close() })
-	defer stop()
 	defer func() { _ = t.conn.Close() }()
-	for {
-		messages, _, err := t.conn.Receive()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, unix.ENOBUFS):
-			t.lost.Add(1)
-			lost()
-			continue
-		case err != nil:
-			return fmt.Errorf("receive exit accounts: %w", err)
+	err := t.run(ctx, func(data []byte) error {
+		if len(data) < genericHeader {
+			return errFormat
 		}
-		for _, message := range messages {
-			account, err := parseAccount(message.Data)
-			if err != nil {
-				t.lost.Add(1)
-				continue
-			}
+		account, err := parseAccount(data[genericHeader:])
+		if err == nil {
 			handle(account)
 		}
+		return err
+	}, lost)
+	if err != nil {
+		return fmt.Errorf("receive exit accounts: %w", err)
 	}
+	return nil
 }
 
 // parseAccount reads the attributes of one message: the account of the thread,
 // and, for the last of several, an empty one of the whole process, which only
 // says that it was the last.
 func parseAccount(data []byte) (Account, error) {
-	attributes, err := netlink.UnmarshalAttributes(data)
-	if err != nil {
-		return Account{}, err
-	}
 	var account Account
 	found, process := false, 0
-	for _, attribute := range attributes {
-		switch attribute.Type &^ unix.NLA_F_NESTED {
+	for len(data) > 0 {
+		kind, value, rest, err := attribute(data)
+		if err != nil {
+			return Account{}, err
+		}
+		data = rest
+		switch kind {
 		case unix.TASKSTATS_TYPE_AGGR_PID:
-			if account, err = parseAggregate(attribute.Data); err != nil {
+			if account, err = parseAggregate(value); err != nil {
 				return Account{}, err
 			}
 			found = true
 		case unix.TASKSTATS_TYPE_AGGR_TGID:
-			nested, err := netlink.UnmarshalAttributes(attribute.Data)
-			if err != nil || len(nested) == 0 || len(nested[0].Data) < 4 {
+			_, id, _, err := attribute(value)
+			if err != nil || len(id) < 4 {
 				return Account{}, errFormat
 			}
-			process = int(binary.NativeEndian.Uint32(nested[0].Data))
+			process = int(binary.NativeEndian.Uint32(id))
 		}
 	}
 	if !found {
@@ -149,16 +145,30 @@ func parseAccount(data []byte) (Account, error) {
 }
 
 func parseAggregate(data []byte) (Account, error) {
-	nested, err := netlink.UnmarshalAttributes(data)
-	if err != nil {
-		return Account{}, err
-	}
-	for _, attribute := range nested {
-		if attribute.Type == unix.TASKSTATS_TYPE_STATS {
-			return parseStats(attribute.Data)
+	for len(data) > 0 {
+		kind, value, rest, err := attribute(data)
+		if err != nil {
+			return Account{}, err
 		}
+		if kind == unix.TASKSTATS_TYPE_STATS {
+			return parseStats(value)
+		}
+		data = rest
 	}
 	return Account{}, errFormat
+}
+
+// attribute cuts the first attribute (struct nlattr) off.
+func attribute(data []byte) (kind uint16, value, rest []byte, err error) {
+	if len(data) < unix.NLA_HDRLEN {
+		return 0, nil, nil, errFormat
+	}
+	length := int(binary.NativeEndian.Uint16(data))
+	if length < unix.NLA_HDRLEN || length > len(data) {
+		return 0, nil, nil, errFormat
+	}
+	kind = binary.NativeEndian.Uint16(data[2:]) &^ unix.NLA_F_NESTED
+	return kind, data[unix.NLA_HDRLEN:length], data[min(aligned(length), len(data)):], nil
 }
 
 // parseStats reads struct taskstats of versions 8 and later
@@ -250,14 +260,15 @@ func Ask(tgid int) (Account, error) {
 
 // parseAnswer reads the account that was asked for.
 func parseAnswer(data []byte, aggregate uint16) (Account, error) {
-	attributes, err := netlink.UnmarshalAttributes(data)
-	if err != nil {
-		return Account{}, err
-	}
-	for _, attribute := range attributes {
-		if attribute.Type&^unix.NLA_F_NESTED == aggregate {
-			return parseAggregate(attribute.Data)
+	for len(data) > 0 {
+		kind, value, rest, err := attribute(data)
+		if err != nil {
+			return Account{}, err
 		}
+		if kind == aggregate {
+			return parseAggregate(value)
+		}
+		data = rest
 	}
 	return Account{}, errFormat
 }
