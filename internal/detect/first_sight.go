@@ -52,7 +52,7 @@ func (f *FirstSight) Interest(p *model.Process) model.Interest {
 	}
 	entered := f.hasEntered(p)
 	switch {
-	case len(kinds) > 0 && entered:
+	case len(kinds) > 0 && (entered || isBrought(p)):
 		return model.InterestSign
 	case len(kinds) > 0:
 		return model.InterestPlace
@@ -61,6 +61,16 @@ func (f *FirstSight) Interest(p *model.Process) model.Interest {
 	default:
 		return model.InterestNone
 	}
+}
+
+// isBrought tells whether what started a process runs from a suspicious place too, as guardians do. Compilers do not.
+func isBrought(p *model.Process) bool {
+	for a := p.Parent; a != nil; a = a.Parent {
+		if a.Origin.Suspicious() {
+			return true
+		}
+	}
+	return false
 }
 
 // hasEntered tells whether an exposed service stands above a process.

@@ -15,6 +15,9 @@ func TestFirstSight(t *testing.T) {
 	seenByEvent := func(p *model.Process) {
 		p.Parent = &model.Ancestor{Identity: model.Identity{PID: 701}, Parent: &model.Ancestor{Identity: model.Identity{PID: 700, StartTime: server.StartTime + 20}}}
 	}
+	brought := func(p *model.Process) {
+		p.Parent = &model.Ancestor{Origin: model.OriginSystem, Parent: &model.Ancestor{Exe: "/var/tmp/w", Origin: model.OriginTemp}}
+	}
 	otherOfThatPID := func(p *model.Process) {
 		p.Parent = &model.Ancestor{Identity: model.Identity{PID: 700, StartTime: server.StartTime + 20_000}}
 	}
@@ -39,6 +42,8 @@ func TestFirstSight(t *testing.T) {
 		"a kernel thread's name":               {func(p *model.Process) { p.Exe, p.Origin, p.Comm = "/opt/x/kworker", model.OriginLocal, "kworker" }, model.InterestSign},
 		"a kernel thread's name in temp":       {inTemp("/var/tmp/kswapd0"), model.InterestKnown},
 		"in memory":                            {func(p *model.Process) { p.Exe, p.Origin = "/memfd:x", model.OriginMemfd }, model.InterestPlace},
+		"what a guardian brings":               {all(inTemp("/tmp/x"), brought), model.InterestSign},
+		"a shell of a guardian":                {brought, model.InterestNone},
 		"a shell below an exposed service":     {seenByEvent, model.InterestEntry},
 		"a program in temp below it":           {all(inTemp("/tmp/x"), seenByEvent), model.InterestSign},
 		"a shell below another of that number": {otherOfThatPID, model.InterestNone},
