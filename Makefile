@@ -95,6 +95,10 @@ unit: ## Run the tests of every package with the race detector
 	@mkdir -p bin
 	go test -race -json ./... | go -C e2e run ./testreport -skipped "$$SKIPPED"
 
+.PHONY: kernels
+kernels: ## Run the tests of the BPF programs on Debian's Linux 5.10, 6.1, 6.12 and arm64, in QEMU without KVM (3 min)
+	@scripts/test-kernels
+
 .PHONY: bench
 bench: ## Run the benchmarks
 	$(call heading,benchmarks)

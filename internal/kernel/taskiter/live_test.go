@@ -88,6 +88,7 @@ func must(err error) {
 // burn uses 50 ms of CPU.
 func burn() {
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for used, began := time.Duration(0), time.Now(); used < 50*time.Millisecond && time.Since(began) < time.Minute; {
 		var usage unix.Rusage
 		must(unix.Getrusage(unix.RUSAGE_THREAD, &usage))

@@ -19,17 +19,36 @@ import (
 
 const tick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go runs on
 
-// sameAsProc compares what /proc shows of a process that sleeps.
-func sameAsProc(t *testing.T, task Task, pid int) {
+// settled reads a process that has little left to do, and what /proc says before and after.
+func settled(t *testing.T, i *Iterator, pid int) (Task, procfs.Proc, procfs.ProcStat) {
 	t.Helper()
 	proc, err := procfs.NewProc(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stat, err := proc.Stat()
-	if err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		before, err := proc.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		task := processes(t, i)[pid]
+		after, err := proc.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before == after {
+			return task, proc, after
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d does not settle: %+v, then %+v", pid, before, after)
+		}
 	}
+}
+
+// sameAsProc compares what /proc shows of a process that sleeps, and returns what it compared.
+func sameAsProc(t *testing.T, i *Iterator, pid int) Task {
+	t.Helper()
+	task, proc, stat := settled(t, i, pid)
 	status, err := proc.NewStatus()
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +75,7 @@ func sameAsProc(t *testing.T, task Task, pid int) {
 		t.Errorf("children's time is %v, in /proc %v", children, inProc)
 	}
 	if stat.State == "Z" {
-		return
+		return task
 	}
 	for name, number := range map[string]uint32{"mnt": task.MountNS, "net": task.NetNS, "pid": task.PIDNS} {
 		link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, name))
@@ -80,6 +99,7 @@ func sameAsProc(t *testing.T, task Task, pid int) {
 	if difference := int(task.RSS) - stat.ResidentMemory(); difference > behind || difference < -behind {
 		t.Errorf("resident memory is %d, in /proc %d", task.RSS, stat.ResidentMemory())
 	}
+	return task
 }
 
 // fileSystem is the type of that which the executable of a process lies on.
@@ -121,7 +141,7 @@ func TestSameAsProc(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			task := processes(t, i)[pid]
+			task := sameAsProc(t, i, pid)
 			if name == "exec" && (task.TTY == 0 || task.Nice != 7 || task.Policy != unix.SCHED_BATCH || int(task.Session) != pid) {
 				t.Errorf("terminal %d, nice %d, policy %d, session %d", task.TTY, task.Nice, task.Policy, task.Session)
 			}
@@ -131,7 +151,6 @@ func TestSameAsProc(t *testing.T) {
 			if name == "thread ends" && task.ThreadsEnded < uint64(40*time.Millisecond) {
 				t.Errorf("ended threads used %v", time.Duration(task.ThreadsEnded))
 			}
-			sameAsProc(t, task, pid)
 		})
 	}
 }
@@ -296,7 +315,7 @@ func TestZombie(t *testing.T) {
 	if err := unix.Waitid(unix.P_PID, c.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Fatal(err)
 	}
-	sameAsProc(t, processes(t, i)[c.Process.Pid], c.Process.Pid)
+	sameAsProc(t, i, c.Process.Pid)
 }
 
 // TestWithoutCapabilities: it reads on after every thread has dropped all, or all but what
