@@ -128,7 +128,11 @@ func (i *inbox) follow(ctx context.Context, fd, stopped int, handle func(data []
 
 // poll waits until something has come. A negative limit is none.
 func poll(wait []unix.PollFd, limit time.Duration) error {
-	if _, err := unix.Poll(wait, int(limit.Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+	milliseconds := int(limit.Milliseconds())
+	if limit < 0 {
+		milliseconds = -1
+	}
+	if _, err := unix.Poll(wait, milliseconds); err != nil && !errors.Is(err, unix.EINTR) {
 		return fmt.Errorf("wait for messages: %w", err)
 	}
 	return nil

@@ -273,3 +273,21 @@ func BenchmarkInbox(b *testing.B) {
 		})
 	}
 }
+
+// TestPollWithoutLimit holds that a silent socket costs nothing: it is waited for, not asked again and again.
+func TestPollWithoutLimit(t *testing.T) {
+	t.Parallel()
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(pipe[0]) }()
+	go func() {
+		time.Sleep(20 * time.Millisecond)
+		_ = unix.Close(pipe[1])
+	}()
+	wait := []unix.PollFd{{Fd: int32(pipe[0]), Events: unix.POLLIN}}
+	if err := poll(wait, -1); err != nil || wait[0].Revents == 0 {
+		t.Errorf("it came back with nothing: %v", err)
+	}
+}
