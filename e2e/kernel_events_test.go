@@ -46,31 +46,53 @@ func TestOrphanKeepsItsGuardian(t *testing.T) {
 	killBurner(t, orphan)
 }
 
-// TestHiddenProcess hides a burner by a mount over its directory in /proc, in a
-// mount namespace of its own, before the exporter starts there.
+// TestHiddenProcess hides a burner in a mount namespace of its own, before the exporter starts there: by a mount over
+// its directory in /proc, and by a /proc that has no such directory, as a rootkit shows it. Without the kernel's list of
+// tasks a mount has a name, and its CPU time is left over.
 func TestHiddenProcess(t *testing.T) {
 	burner := installDirectory + "cryptojack-e2e-hidden"
 	copyProgram(t, program(t, "replica"), burner, "hidden")
 	hidden := startAsNobody(t, []string{"REPLICA_MODE=burner", "REPLICA_DUTY=1"}, burner)
 	pid := strconv.Itoa(hidden.PID)
-	var found struct {
-		Findings []struct {
-			Rule, Severity string
-			Evidence       []string
+	const mount = `mount -t tmpfs none "/proc/$1"`
+	for name, test := range map[string]struct {
+		hide string   // a script; $1 is the pid
+		scan []string // the scan's arguments
+		want map[string]string
+	}{
+		"a mount": {mount, []string{"--for=12s"}, map[string]string{"hidden_process": "critical"}},
+		"a directory that is not there": {
+			`mkdir /mnt/proc && cd /proc && for name in *; do [ "$name" = "$1" ] || ln -s "/proc/$name" "/mnt/proc/$name"; done`,
+			[]string{"--for=12s", "--path.procfs=/mnt/proc"},
+			map[string]string{"hidden_process": "critical"},
+		},
+		"a mount, without the kernel's list": {
+			mount, []string{"--for=70s", "--no-source.task-iterator"}, map[string]string{"hidden_process": "critical", "cpu_unattributed": "warning"},
+		},
+	} {
+		var found struct {
+			Findings []struct {
+				Rule, Severity string
+				Evidence       []string
+			}
 		}
-	}
-	scan := runWithin(t, 2*time.Minute, "/usr/bin/unshare", "--mount", "/bin/sh", "-c",
-		`mount -t tmpfs none "/proc/$1" && exec "$2" scan --for=70s --format=json`, "sh", pid, program(t, "cryptojack_exporter"))
-	if err := json.Unmarshal([]byte(scan.stdout), &found); err != nil || scan.code != 2 {
-		t.Fatalf("exit code %d, %v: %s", scan.code, err, tail(scan.stdout+scan.stderr, 2000))
-	}
-	for rule, severity := range map[string]string{"hidden_by_mount": "critical", "cpu_unattributed": "warning"} {
-		reported := false
-		for _, finding := range found.Findings {
-			reported = reported || finding.Rule == rule && finding.Severity == severity && strings.Contains(strings.Join(finding.Evidence, "\n"), pid)
+		command := []string{
+			"--mount", "/bin/sh", "-c", `mount -t tmpfs none /mnt && ` + test.hide + ` && shift && exec "$@"`, "sh", pid,
+			program(t, "cryptojack_exporter"), "scan", "--format=json",
 		}
-		if !reported {
-			t.Errorf("%s is no finding of severity %s that names pid %s: %+v", rule, severity, pid, found.Findings)
+		scan := runWithin(t, 2*time.Minute, "/usr/bin/unshare", append(command, test.scan...)...)
+		if err := json.Unmarshal([]byte(scan.stdout), &found); err != nil || scan.code != 2 {
+			t.Errorf("%s: exit code %d, %v: %s", name, scan.code, err, tail(scan.stdout+scan.stderr, 2000))
+			continue
+		}
+		for rule, severity := range test.want {
+			reported := false
+			for _, finding := range found.Findings {
+				reported = reported || finding.Rule == rule && finding.Severity == severity && strings.Contains(strings.Join(finding.Evidence, "\n"), pid)
+			}
+			if !reported {
+				t.Errorf("%s: %s is no finding of severity %s that names pid %s: %+v", name, rule, severity, pid, found.Findings)
+			}
 		}
 	}
 }

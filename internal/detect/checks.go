@@ -89,7 +89,7 @@ func checks() []check {
 		{rule: rules.RunsFromTemp, alone: runsFromTemp, fact: factPlace},
 		{rule: rules.PrivatePath, alone: privatePath, fact: factSource},
 		{rule: rules.ScriptFromTemp, among: scriptFromTemp, may: runsScriptFromTemp, fact: factScript},
-		{rule: rules.HiddenByMount, alone: hiddenByMount, fact: factMount},
+		{rule: rules.HiddenProcess, alone: hiddenProcess, fact: factHidden},
 		{rule: rules.KernelThreadName, alone: kernelThreadName, fact: factName},
 		{rule: rules.ForgedArguments, alone: forgedArguments, fact: factArguments},
 		{rule: rules.LookalikeName, alone: lookalikeName, fact: factName},
@@ -153,6 +153,9 @@ func (e *evaluation) signals(p *model.Process, alone []model.Signal) []model.Sig
 
 func signalOf(check *check, p *model.Process, evidence string, strength strength) model.Signal {
 	found := rules.Signal(check.rule, evidence)
+	if check.rule == rules.HiddenProcess && p.Hiding == model.HiddenByMount {
+		found.Technique = "T1564.013"
+	}
 	found.Weak = strength == weak || expectedOfNode(p, check.rule)
 	return found
 }

@@ -10,13 +10,25 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 )
 
-// hiddenByMount holds for a process that the tools of this host cannot see: they
-// all look into /proc (T1564.013).
-func hiddenByMount(of subject) (string, strength) {
-	if of.process.HiddenBy == "" {
+// hiddenProcess holds for a process that the tools of this host cannot see: they all look into /proc. A mount hides it
+// (T1564.013), or a rootkit does (T1014).
+func hiddenProcess(of subject) (string, strength) {
+	p := of.process
+	var evidence string
+	switch p.Hiding {
+	case "":
 		return "", absent
+	case model.HiddenByMount:
+		evidence = fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(p.HiddenBy), p.PID)
+	case model.HiddenDirectory:
+		evidence = fmt.Sprintf("It is hidden: the kernel runs it, and there is no directory /proc/%d that can be opened.", p.PID)
+	case model.HiddenListing:
+		evidence = fmt.Sprintf("It is hidden: the kernel runs it, and the list of /proc leaves out %d.", p.PID)
 	}
-	return fmt.Sprintf("It is hidden: %s is mounted over /proc/%d.", quote(of.process.HiddenBy), of.process.PID), strong
+	if p.Exe == "" && p.ExeFile != (model.FileID{}) {
+		evidence += fmt.Sprintf(" Its program is the file with %s.", p.ExeFile)
+	}
+	return evidence, strong
 }
 
 // kernelThreadName holds for a program that calls itself a kernel thread: in

@@ -88,7 +88,9 @@ func (h *host) circumstances() []func(*model.Process) {
 		func(p *model.Process) { p.CoresSpan = pick(h, 5*time.Second, time.Minute) },
 		func(p *model.Process) { p.SHA256 = pick(h, "", listedHash, fmt.Sprintf("%064x", h.IntN(5))) },
 		func(p *model.Process) { p.MemoryHangs = pick(h, 0, 20*time.Second, time.Minute) },
-		func(p *model.Process) { p.HiddenBy = pick(h, "", "", "tmpfs") },
+		func(p *model.Process) {
+			p.Hiding = pick(h, "", "", model.HiddenByMount, model.HiddenDirectory, model.HiddenListing)
+		},
 		func(p *model.Process) { p.TTY, p.Session = pick(h, 0, 34816), 1+h.IntN(hostPIDs) },
 		func(p *model.Process) { p.UID, p.User = 1000, "alice" },
 		func(p *model.Process) { p.UID, p.User = 0, "root" },

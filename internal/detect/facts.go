@@ -62,7 +62,7 @@ func factSource(v *view) string {
 	return fmt.Sprintf("Its mount namespace shows %s as %s.", quote(v.process.ExeSource), quote(v.process.Exe))
 }
 
-func factMount(*view) string { return "Nothing is mounted over its directory in /proc." }
+func factHidden(*view) string { return "Nothing hides it in /proc." }
 
 // looked is what an inspection says of a part, or why it cannot say.
 func looked(v *view, part model.InspectionPart, say func() string) string {

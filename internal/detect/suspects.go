@@ -303,12 +303,12 @@ func strongKinds(signals []model.Signal) map[model.Family]bool {
 	return kinds
 }
 
-// weigh applies the rule of two: an indicator, a process that a mount hides from
+// weigh applies the rule of two: an indicator, a process that is hidden in
 // /proc, or two independent kinds of evidence page; one warns; a busy CPU alone is
 // only noted.
 func weigh(signals []model.Signal) model.Severity {
 	kinds := strongKinds(signals)
-	hidden := slices.ContainsFunc(signals, func(s model.Signal) bool { return s.Rule == rules.HiddenByMount && !s.Weak })
+	hidden := slices.ContainsFunc(signals, func(s model.Signal) bool { return s.Rule == rules.HiddenProcess && !s.Weak })
 	switch {
 	case kinds[model.FamilyIndicator], hidden, len(kinds) >= 2:
 		return model.Critical

@@ -38,10 +38,10 @@ func TestUnattributed(t *testing.T) {
 	}
 }
 
-// TestHiddenByMount: what a mount hides is critical, also below a build tool.
-func TestHiddenByMount(t *testing.T) {
+// TestHiddenProcess: what is hidden is critical, also below a build tool.
+func TestHiddenProcess(t *testing.T) {
 	t.Parallel()
-	hides := func(p *model.Process) { p.HiddenBy = "tmpfs /" }
+	hides := func(p *model.Process) { p.Hiding, p.HiddenBy = model.HiddenByMount, "tmpfs /" }
 	maker := process(5, func(p *model.Process) { p.Exe = "/usr/bin/make" })
 	for name, c := range map[string]struct {
 		change func(*model.Process)

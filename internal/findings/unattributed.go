@@ -34,8 +34,8 @@ func OfUnattributed(s *model.ProcessSnapshot) []model.Finding {
 			text.Duration(u.Span), u.Cores, u.ExitsPerSecond)},
 	}
 	for i := range s.Processes {
-		if p := s.Processes[i]; p.HiddenBy != "" {
-			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden by a mount and used %.1f cores.", p.PID, text.Label(p.Subject()), p.Cores))
+		if p := s.Processes[i]; p.Hiding != "" {
+			finding.Evidence = append(finding.Evidence, fmt.Sprintf("Pid %d (%s) is hidden in /proc and used %.1f cores.", p.PID, text.Label(p.Subject()), p.Cores))
 		}
 	}
 	if !u.Complete {

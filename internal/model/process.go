@@ -63,6 +63,22 @@ type FileID struct {
 	Dev, Inode uint64
 }
 
+// String is what find(1) and ls(1) tell of a file without a name.
+func (f FileID) String() string {
+	major, minor := f.Dev>>8&0xfff, f.Dev&0xff|f.Dev>>12&^0xff // new_encode_dev() in the kernel's linux/kdev_t.h
+	return fmt.Sprintf("inode %d on device %d:%d", f.Inode, major, minor)
+}
+
+// Hiding is how a process that the kernel lists is hidden in /proc.
+type Hiding string
+
+// The ways to hide.
+const (
+	HiddenByMount   Hiding = "mount"     // something is mounted over its directory
+	HiddenDirectory Hiding = "directory" // it has no directory that can be opened
+	HiddenListing   Hiding = "listing"   // it has one, which the list of /proc leaves out
+)
+
 // Writers says who may change a file.
 type Writers string
 
@@ -128,6 +144,7 @@ type Process struct {
 	TTY         int // device number of the controlling terminal (tty_nr of proc_pid_stat(5)); 0 for none
 	Session     int // pid of the session's leader (setsid(2)), who may have ended
 	RSSBytes    uint64
+	Hiding      Hiding // how it is hidden from whoever looks into /proc; "" if it is not
 	HiddenBy    string // what is mounted over its directory in /proc; "" if nothing
 
 	Script        string        // absolute path of the file that an interpreter, or the dynamic loader, runs; "" for all else

@@ -149,7 +149,7 @@ func (a *Asker) settled(p model.ProgramFile, key hostfs.ContentKey, fact model.P
 func (a *Asker) wanted(s *model.ProcessSnapshot) []model.ProgramFile {
 	running := slices.Clone(a.running.Update(s.Processes, func(p *model.Process) (model.ProgramFile, bool) {
 		installed := p.Origin == model.OriginSystem || p.Origin == model.OriginLocal
-		return model.ProgramFile{Path: p.Exe, File: p.ExeFile}, installed && p.Inspection != nil && !p.ExeDeleted && p.HiddenBy == "" && p.ExeFile != (model.FileID{})
+		return model.ProgramFile{Path: p.Exe, File: p.ExeFile}, installed && p.Inspection != nil && !p.ExeDeleted && p.Hiding == "" && p.ExeFile != (model.FileID{})
 	}))
 	slices.SortStableFunc(running, func(a, b model.Note[model.ProgramFile]) int { return cmp.Compare(b.Process.Cores, a.Process.Cores) })
 	var files []model.ProgramFile

@@ -304,7 +304,7 @@ func TestAskedAbout(t *testing.T) {
 	t.Parallel()
 	good := model.Process{Exe: "/usr/bin/x", ExeFile: model.FileID{Dev: 1, Inode: 2}, Origin: model.OriginSystem, Inspection: &model.Inspection{}}
 	idle, deleted, hidden, temp, unknown, busy := good, good, good, good, good, good
-	idle.Inspection, deleted.ExeDeleted, hidden.HiddenBy, temp.Origin, unknown.ExeFile = nil, true, "tmpfs", model.OriginTemp, model.FileID{}
+	idle.Inspection, deleted.ExeDeleted, hidden.Hiding, temp.Origin, unknown.ExeFile = nil, true, model.HiddenByMount, model.OriginTemp, model.FileID{}
 	busy.Exe, busy.Cores = "/usr/bin/busy", 4
 	got := new(Asker).wanted(&model.ProcessSnapshot{Processes: []*model.Process{&idle, &deleted, &hidden, &temp, &unknown, &good, &good, &busy}})
 	if len(got) != 2 || got[0].Path != "/usr/bin/busy" || got[1].Path != "/usr/bin/x" {

@@ -29,11 +29,13 @@ type entry struct {
 	published  bool           // process was handed out
 	rests      bool           // nothing about it changes: see sample.rest
 	dead       bool           // a zombie: it ended and nobody has waited for it
-	hidden     bool           // something is mounted over it: what /proc shows of it belongs to something else
+	hidden     bool           // what /proc shows of it, if anything, belongs to something else
 	partial    bool           // user or cgroup could not be read
 	suspicious bool           // its origin is
 	sight      sight
 	gone       bool // it is not in the table any more
+	unlisted   bool // the names in /proc lacked it at the last look
+	unopened   bool // it had no directory in /proc at the last look
 
 	newImage      bool // its program has not been counted as a start yet
 	counted       bool // it began after the exporter did
@@ -45,6 +47,7 @@ type entry struct {
 	sanitized     bool // the group's name had to be changed to be fit for a label
 
 	task      taskiter.Task // as the last sample saw it
+	hiding    model.Hiding  // how it is hidden, if it is
 	target    string        // of /proc/PID/exe when it was last read
 	directory string        // names the group of a process in temp
 	firstName string        // of which Process.ArgvIsExe tells; "" for none

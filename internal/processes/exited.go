@@ -143,6 +143,9 @@ func (s *sample) forgetUnseen(accounts bool) {
 		if e.sample == s.samples || e.gone {
 			continue
 		}
+		if e.hiding != "" && s.options.Tasks != nil && !s.tasks.active {
+			continue // only the kernel's list shows it, and cannot be read now
+		}
 		if accounts && !e.accounted && (s.round.early || e.missing == 0) {
 			// Its account may be late, and must then find what was counted already.
 			if !s.round.early {

@@ -21,7 +21,7 @@ func (s *sample) readArguments(e *entry) {
 	e.argumentsDue = errors.Is(err, hostfs.ErrTimeout)
 	switch {
 	case err == nil:
-		e.change().Argv = argv
+		e.change().Argv = s.shared.argv(argv)
 	case !hostfs.Vanished(err):
 		s.unread(e, model.AspectStat, err)
 	}
@@ -54,7 +54,7 @@ func (s *sample) readExecutable(e *entry, traced *image) {
 	if file.MountsErr != nil && !hostfs.Vanished(file.MountsErr) {
 		s.unread(e, model.AspectExe, file.MountsErr)
 	}
-	process.Exe, process.ExeDeleted, process.ExeReplaced = exe.Path, exe.Deleted, exe.Replaced
+	process.Exe, process.ExeDeleted, process.ExeReplaced = s.shared.text(exe.Path), exe.Deleted, exe.Replaced
 	process.ExeFile, process.ExeOwner, e.content = exe.File, exe.Owner, exe.Content
 	process.ExeSource, process.ExeFUSE, process.CopyOf = file.Source, file.FUSE, ""
 	e.copySought = false

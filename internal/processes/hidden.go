@@ -16,16 +16,13 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/procdir"
 )
 
-// seeHidden takes the processes behind mounts into the table. The kernel's
-// accounts still say what they use (taskstats(8)), and what they run may be
-// known from before. Their CPU time stays without an owner: nobody else who
-// looks at /proc sees them either.
+// seeHidden takes the processes behind mounts into the table where the kernel's list of tasks is not read. Its
+// accounts still say what they use (taskstats(8)), and what they run may be known from before. Their CPU time stays
+// without an owner.
 func (s *sample) seeHidden(covered map[int]string) {
 	for _, pid := range slices.Sorted(maps.Keys(covered)) {
 		if e := s.hidden(pid); e != nil {
-			if e.process.HiddenBy != covered[pid] {
-				e.change().HiddenBy = covered[pid]
-			}
+			e.hiding, s.someHidden = model.HiddenByMount, true
 		}
 	}
 }
@@ -39,6 +36,9 @@ func (s *sample) hidden(pid int) *entry {
 		return nil
 	}
 	e := s.entries[pid]
+	if e != nil && e.sample == s.samples && s.samples > 0 {
+		return nil // the kernel's list told of it before it broke off
+	}
 	if err == nil && e != nil {
 		// The account's start is rounded, and the pid may belong to another process by now.
 		if s.startOf(account).Sub(e.process.Started).Abs() > clockSlack {
@@ -70,20 +70,27 @@ func (s *sample) newHidden(pid int, account procevents.Account) *entry {
 	process.Started = s.startOf(account)
 	process.Identity = model.Identity{PID: pid, StartTime: uint64(max(0, process.Started.Sub(s.boot)) / (time.Second / userHz))}
 	process.PPID, process.Threads = account.PPID, 1
-	t := s.follower.trace(pid)
-	if t == nil || !t.forked {
-		t = &trace{comm: account.Comm}
-	}
-	t.owner.give(process)
-	process.UID, process.User = account.UID, userOf(account.UID, process.Isolation, s.options.UserName)
-	s.setImage(e, t)
-	process.Parent = s.ancestors(t.parent)
+	s.setParent(e)
+	s.describeHidden(e, account.Comm, account.UID)
 	if parent, ok := s.entries[account.PPID]; ok && process.Parent == nil {
 		process.Parent = parent.ancestor()
 	}
 	e.imageStarted = process.Started
 	e.cpu = cpu.NewProcess(process.Started, s.now, account.CPU.Seconds(), 0)
 	return e
+}
+
+// describeHidden says of a hidden process what is known without looking at it: what its fork and exec told, or its
+// name and user.
+func (s *sample) describeHidden(e *entry, comm string, uid uint32) {
+	process := e.change()
+	t := s.follower.trace(process.PID)
+	if t == nil || !t.forked || !t.is(process.StartTime) {
+		t = &trace{comm: comm}
+	}
+	t.owner.give(process)
+	process.UID, process.User = uid, userOf(uid, process.Isolation, s.options.UserName)
+	s.setImage(e, t)
 }
 
 // cannotAsk is what New sets where the kernel's accounts cannot be had.
@@ -111,9 +118,6 @@ func (s *sample) readHidden(e *entry) {
 	})
 	if err == nil {
 		process.Argv = argv
-	}
-	if process.Isolation == "" {
-		process.Isolation = model.IsolationHost
 	}
 	e.rename()
 }

@@ -122,7 +122,7 @@ func (s *sample) inspectOne(e *entry) {
 	e.inspected = &inspected{at: s.now, used: process.CPUSeconds, threads: facts.Threads, program: facts.Program, code: before.code}
 	process = e.change()
 	if len(facts.Argv) > 0 {
-		process.Argv = facts.Argv
+		process.Argv = s.shared.argv(facts.Argv)
 	}
 	process.ArgvErased = facts.ArgvErased
 	s.setFirstName(e)

@@ -130,11 +130,13 @@ func New(o Options) (*Sensor, error) {
 		respawns:  respawn.New(o.RespawnWindow),
 		gpus:      gpu.New(o.Proc, o.Root),
 		gpuLeast:  gpuLeast,
+		shared:    newShared(),
 		entries:   map[int]*entry{},
 		waker:     newWaker(),
 
 		shortLived: shortLived{map[shortKey]*brief{}},
 	}}
+	s.listNames = s.reader.List
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
@@ -222,6 +224,7 @@ func (s *Sensor) take(now time.Time, busy float64) (*model.ProcessSnapshot, erro
 	s.reads.Forget(sample.lives)
 	snapshot := sample.snapshot(last)
 	sample.rest()
+	s.shared.prune(len(s.entries))
 	return snapshot, nil
 }
 
@@ -239,11 +242,11 @@ func (s *Sensor) interval(cost time.Duration) time.Duration {
 	return min(max(s.options.Interval, wanted), max(s.options.Interval, maxInterval))
 }
 
-func (s *Sensor) cpuTime() time.Duration {
-	if s.options.CPUTime == nil {
+func (t *table) cpuTime() time.Duration {
+	if t.options.CPUTime == nil {
 		return 0
 	}
-	return s.options.CPUTime()
+	return t.options.CPUTime()
 }
 
 func readBootID(proc string) string {

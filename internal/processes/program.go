@@ -37,11 +37,17 @@ func (s *sample) identify(e *entry, before *taskiter.Task, isNew bool) {
 		return
 	}
 	moved := !samePlace(before, t)
-	if !isNew && !moved && sameProgram(before, t) && !s.isTurn(e) {
+	if !isNew && !moved && !e.unopened && sameProgram(before, t) && !s.isTurn(e) {
 		s.readDue(e)
 		return
 	}
 	target, err := s.link(e)
+	if err == nil {
+		e.unopened = false
+	} else if hostfs.Vanished(err) && s.missesDirectory(e) {
+		s.hideDirectory(e, before)
+		return
+	}
 	switch {
 	case err != nil && hostfs.Vanished(err) && !isNew:
 		return // it is exiting, and what it ran is known
@@ -72,6 +78,9 @@ func (s *sample) link(e *entry) (string, error) {
 
 // staysAsItIs tells whether nothing has changed about a process at rest that its task does not show.
 func (s *sample) staysAsItIs(e *entry, t *taskiter.Task) bool {
+	if e.hidden {
+		return e.hiding == model.HiddenByMount || !s.isTurnOf(e, networkCycle)
+	}
 	if e.dead || isKernelThread(t) || showsPrograms(t) && !s.isTurn(e) {
 		return true
 	}
@@ -125,17 +134,19 @@ func (s *sample) readProgram(e *entry, target string, readable, isNew bool) {
 	}
 	process := e.change()
 	e.partial = err != nil && !hostfs.Vanished(err)
-	process.UID, process.Cgroup, process.Isolation = found.UID, found.Cgroup, found.Isolation
-	process.MountNS, process.NetNS = found.Mount, found.Network
-	process.User = userOf(found.UID, found.Isolation, s.options.UserName)
-	process.Unit, process.ContainerID = containers.Unit(found.Cgroup), containers.ID(found.Cgroup)
+	share := s.shared.text
+	process.Comm = share(process.Comm)
+	process.UID, process.Cgroup, process.Isolation = found.UID, share(found.Cgroup), found.Isolation
+	process.MountNS, process.NetNS = share(found.Mount), share(found.Network)
+	process.User = share(userOf(found.UID, found.Isolation, s.options.UserName))
+	process.Unit, process.ContainerID = share(containers.Unit(found.Cgroup)), share(containers.ID(found.Cgroup))
 
 	process.Argv = nil
 	s.readArguments(e)
 
 	sameFile := !isNew && readable && e.content != hostfs.ContentKey{}
 	previous := e.content
-	e.target = target
+	e.target = share(target)
 	traced := s.follower.imageOf(pid)
 	if !readable && traced == nil {
 		process.Exe, process.ExeDeleted, process.ExeReplaced = "", false, false
@@ -211,9 +222,10 @@ func (s *sample) hashContents() {
 			continue
 		}
 		process := e.change()
-		process.SHA256, process.Content = content.SHA256, content.Facts
+		process.SHA256, process.Content = s.shared.text(content.SHA256), content.Facts
 		s.findCopy(e)
 		e.rename()
+		process.Group = s.shared.text(process.Group)
 	}
 }
 

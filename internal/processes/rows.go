@@ -31,27 +31,32 @@ type tasks struct {
 
 // observe looks at every process: in the kernel's list, or else in /proc.
 func (s *sample) observe() error {
-	covered := s.reader.Covered()
-	if !s.readTasks(covered) {
-		if err := s.readProc(covered); err != nil {
-			return err
-		}
+	s.covered = s.reader.Covered()
+	if s.readTasks() {
+		s.meetUnknown()
+		s.arrange()
+		s.readListing()
+		return nil
+	}
+	if err := s.readProc(); err != nil {
+		return err
 	}
 	s.meetUnknown()
-	s.seeHidden(covered)
+	s.seeHidden(s.covered)
 	s.arrange()
 	return nil
 }
 
 // readTasks reads the kernel's list, and reports whether it could. Where that fails in the middle, /proc tells the
 // rest in the same sample.
-func (s *sample) readTasks(covered map[int]string) bool {
+func (s *sample) readTasks() bool {
 	s.tasks.active = false
 	if s.options.Tasks == nil || s.now.Before(s.tasks.until) {
 		return false
 	}
+	s.tasks.active = true
 	err := s.options.Tasks(func(t *taskiter.Task) {
-		if _, ok := covered[int(t.PID)]; !ok && t.ExitState&taskiter.ExitDead == 0 {
+		if t.ExitState&taskiter.ExitDead == 0 {
 			s.see(t)
 		}
 	})
@@ -60,18 +65,18 @@ func (s *sample) readTasks(covered map[int]string) bool {
 	}
 	switch {
 	case err == nil:
-		s.tasks.active, s.tasks.failed = true, false
+		s.tasks.failed = false
 		return true
 	case !s.tasks.failed:
 		s.tasks.failed = true
 		level.Warn(s.options.Logger).Log("msg", "the kernel's list of tasks cannot be read; processes are read from /proc, and the list is tried again every minute", "err", err)
 	}
-	s.tasks.until = s.now.Add(tasksPause)
+	s.tasks.active, s.tasks.until = false, s.now.Add(tasksPause)
 	return false
 }
 
 // readProc reads /proc/PID/stat of all processes.
-func (s *sample) readProc(covered map[int]string) error {
+func (s *sample) readProc() error {
 	procs, err := s.fs.AllProcs()
 	if err != nil {
 		return fmt.Errorf("list processes: %w", err)
@@ -80,7 +85,7 @@ func (s *sample) readProc(covered map[int]string) error {
 		return errors.New("list processes: there are none; is --path.procfs the host's procfs?")
 	}
 	for _, proc := range procs {
-		if _, ok := covered[proc.PID]; ok {
+		if _, ok := s.covered[proc.PID]; ok {
 			continue // what is shown there belongs to something else
 		}
 		stat, err := proc.Stat()

@@ -22,6 +22,7 @@ type sample struct {
 	awake      []*entry // those that were seen, but for the ones at rest
 	seen       int      // those that were seen
 	unknown    []taskiter.Task
+	covered    map[int]string // what is mounted over processes
 	visibility map[model.Aspect]model.Share
 	hosts      procdir.Namespaces
 	hashBudget int64            // bytes that may still be hashed
@@ -62,7 +63,7 @@ func (s *sample) see(t *taskiter.Task) {
 	switch {
 	case known && e.sample == s.samples && s.samples > 0:
 		return // it was seen already
-	case known && e.rests && sameTask(&e.task, t) && s.staysAsItIs(e, t):
+	case known && e.rests && sameTask(&e.task, t) && s.isCovered(e) == (e.hiding == model.HiddenByMount) && s.staysAsItIs(e, t):
 		e.sample = s.samples
 		s.seen++
 		return
@@ -114,18 +115,36 @@ func (s *sample) meet(t *taskiter.Task) {
 
 // take takes over what a task says of its process.
 func (s *sample) take(e *entry, t *taskiter.Task, isNew bool) {
-	before := e.task
-	e.hidden, e.task = false, *t
+	before, wasHidden := e.task, e.hidden
+	e.task = *t
+	s.setHiding(e, s.isCovered(e))
+	s.someHidden = s.someHidden || e.hidden
 	ppid, threads, tty, session := int(t.PPID), int(t.Threads), int(t.TTY), int(t.Session)
-	if p := e.process; p.PPID != ppid || p.Threads != threads || p.TTY != tty || p.Session != session || p.RSSBytes != t.RSS || p.HiddenBy != "" {
+	if p := e.process; p.PPID != ppid || p.Threads != threads || p.TTY != tty || p.Session != session || p.RSSBytes != t.RSS {
 		p = e.change()
-		p.PPID, p.Threads, p.TTY, p.Session, p.RSSBytes, p.HiddenBy = ppid, threads, tty, session, t.RSS, ""
+		p.PPID, p.Threads, p.TTY, p.Session, p.RSSBytes = ppid, threads, tty, session, t.RSS
 	}
 	s.keep(e)
-	s.identify(e, &before, isNew)
+	switch {
+	case e.hidden:
+		s.identifyHidden(e, &before, isNew)
+	case wasHidden:
+		s.identify(e, &taskiter.Task{}, false) // all is read again
+	default:
+		s.identify(e, &before, isNew)
+	}
 	if isZombie(t) && !e.dead {
 		s.died(e)
 	}
+}
+
+// isCovered tells whether something is mounted over a process.
+func (s *sample) isCovered(e *entry) bool {
+	if len(s.covered) == 0 {
+		return false
+	}
+	_, covered := s.covered[e.process.PID]
+	return covered
 }
 
 // keep notes that this sample has seen a process, and how much CPU time it uses.
@@ -159,7 +178,7 @@ func (s *sample) rest() {
 // isPending tells whether something about a process waits for the next sample.
 func (s *sample) isPending(e *entry) bool {
 	unhashed := e.process.SHA256 == "" && e.content != hostfs.ContentKey{}
-	return e.hidden || e.missing != 0 || e.uncredited > 0 || e.newImage || e.argumentsDue || e.fileDue || unhashed || s.isDue(e)
+	return e.missing != 0 || e.unopened || e.uncredited > 0 || e.newImage || e.argumentsDue || e.fileDue || unhashed || s.isDue(e)
 }
 
 func (s *sample) newEntry(id model.Identity, t *taskiter.Task) *entry {

@@ -9,6 +9,7 @@ import (
 
 // snapshot publishes the table. Of a process about which nothing changed it holds what the last one held.
 func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
+	s.publishHiding()
 	s.hung = s.reads.Hung()
 	for _, e := range s.awake {
 		if len(s.hung) > 0 || e.process.MemoryHangs != 0 {
@@ -53,7 +54,7 @@ func (s *sample) publish(last *model.ProcessSnapshot) []*model.Process {
 		if e.sample != s.samples || e.missing != 0 {
 			continue
 		}
-		seen.count(e)
+		seen.count(e, s.blindToOthers && e.isMissingInProc())
 		if e.dead {
 			continue
 		}
@@ -78,8 +79,11 @@ type sightings struct {
 	stat, exe, cgroup model.Share
 }
 
-func (c *sightings) count(e *entry) {
-	if e.hidden {
+func (c *sightings) count(e *entry, unseen bool) {
+	if unseen {
+		c.stat.Total++
+	}
+	if e.hidden || unseen {
 		return
 	}
 	c.stat.Total++

@@ -40,6 +40,14 @@ type table struct {
 	fs         procfs.FS
 	tasks      tasks
 	shortLived shortLived
+	shared     *shared
+	listing    listing
+	// listNames appends the processes that /proc lists.
+	listNames func(pids []int) ([]int, error)
+
+	someHidden    bool // some process is hidden, or was: see publishHiding
+	blindToOthers bool // so many are missing in /proc that this is how it is mounted
+	saidBlind     bool
 
 	entries   map[int]*entry
 	list      []*entry // all of entries, by pid; see arrange

@@ -171,11 +171,11 @@ func (p *planner) add(title string, commands []string) {
 
 func (p *planner) keepEvidence(suspect *model.Suspect) {
 	runs := suspect.Running && p.isInstance(suspect, suspect.Process.PID)
-	if process := &suspect.Process; runs && process.HiddenBy != "" {
+	if process := &suspect.Process; runs && process.Hiding == model.HiddenByMount {
 		p.uncover = appendNew(p.uncover, fmt.Sprintf("umount /proc/%d", process.PID))
 	}
 	switch process := &suspect.Process; {
-	case runs:
+	case runs && process.Hiding != model.HiddenDirectory:
 		p.evidence = appendNew(p.evidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, kept(suspect.ID)))
 	case onDisk(process):
 		p.evidence = appendNew(p.evidence, keepFile(process, suspect.ID))

@@ -19,7 +19,7 @@ const (
 	PrivatePath       = "private_path"
 	ScriptFromTemp    = "script_from_temp"
 
-	HiddenByMount    = "hidden_by_mount"
+	HiddenProcess    = "hidden_process"
 	KernelThreadName = "kernel_thread_name"
 	ForgedArguments  = "forged_arguments"
 	LookalikeName    = "lookalike_name"
@@ -73,7 +73,7 @@ func All() []Rule {
 		{RunsFromTemp, model.FamilyPlace, "T1059.004", "runs from a directory that everybody may write to"},
 		{PrivatePath, model.FamilyPlace, "T1564", "runs a file that only its own mount namespace has there"},
 		{ScriptFromTemp, model.FamilyPlace, "T1059", "burns CPU with a script from a directory that everybody may write to"},
-		{HiddenByMount, model.FamilyDisguise, "T1564.013", "is hidden by a mount over its directory in /proc"},
+		{HiddenProcess, model.FamilyDisguise, "T1014", "is hidden: the kernel lists it, and /proc does not show it"},
 		{KernelThreadName, model.FamilyDisguise, "T1036.004", "calls itself a kernel thread and is a program"},
 		{ForgedArguments, model.FamilyDisguise, "T1036.011", "has wiped or forged its arguments"},
 		{LookalikeName, model.FamilyDisguise, "T1036.005", "has nearly the name of something else"},
@@ -123,7 +123,7 @@ func Severities() []model.RuleSeverity {
 		switch {
 		case rule.Name == HugePages, rule.Name == EqualThreads:
 			severities = nil
-		case rule.Family == model.FamilyIndicator, rule.Family == model.FamilyLoad, rule.Name == HiddenByMount:
+		case rule.Family == model.FamilyIndicator, rule.Family == model.FamilyLoad, rule.Name == HiddenProcess:
 			severities = []model.Severity{model.Critical, model.Info}
 		case rule.Family == model.FamilySurvival: // joins evidence of other kinds, which name the finding
 			severities = []model.Severity{model.Critical}
