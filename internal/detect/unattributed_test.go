@@ -23,6 +23,8 @@ func TestUnattributed(t *testing.T) {
 		{"benign: an idle host", model.UnattributedRate{Cores: 0.1, Span: time.Minute, Complete: true}, ""},
 		{"benign: too early to tell", model.UnattributedRate{Cores: 0.9, Span: 20 * time.Second, Complete: true}, ""},
 		{"benign: a storm of namespaces", model.UnattributedRate{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true}, ""},
+		{"a rootkit among a storm, by exact times", model.UnattributedRate{Cores: 1.6, Span: time.Minute, ExitsPerSecond: 1000, Complete: true, Exact: true}, model.Warning},
+		{"benign: a storm of namespaces, by exact times", model.UnattributedRate{Cores: 0.6, Span: time.Minute, ExitsPerSecond: 183, Complete: true, Exact: true}, ""},
 		{"benign: accounts were lost", model.UnattributedRate{Cores: 0.9, Span: time.Minute}, model.Info},
 	}
 	for _, c := range cases {

@@ -326,6 +326,7 @@ type UnattributedRate struct {
 	Span           time.Duration // that Cores is the mean of; about 60 s, less after the start
 	ExitsPerSecond float64       // of threads: the kernel's own work for each has no owner
 	Complete       bool          // the kernel reported every exit in that time
+	Exact          bool          // Complete, and run times were the kernel's own, in ns
 }
 
 // ProcessSnapshot is one sample of the process table. It is never changed after

@@ -27,6 +27,7 @@ type tasks struct {
 	active bool      // it was read in this sample
 	failed bool      // that was said
 	until  time.Time // when it is tried again
+	since  time.Time // when it was read first, and has been ever since
 }
 
 // observe looks at every process: in the kernel's list, or else in /proc.
@@ -66,12 +67,15 @@ func (s *sample) readTasks() bool {
 	switch {
 	case err == nil:
 		s.tasks.failed = false
+		if s.tasks.since.IsZero() {
+			s.tasks.since = s.now
+		}
 		return true
 	case !s.tasks.failed:
 		s.tasks.failed = true
 		level.Warn(s.options.Logger).Log("msg", "the kernel's list of tasks cannot be read; processes are read from /proc, and the list is tried again every minute", "err", err)
 	}
-	s.tasks.active, s.tasks.until = false, s.now.Add(tasksPause)
+	s.tasks.active, s.tasks.until, s.tasks.since = false, s.now.Add(tasksPause), time.Time{}
 	return false
 }
 

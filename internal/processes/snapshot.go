@@ -33,6 +33,8 @@ func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
 		GPU:        s.gpus.Totals(),
 	}
 	s.accounts.Publish(snapshot, s.follower.exitCount(), s.uncertain == 0)
+	rate := &snapshot.UnattributedRate
+	rate.Exact = rate.Complete && s.tasks.active && s.now.Sub(s.tasks.since) >= rate.Span
 	if s.round.early {
 		snapshot.Loads = s.programs.Loads()
 	} else {
