@@ -61,7 +61,7 @@ func findOwnListener() error {
 	if err == nil && !found {
 		err = fmt.Errorf("pid %d has no listener at %s", os.Getpid(), listener.Addr())
 	}
-	if err != nil || noting != nil {
+	if err := errors.Join(err, noting); err != nil {
 		return err
 	}
 	found = false
@@ -432,7 +432,7 @@ func TestNoted(t *testing.T) {
 	t.Parallel()
 	iterator := open(t)
 	if err := iterator.NoteListeners(); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	own(t, iterator) // it says in which pid namespace it reads
 	var want []string

@@ -26,8 +26,8 @@ type notingObjects struct {
 }
 
 // NoteListeners makes the kernel note each TCP socket that begins to listen, from the first Read
-// on. It costs what listen(2) is called, and nothing else. It needs what New needs, and a kernel
-// that can trace its functions by BPF trampolines: on arm64 Linux 6.0, on riscv64 6.1.
+// on. It follows a tracepoint that comes at each change of state of a TCP socket, of which it
+// passes over the others. It needs what New needs.
 func (i *Iterator) NoteListeners() error {
 	spec, err := loadObject()
 	if err != nil {

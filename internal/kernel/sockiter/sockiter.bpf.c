@@ -347,19 +347,23 @@ struct {
 	int (*max_entries)[64 << 10];
 } began SEC(".maps");
 
-// listen(2) of a TCP socket, when it is done; MPTCP listens by a TCP socket within.
-SEC("fexit/inet_csk_listen_start")
+// A change of state of a TCP socket, from arguments[1] to arguments[2]. In listen(2) it comes
+// when bind(2) has set the port; of a socket that was not bound, the port is 0. MPTCP listens by
+// a TCP socket within.
+SEC("tp_btf/inet_sock_set_state")
 int note_listener(__u64 *arguments)
 {
 	struct sock *sock = (struct sock *)arguments[0];
-	struct socket_record record = {};
 	struct task_struct *leader;
 	struct socket_alloc *allocated;
 	unsigned long inode = 0;
 
+	if ((int)arguments[2] != TCP_LISTEN || sock->sk_protocol != IPPROTO_TCP)
+		return 0;
+	struct socket_record record = {};
+	record.state = TCP_LISTEN;
 	record.family = sock->__sk_common.skc_family;
-	record.state = sock->__sk_common.skc_state;
-	if (record.state != TCP_LISTEN || (record.family != AF_INET && record.family != AF_INET6))
+	if (record.family != AF_INET && record.family != AF_INET6)
 		return 0;
 	if (!reader_namespace || !sock->sk_socket)
 		return 0;
