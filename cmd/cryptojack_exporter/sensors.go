@@ -118,7 +118,7 @@ func (s *sensors) addProcesses(o *options, current func() *config.Config, p *pri
 		return err
 	}
 	s.processes = sensor
-	failing := ""
+	failing, wokeFiles := "", time.Time{}
 	s.tasks = append(s.tasks, monitor.Task{
 		Sensor: s.processes, Wake: s.processes.Wake(),
 		Before: func() {
@@ -132,7 +132,10 @@ func (s *sensors) addProcesses(o *options, current func() *config.Config, p *pri
 			}
 		},
 		Sampled: func() {
-			if s.files.Snapshot().RunningChanged(s.processes.Snapshot()) {
+			// Samples may come close to each other, and a look at files costs more: it follows the regular ones.
+			sampled := s.processes.Snapshot()
+			if sampled.Time.Sub(wokeFiles) >= o.processInterval && s.files.Snapshot().RunningChanged(sampled) {
+				wokeFiles = sampled.Time
 				select {
 				case wakeFiles <- struct{}{}:
 				default: // it wakes already

@@ -12,6 +12,8 @@ const (
 	wakeShare = 0.01
 	// wakesAtOnce is how many of them may follow each other before the budget holds them back.
 	wakesAtOnce = 3
+	// wakeBesides is what follows a sample and is not measured, such as judging it, in seconds of CPU.
+	wakeBesides = 0.008
 	// wakeLeast is what they may use at once on a host where one costs little, in seconds of CPU.
 	wakeLeast = 0.05
 	// wakePause is the least time from one of them to the next: as long as the judge rests (internal/monitor).
@@ -112,7 +114,7 @@ func (w *waker) end(cost time.Duration, early bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	first := w.cost == 0
-	w.cost = cost.Seconds()
+	w.cost = cost.Seconds() + wakeBesides
 	w.budget.most = max(wakeLeast, wakesAtOnce*w.cost)
 	if first {
 		w.budget.left = w.budget.most
