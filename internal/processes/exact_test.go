@@ -130,7 +130,7 @@ type lateFork struct {
 
 func (l *lateFork) Lost() uint64 { return 0 }
 
-func (l *lateFork) Drained() bool {
+func (l *lateFork) Drain(time.Duration) bool {
 	if l.event.Kind != 0 {
 		l.sensor.follower.event(l.event)
 		l.event = procevents.Event{}

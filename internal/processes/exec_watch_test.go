@@ -46,8 +46,8 @@ func (w *watched) sources() {
 // silent is a source that has nothing to say.
 type silent struct{}
 
-func (silent) Lost() uint64  { return 0 }
-func (silent) Drained() bool { return true }
+func (silent) Lost() uint64             { return 0 }
+func (silent) Drain(time.Duration) bool { return true }
 
 // run has a process fork one that runs a program at once.
 func (w *watched) run(parent, pid int, exe string, argv ...string) {

@@ -104,12 +104,18 @@ func (s *simulation) tasks(each func(*taskiter.Task)) error {
 	return errors.Join(err, failure)
 }
 
-// Lost and Drained are what the sensor asks its sources. While it waits the world
+// Lost and Drain are what the sensor asks its sources. While it waits the world
 // goes on.
 func (s *simulation) Lost() uint64 { return 0 }
 
-// Drained is asked for what happened before.
-func (s *simulation) Drained() bool {
+// Drain handles what happened before, and perhaps more.
+func (s *simulation) Drain(time.Duration) bool {
+	s.deliverSome()
+	s.deliverSome()
+	return true
+}
+
+func (s *simulation) deliverSome() {
 	handled := len(s.queue)
 	for range s.random.IntN(3) {
 		if s.still {
@@ -123,7 +129,6 @@ func (s *simulation) Drained() bool {
 		handled-- // it was read, but is not handled yet
 	}
 	s.deliver(handled)
-	return true
 }
 
 func (s *simulation) any() *simulated {

@@ -9,10 +9,8 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-const (
-	drainTime = 200 * time.Millisecond
-	drainStep = 2 * time.Millisecond
-)
+// drainTime is how long a sample waits for the sources.
+const drainTime = 200 * time.Millisecond
 
 // FollowConnector feeds the table with forks, execs and exits until the context
 // ends. It is called once, before the first sample or while samples are taken. If
@@ -40,7 +38,8 @@ func polled(err error) error {
 // source is what the follower asks of the kernel's event sources.
 type source interface {
 	Lost() uint64
-	Drained() bool // nothing is waiting to be read
+	// Drain waits until all is handled that happened before, or limit has gone by.
+	Drain(limit time.Duration) bool
 }
 
 // setActive is called before the source runs.
@@ -74,20 +73,13 @@ func (f *follower) drain() bool {
 		sources = append(sources, s)
 	}
 	f.mu.Unlock()
-	idle := 0
-	for waited := time.Duration(0); waited < drainTime; waited += drainStep {
-		idle++
-		for _, s := range sources {
-			if !s.Drained() {
-				idle = 0
-			}
+	until := time.Now().Add(drainTime)
+	for _, s := range sources {
+		if !s.Drain(time.Until(until)) {
+			return false
 		}
-		if idle == 2 || len(sources) == 0 {
-			return true // what was read before is handled by now
-		}
-		time.Sleep(drainStep)
 	}
-	return false
+	return true
 }
 
 // state returns which sources are active, and how many losses each has had.

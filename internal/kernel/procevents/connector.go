@@ -1,10 +1,12 @@
 package procevents
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -36,33 +38,68 @@ var (
 	errForeign = errors.New("message is not of the proc connector")
 )
 
-// Connector is a subscription to the proc connector.
+// Connector is a subscription to the proc connector. It has two sockets. Only an exec has to be read at once, as the
+// program may be gone within a millisecond: a short process wakes its reader up once, and not with its fork and exit.
 type Connector struct {
-	inbox
+	reader
+	execs, others *channel
+	events        []Event // of the round
+	early         []Event // execs that a round has read too early
+}
+
+// channel is a socket for some kinds of events.
+type channel struct {
 	conn *netlink.Conn
+	fd   int
+	*inbox
 }
 
 // NewConnector subscribes. The error says what is missing.
 func NewConnector() (*Connector, error) {
-	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, &netlink.Config{Groups: cnIdxProc})
+	c := &Connector{}
+	var err error
+	if c.execs, err = newChannel(eventExec); err == nil {
+		if c.others, err = newChannel(eventFork, eventUID, eventExit); err == nil {
+			err = c.open()
+		}
+	}
 	if err != nil {
+		c.close()
 		return nil, explain(subscribeMsg, err)
 	}
-	c := &Connector{conn: conn}
-	c.raw, err = conn.SyscallConn()
-	if err == nil {
-		err = c.subscribe()
+	c.urgent, c.patient = []int{c.execs.fd}, []int{c.others.fd}
+	return c, nil
+}
+
+func (c *Connector) close() {
+	for _, channel := range []*channel{c.execs, c.others} {
+		if channel != nil {
+			_ = channel.conn.Close()
+		}
+	}
+}
+
+func newChannel(kinds ...uint32) (*channel, error) {
+	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, &netlink.Config{Groups: cnIdxProc})
+	if err != nil {
+		return nil, err
+	}
+	c := &channel{conn: conn, inbox: newInbox()}
+	if c.fd, err = descriptor(conn); err == nil {
+		if err = filter(c.fd, kinds); err == nil {
+			err = c.subscribe()
+		}
 	}
 	if err != nil {
 		_ = conn.Close()
-		return nil, explain(subscribeMsg, err)
+		return nil, err
 	}
 	return c, nil
 }
 
 // subscribe sends PROC_CN_MCAST_LISTEN and waits for the kernel's answer, which
 // comes among the events. Outside of the first pid namespace there is none.
-func (c *Connector) subscribe() error {
+func (c *channel) subscribe() error {
 	_ = c.conn.SetReadBuffer(receiveBuffer) // without it there is less room, no less truth
 	request := make([]byte, cnMsgBytes+4)
 	binary.NativeEndian.PutUint32(request[0:], cnIdxProc)
@@ -102,21 +139,94 @@ func answer(data []byte) (code uint32, ok bool) {
 	return binary.NativeEndian.Uint32(data[cnMsgBytes+headerBytes:]), true
 }
 
+// filter has the kernel drop all events but those of some kinds, and answers.
+func filter(fd int, kinds []uint32) error {
+	const whatAt = unix.NLMSG_HDRLEN + cnMsgBytes
+	program := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: whatAt}}
+	wanted := append([]uint32{eventNone}, kinds...)
+	for n, kind := range wanted {
+		var bytes [4]byte // a filter loads them in the order of the network
+		binary.NativeEndian.PutUint32(bytes[:], kind)
+		program = append(program, unix.SockFilter{
+			Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: binary.BigEndian.Uint32(bytes[:]), Jt: uint8(len(wanted) - n),
+		})
+	}
+	program = append(program,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 1<<32 - 1})
+	err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
+	if err != nil {
+		return fmt.Errorf("attach a filter: %w", err)
+	}
+	return nil
+}
+
 // Run calls handle for each event, and lost when the kernel has dropped some,
 // until the context ends or the socket fails. It closes the subscription.
 func (c *Connector) Run(ctx context.Context, handle func(Event), lost func()) error {
-	defer func() { _ = c.conn.Close() }()
-	err := c.run(ctx, func(data []byte) error {
+	defer c.close()
+	take := func(data []byte) error {
 		event, known, err := parseEvent(data)
 		if known {
-			handle(event)
+			c.events = append(c.events, event)
 		}
 		return err
-	}, lost)
+	}
+	receive := func(from *channel) (end int, err error) {
+		dropped, failed, err := from.receive(from.fd, take)
+		c.count(dropped, failed, lost)
+		return len(c.events), err
+	}
+	err := c.run(ctx, func() (execs bool, err error) {
+		for {
+			c.events = append(c.events[:0], c.early...)
+			first, err := receive(c.execs)
+			if err != nil {
+				return false, err
+			}
+			others, err := receive(c.others)
+			if err != nil {
+				return false, err
+			}
+			// What has ended by now may have run a program since.
+			if _, err := receive(c.execs); err != nil {
+				return false, err
+			}
+			c.setInOrder(first, others)
+			for _, event := range c.events {
+				execs = execs || event.Kind == Exec
+				handle(event)
+			}
+			if len(c.early) == 0 {
+				return execs, nil // the ends of what began will follow
+			}
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("receive process events: %w", err)
 	}
 	return nil
+}
+
+// setInOrder sorts what came through two sockets by its time: first execs, then, up to others, the other events, then
+// execs again. Of these it keeps for the next time those that are younger than all other events: what forked the
+// process may have come after these were read.
+func (c *Connector) setInOrder(first, others int) {
+	var newest time.Duration
+	for _, event := range c.events[first:others] {
+		newest = max(newest, event.Time)
+	}
+	c.early = c.early[:0]
+	kept := c.events[:others]
+	for _, event := range c.events[others:] {
+		if event.Time > newest {
+			c.early = append(c.early, event)
+		} else {
+			kept = append(kept, event)
+		}
+	}
+	c.events = kept
+	slices.SortStableFunc(c.events, func(a, b Event) int { return cmp.Compare(a.Time, b.Time) })
 }
 
 // parseEvent reads struct cn_msg and struct proc_event. known is false for

@@ -1,13 +1,8 @@
 package procevents
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"sync/atomic"
-	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,20 +16,9 @@ const (
 	datagramBytes = 4096
 )
 
-// errClosed is for a socket that was closed by Run.
-var errClosed = errors.New("the socket is closed")
-
 // inbox takes what the kernel sends to a netlink socket: several datagrams with one system call, into memory that
-// is used again. It waits in poll(2) and not in Go's poller, whose search for other work costs more than a message.
+// is used again.
 type inbox struct {
-	counter
-	raw   syscall.RawConn
-	pause time.Duration // between the first datagram and a look at all there are
-	busy  atomic.Bool   // what was taken is not handled yet
-}
-
-// datagrams is where the kernel puts them.
-type datagrams struct {
 	headers [batch]header
 	vectors [batch]unix.Iovec
 	bytes   [batch][datagramBytes]byte
@@ -46,102 +30,43 @@ type header struct {
 	length uint32
 }
 
-func newDatagrams() *datagrams {
-	d := &datagrams{}
-	for i := range d.headers {
-		d.vectors[i].Base = &d.bytes[i][0]
-		d.vectors[i].SetLen(datagramBytes)
-		d.headers[i].Iov = &d.vectors[i]
-		d.headers[i].SetIovlen(1)
+func newInbox() *inbox {
+	i := &inbox{}
+	for n := range i.headers {
+		i.vectors[n].Base = &i.bytes[n][0]
+		i.vectors[n].SetLen(datagramBytes)
+		i.headers[n].Iov = &i.vectors[n]
+		i.headers[n].SetIovlen(1)
 	}
-	return d
+	return i
 }
 
-// Drained reports whether nothing waits to be read, and all that was read is handled.
-func (i *inbox) Drained() bool {
-	waiting := false
-	err := i.raw.Control(func(fd uintptr) {
-		ready, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		waiting = ready > 0
-	})
-	// In this order: the reader says that it is busy before it takes anything.
-	return err != nil || !waiting && !i.busy.Load()
-}
-
-// run hands the data of each message to handle, which keeps none of it, and calls lost when the kernel has dropped
-// some, until the context ends or the socket fails.
-func (i *inbox) run(ctx context.Context, handle func(data []byte) error, lost func()) error {
-	stopped, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return fmt.Errorf("make an eventfd: %w", err)
-	}
-	defer func() { _ = unix.Close(stopped) }()
-	told := make(chan struct{})
-	forget := context.AfterFunc(ctx, func() {
-		defer close(told)
-		_, _ = unix.Write(stopped, binary.NativeEndian.AppendUint64(nil, 1)) // cannot fail: it is the first
-	})
-	defer func() {
-		if !forget() {
-			<-told // it is done with the eventfd
-		}
-	}()
-	err = errClosed
-	_ = i.raw.Control(func(fd uintptr) {
-		err = i.follow(ctx, int(fd), stopped, handle, lost)
-	})
-	return err
-}
-
-func (i *inbox) follow(ctx context.Context, fd, stopped int, handle func(data []byte) error, lost func()) error {
-	defer i.busy.Store(false)
-	d := newDatagrams()
-	wait := []unix.PollFd{{Fd: int32(stopped), Events: unix.POLLIN}, {Fd: int32(fd), Events: unix.POLLIN}}
-	for full := false; ctx.Err() == nil; {
-		if !full {
-			if err := poll(wait, -1); err != nil {
-				return err
-			}
-			if i.pause > 0 {
-				if err := poll(wait[:1], i.pause); err != nil {
-					return err
-				}
-			}
-		}
-		i.busy.Store(true)
-		taken, err := d.take(fd)
+// receive hands the data of each message that is there to handle, which keeps none of it. dropped tells whether
+// the kernel has dropped some; failed counts those that could not be read.
+func (i *inbox) receive(fd int, handle func(data []byte) error) (dropped bool, failed uint64, err error) {
+	for {
+		taken, err := i.take(fd)
 		switch {
 		case errors.Is(err, unix.ENOBUFS):
-			i.lost.Add(1)
-			lost()
-		case err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
-			return err
+			dropped = true
+			continue
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return dropped, failed, nil
+		case err != nil:
+			return dropped, failed, err
 		}
 		for n := range taken {
-			i.messages(d.datagram(n), handle)
+			failed += messages(i.datagram(n), handle)
 		}
-		i.busy.Store(false)
-		full = taken == batch || errors.Is(err, unix.ENOBUFS)
 	}
-	return nil
-}
-
-// poll waits until something has come. A negative limit is none.
-func poll(wait []unix.PollFd, limit time.Duration) error {
-	milliseconds := int(limit.Milliseconds())
-	if limit < 0 {
-		milliseconds = -1
-	}
-	if _, err := unix.Poll(wait, milliseconds); err != nil && !errors.Is(err, unix.EINTR) {
-		return fmt.Errorf("wait for messages: %w", err)
-	}
-	return nil
 }
 
 // take receives the datagrams that are there. An error that comes after some of them is kept by the kernel for the
 // next call.
-func (d *datagrams) take(fd int) (taken int, err error) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&d.headers[0])), batch, unix.MSG_DONTWAIT, 0, 0)
+func (i *inbox) take(fd int) (taken int, err error) {
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&i.headers[0])), batch, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -149,30 +74,29 @@ func (d *datagrams) take(fd int) (taken int, err error) {
 }
 
 // datagram returns one of those that were taken, or nil if it was cut off.
-func (d *datagrams) datagram(n int) []byte {
-	if d.headers[n].Flags&unix.MSG_TRUNC != 0 {
+func (i *inbox) datagram(n int) []byte {
+	if i.headers[n].Flags&unix.MSG_TRUNC != 0 {
 		return nil
 	}
-	return d.bytes[n][:d.headers[n].length]
+	return i.bytes[n][:i.headers[n].length]
 }
 
 // messages goes through the netlink messages of a datagram.
-func (i *inbox) messages(datagram []byte, handle func(data []byte) error) {
+func messages(datagram []byte, handle func(data []byte) error) (failed uint64) {
 	for first := true; first || len(datagram) > 0; first = false {
 		if len(datagram) < unix.NLMSG_HDRLEN {
-			i.lost.Add(1)
-			return
+			return failed + 1
 		}
 		length := binary.NativeEndian.Uint32(datagram)
 		if length < unix.NLMSG_HDRLEN || uint64(length) > uint64(len(datagram)) {
-			i.lost.Add(1)
-			return
+			return failed + 1
 		}
 		if handle(datagram[unix.NLMSG_HDRLEN:length]) != nil {
-			i.lost.Add(1)
+			failed++
 		}
 		datagram = datagram[min(aligned(int(length)), len(datagram)):]
 	}
+	return failed
 }
 
 // aligned is how much room netlink gives to so many bytes (NLMSG_ALIGN, NLA_ALIGN).

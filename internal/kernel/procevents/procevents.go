@@ -65,6 +65,17 @@ type counter struct{ lost atomic.Uint64 }
 // not be understood. How many were dropped each time is not known.
 func (c *counter) Lost() uint64 { return c.lost.Load() }
 
+// count counts what a round has lost, and calls lost if the kernel has dropped something.
+func (c *counter) count(dropped bool, failed uint64, lost func()) {
+	if dropped {
+		failed++
+		lost()
+	}
+	if failed > 0 {
+		c.lost.Add(failed)
+	}
+}
+
 // explain says what is missing and how to give it.
 func explain(what string, err error) error {
 	switch {

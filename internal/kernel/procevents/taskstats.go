@@ -20,9 +20,6 @@ const (
 	registerMsg = "register for exit accounts (taskstats)"
 	askMsg      = "ask for the account of a process (taskstats)"
 
-	// accountPause is for how long accounts are collected before they are read: nothing hangs on one of them, and
-	// many cost hardly more than one.
-	accountPause  = 10 * time.Millisecond
 	genericHeader = 4 // bytes of struct genlmsghdr
 
 	agroup       = 0x20 // AGROUP in ac_flag, include/uapi/linux/acct.h: no thread is left
@@ -41,8 +38,9 @@ var errFormat = errors.New("answer is not in a format of taskstats that is known
 
 // Taskstats is a registration for the accounts of threads that exit.
 type Taskstats struct {
-	inbox
+	reader
 	conn *genetlink.Conn
+	fd   int
 }
 
 // NewTaskstats registers for the exits on all possible CPUs, which are read
@@ -65,14 +63,18 @@ func NewTaskstats(sys string) (*Taskstats, error) {
 			Header: genetlink.Header{Command: unix.TASKSTATS_CMD_GET, Version: unix.TASKSTATS_GENL_VERSION}, Data: mask,
 		}, family.ID, netlink.Request|netlink.Acknowledge)
 	}
-	t := &Taskstats{conn: conn, inbox: inbox{pause: accountPause}}
+	t := &Taskstats{conn: conn}
 	if err == nil {
-		t.raw, err = conn.SyscallConn()
+		t.fd, err = descriptor(conn)
+	}
+	if err == nil {
+		err = t.open()
 	}
 	if err != nil {
 		_ = conn.Close()
 		return nil, explain(registerMsg, err)
 	}
+	t.patient = []int{t.fd}
 	return t, nil
 }
 
@@ -93,7 +95,8 @@ func dialTaskstats() (*genetlink.Conn, genetlink.Family, error) {
 // until the context ends or the socket fails. It ends the registration.
 func (t *Taskstats) Run(ctx context.Context, handle func(Account), lost func()) error {
 	defer func() { _ = t.conn.Close() }()
-	err := t.run(ctx, func(data []byte) error {
+	accounts := newInbox()
+	take := func(data []byte) error {
 		if len(data) < genericHeader {
 			return errFormat
 		}
@@ -102,7 +105,12 @@ func (t *Taskstats) Run(ctx context.Context, handle func(Account), lost func()) 
 			handle(account)
 		}
 		return err
-	}, lost)
+	}
+	err := t.run(ctx, func() (bool, error) {
+		dropped, failed, err := accounts.receive(t.fd, take)
+		t.count(dropped, failed, lost)
+		return false, err
+	})
 	if err != nil {
 		return fmt.Errorf("receive exit accounts: %w", err)
 	}
