@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,6 +39,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 		return exitOK
 	}
 	level.Info(logger).Log(append([]any{"msg", "starting " + programName}, banner()...)...)
+	limitGarbage()
 
 	registry := prometheus.NewRegistry()
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -107,4 +109,14 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *
 		level.Warn(logger).Log("msg", "a sensor is held up by a read that does not come back, and is left behind")
 	}
 	return code
+}
+
+// limitGarbage has memory collected more often than Go does by itself. Most of it is the table of processes, about which
+// little changes from one sample to the next: there is little garbage, so that collecting it sooner costs next to
+// nothing and saves nearly a third of the memory. GOGC of the environment goes first.
+func limitGarbage() {
+	const percent = 40
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
 }

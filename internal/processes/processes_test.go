@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -399,7 +401,18 @@ func BenchmarkSample(b *testing.B) {
 			b.Run(fmt.Sprintf("source=%s/processes=%d", source, count), func(b *testing.B) {
 				proc := newFakeProc(b)
 				for pid := 1; pid <= count; pid++ {
-					proc.put(fakeProcess{pid: pid, ppid: 1, comm: "p", exe: fmt.Sprintf("/usr/bin/p%d", pid%100)})
+					p := fakeProcess{pid: pid, ppid: 1, comm: "p", exe: fmt.Sprintf("/usr/bin/p%d", pid%100)}
+					if source == "poll" {
+						proc.put(p)
+						continue
+					}
+					proc.list(p, 0) // of which little is read
+					if err := os.Mkdir(filepath.Join(proc.root, strconv.Itoa(pid)), 0o755); err != nil {
+						b.Fatal(err)
+					}
+					if err := os.Symlink(p.exe, filepath.Join(proc.root, strconv.Itoa(pid), "exe")); err != nil {
+						b.Fatal(err)
+					}
 				}
 				sensor := proc.sensor()
 				if source == "tasks" {
