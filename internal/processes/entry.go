@@ -60,10 +60,34 @@ type entry struct {
 	imageStarted time.Time // when this program began: the process' start, or the sample that saw the exec
 	inspected    *inspected
 	gpu          *gpuUser
+	ended        *endedChildren  // nil if no child of it ended with an account
 	asAncestor   *model.Ancestor // what its children remember of it; nil if it has none
 	ancestorOf   *model.Ancestor // the parent that asAncestor was made with
 	uncredited   float64         // seconds of CPU in this round, which count for its program at the end of it
 	missing      int             // the round whose samples did not see it any more, its account not having come; 0: it was seen
+}
+
+// endedChildren are the children of a process that have ended and whose accounts were counted, in this round and in the
+// one before.
+type endedChildren struct {
+	now, before []*entry
+}
+
+// maxEnded bounds the children of one process that are kept to share what the kernel used to end them.
+const maxEnded = 4096
+
+// childEnded notes that a child has ended. Its parent may have waited for it in the round before.
+func (e *entry) childEnded(child *entry, late bool) {
+	if e.ended == nil {
+		e.ended = &endedChildren{}
+	}
+	list := &e.ended.now
+	if late {
+		list = &e.ended.before
+	}
+	if len(*list) < maxEnded {
+		*list = append(*list, child)
+	}
 }
 
 // change returns the process to change it. What was published stays as it is: then a copy takes its place.

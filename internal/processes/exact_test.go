@@ -265,3 +265,34 @@ func TestShortProcesses(t *testing.T) {
 		t.Errorf("%.2f s of %.2f s are attributed", attributed, used.Seconds())
 	}
 }
+
+// TestLastMoments: what the kernel used to end a process, after it wrote its account, is that of its program.
+func TestLastMoments(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
+	proc.put(fakeProcess{pid: 20, ppid: 1, start: 20, comm: "parent", exe: "/home/u/parent"})
+	sensor.follower.setActive(model.SourceConnector, &lateFork{})
+	sensor.follower.setActive(model.SourceTaskstats, &lateFork{})
+	for at := 80.0; at <= 100; at += 5 { // until nothing counts as lost any more
+		sampleAt(t, sensor, at)
+	}
+	event := func(kind procevents.Kind, second time.Duration) {
+		sensor.follower.event(procevents.Event{Kind: kind, PID: 30, TGID: 30, ParentTGID: 20, Time: second*time.Second - sensor.follower.sleep})
+	}
+	event(procevents.Fork, 101)
+	proc.put(fakeProcess{pid: 30, ppid: 20, start: 101, comm: "child", exe: "/home/u/child"})
+	event(procevents.Exec, 101)
+	sensor.follower.account(procevents.Account{PID: 30, TGID: 30, Last: true, CPU: 5 * time.Second, Comm: "child"})
+	event(procevents.Exit, 104)
+	proc.remove(30)
+	proc.put(fakeProcess{pid: 20, ppid: 1, start: 20, comm: "parent", exe: "/home/u/parent", children: 5.5})
+	proc.setBusy(5.5)
+	first := groupOf(t, sampleAt(t, sensor, 105), "child")
+	sampleAt(t, sensor, 110)
+	last := sampleAt(t, sensor, 115)
+	if got := groupOf(t, last, "child"); got.CPUSeconds != first.CPUSeconds+0.5 || attributed(last) != 5.5 || last.Unattributed != 0 {
+		t.Errorf("%.2f s, then %.2f s; %.2f s attributed, %.2f s unattributed", first.CPUSeconds, got.CPUSeconds, attributed(last), last.Unattributed)
+	}
+}

@@ -173,6 +173,9 @@ func (s *sample) exited(e *entry) {
 		if ok && parent.process.Identity == a.Identity && parent.sample == s.samples {
 			if !parent.rests { // else its time of children has not changed
 				parent.cpu.WaitedFor(&e.cpu, late)
+				if e.accounted {
+					parent.childEnded(e, late)
+				}
 			}
 			return
 		}

@@ -268,19 +268,34 @@ func (s *sample) closeRound(drained bool) {
 	}
 	for _, e := range s.awake {
 		e.cpu.EndRound()
+		if e.ended != nil {
+			e.ended.before, e.ended.now = e.ended.now, nil
+		}
 	}
 	s.lossy = false
 }
 
-// creditChildren credits parents with the time of children that no account covers.
+// creditChildren credits parents with the time of children that no account covers. Where every end was reported, it is
+// what the kernel used to end them, after it wrote their accounts: that is theirs.
 func (s *sample) creditChildren() (waiting float64) {
 	accounts := s.follower.hasAccounts()
 	for _, e := range s.awake {
 		if e.cpu.HasChildren() {
-			credited, later := s.accounts.CreditChildren(s.owner(e), &e.cpu, accounts)
+			heirs := []*entry{e}
+			if e.ended != nil && len(e.ended.before) > 0 && s.uncertain == 0 {
+				heirs = e.ended.before
+			}
+			owners := make([]cpu.Owner, 0, len(heirs))
+			for _, heir := range heirs {
+				owners = append(owners, s.owner(heir))
+			}
+			credited, later := s.accounts.CreditChildren(owners, &e.cpu, accounts)
 			waiting += later
-			if credited > 0 {
-				s.programs.CreditChildren(s.program(e), e.process, credited)
+			if credited == 0 {
+				continue
+			}
+			for _, heir := range heirs {
+				s.programs.CreditChildren(s.program(heir), heir.process, credited/float64(len(heirs)))
 			}
 		}
 	}

@@ -160,16 +160,18 @@ func (a *Accounts) CreditClaims(afterLosses bool) {
 	}
 }
 
-// CreditChildren credits a process with the time of children that ended unseen, or after their account. It never credits
-// more than has no owner: time must not be counted twice when a process got another parent meanwhile. If the kernel sends
+// CreditChildren credits owners, each with an equal part, with the time of a process' children that ended unseen, or
+// after their account. It never credits more than has no owner: time must not be counted twice when a process got another parent meanwhile. If the kernel sends
 // accounts, the children's may be late. So their time waits for one round, and is returned.
-func (a *Accounts) CreditChildren(o Owner, p *Process, accounts bool) (credited, waiting float64) {
+func (a *Accounts) CreditChildren(owners []Owner, p *Process, accounts bool) (credited, waiting float64) {
 	owed := p.childrenNow
 	if accounts {
 		owed, waiting = p.childrenBefore, max(0, p.childrenNow)
 	}
 	if credited = max(0, min(owed, a.gap())); credited > 0 {
-		a.Credit(o, credited)
+		for _, o := range owners {
+			a.Credit(o, credited/float64(len(owners)))
+		}
 	}
 	return credited, waiting
 }

@@ -51,18 +51,18 @@ func TestBusyTimeIsShared(t *testing.T) {
 	// A child ends unseen: its time waits for a sample, as an account may come.
 	accounts.Begin(1008)
 	parent.Sample(13, 4)
-	_, waiting := accounts.CreditChildren(owner, &parent, true)
+	_, waiting := accounts.CreditChildren([]Owner{owner}, &parent, true)
 	check("a child that waits", publish(waiting), 9, 3, 2)
 	parent.EndRound()
 	accounts.Begin(1008)
 	parent.Sample(13, 4)
-	check("a child whose account never came", publish(later(accounts.CreditChildren(owner, &parent, true))), 9, 7, 2)
+	check("a child whose account never came", publish(later(accounts.CreditChildren([]Owner{owner}, &parent, true))), 9, 7, 2)
 	parent.EndRound()
 
 	// Never more than has no owner.
 	accounts.Begin(1009)
 	parent.Sample(13, 50)
-	check("more than there is", publish(later(accounts.CreditChildren(owner, &parent, false))), 10, 10, 2)
+	check("more than there is", publish(later(accounts.CreditChildren([]Owner{owner}, &parent, false))), 10, 10, 2)
 	accounts.Begin(1012)
 	accounts.Claim(owner, 40)
 	accounts.CreditClaims(true)
@@ -101,7 +101,7 @@ func TestProcess(t *testing.T) {
 	accounts := New()
 	accounts.Begin(0)
 	accounts.Begin(100)
-	accounts.CreditChildren(ownerOf("x"), &parent, false)
+	accounts.CreditChildren([]Owner{ownerOf("x")}, &parent, false)
 	s := &model.ProcessSnapshot{}
 	accounts.Publish(s, 0, true)
 	if got := s.Origins[ownerOf("x").Origin].CPUSeconds; got != 2 {
