@@ -55,7 +55,7 @@ type simulation struct {
 	executables        []string
 	losses, late       bool
 	switching          bool // the kernel's list cannot be read at times
-	early              bool // samples are asked for between the regular ones
+	early, held        bool // samples are asked for between the regular ones; no messages come
 	most               int  // processes at once
 	published          map[*model.Process]model.Process
 	still              bool // nothing happens any more
@@ -110,6 +110,9 @@ func (s *simulation) Lost() uint64 { return 0 }
 
 // Drain handles what happened before, and perhaps more.
 func (s *simulation) Drain(time.Duration) bool {
+	if s.held {
+		return false
+	}
 	s.deliverSome()
 	s.deliverSome()
 	return true
@@ -304,11 +307,16 @@ func (s *simulation) sample() *model.ProcessSnapshot {
 	return s.sampleAfter(userHz)
 }
 
-// sampleEarly takes one that was asked for, a moment after the last.
+// sampleEarly takes some that were asked for, a moment after each other. At times the host is so busy that no message
+// comes as long as they are taken.
 func (s *simulation) sampleEarly() {
 	s.t.Helper()
-	s.sensor.waker.waiting = true
-	s.sampleAfter(userHz / 10)
+	s.held = s.random.IntN(2) == 0
+	for range 1 + s.random.IntN(3) {
+		s.sensor.waker.waiting = true
+		s.sampleAfter(userHz / 10)
+	}
+	s.held = false
 }
 
 func (s *simulation) sampleAfter(ticks int) *model.ProcessSnapshot {
