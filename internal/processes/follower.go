@@ -30,6 +30,7 @@ type follower struct {
 	accounts  bool
 	traces    map[int]*trace
 	threads   map[int]int       // process of each thread that is not its first
+	legacy    legacy            // of the last parent: most forks in a row are of one
 	exited    []*trace          // ended since the last take, in the order of their end
 	ends      [2]map[int]*trace // the same by pid since the round began, and those of the round before
 	lossy     bool              // something was lost since the last take
@@ -115,7 +116,10 @@ func (f *follower) fork(e procevents.Event) {
 	if parent := f.parent(e.ParentTGID); parent != nil && parent.forked {
 		t.parent, t.image, t.owner, t.comm = parent.ancestor(f.boot), parent.image, parent.owner, parent.comm
 	} else if known := f.known(e.ParentTGID); known != nil {
-		t.parent, t.image, t.owner, t.comm = ancestorOf(known), imageOf(known), ownerOf(known), known.Comm
+		if f.legacy.of != known {
+			f.legacy = legacy{of: known, parent: ancestorOf(known), image: imageOf(known), owner: ownerOf(known)}
+		}
+		t.parent, t.image, t.owner, t.comm = f.legacy.parent, f.legacy.image, f.legacy.owner, known.Comm
 	}
 	if old != nil { // its account came before this event
 		t.cpu, t.accounted, t.ended, t.exitCode = old.cpu, old.accounted, old.ended, old.exitCode

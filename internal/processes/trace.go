@@ -39,6 +39,14 @@ type owner struct {
 	isolation                       model.Isolation
 }
 
+// legacy is what the children of a process that a sample has seen take over, which share it.
+type legacy struct {
+	of     *model.Process
+	parent *model.Ancestor
+	image  *image
+	owner  *owner
+}
+
 // trace is what the event sources have reported of one process.
 type trace struct {
 	pid    int

@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pause is for how long messages are collected that nothing hangs on: many cost hardly more than one.
-const pause = 10 * time.Millisecond
+// pause is for how long messages are collected that nothing hangs on: many cost hardly more than one. The end of a
+// process that an account tells is so much too late at most.
+const pause = 50 * time.Millisecond
 
 // reader waits for messages, and has a round handle all that are there. It waits in poll(2) and not in Go's poller,
 // whose search for other work costs more than a message. As waking up costs the most, a pause is ended only by what
