@@ -91,11 +91,11 @@ func (w *execWatch) readArguments(process *model.Process) {
 }
 
 // react has a sample taken. What shows nothing but its place is waited for: it must live for a moment.
-func (w *execWatch) react(interest model.Interest, stillRuns func() bool) {
+func (w *execWatch) react(process *model.Process, interest model.Interest, stillRuns func() bool) {
 	switch {
 	case interest == model.InterestNone:
 	case interest != model.InterestPlace:
-		w.waker.ask(interest)
+		w.waker.askFor(process, interest)
 	case w.later.Load() >= maxLater:
 		w.waker.putOff()
 	default:
@@ -103,7 +103,7 @@ func (w *execWatch) react(interest model.Interest, stillRuns func() bool) {
 		w.waker.after(placeTime, func() {
 			w.later.Add(-1)
 			if stillRuns() {
-				w.waker.ask(interest)
+				w.waker.askFor(process, interest)
 			}
 		})
 	}

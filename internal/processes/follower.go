@@ -144,7 +144,7 @@ func (f *follower) exec(e procevents.Event) {
 		execs := f.setProgram(t, found, process, interest)
 		stillRuns = func() bool { return f.runs(t, execs) }
 	}
-	f.watch.react(interest, stillRuns)
+	f.watch.react(process, interest, stillRuns)
 	if found == nil {
 		return
 	}
@@ -152,7 +152,7 @@ func (f *follower) exec(e procevents.Event) {
 		withContent := *process
 		withContent.SHA256, withContent.Content = content.SHA256, content.Facts
 		if more := f.watch.interest(&withContent); more > interest {
-			f.watch.react(more, stillRuns)
+			f.watch.react(process, more, stillRuns)
 		}
 	})
 }

@@ -16,6 +16,11 @@ const (
 	wakeBesides = 0.008
 	// wakeLeast is what they may use at once on a host where one costs little, in seconds of CPU.
 	wakeLeast = 0.05
+	// turnsAtOnce is how many looks one program of a user may ask for in a row, and turnsPerSecond how many after
+	// that: to see it a hundred times a second says no more, and others wait.
+	turnsAtOnce    = 3
+	turnsPerSecond = 0.2
+	maxTurns       = 1024 // programs that are told apart
 	// wakePause is the least time from one of them to the next: as long as the judge rests (internal/monitor).
 	wakePause = 250 * time.Millisecond
 )
@@ -32,18 +37,49 @@ type waker struct {
 	began   time.Time // when the last that was asked for began
 	cost    float64   // of the last sample, in seconds of CPU
 	budget  allowance // in seconds of CPU
+	turns   map[turn]*allowance
 	totals  model.ExecTotals
+}
+
+// turn is whose turn it is: a program of one user.
+type turn struct {
+	exe string
+	uid uint32
 }
 
 func newWaker() *waker {
 	return &waker{
 		now: time.Now, after: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
-		asked: make(chan struct{}, 1), budget: newAllowance(wakeShare, wakeLeast),
+		asked: make(chan struct{}, 1), budget: newAllowance(wakeShare, wakeLeast), turns: map[turn]*allowance{},
 	}
 }
 
 // Wake holds a value when a program has begun that is to be looked at at once.
 func (s *Sensor) Wake() <-chan struct{} { return s.waker.asked }
+
+// askFor is ask for a program, unless it has had its turns.
+func (w *waker) askFor(process *model.Process, interest model.Interest) {
+	if w.hasTurn(turn{process.Exe, process.UID}) {
+		w.ask(interest)
+	} else {
+		w.putOff()
+	}
+}
+
+func (w *waker) hasTurn(of turn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	left := w.turns[of]
+	if left == nil {
+		if len(w.turns) >= maxTurns {
+			clear(w.turns)
+		}
+		fresh := newAllowance(turnsPerSecond, turnsAtOnce)
+		left = &fresh
+		w.turns[of] = left
+	}
+	return left.take(1, w.now())
+}
 
 // ask asks for a sample. What is of little interest gets half of the budget, so that it does not keep out the rest.
 func (w *waker) ask(interest model.Interest) {

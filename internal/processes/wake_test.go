@@ -1,6 +1,7 @@
 package processes
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -126,5 +127,38 @@ func TestEntriesGetHalf(t *testing.T) {
 	clock.pass(time.Second)
 	if len(w.asked) != 1 {
 		t.Error("a known miner waits because a web server is busy")
+	}
+}
+
+// TestOneProgramLeavesTheRest: a program that begins a thousand times a second gets few looks, and does not keep out
+// another one.
+func TestOneProgramLeavesTheRest(t *testing.T) {
+	t.Parallel()
+	w, clock := fakeWaker(time.Millisecond)
+	samples := 0
+	pass := func(d time.Duration) {
+		clock.pass(d)
+		if len(w.asked) > 0 {
+			samples++
+			w.end(time.Millisecond, w.begin())
+		}
+	}
+	for range 10_000 {
+		w.askFor(&model.Process{Exe: "/tmp/storm"}, model.InterestKnown)
+		pass(time.Millisecond)
+	}
+	if most := turnsAtOnce + 10*turnsPerSecond; samples < turnsAtOnce || float64(samples) > most {
+		t.Errorf("%d samples in ten seconds, want at most %.0f", samples, most)
+	}
+	before := samples
+	w.askFor(&model.Process{Exe: "/tmp/other"}, model.InterestKnown)
+	if pass(time.Second); samples != before+1 {
+		t.Error("another program waits")
+	}
+	for i := range 10 * maxTurns {
+		w.hasTurn(turn{exe: fmt.Sprint(i)})
+	}
+	if len(w.turns) > maxTurns {
+		t.Errorf("%d programs are told apart", len(w.turns))
 	}
 }
