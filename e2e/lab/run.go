@@ -16,8 +16,9 @@ import (
 const (
 	mostAtOnce = 20
 	// coolDown keeps paths from their next user: the exporter holds findings
-	// for 20 s after their last evidence.
-	coolDown = 25 * time.Second
+	// for 20 s after their last evidence, which may be a short process that it
+	// shows for 5 s after the next sample.
+	coolDown = 35 * time.Second
 	// settle is how long an attack may yet turn out worse than a warning.
 	settle = 10 * time.Second
 	// tolerance takes up the rounding of shares of cores.

@@ -20,10 +20,19 @@ func (s *Sensor) setRunning(processes *model.ProcessSnapshot) {
 	}
 	s.processes = processes
 	s.running = processes.RunningFiles()
+	var ended []*candidate
 	for _, c := range s.found.files {
-		if c.running != s.running[c.id()] {
+		switch running := s.running[c.id()]; {
+		case c.running == running:
+		case c.onlyRuns:
+			ended = append(ended, c)
+		default:
 			s.judge(c)
 		}
+	}
+	// The number of a file that ran and was removed may have gone to one that is no program.
+	for _, c := range ended {
+		s.forgetFile(c.directory, c.name)
 	}
 }
 

@@ -27,6 +27,8 @@ type candidate struct {
 
 	program, script, running, minerName, knownMiner, hidden bool
 
+	onlyRuns bool // it is no program by itself, and is remembered for as long as it runs
+
 	content hostfs.Content
 	unread  bool // its content cannot be read; it is tried again at the next look
 	reason  model.FileReason
@@ -105,6 +107,7 @@ func (p *pass) classify(at *directory, fd int, name string, stat *unix.Stat_t, r
 	c := &candidate{
 		directory: at, name: name, key: key, uid: stat.Uid, mode: mode, looked: time.Now(),
 		program: program, script: kind == kindScript, running: running, minerName: minerName, knownMiner: minerName,
+		onlyRuns: !program && !script,
 	}
 	c.setReason()
 	return c

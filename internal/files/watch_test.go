@@ -322,3 +322,19 @@ func TestRunningFileIsAsked(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestNumberOfAFileIsReused holds that a file which is no program is forgotten with the process that had a file of its
+// number: a new file gets the number of one that was just removed.
+func TestNumberOfAFileIsReused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	f.write("/tmp/x/.git/description", "Unnamed repository", 0o644)
+	f.run("/tmp/x/.git/description")
+	if got := f.sample(); got["/tmp/x/.git/description"] != model.FileRunning {
+		t.Errorf("while it runs: %+v", got)
+	}
+	clear(f.running)
+	if got := f.sample(); len(got) != 0 {
+		t.Errorf("afterwards: %+v", got)
+	}
+}
