@@ -191,7 +191,7 @@ func (s *sensors) addSockets(o *options, services func() *catalogue.Catalogue, i
 		Proc: o.procfs, Root: o.rootfs, Catalogue: services, OwnPID: os.Getpid(), Kernel: kernel,
 		Watched:    func() []model.Identity { return s.processes.Snapshot().Inspected() },
 		Namespaces: func() []model.NetNamespace { return s.processes.Snapshot().NetNamespaces() },
-		Interval:   o.socketsInterval, Logger: logger,
+		Interval:   o.socketsInterval, CPUTime: threadTime, Logger: logger,
 	})
 	// Processes tell which network namespaces there are.
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.sockets, FirstAfter: firstAfter})

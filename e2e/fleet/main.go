@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -54,26 +52,13 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 }
 
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	set, err := parse(arguments, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err == nil && os.Geteuid() != 0 {
-		err = errors.New("needs root: the exporter is recorded as it sees everything")
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "fleet:", err)
-		return 2
-	}
-	m, err := measureFleet(ctx, set, stderr)
-	if err == nil {
-		err = measure.Publish(stdout, set.table, document(measure.Machine(), m))
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "fleet:", err)
-		return 1
-	}
-	return 0
+	return programs.RunAsRoot("fleet", "the exporter is recorded as it sees everything", arguments, stderr, parse, func(set settings) error {
+		m, err := measureFleet(ctx, set, stderr)
+		if err != nil {
+			return err
+		}
+		return measure.Publish(stdout, set.table, document(measure.Machine(), m))
+	})
 }
 
 // measureFleet records, plays and measures.

@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -58,26 +56,13 @@ func parse(arguments []string, stderr io.Writer) (settings, error) {
 }
 
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	set, err := parse(arguments, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err == nil && os.Geteuid() != 0 {
-		err = errors.New("needs root: the exporter asks the kernel for events")
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "overhead:", err)
-		return 2
-	}
-	results, err := measureAll(ctx, set, stderr)
-	if err == nil {
-		err = measure.Publish(stdout, set.table, document(measure.Machine(), set, results))
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "overhead:", err)
-		return 1
-	}
-	return 0
+	return programs.RunAsRoot("overhead", "the exporter asks the kernel for events", arguments, stderr, parse, func(set settings) error {
+		results, err := measureAll(ctx, set, stderr)
+		if err != nil {
+			return err
+		}
+		return measure.Publish(stdout, set.table, document(measure.Machine(), set, results))
+	})
 }
 
 // measureAll runs all loads, one after the other.

@@ -7,7 +7,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -89,22 +88,9 @@ func sizesOf(list string) ([]int, error) {
 }
 
 func run(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	set, err := parse(arguments, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err == nil && os.Geteuid() != 0 {
-		err = errors.New("needs root: the exporters read what belongs to others")
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "peers:", err)
-		return 2
-	}
-	if err := compare(ctx, set, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "peers:", err)
-		return 1
-	}
-	return 0
+	return programs.RunAsRoot("peers", "the exporters read what belongs to others", arguments, stderr, parse, func(set settings) error {
+		return compare(ctx, set, stdout, stderr)
+	})
 }
 
 func compare(ctx context.Context, set settings, stdout, stderr io.Writer) (err error) {

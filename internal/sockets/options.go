@@ -28,9 +28,10 @@ type Options struct {
 	// Namespaces are those besides the host's: ID, and some of their oldest PIDs;
 	// nil: there are none.
 	Namespaces func() []model.NetNamespace
-	Kernel     Kernel        // the zero Kernel: all is read from Proc
-	Interval   time.Duration // between samples, published with each; 0: 5 s
-	Logger     log.Logger    // nil: nothing is logged
+	Kernel     Kernel               // the zero Kernel: all is read from Proc
+	Interval   time.Duration        // between samples, published with each; 0: 5 s
+	CPUTime    func() time.Duration // of the calling thread; nil: what Sockets costs is not looked at
+	Logger     log.Logger           // nil: nothing is logged
 }
 
 // Kernel asks the kernel, but for Sockets and Noted that of the network namespace that this process is
@@ -61,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Namespaces == nil {
 		o.Namespaces = func() []model.NetNamespace { return nil }
+	}
+	if o.CPUTime == nil {
+		o.CPUTime = func() time.Duration { return 0 }
 	}
 	if o.Logger == nil {
 		o.Logger = log.NewNopLogger()

@@ -51,6 +51,7 @@ type heldConnection struct {
 type passes struct {
 	read      func(watched []int, each func(*sockiter.Socket) error) error // nil: there is no iterator
 	noted     func(each func(*sockiter.Socket)) (all bool)                 // nil: nothing is noted
+	cpuTime   func() time.Duration                                         // of the calling thread
 	failures  *failures
 	last      *pass
 	notBefore time.Time // of the next pass
@@ -68,7 +69,7 @@ func (p *passes) take(now time.Time, hosts string, watched []model.Identity) (ta
 	}
 	runtime.LockOSThread() // whose CPU time counts: on a busy host it may wait for long
 	defer runtime.UnlockOSThread()
-	began := threadTime()
+	began := p.cpuTime()
 	gathered := newGathering(hosts)
 	noted := p.takeNoted() // before the pass: what is closed is not in it
 	pids := make([]int, 0, len(watched))
@@ -85,7 +86,7 @@ func (p *passes) take(now time.Time, hosts string, watched []model.Identity) (ta
 		p.failures.report("some listening sockets are not kept", fmt.Errorf("%w: %d sockets", errSockets, gathered.refused))
 	}
 	gathered.addNoted(noted)
-	if spent := threadTime() - began; spent > cheapPass {
+	if spent := p.cpuTime() - began; spent > cheapPass {
 		p.notBefore = now.Add(min(passRest*spent, longestRest))
 	}
 	p.last = gathered.pass
@@ -101,15 +102,6 @@ func (p *passes) takeNoted() (noted []sockiter.Socket) {
 		p.failures.report("some sockets that were open for a moment are not known", errNoted)
 	}
 	return noted
-}
-
-// threadTime is the CPU time of the calling thread (getrusage(2)).
-func threadTime() time.Duration {
-	var usage unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &usage); err != nil {
-		return 0 // cannot fail with these arguments
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // gathering is a pass while it goes on.

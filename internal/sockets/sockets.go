@@ -47,7 +47,7 @@ func New(o Options) *Sensor {
 	return &Sensor{
 		options:     o,
 		failures:    failures,
-		passes:      &passes{read: o.Kernel.Sockets, noted: o.Kernel.Noted, failures: failures},
+		passes:      &passes{read: o.Kernel.Sockets, noted: o.Kernel.Noted, cpuTime: o.CPUTime, failures: failures},
 		owners:      newOwners(processes),
 		host:        netns.Namespace{NetNamespace: model.NetNamespace{PIDs: []int{1}}},
 		others:      newNamespaces(processes, failures),
