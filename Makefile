@@ -61,6 +61,7 @@ test: ## Install what tests need, then run every check and every test
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory vulnerabilities
 	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory fuzz FUZZTIME=3s
 	$(MAKE) --no-print-directory rules
 	$(MAKE) --no-print-directory dashboards-check
 	$(MAKE) --no-print-directory e2e
@@ -94,6 +95,14 @@ unit: ## Run the tests of every package with the race detector
 	$(call heading,unit tests)
 	@mkdir -p bin
 	go test -race -json ./... | go -C e2e run ./testreport -skipped "$$SKIPPED"
+
+# What covers new code waits in bin/fuzz for the next run; ARGUMENTS=-keep takes the smallest of it into the tree.
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (30s), two at a time; what fails becomes a seed in testdata/fuzz
+	$(call heading,fuzz tests)
+	@mkdir -p bin/fuzz && cd e2e && go test ./fuzz && go build -o ../bin/fuzz/fuzz ./fuzz
+	bin/fuzz/fuzz -time $(FUZZTIME) $(ARGUMENTS)
 
 .PHONY: kernels
 kernels: ## Run the tests of the BPF programs on Debian's Linux 5.10, 6.1, 6.12 and arm64, in QEMU without KVM (3 min)

@@ -71,10 +71,8 @@ func resolve(name string) string {
 	if !strings.HasPrefix(name, "/p") && !strings.HasPrefix(name, "/var/run/") {
 		return name
 	}
-	for _, root := range []string{"/proc/self/root", "/proc/thread-self/root", "/proc/1/root"} {
-		if below, ok := strings.CutPrefix(name, root); ok && strings.HasPrefix(below, "/") {
-			name = below
-		}
+	for below, ok := belowRoot(name); ok; below, ok = belowRoot(name) {
+		name = below // one may stand behind another
 	}
 	for _, alias := range []struct{ from, to string }{{"/var/run/", "/run/"}, {"/private/tmp/", "/tmp/"}} {
 		if below, ok := strings.CutPrefix(name, alias.from); ok {
@@ -82,6 +80,16 @@ func resolve(name string) string {
 		}
 	}
 	return name
+}
+
+// belowRoot takes a link to the root directory off the beginning of a path (proc_pid_root(5)).
+func belowRoot(name string) (below string, ok bool) {
+	for _, root := range []string{"/proc/self/root/", "/proc/thread-self/root/", "/proc/1/root/"} {
+		if strings.HasPrefix(name, root) {
+			return name[len(root)-1:], true
+		}
+	}
+	return name, false
 }
 
 // Origin returns the origin of an executable, and the directory that names its

@@ -183,30 +183,3 @@ func TestParseAccount(t *testing.T) {
 		t.Errorf("no account of a thread: %v", err)
 	}
 }
-
-func FuzzParseEvent(f *testing.F) {
-	f.Add(message(eventFork, 1, 2, 3, 4))
-	f.Add(message(eventExit, 1, 2, 3, 4, 5, 6))
-	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		event, known, err := parseEvent(data)
-		if known && (err != nil || event.Kind < Fork || event.Kind > UID) {
-			t.Errorf("%+v, %v", event, err)
-		}
-		answer(data)
-	})
-}
-
-func FuzzParseAccount(f *testing.F) {
-	for _, data := range [][]byte{stats(8, 328, 0), stats(15, 560, 16), stats(16, 560, 0)} {
-		f.Add(attributesOf(f, nested(f, unix.TASKSTATS_TYPE_AGGR_PID, netlink.Attribute{Type: unix.TASKSTATS_TYPE_STATS, Data: data})))
-		f.Add(data)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		account, err := parseAccount(data)
-		if err == nil && (account.CPU < 0 || len(account.Comm) > 32) {
-			t.Errorf("%+v", account)
-		}
-		_, _ = parseStats(data)
-	})
-}

@@ -47,7 +47,7 @@ func parseMapping(line []byte) (m mapping, ok bool) {
 	flags := fields[1]
 	m = mapping{start: start, end: end, executable: flags[2] == 'x', shared: flags[3] == 's', reserved: string(flags[:3]) == "---"}
 	if len(fields) == 6 {
-		m.name = bytes.TrimSpace(fields[5])
+		m.name = bytes.TrimLeft(fields[5], " ") // as it is: a name may end in blanks
 	}
 	return m, true
 }

@@ -50,12 +50,12 @@ func (i *Inspector) thread(pid int, name string) (float64, error) {
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("stat of a thread: %w", errLayout)
 	}
-	user, errUser := strconv.ParseFloat(fields[11], 64)
-	system, errSystem := strconv.ParseFloat(fields[12], 64)
+	user, errUser := strconv.ParseUint(fields[11], 10, 64)
+	system, errSystem := strconv.ParseUint(fields[12], 10, 64)
 	if errUser != nil || errSystem != nil {
 		return 0, fmt.Errorf("stat of a thread: %w", errLayout)
 	}
-	return (user + system) / userHz, nil
+	return (float64(user) + float64(system)) / userHz, nil
 }
 
 // EqualThreads counts the threads that work alike: at least half a core each,

@@ -42,15 +42,18 @@ func (r *Reader) mounts(pid string) (iter.Seq[mount], error) {
 	}, nil
 }
 
+// parseMount reads `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [OPTIONAL]... - TYPE SOURCE OPTIONS`. One blank is between
+// two fields and nothing else is: names hold any other space (a carriage return, those of Unicode), and a source may be
+// empty.
 func parseMount(line string) (mount, bool) {
-	fields := strings.Fields(line)
+	fields := strings.Split(strings.TrimSuffix(line, "\n"), " ")
 	if len(fields) < 5 {
 		return mount{}, false
 	}
 	m := mount{device: fields[2], root: unescape(fields[3]), point: unescape(fields[4])}
 	// Optional fields come before the dash.
 	if i := slices.Index(fields, "-"); i > 0 && i+1 < len(fields) {
-		m.kind = fields[i+1]
+		m.kind = unescape(fields[i+1])
 		if i+3 < len(fields) {
 			m.super = unescape(fields[i+3])
 		}

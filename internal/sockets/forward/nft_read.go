@@ -108,6 +108,11 @@ func readRules() (Rules, error) {
 		return Rules{}, fmt.Errorf("open nftables: %w", err)
 	}
 	defer func() { _ = conn.CloseLasting() }() // it was only read
+	return rulesOf(conn, end)
+}
+
+// rulesOf is readRules over a connection, until the end.
+func rulesOf(conn *nftables.Conn, end time.Time) (Rules, error) {
 	chains, err := conn.ListChains()
 	if err != nil {
 		return Rules{}, fmt.Errorf("list the chains of nftables: %w", err)
