@@ -148,10 +148,11 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	cd e2e && go test ./fleet ./internal/... ./lab/... ./overhead ./pagebench ./peers ./testreport
+	cd e2e && go test ./fleet ./hostile ./internal/... ./lab/... ./overhead ./pagebench ./peers ./testreport
 	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
+	$(as_root) "$$E2E_BIN/hostile" -short -skipped "$$SKIPPED"
 	$(call test_e2e,.)
 
 .PHONY: e2e-flink
@@ -164,6 +165,12 @@ lab: e2e-tools ## Play all attacks and their benign counterparts on this machine
 	@scripts/install-test-packages stress-ng screen
 	@mkdir -p docs && touch docs/lab.md
 	@$(as_root) "$$E2E_BIN/lab" -table docs/lab.md
+
+.PHONY: hostile
+hostile: e2e-tools ## Do to this machine what should blind, fool or end the exporter, as root (30 min), and write docs/hostile.md
+	@scripts/install-test-packages
+	@mkdir -p docs && touch docs/hostile.md
+	@$(as_root) "$$E2E_BIN/hostile" -table docs/hostile.md
 
 # Each bench writes its page in docs, unless it gets other arguments than the usual:
 # make bench-peers ARGUMENTS='-sizes=1000 -for=15s -short-processes=false'
@@ -209,7 +216,7 @@ e2e-tools: ## Build what the end-to-end tests run
 	$(call heading,end-to-end tools)
 	mkdir -p "$$E2E_BIN"
 	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
-	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench
+	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench ./hostile ./hostile/actor
 	e2e/lab/randomx/build "$$E2E_BIN"
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \

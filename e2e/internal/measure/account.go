@@ -32,21 +32,32 @@ func Resident(pid int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return residentOf(status)
+	return sizeIn(status, "VmRSS")
 }
 
-func residentOf(status []byte) (int64, error) {
+// sizeIn is a size in bytes out of /proc/PID/status.
+func sizeIn(status []byte, name string) (int64, error) {
 	for line := range bytes.Lines(status) {
-		if rest, found := bytes.CutPrefix(line, []byte("VmRSS:")); found {
+		if rest, found := bytes.CutPrefix(line, []byte(name+":")); found {
 			kibibytes, err := strconv.ParseInt(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte("kB")))), 10, 64)
 			return kibibytes << 10, err
 		}
 	}
-	return 0, fmt.Errorf("no VmRSS in %d bytes of status", len(status))
+	return 0, fmt.Errorf("no %s in %d bytes of status", name, len(status))
 }
 
 // Processes counts the processes that a directory like /proc lists.
 func Processes(procfs string) (int, error) {
 	names, err := filepath.Glob(filepath.Join(procfs, "[0-9]*"))
 	return len(names), err
+}
+
+// Peak is the most memory that a process has had in RAM, in bytes (VmHWM of proc(5)), since it
+// began or since 5 was written to its clear_refs.
+func Peak(pid int) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	return sizeIn(status, "VmHWM")
 }

@@ -83,6 +83,9 @@ func TestAccount(t *testing.T) {
 	if resident, err := Resident(os.Getpid()); err != nil || resident < 1<<20 {
 		t.Errorf("%d bytes resident, %v", resident, err)
 	}
+	if peak, err := Peak(os.Getpid()); err != nil || peak < 1<<20 {
+		t.Errorf("%d bytes at most, %v", peak, err)
+	}
 	if count, err := Processes("/proc"); err != nil || count < 1 {
 		t.Errorf("%d processes, %v", count, err)
 	}
@@ -95,12 +98,12 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-func TestResidentOf(t *testing.T) {
+func TestSizeIn(t *testing.T) {
 	t.Parallel()
-	if got, err := residentOf([]byte("Name:\tx\nVmRSS:\t     132 kB\n")); err != nil || got != 132<<10 {
+	if got, err := sizeIn([]byte("Name:\tx\nVmHWM:\t     140 kB\nVmRSS:\t     132 kB\n"), "VmRSS"); err != nil || got != 132<<10 {
 		t.Errorf("%d, %v", got, err)
 	}
-	if _, err := residentOf([]byte("Name:\tkthreadd\n")); err == nil {
+	if _, err := sizeIn([]byte("Name:\tkthreadd\n"), "VmRSS"); err == nil {
 		t.Error("a kernel thread has no memory")
 	}
 }
