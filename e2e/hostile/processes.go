@@ -1,6 +1,9 @@
 package main
 
-import "strconv"
+import (
+	"os/exec"
+	"strconv"
+)
 
 func processTrials() []trial {
 	return []trial{
@@ -13,6 +16,20 @@ func processTrials() []trial {
 				return err
 			},
 			told: []string{`cryptojack_origin_starts_total rises by 900`, `cryptojack_visibility_ratio{aspect="stat"} is at least 0.99`},
+		},
+		{
+			name:  "fork bomb",
+			does:  "In a control group with a limit of processes each process starts further ones, again and again.",
+			short: true,
+			act: func(s *session) error {
+				group, err := s.cgroup("pids", map[string]string{"pids.max": strconv.Itoa(s.scale(150, 600))})
+				if err != nil {
+					return err
+				}
+				_, err = s.startReady(exec.Command(inCgroup(group)[0], append(inCgroup(group)[1:], s.set.actor, "bomb")...))
+				return err
+			},
+			told: []string{`cryptojack_origin_starts_total rises by 100`, `cryptojack_event_source_active{source="proc_connector"} is 1`},
 		},
 	}
 }

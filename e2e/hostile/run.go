@@ -54,7 +54,7 @@ func (r *runner) stopShared() error {
 func (r *runner) perform(ctx context.Context, t *trial) (done result) {
 	began := time.Now()
 	done = result{trial: t, outcome: passed}
-	s := &session{Context: ctx, settings: r.settings, name: t.name}
+	s := &session{Context: ctx, set: r.settings, name: t.name}
 	var outer []func() error // takes back what the exporter stands on, and itself
 	var watched *watch
 	err := contain(func() (err error) {

@@ -18,10 +18,10 @@ import (
 // session is what one trial works with.
 type session struct {
 	context.Context
-	settings
-	*target // nil while before runs
-	name    string
-	undo    []func() error
+	set    settings
+	name   string
+	target *target // nil while before runs
+	undo   []func() error
 }
 
 // later has something taken back when the trial is over, the last first.
@@ -39,7 +39,7 @@ func (s *session) clean() error {
 
 // scale is the first number in the short form, else the second.
 func (s *session) scale(short, full int) int {
-	if s.settings.short {
+	if s.set.short {
 		return short
 	}
 	return full
@@ -55,9 +55,9 @@ func (s *session) start(command *exec.Cmd) (*programs.Program, error) {
 	return started, nil
 }
 
-// actor is a command that has the actor play a part.
+// actorDoes is a command that has the actor play a part.
 func (s *session) actorDoes(arguments ...string) *exec.Cmd {
-	return exec.Command(s.actor, arguments...)
+	return exec.Command(s.set.actor, arguments...)
 }
 
 // play starts the actor and waits until it says that it is ready.
@@ -130,6 +130,12 @@ func letter(r rune) rune {
 
 // endCgroup kills what is in a group until nothing is left, and removes it.
 func endCgroup(path string) error {
+	limit := filepath.Join(path, "pids.max") // nothing more may start, if it has one
+	if _, err := os.Stat(limit); err == nil {
+		if err := os.WriteFile(limit, []byte("0"), 0); err != nil {
+			return err
+		}
+	}
 	return programs.Eventually(context.Background(), 30*time.Second, "remove "+path, func() error {
 		content, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
 		if err != nil {
@@ -149,6 +155,3 @@ func endCgroup(path string) error {
 func inCgroup(path string) []string {
 	return []string{"sh", "-c", "echo $$ >" + path + `/cgroup.procs && exec "$@"`, "sh"}
 }
-
-// samples waits until the exporter has taken so many further samples of processes.
-func (s *session) samples(more int) error { return s.target.samples(s, more) }

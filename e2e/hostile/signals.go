@@ -20,11 +20,11 @@ func signalTrials() []trial {
 }
 
 func stopped(s *session) error {
-	if err := syscall.Kill(s.PID, syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(s.target.PID, syscall.SIGSTOP); err != nil {
 		return err
 	}
 	err := programs.Pause(s, time.Duration(s.scale(4, 30))*time.Second)
-	if continued := syscall.Kill(s.PID, syscall.SIGCONT); continued != nil {
+	if continued := syscall.Kill(s.target.PID, syscall.SIGCONT); continued != nil {
 		return continued
 	}
 	return err

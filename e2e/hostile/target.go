@@ -153,7 +153,7 @@ func (s *scrape) sum(selector string) (float64, error) {
 }
 
 func matches(matchers []*labels.Matcher, name string, metric *dto.Metric) bool {
-	carried := map[string]string{labels.MetricName: name}
+	carried := map[string]string{model.MetricNameLabel: name}
 	for _, pair := range metric.Label {
 		carried[pair.GetName()] = pair.GetValue()
 	}

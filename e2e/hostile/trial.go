@@ -65,6 +65,7 @@ func allTrials() []trial {
 		nameTrials(),
 		processTrials(),
 		signalTrials(),
+		limitTrials(),
 	)
 }
 

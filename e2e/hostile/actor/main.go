@@ -22,7 +22,9 @@ func main() {
 // parts are what an actor can play: each sets itself up and returns.
 func parts() map[string]func(number int) error {
 	return map[string]func(int) error{
-		"zombies": zombies,
+		"bomb":     bomb,
+		"splinter": splinter,
+		"zombies":  zombies,
 	}
 }
 
