@@ -8,6 +8,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 )
 
 // hiddenProcess holds for a process that the tools of this host cannot see: they all look into /proc. A mount hides it
@@ -113,7 +114,7 @@ func forgedArguments(of subject) (string, strength) {
 	}
 	loginShell := strings.HasPrefix(first, "-") && programs.IsShell(first) // only a login gives such a name
 	if isSystemPath(first) || p.Origin.Suspicious() && (loginShell || of.names.IsSystem(shown)) {
-		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(first), quote(p.Exe)), strong
+		return fmt.Sprintf("It shows %s as its program and runs %s.", quote(secrets.Line(first)), quote(p.Exe)), strong
 	}
 	return "", absent
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -30,7 +31,7 @@ func factArguments(v *view) string {
 	if len(v.process.Argv) == 0 {
 		return "It has no arguments."
 	}
-	return "Its arguments are " + quote(strings.Join(v.process.Argv, " ")) + "."
+	return "Its arguments are " + quote(strings.Join(secrets.Arguments(v.process.Argv), " ")) + "."
 }
 
 func factPlace(v *view) string {

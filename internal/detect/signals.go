@@ -10,6 +10,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -44,7 +45,7 @@ func minerCommandLine(of subject) (string, strength) {
 	if argument == "" {
 		return "", absent
 	}
-	return fmt.Sprintf("It was started with %s, %s.", quote(argument), what), strong
+	return fmt.Sprintf("It was started with %s, %s.", quote(secrets.Line(argument)), what), strong
 }
 
 // memfd holds for a program that was never a file (memfd_create(2), T1620).

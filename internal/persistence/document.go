@@ -8,6 +8,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/persistence/shell"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 )
 
 // document is one file to be parsed.
@@ -56,6 +57,8 @@ func (p *parsed) remember(d document, e model.PersistenceEntry) {
 		p.suspicious++
 	}
 	worth := worthOf(&e)
+	// What is kept is for people. The programs, and what makes an entry another one, were found before.
+	e.Command, e.Evidence, e.Decoded = secrets.Line(e.Command), secrets.Line(e.Evidence), secrets.Line(e.Decoded)
 	if len(p.entries) < maxFileEntries {
 		p.entries = append(p.entries, e)
 		p.worths[worth]++

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -114,7 +115,7 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 	p := &s.Process
 	out := &jsonSuspect{
 		ID: s.ID, PIDs: append([]int{}, s.PIDs...), Instances: s.Instances, Running: s.Running,
-		Comm: text.Escape(p.Comm), Exe: text.Escape(p.Exe), ExeDeleted: p.ExeDeleted, Argv: escapeAll(p.Argv),
+		Comm: text.Escape(p.Comm), Exe: text.Escape(p.Exe), ExeDeleted: p.ExeDeleted, Argv: escapeAll(secrets.Arguments(p.Argv)),
 		User: text.Escape(p.User), UID: p.UID, Unit: text.Escape(p.Unit), Container: text.Escape(p.ContainerID), Cgroup: text.Escape(p.Cgroup),
 		Origin: string(p.Origin), Namespace: string(p.Isolation), SHA256: p.SHA256, Started: fit(p.Started),
 		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -232,9 +233,9 @@ func baseName(exe, comm string) string {
 	return text.Label(path.Base(exe))
 }
 
-// commandLine may hold secrets: it is for the scan and the JSON only.
+// commandLine is for the scan only: what looks like a secret is masked, and what does not may be one.
 func commandLine(argv []string) string {
-	runes := []rune(text.Escape(strings.Join(argv, " ")))
+	runes := []rune(text.Escape(strings.Join(secrets.Arguments(argv), " ")))
 	if len(runes) > maxCommandLine {
 		return string(runes[:maxCommandLine-3]) + "..."
 	}

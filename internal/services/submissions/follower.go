@@ -12,6 +12,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 )
 
 const (
@@ -197,7 +198,7 @@ func (f *follower) keep(s model.Submission) {
 	if f.recent == nil {
 		f.recent = map[model.SubmissionEvent][]model.Submission{}
 	}
-	s.Text = strings.Clone(s.Text[:min(len(s.Text), textLimit)])
+	s.Text = secrets.Line(strings.Clone(s.Text[:min(len(s.Text), textLimit)]))
 	list := f.recent[s.Event]
 	f.recent[s.Event] = append(list[max(0, len(list)+1-maxRecent):], s)
 }
