@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
@@ -86,11 +87,22 @@ func hostile() *snapshots {
 	}
 	name := func(i int) string { return fmt.Sprintf("\x1b[31m\xff%d\n", i%700) + strings.Repeat("x", 4096) }
 	p := &model.ProcessSnapshot{Origins: map[model.OriginKey]model.CPUTotals{}, GPU: &model.GPUTotals{}, CPUs: 2}
-	p.Visibility = map[model.Aspect]model.Share{model.AspectExe: {Readable: 1, Total: 2}}
-	for i := range 74 {
-		p.Groups = append(p.Groups, model.GroupTotals{GroupKey: model.GroupKey{Process: name(i % 70), Origin: model.OriginHome, User: "u"}})
+	p.Visibility, p.ReadErrors = map[model.Aspect]model.Share{}, map[model.ReadError]uint64{}
+	for _, aspect := range []model.Aspect{
+		model.AspectStat, model.AspectExe, model.AspectFd, model.AspectCgroup, model.AspectTemp, model.AspectNetns, model.AspectPersistence, model.AspectSubmissionLog,
+	} {
+		p.Visibility[aspect] = model.Share{Readable: 1, Total: 2}
+		for _, reason := range []model.Reason{model.ReasonPermission, model.ReasonParse, model.ReasonTimeout, model.ReasonPanic, model.ReasonOther} {
+			p.ReadErrors[model.ReadError{Aspect: aspect, Reason: reason}] = 1
+		}
 	}
-	f := &model.FileSnapshot{Directories: []string{"/tmp", "/tmp"}, Counts: map[model.FileCount]int{}}
+	for i := range 36 {
+		p.Groups = append(p.Groups, model.GroupTotals{GroupKey: model.GroupKey{Process: name(i % 32), Origin: model.OriginHome, User: "u"}, TopPID: 5})
+	}
+	for _, origin := range model.Origins() {
+		p.Groups = append(p.Groups, model.GroupTotals{GroupKey: model.GroupKey{Process: "other", Origin: origin}, TopPID: 5})
+	}
+	f := &model.FileSnapshot{Directories: []string{"/tmp", "/tmp", "/var/tmp", "/dev/shm"}, Counts: map[model.FileCount]int{}}
 	s := &model.SocketSnapshot{Apps: known.Apps()}
 	e := &model.PersistenceSnapshot{}
 	found := &model.Findings{}
@@ -115,14 +127,27 @@ func hostile() *snapshots {
 
 func TestHostileHost(t *testing.T) {
 	t.Parallel()
-	families, err := gather(t, hostile().set()).Gather()
+	registry := gather(t, hostile().set())
+	// What the exporter adds about itself: its process, and how long samples take.
+	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cryptojack_sample_duration_seconds", Buckets: []float64{1, 2, 3, 4}}, []string{"sensor"})
+	for i := range 5 {
+		durations.WithLabelValues(fmt.Sprint(i)).Observe(1)
+	}
+	registry.MustRegister(durations, collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	samples := 0
+	samples := 20 // of promhttp, of the version and of the last reload, of further sensors and components
 	for _, family := range families {
 		for _, metric := range family.Metric {
 			samples++
+			if h := metric.GetHistogram(); h != nil {
+				samples += len(h.Bucket) + 2 // le="+Inf", sum and count
+			}
+			if s := metric.GetSummary(); s != nil {
+				samples += len(s.Quantile) + 1
+			}
 			for _, label := range metric.Label {
 				if v := label.GetValue(); len(v) > 128 || !utf8.ValidString(v) || strings.ContainsAny(v, "\n\x1b") {
 					t.Errorf("%s: label %q", family.GetName(), v)

@@ -21,7 +21,7 @@ type process struct {
 }
 
 // NewProcess exports the CPU accounts of the process sensor: of the whole host, by
-// origin and isolation (always all pairs), and by process group (at most 64 and one
+// origin and isolation (always all pairs), and by process group (at most 32 and one
 // `other` per origin, bounded by the sensor). Without a snapshot Update returns ErrNoData.
 func NewProcess(snapshot func() *model.ProcessSnapshot, labels *Labels) Collector {
 	origin := []string{"origin", "isolation"}
@@ -40,7 +40,7 @@ func NewProcess(snapshot func() *model.ProcessSnapshot, labels *Labels) Collecto
 		originGPU: prometheus.NewDesc("cryptojack_origin_gpu_seconds_total",
 			"Time that engines of GPUs were busy for processes, by where their executable lies, in seconds since the exporter started; several engines count each. Drivers tell it in fdinfo, which NVIDIA's and ROCm do not. Only on hosts with a GPU.", origin, nil),
 		groupCPU: prometheus.NewDesc("cryptojack_process_cpu_seconds_total",
-			"CPU time of a group of processes, in seconds since it got its series. At most 64 groups have one; the rest is `other`, by origin.", groupLabels(), nil),
+			"CPU time of a group of processes, in seconds since it got its series. At most 32 groups have one; the rest is `other`, by origin.", groupLabels(), nil),
 		groupInstances: prometheus.NewDesc("cryptojack_process_instances", "Processes of the group at the last sample.", groupLabels(), nil),
 		groupStarts:    prometheus.NewDesc("cryptojack_process_starts_total", "Programs of the group seen to start since it got its series.", groupLabels(), nil),
 		topPID:         prometheus.NewDesc("cryptojack_process_top_pid", "The pid, as a value, of the group's process that used most CPU in the last sample.", groupLabels(), nil),

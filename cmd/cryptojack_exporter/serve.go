@@ -60,7 +60,7 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, s, m, logger))
 	registry.MustRegister(reload.metrics()...)
 	if !o.disableExporterMetrics {
-		registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 
 	server := &http.Server{

@@ -100,7 +100,7 @@ func (w *watch) survived(ctx context.Context, t *trial) (err error) {
 		return err
 	}
 	if now.series >= mostSeries {
-		return fmt.Errorf("%d series, less than %d are promised", now.series, mostSeries)
+		return fmt.Errorf("%d series, less than %d are promised: %s", now.series, mostSeries, now.largest())
 	}
 	if err := checkAll([]string{"cryptojack_panics_total is 0", "cryptojack_scrape_collector_success is at least 7"}, w.before, now); err != nil {
 		return err

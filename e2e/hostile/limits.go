@@ -18,7 +18,7 @@ func limitTrials() []trial {
 				group, err := s.cgroup("memory", map[string]string{"memory.limit_in_bytes": "64M"})
 				return inCgroup(group), err
 			},
-			act:      func(s *session) error { return sleepers(s, s.scale(10, 1000)) },
+			act:      func(s *session) error { return sleepers(s, s.scale(100, 1000)) },
 			told:     []string{`cryptojack_findings{rule="runs_from_temp"} rises by 10`},
 			mebibyte: 64,
 		},

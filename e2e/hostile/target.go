@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -133,6 +136,18 @@ func parseScrape(text string) (*scrape, error) {
 		}
 	}
 	return s, nil
+}
+
+// largest lists the metrics that have most series.
+func (s *scrape) largest() string {
+	names := slices.SortedFunc(maps.Keys(s.families), func(a, b string) int {
+		return cmp.Or(len(s.families[b].Metric)-len(s.families[a].Metric), strings.Compare(a, b))
+	})
+	var counts []string
+	for _, name := range names[:min(len(names), 20)] {
+		counts = append(counts, fmt.Sprintf("%s %d", name, len(s.families[name].Metric)))
+	}
+	return strings.Join(counts, ", ")
 }
 
 // sum adds up all series of a selector, in the form of PromQL. Without any it is 0.

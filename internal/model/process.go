@@ -343,7 +343,7 @@ type ProcessSnapshot struct {
 	Unattributed     float64 // running maximum of busy - attributed, seconds
 	UnattributedRate UnattributedRate
 	Origins          map[OriginKey]CPUTotals
-	Groups           []GroupTotals // at most 64, and one `other` for each origin
+	Groups           []GroupTotals // at most 32, and one `other` for each origin
 	GroupSlots       Slots
 	GPU              *GPUTotals          // nil on a host that has no GPU
 	Processes        []*Process          // sorted by pid. One about which nothing changed is the same pointer as in the last snapshot

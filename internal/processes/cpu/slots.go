@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	groupSlots    = 64
+	groupSlots    = 32
 	maxTombstones = 4 * groupSlots
 	admitSeconds  = 1.0              // CPU used in a minute
 	idleTime      = 15 * time.Minute // after which a group may lose its slot
