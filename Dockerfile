@@ -37,8 +37,10 @@ COPY --from=builder /cryptojack_exporter /bin/cryptojack_exporter
 COPY LICENSE /LICENSE
 # Root, with all capabilities dropped but five: /proc/PID/exe and /proc/PID/fd of
 # other users' processes are closed to anybody else, and a container runtime
-# gives added capabilities to root only. As another user (--user=65534) it runs
-# and cryptojack_visibility_ratio tells what it cannot see.
+# gives added capabilities to root only. It stays root then, with three of them, and
+# says so. With --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP too it becomes a
+# user of its own at its start and drops these. As another user from the start
+# (--user=65534) it runs and cryptojack_visibility_ratio tells what it cannot see.
 USER 0:0
 EXPOSE 10042
 ENTRYPOINT ["/bin/cryptojack_exporter"]

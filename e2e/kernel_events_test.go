@@ -235,30 +235,3 @@ func TestCompileIsAttributed(t *testing.T) {
 		}
 	}
 }
-
-// TestPrivileges: what is not needed any more is given up in every thread.
-func TestPrivileges(t *testing.T) {
-	watching := startExporter(t)
-	const kept = "0000000000081404" // NET_BIND_SERVICE, NET_ADMIN, DAC_READ_SEARCH, SYS_PTRACE
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", watching.PID))
-	if err != nil || len(threads) < 2 {
-		t.Fatalf("%d threads, %v", len(threads), err)
-	}
-	for _, thread := range threads {
-		status, err := os.ReadFile(thread)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, set := range []string{"CapPrm", "CapEff"} {
-			if !strings.Contains(string(status), set+":\t"+kept+"\n") {
-				t.Errorf("%s: %s is not %s:\n%s", thread, set, kept, status)
-			}
-		}
-	}
-	now := scrape(t, watching.url)
-	for _, source := range []string{"poll", "proc_connector", "taskstats", "task_iterator"} {
-		if active, _ := now.mustOne(t, "cryptojack_event_source_active", labels{"source": source}); active != 1 {
-			t.Errorf("%s is not active", source)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log"
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
@@ -70,6 +71,8 @@ type options struct {
 	scanDiff    string
 
 	assetsDirectory string
+
+	confine func(*options, *privileged, log.Logger) // gives up what is not needed from then on
 }
 
 // parseFlags returns done and an exit code when there is nothing to run: after

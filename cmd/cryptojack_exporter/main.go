@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/go-kit/log"
 )
 
 // The exit codes of `scan` are those of Nagios plugins; a server that cannot
@@ -21,17 +23,18 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr, confine)
 	stop()
 	os.Exit(code)
 }
 
-// run is the whole program but for the process around it.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// execute is the whole program but for the process around it: what changes that for good is passed in.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer, confine func(*options, *privileged, log.Logger)) int {
 	options, code, done := parseFlags(args, stdout, stderr)
 	if done {
 		return code
 	}
+	options.confine = confine
 	switch options.command {
 	case commandScan:
 		return scan(ctx, options, stdout, stderr)

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-kit/log"
 )
 
 // lockedBuffer takes the log of a server while a test reads it.
@@ -36,6 +38,11 @@ func (b *lockedBuffer) String() string {
 type server struct {
 	url string
 	log *lockedBuffer
+}
+
+// run is the program, but for what would change this process for good.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return execute(ctx, args, stdout, stderr, func(*options, *privileged, log.Logger) {})
 }
 
 // start runs the program on this machine's /proc and an empty root directory

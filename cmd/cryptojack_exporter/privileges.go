@@ -2,15 +2,21 @@ package main
 
 import (
 	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/privileges"
 )
 
 // privileged is what has to be opened before the privileges are dropped. A part
@@ -68,45 +74,62 @@ func openTasks(procfs string) (*taskiter.Iterator, error) {
 	return taskiter.New()
 }
 
-// dropPrivileges keeps only the capabilities that the exporter uses while it runs.
-func dropPrivileges(p *privileged, logger log.Logger) {
+// confine gives up what only the start needs: root becomes a user of its own, and keeps the capabilities that are used
+// while it runs. Who takes it over can read processes and files then, and change none.
+func confine(o *options, p *privileged, logger log.Logger) {
+	for _, lack := range []struct {
+		capability cap.Value
+		means      string
+	}{
+		{cap.SYS_PTRACE, "what the processes of other users run, hold open and have in memory cannot be read; give CAP_SYS_PTRACE, or run it as root"},
+		{cap.DAC_READ_SEARCH, "closed directories, crontabs and homes of other users cannot be read; give CAP_DAC_READ_SEARCH, or run it as root"},
+	} {
+		if !privileges.Holds(lack.capability) {
+			level.Warn(logger).Log("msg", lack.means)
+		}
+	}
+	if os.Geteuid() == 0 {
+		user, err := privileges.Become(programName, o.rootfs, o.procfs)
+		if err != nil {
+			level.Info(logger).Log("msg", "it stays root, without the capabilities that root has", "err", err)
+		} else {
+			level.Info(logger).Log("msg", "root is no longer needed: it goes on as its own user", "name", user.Name, "uid", user.UID, "gid", user.GID)
+		}
+	}
 	needed := []cap.Value{
-		cap.SYS_PTRACE,       // executables, cgroups and sockets of others' processes
-		cap.DAC_READ_SEARCH,  // directories and files of others
-		cap.NET_ADMIN,        // accounts of hidden processes, by taskstats
-		cap.NET_BIND_SERVICE, // to listen on a port below 1024
+		cap.SYS_PTRACE,      // executables, cgroups and sockets of others' processes
+		cap.DAC_READ_SEARCH, // directories and files of others
+		cap.NET_ADMIN,       // accounts of hidden processes, by taskstats
+	}
+	if o.command == commandServe && slices.ContainsFunc(*o.web.WebListenAddresses, lowPort) {
+		needed = append(needed, cap.NET_BIND_SERVICE)
 	}
 	if p.tasks != nil && p.tasks.NeedsCapability() {
 		level.Info(logger).Log("msg", "CAP_BPF is kept: this kernel asks for it at each look at its processes; from Linux 5.19 on, or with the sysctl kernel.unprivileged_bpf_disabled=0, it is not needed")
 		needed = append(needed, cap.BPF)
 	}
-	if err := dropCapabilities(needed); err != nil {
+	if err := privileges.Drop(needed...); err != nil {
 		level.Warn(logger).Log("msg", "it goes on with more privileges than it needs", "err", err)
+	}
+	// Asking services and answering scrapes; sd_notify(3); the kernel.
+	families := []uint32{unix.AF_INET, unix.AF_INET6, unix.AF_UNIX, unix.AF_NETLINK}
+	if o.command == commandServe && slices.ContainsFunc(*o.web.WebListenAddresses, onVsock) {
+		families = append(families, unix.AF_VSOCK)
+	}
+	if err := privileges.Filter(families...); err != nil {
+		level.Info(logger).Log("msg", "it may call more of the kernel than it does", "err", err)
 	}
 }
 
-// dropCapabilities gives up, for good, every capability that this program has and
-// does not use (capabilities(7)): root's too. Who takes it over can read
-// processes and files then, and change none.
-func dropCapabilities(needed []cap.Value) error {
-	held := cap.GetProc()
-	kept := cap.NewSet()
-	for _, capability := range needed {
-		for _, flag := range []cap.Flag{cap.Permitted, cap.Effective} {
-			has, err := held.GetFlag(cap.Permitted, capability)
-			if err == nil && has {
-				err = kept.SetFlag(flag, true, capability)
-			}
-			if err != nil {
-				return fmt.Errorf("choose capabilities to keep: %w", err)
-			}
-		}
+// lowPort tells whether only who has CAP_NET_BIND_SERVICE may listen there.
+func lowPort(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false // the server says what is wrong with it
 	}
-	if err := cap.ResetAmbient(); err != nil {
-		return fmt.Errorf("drop ambient capabilities: %w", err)
-	}
-	if err := kept.SetProc(); err != nil {
-		return fmt.Errorf("drop capabilities: %w", err)
-	}
-	return nil
+	number, err := net.LookupPort("tcp", port)
+	return err == nil && number > 0 && number < 1024
 }
+
+// onVsock tells whether the server listens to the host of this virtual machine there (exporter-toolkit).
+func onVsock(address string) bool { return strings.HasPrefix(address, "vsock://") }

@@ -19,7 +19,7 @@ import (
 // is anything made that looks at hostile data.
 func setUp(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*sensors, *monitor.Monitor, error) {
 	opened := openPrivileged(o, logger)
-	dropPrivileges(opened, logger)
+	o.confine(o, opened, logger)
 	s, err := newSensors(o, current.Load, opened, logger)
 	if err != nil {
 		return nil, nil, err

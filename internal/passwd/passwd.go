@@ -23,6 +23,7 @@ const (
 type User struct {
 	Name  string
 	UID   uint32
+	GID   uint32 // 0 if the line has none
 	Home  string // as it is written; "" if the line has none
 	Shell string
 }
@@ -140,6 +141,11 @@ func parseLine(line string) (User, error) {
 		return User{}, errLine
 	}
 	user := User{Name: fields[0], UID: uint32(uid)}
+	if len(fields) > 3 {
+		if gid, err := strconv.ParseUint(fields[3], 10, 32); err == nil {
+			user.GID = uint32(gid)
+		}
+	}
 	if len(fields) > 5 {
 		user.Home = fields[5]
 	}

@@ -69,8 +69,8 @@ func TestUsers(t *testing.T) {
 	}
 	want := []User{
 		{Name: "root", Home: "/root", Shell: "/bin/bash"},
-		{Name: "flink", UID: 9999, Home: "/opt/flink", Shell: "/bin/sh"},
-		{Name: "second", UID: 9999, Home: "/", Shell: "/bin/sh"},
+		{Name: "flink", UID: 9999, GID: 9999, Home: "/opt/flink", Shell: "/bin/sh"},
+		{Name: "second", UID: 9999, GID: 9999, Home: "/", Shell: "/bin/sh"},
 		{Name: "short", UID: 7},
 	}
 	if diff := cmp.Diff(want, users.Table().Users); diff != "" {
