@@ -91,9 +91,9 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 	}
 	o.web = kingpinflag.AddFlags(app, ":10042")
 	app.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&o.telemetryPath)
-	app.Flag("web.max-requests", "Most scrapes at a time; 0 means no limit.").Default("40").IntVar(&o.maxRequests)
+	app.Flag("web.max-requests", "Most scrapes at a time, a quarter of them of one address; 0 means no limit.").Default("40").IntVar(&o.maxRequests)
 	app.Flag("web.disable-exporter-metrics", "Leave out the metrics of the exporter's own process (go_*, process_*, promhttp_*).").BoolVar(&o.disableExporterMetrics)
-	app.Flag("web.enable-pprof", "Serve /debug/pprof/. Its profiles hold names and paths of this host.").BoolVar(&o.enablePprof)
+	app.Flag("web.enable-pprof", "Serve /debug/pprof/ to this host and to whoever signs in: its profiles hold names and paths.").BoolVar(&o.enablePprof)
 	app.Flag("web.enable-lifecycle", "Let POST /-/reload read the configuration again.").BoolVar(&o.enableLifecycle)
 	app.Flag("path.procfs", "Where the host's procfs is mounted.").Default("/proc").StringVar(&o.procfs)
 	app.Flag("path.rootfs", "Where the host's root directory is mounted.").Default("/").StringVar(&o.rootfs)

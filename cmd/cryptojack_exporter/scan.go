@@ -91,6 +91,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		return diff(m, o, comparison, stdout, stderr)
 	}
 	result := newReport(m, time.Since(began))
+	result.Audience = report.Full
 	write := report.JSON
 	if o.scanFormat == formatText {
 		write = func(out io.Writer, r report.Report) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	ownweb "github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
 const stopTime = 5 * time.Second // for requests that are under way
@@ -63,10 +65,8 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 		registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 
-	server := &http.Server{
-		Handler:           newHandler(o, m, registry, reload.run, logger),
-		ReadHeaderTimeout: 10 * time.Second,
-	}
+	server := ownweb.NewServer(newHandler(o, m, registry, reload.run, logger), logger)
+	server.ErrorLog = slog.NewLogLogger(newSlog(base).Handler(), slog.LevelDebug) // mistakes of callers, any of whom can make thousands
 	return listen(ctx, server, o.web, m, reload, logger, base)
 }
 

@@ -10,9 +10,12 @@ import (
 
 func newDocument(r *Report) document {
 	d := document{
-		SchemaVersion: schemaVersion, Verdict: r.verdict(), ExitCode: ExitCode(*r),
+		SchemaVersion: schemaVersion, Audience: r.Audience.String(), Verdict: r.verdict(), ExitCode: ExitCode(*r),
 		Host: text.Escape(r.Hostname), Version: text.Escape(r.Version), Time: fit(r.Now), WatchedSeconds: r.Watched.Seconds(),
 		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
+	}
+	if r.Audience == Public {
+		d.Withheld = withheld
 	}
 	for _, finding := range r.pick(func(*model.Finding) bool { return true }) {
 		d.Findings = append(d.Findings, newJSONFinding(r, finding))

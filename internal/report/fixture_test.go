@@ -25,7 +25,7 @@ func idle() Report {
 		return m
 	}
 	return Report{
-		Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second,
+		Audience: Full, Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second,
 		Findings: &model.Findings{Time: noon()},
 		Snapshot: model.Snapshot{
 			Time: noon(),
@@ -150,5 +150,5 @@ func warned() Report {
 }
 
 func unknown() Report {
-	return Report{Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second}
+	return Report{Audience: Full, Hostname: "worker-3", Version: "0.1.0", Now: noon(), Watched: 10 * time.Second}
 }

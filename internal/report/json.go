@@ -18,6 +18,7 @@ func JSON(w io.Writer, r Report) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
+	r = r.forAudience()
 	if err := encoder.Encode(newDocument(&r)); err != nil {
 		return fmt.Errorf("write the report as JSON: %w", err)
 	}
@@ -28,6 +29,8 @@ func JSON(w io.Writer, r Report) error {
 // to the types of package host.
 type document struct {
 	SchemaVersion  int           `json:"schema_version"`
+	Audience       string        `json:"audience"`           // full, or public, which is told less
+	Withheld       string        `json:"withheld,omitempty"` // what the public is not told, and where it is
 	Verdict        verdict       `json:"verdict"`
 	ExitCode       int           `json:"exit_code"`
 	Host           string        `json:"host"`

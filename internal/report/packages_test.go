@@ -29,6 +29,7 @@ func TestPackages(t *testing.T) {
 		suspect := &model.Suspect{ID: "0", Process: p, PIDs: []int{7}, Running: true, Package: test.fact}
 		finding := model.Finding{Severity: model.Critical, Suspect: suspect}
 		r := Report{
+			Audience: Full,
 			Findings: &model.Findings{Active: []model.Finding{finding}},
 			Snapshot: model.Snapshot{
 				Processes: &model.ProcessSnapshot{Processes: []*model.Process{&p}},

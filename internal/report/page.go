@@ -15,51 +15,63 @@ import (
 //go:embed page.html
 var pageHTML string
 
-// NewPage returns the status page. It answers GET and HEAD of "/" exactly; show
-// is called once for each.
-func NewPage(logger log.Logger, telemetryPath string, show func() Report) http.Handler {
+// pagePolicy lets the page load nothing, run nothing, send nothing and be shown in no frame.
+const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// Served is what the handlers of reports share.
+type Served struct {
+	Logger log.Logger
+	// Show returns what is known now. Whom it is for is set afterwards.
+	Show func() Report
+	// AudienceOf tells whom a request is answered for.
+	AudienceOf func(*http.Request) Audience
+}
+
+// NewPage returns the status page. It answers GET and HEAD of "/" exactly.
+func NewPage(served Served, telemetryPath string) http.Handler {
 	page := template.Must(template.New("page").Parse(pageHTML))
-	render := func(out *bytes.Buffer, r Report) error { return page.Execute(out, newView(&r, telemetryPath)) }
-	answer := newAnswer(logger, "text/html; charset=utf-8", render, show)
+	answer := newAnswer(served, "text/html; charset=utf-8", func(out *bytes.Buffer, r Report) error { return page.Execute(out, newView(r, telemetryPath)) })
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if request.URL.Path != "/" {
 			http.NotFound(w, request)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+		w.Header().Set("Content-Security-Policy", pagePolicy)
 		answer(w, request)
 	})
 }
 
 // NewFindingsHandler returns the findings as JSON, for GET and HEAD.
-func NewFindingsHandler(logger log.Logger, show func() Report) http.Handler {
-	render := func(out *bytes.Buffer, r Report) error { return JSON(out, r) }
-	return newAnswer(logger, "application/json; charset=utf-8", render, show)
+func NewFindingsHandler(served Served) http.Handler {
+	return newAnswer(served, "application/json; charset=utf-8", func(out *bytes.Buffer, r Report) error { return JSON(out, r) })
 }
 
-// newAnswer renders to memory first: an error must not leave half a page.
-func newAnswer(logger log.Logger, contentType string, render func(*bytes.Buffer, Report) error, show func() Report) http.HandlerFunc {
+// newAnswer renders to memory first: an error must not leave half a page. What it has rendered
+// it gives to every request, see rendering.
+func newAnswer(served Served, contentType string, render func(*bytes.Buffer, Report) error) http.HandlerFunc {
 	var failed sync.Once
+	kept := map[Audience]*rendering{Public: newRendering(render), Full: newRendering(render)}
 	return func(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if request.Method != http.MethodGet && request.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "only GET and HEAD are answered", http.StatusMethodNotAllowed)
 			return
 		}
-		var out bytes.Buffer
-		if err := render(&out, show()); err != nil {
+		r := served.Show()
+		r.Audience = served.AudienceOf(request)
+		body, err := kept[r.Audience].of(r)
+		if err != nil {
 			failed.Do(func() {
-				level.Error(logger).Log("msg", "a report could not be rendered", "path", request.URL.Path, "err", err)
+				level.Error(served.Logger).Log("msg", "a report could not be rendered", "path", request.URL.Path, "err", err)
 			})
 			http.Error(w, "the report could not be rendered; see the exporter's log", http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
-		w.Header().Set("Content-Length", strconv.Itoa(out.Len()))
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		if request.Method == http.MethodGet {
-			w.Write(out.Bytes())
+			w.Write(body)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func Plan(r Report) []Step { return r.plan(r.serious()) }
 // so that it never says another thing than the plan. It is for those who read one
 // finding alone.
 func (r *Report) remedy(finding *model.Finding) []string {
-	if finding.Severity == model.Info {
+	if finding.Severity == model.Info && r.Audience == Full {
 		return []string{"Nothing, unless you do not know it."}
 	}
 	scope := []*model.Finding{finding}
@@ -75,6 +75,9 @@ func (r *Report) startedBy(g *model.Guardian) []*model.Finding {
 }
 
 func (r *Report) plan(scope []*model.Finding) []Step {
+	if r.Audience == Public {
+		return nil // the commands say of files and processes what the public is not told
+	}
 	p := &planner{report: r, scope: scope, stopped: map[int]bool{}, closed: map[string]bool{}}
 	suspects := p.within(func(f *model.Finding) bool { return f.Suspect != nil })
 	entries := fair(p.within(func(f *model.Finding) bool { return f.Persistence != nil }))

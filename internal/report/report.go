@@ -26,6 +26,7 @@ const (
 
 // Report is what is known at one moment.
 type Report struct {
+	Audience Audience        // whoever is not told to be anybody else is the public
 	Findings *model.Findings // nil before the first sample
 	Snapshot model.Snapshot
 	Hostname string

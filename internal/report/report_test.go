@@ -13,7 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/go-kit/log"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -25,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for name, r := range map[string]Report{"idle": idle(), "incident": incident(), "warning": warned(), "unknown": unknown()} {
+	for name, r := range map[string]Report{"idle": idle(), "incident": incident(), "warning": warned(), "unknown": unknown(), "public": toPublic(incident())} {
 		for kind, write := range map[string]func(io.Writer, Report) error{
 			"text": func(w io.Writer, r Report) error { return Text(w, r, false) },
 			"json": JSON,
@@ -63,7 +62,7 @@ func compareGolden(t *testing.T, name, got string) {
 
 func writePage(w io.Writer, r Report) error {
 	r.Watched = 0
-	response := get(NewPage(log.NewNopLogger(), "/metrics", func() Report { return r }), "GET", "/")
+	response := get(NewPage(servedTo(r.Audience, func() Report { return r }), "/metrics"), "GET", "/")
 	if response.Code != 200 {
 		return fmt.Errorf("status %d", response.Code)
 	}

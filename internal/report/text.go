@@ -20,6 +20,7 @@ const (
 // Text writes the report for a person at a terminal. The first line is the
 // verdict. Colour is ANSI (ECMA-48 SGR).
 func Text(w io.Writer, r Report, colour bool) error {
+	r = r.forAudience()
 	p := &printer{colour: colour}
 	p.line(p.paint(r.verdict(), strings.ToUpper(string(r.verdict()))) + ": " + r.headline())
 	p.suspects(&r)

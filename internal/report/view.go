@@ -19,7 +19,7 @@ type view struct {
 	Others, Notes                      []findingView
 	MoreNotes                          int
 	Plan                               []Step
-	PlanNote                           string
+	PlanNote, Withheld                 string
 	Coverage                           []coverageView
 	Blind                              []string
 }
@@ -42,12 +42,17 @@ type coverageView struct {
 	Name, Value, Tone string
 }
 
-func newView(r *Report, telemetryPath string) view {
+func newView(of Report, telemetryPath string) view {
+	shown := of.forAudience()
+	r := &shown
 	v := view{
 		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), TelemetryPath: telemetryPath,
 		Headline: capital(r.headline()), Plan: shortPlan(*r), PlanNote: planNote, Coverage: r.coverage(), Blind: r.blindness(),
 		Files: findingViews(r.files()), Exposed: findingViews(r.exposedServices()),
 		Entries: findingViews(r.entries()), Others: findingViews(r.others()),
+	}
+	if r.Audience == Public {
+		v.Withheld = withheld
 	}
 	v.Tone, v.Word = string(r.verdict()), capital(string(r.verdict()))
 	switch {

@@ -41,7 +41,7 @@ func (r *Report) facts(finding *model.Finding) []fact {
 	add("cgroup", text.Escape(p.Cgroup))
 	add("started", r.moment(p.Started))
 	add("CPU", r.cpuText(suspect))
-	if suspect.Running {
+	if suspect.Running && p.RSSBytes > 0 {
 		add("memory", bytesText(p.RSSBytes))
 	}
 	if suspect.Respawns > 0 {
