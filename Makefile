@@ -148,17 +148,24 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 .PHONY: e2e
 e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
-	cd e2e && go test ./fleet ./hostile ./internal/... ./lab/... ./overhead ./pagebench ./peers ./testreport
+	cd e2e && go test ./fleet ./hostile ./internal/... ./lab/... ./overhead ./pagebench ./peers ./soak ./testreport
 	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
 	@mkdir -p bin && touch "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/lab" -short -skipped "$$SKIPPED"
 	$(as_root) "$$E2E_BIN/hostile" -short -skipped "$$SKIPPED"
+	$(as_root) "$$E2E_BIN/soak" -time 150s
 	$(call test_e2e,.)
 
 .PHONY: e2e-flink
 e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those of exposed services: a real Flink, Redis and nginx
 	$(call heading,end-to-end tests of exposed services)
 	$(call test_e2e,-run '^TestExposed' .)
+
+.PHONY: soak
+soak: e2e-tools ## Hold memory, goroutines, descriptors and series to be level for two hours while everything comes and goes, as root
+	cd e2e && go test ./soak
+	@scripts/install-test-packages
+	@$(as_root) "$$E2E_BIN/soak" $(ARGUMENTS)
 
 .PHONY: lab
 lab: e2e-tools ## Play all attacks and their benign counterparts on this machine, as root (1 h), and write docs/lab.md
@@ -216,7 +223,7 @@ e2e-tools: ## Build what the end-to-end tests run
 	$(call heading,end-to-end tools)
 	mkdir -p "$$E2E_BIN"
 	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
-	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench ./hostile ./hostile/actor
+	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench ./hostile ./hostile/actor ./soak
 	e2e/lab/randomx/build "$$E2E_BIN"
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \

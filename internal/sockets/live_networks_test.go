@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"github.com/go-kit/log"
@@ -41,7 +42,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	runtime.LockOSThread() // no test gets the main thread, whose namespace is the process'
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // playListener listens at all addresses, tells the port and goes with its input.

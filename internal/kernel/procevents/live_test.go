@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
 
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 		<-done
 		os.Exit(7)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func spin(cpu time.Duration) {

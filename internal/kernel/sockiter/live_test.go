@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf/asm"
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,7 +25,7 @@ const roleVariable = "SOCKITER_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(roleVariable) == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	if err := findOwnListener(); err != nil {
 		fmt.Println(err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
@@ -24,7 +25,7 @@ const role = "TASKITER_TEST_ROLE"
 func TestMain(m *testing.M) {
 	name := os.Getenv(role)
 	if name == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	input := bufio.NewReader(os.Stdin)
 	next := func(said string) {

@@ -51,11 +51,17 @@ func parseMount(line string) (mount, bool) {
 		return mount{}, false
 	}
 	m := mount{device: fields[2], root: unescape(fields[3]), point: unescape(fields[4])}
-	// Optional fields come before the dash.
-	if i := slices.Index(fields, "-"); i > 0 && i+1 < len(fields) {
-		m.kind = unescape(fields[i+1])
-		if i+3 < len(fields) {
-			m.super = unescape(fields[i+3])
+	const optional = 6 // the first that may be there, before the dash
+	if len(fields) < optional {
+		return m, true
+	}
+	if i := slices.Index(fields[optional:], "-"); i >= 0 {
+		behind := fields[optional+i+1:]
+		if len(behind) > 0 {
+			m.kind = unescape(behind[0])
+		}
+		if len(behind) > 2 {
+			m.super = unescape(behind[2])
 		}
 	}
 	return m, true

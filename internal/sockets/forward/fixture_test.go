@@ -6,12 +6,13 @@ import (
 	"runtime"
 	"testing"
 
+	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
 	runtime.LockOSThread() // no test gets the main thread, whose namespace is the process'
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // write makes a file below a root.

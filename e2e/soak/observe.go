@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/measure"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
+)
+
+// sample is what the exporter holds at one time.
+type sample struct {
+	after       time.Duration // since the start
+	heap        float64       // bytes in use just after garbage was collected
+	resident    float64       // bytes
+	goroutines  float64
+	descriptors float64
+	series      float64
+	processes   float64 // of the host: what is held of each is no leak
+}
+
+// observe measures until the time is over, the context ends, or the load fails.
+func observe(ctx context.Context, set settings, l *load, progress io.Writer) (samples []sample, err error) {
+	began, reported := time.Now(), time.Now()
+	for time.Since(began) < set.time {
+		if err := programs.Pause(ctx, set.every); err != nil {
+			return samples, err
+		}
+		if err := l.failed(); err != nil {
+			return samples, err
+		}
+		s, err := measureOnce(ctx, l)
+		if err != nil {
+			return samples, err
+		}
+		s.after = time.Since(began)
+		samples = append(samples, s)
+		if time.Since(reported) > time.Minute {
+			reported = time.Now()
+			fmt.Fprintf(progress, "soak: %s: heap %.1f MiB, resident %.1f MiB, %g goroutines, %g descriptors, %g series, %g processes\n",
+				s.after.Round(time.Second), s.heap/(1<<20), s.resident/(1<<20), s.goroutines, s.descriptors, s.series, s.processes)
+		}
+	}
+	return samples, nil
+}
+
+func measureOnce(ctx context.Context, l *load) (s sample, err error) {
+	// The handler of net/http/pprof collects garbage first.
+	if err := l.get("/debug/pprof/heap?gc=1")(ctx); err != nil {
+		return s, err
+	}
+	response, err := l.ask(ctx, "/metrics")
+	if err != nil {
+		return s, err
+	}
+	defer response.Body.Close()
+	if s, err = read(response.Body); err != nil {
+		return s, err
+	}
+	processes, err := measure.Processes("/proc")
+	s.processes = float64(processes)
+	return s, err
+}
+
+// read reads metrics in the text format.
+func read(metrics io.Reader) (s sample, err error) {
+	wanted := map[string]*float64{
+		"go_memstats_heap_alloc_bytes": &s.heap, "process_resident_memory_bytes": &s.resident, "go_goroutines": &s.goroutines, "process_open_fds": &s.descriptors,
+	}
+	lines := bufio.NewScanner(metrics)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if line := lines.Text(); line != "" && line[0] != '#' {
+			s.series++
+			name, value, _ := strings.Cut(line, " ")
+			if into := wanted[name]; into != nil {
+				if *into, err = strconv.ParseFloat(value, 64); err != nil {
+					return s, fmt.Errorf("%s: %w", name, err)
+				}
+				delete(wanted, name)
+			}
+		}
+	}
+	for name := range wanted {
+		return s, fmt.Errorf("there is no %s among %g series", name, s.series)
+	}
+	return s, lines.Err()
+}
