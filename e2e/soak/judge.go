@@ -26,7 +26,7 @@ type limit struct {
 func limits() []limit {
 	const mebibyte = 1 << 20
 	return []limit{
-		{"heap after garbage was collected", "MiB", mebibyte, func(s *sample) float64 { return s.heap }, 0.2, 3 * mebibyte, 8 << 10},
+		{"heap after garbage was collected", "MiB", mebibyte, func(s *sample) float64 { return s.heap }, 0.15, mebibyte, 8 << 10},
 		{"resident memory", "MiB", mebibyte, func(s *sample) float64 { return s.resident }, 0.2, 8 * mebibyte, 16 << 10},
 		{"goroutines", "", 1, func(s *sample) float64 { return s.goroutines }, 0, 8, 0},
 		{"file descriptors", "", 1, func(s *sample) float64 { return s.descriptors }, 0, 8, 0},

@@ -121,20 +121,25 @@ func (l *load) shortProcesses(ctx context.Context) error {
 	return err
 }
 
-// get asks for a page and reads it all.
+// get asks for a page.
 func (l *load) get(path string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		response, err := l.ask(ctx, path)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("GET %s: %s", path, response.Status)
-		}
-		_, err = io.Copy(io.Discard, response.Body)
+		_, err := l.read(ctx, path)
 		return err
 	}
+}
+
+// read asks for a page and reads it all.
+func (l *load) read(ctx context.Context, path string) ([]byte, error) {
+	response, err := l.ask(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("GET %s: %s", path, response.Status)
+	}
+	return io.ReadAll(response.Body)
 }
 
 func (l *load) ask(ctx context.Context, path string) (*http.Response, error) {

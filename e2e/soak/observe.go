@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -50,27 +52,42 @@ func observe(ctx context.Context, set settings, l *load, progress io.Writer) (sa
 }
 
 func measureOnce(ctx context.Context, l *load) (s sample, err error) {
-	// The handler of net/http/pprof collects garbage first.
-	if err := l.get("/debug/pprof/heap?gc=1")(ctx); err != nil {
-		return s, err
-	}
-	response, err := l.ask(ctx, "/metrics")
+	// The handler of net/http/pprof collects garbage first, and reads this number at once.
+	profile, err := l.read(ctx, "/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
 		return s, err
 	}
-	defer response.Body.Close()
-	if s, err = read(response.Body); err != nil {
+	heap, err := heapOf(profile)
+	if err != nil {
 		return s, err
 	}
+	metrics, err := l.read(ctx, "/metrics")
+	if err != nil {
+		return s, err
+	}
+	if s, err = read(bytes.NewReader(metrics)); err != nil {
+		return s, err
+	}
+	s.heap = heap
 	processes, err := measure.Processes("/proc")
 	s.processes = float64(processes)
 	return s, err
 }
 
+// heapOf reads the line of runtime.MemStats in a profile in the text format.
+func heapOf(profile []byte) (float64, error) {
+	for line := range bytes.Lines(profile) {
+		if value, ok := bytes.CutPrefix(line, []byte("# HeapAlloc = ")); ok {
+			return strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
+		}
+	}
+	return 0, errors.New("the profile does not say how large the heap is")
+}
+
 // read reads metrics in the text format.
 func read(metrics io.Reader) (s sample, err error) {
 	wanted := map[string]*float64{
-		"go_memstats_heap_alloc_bytes": &s.heap, "process_resident_memory_bytes": &s.resident, "go_goroutines": &s.goroutines, "process_open_fds": &s.descriptors,
+		"process_resident_memory_bytes": &s.resident, "go_goroutines": &s.goroutines, "process_open_fds": &s.descriptors,
 	}
 	lines := bufio.NewScanner(metrics)
 	lines.Buffer(nil, 1<<20)

@@ -8,10 +8,16 @@ import (
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	const metrics = "# HELP go_goroutines x\ngo_goroutines 31\ngo_memstats_heap_alloc_bytes 1.5e+07\nprocess_open_fds 40\nprocess_resident_memory_bytes 6e+07\na{b=\"c d\"} 1\n"
+	const metrics = "# HELP go_goroutines x\ngo_goroutines 31\nprocess_open_fds 40\nprocess_resident_memory_bytes 6e+07\na{b=\"c d\"} 1\n"
 	got, err := read(strings.NewReader(metrics))
-	if want := (sample{heap: 1.5e7, resident: 6e7, goroutines: 31, descriptors: 40, series: 5}); err != nil || got != want {
+	if want := (sample{resident: 6e7, goroutines: 31, descriptors: 40, series: 4}); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if heap, err := heapOf([]byte("heap profile: 1: 2\n# Alloc = 5\n# HeapAlloc = 4938400\n")); err != nil || heap != 4938400 {
+		t.Errorf("%g, %v", heap, err)
+	}
+	if _, err := heapOf([]byte("HeapAlloc")); err == nil {
+		t.Error("no number is taken for one")
 	}
 	if _, err := read(strings.NewReader("go_goroutines 31\n")); err == nil {
 		t.Error("what is not there is taken for 0")
@@ -37,7 +43,7 @@ func TestJudge(t *testing.T) {
 	}
 	for want, change := range map[string]func(i int, s *sample){
 		"":                func(int, *sample) {},
-		"heap":            func(i int, s *sample) { s.heap += float64(i) * (1 << 18) },
+		"heap":            func(i int, s *sample) { s.heap += float64(i) * (1 << 17) },
 		"resident memory": func(i int, s *sample) { s.resident += float64(i) * (1 << 19) },
 		"goroutines":      func(i int, s *sample) { s.goroutines += float64(i / 5) },
 		"descriptors":     func(i int, s *sample) { s.descriptors += float64(i / 5) },
