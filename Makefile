@@ -105,7 +105,7 @@ fuzz: ## Run each fuzz test for FUZZTIME (30s), two at a time; what fails become
 	bin/fuzz/fuzz -time $(FUZZTIME) $(ARGUMENTS)
 
 .PHONY: kernels
-kernels: ## Run the tests of the BPF programs on Debian's Linux 5.10, 6.1, 6.12 and arm64, in QEMU without KVM (3 min)
+kernels: ## Run the tests of BPF programs and privileges on Debian's Linux 5.10, 6.1, 6.12 and arm64, in QEMU without KVM (3 min)
 	@scripts/test-kernels
 
 .PHONY: bench

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/go-kit/log"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/privileges"
 )
 
 // The exit codes of `scan` are those of Nagios plugins; a server that cannot
@@ -22,8 +24,11 @@ const (
 )
 
 func main() {
+	parentDeath := privileges.ParentDeathSignal()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr, confine)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr, func(o *options, p *privileged, logger log.Logger) {
+		confine(parentDeath, o, p, logger)
+	})
 	stop()
 	os.Exit(code)
 }

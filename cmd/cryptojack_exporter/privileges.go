@@ -76,7 +76,7 @@ func openTasks(procfs string) (*taskiter.Iterator, error) {
 
 // confine gives up what only the start needs: root becomes a user of its own, and keeps the capabilities that are used
 // while it runs. Who takes it over can read processes and files then, and change none.
-func confine(o *options, p *privileged, logger log.Logger) {
+func confine(parentDeath uintptr, o *options, p *privileged, logger log.Logger) {
 	for _, lack := range []struct {
 		capability cap.Value
 		means      string
@@ -89,7 +89,7 @@ func confine(o *options, p *privileged, logger log.Logger) {
 		}
 	}
 	if os.Geteuid() == 0 {
-		user, err := privileges.Become(programName, o.rootfs, o.procfs)
+		user, err := privileges.Become(programName, o.rootfs, o.procfs, parentDeath)
 		if err != nil {
 			level.Info(logger).Log("msg", "it stays root, without the capabilities that root has", "err", err)
 		} else {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -27,7 +28,7 @@ func TestDrop(t *testing.T) {
 func TestBecome(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		if _, err := Become("x", "/", "/proc"); err == nil {
+		if _, err := Become("x", "/", "/proc", 0); err == nil {
 			t.Error("somebody who is not root became another user")
 		}
 		t.Skip("needs root, to become another user")
@@ -46,6 +47,6 @@ func TestBecome(t *testing.T) {
 	}
 	expect(t, told, map[string]string{
 		"Uid": strings.Join([]string{uid, uid, uid, uid}, " "), "Gid": strings.Join([]string{gid, gid, gid, gid}, " "), "Groups": "",
-		"CapPrm": none, "CapEff": none, "CapBnd": none,
+		"CapPrm": none, "CapEff": none, "CapBnd": none, "parent": fmt.Sprint(int(syscall.SIGTERM)),
 	})
 }

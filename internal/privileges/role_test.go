@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	case "drop":
 		printStatus(Drop(), "")
 	case "become":
-		user, err := Become("nobody-has-this-name", os.Getenv("ROOT"), "/proc")
+		user, err := Become("nobody-has-this-name", os.Getenv("ROOT"), "/proc", ParentDeathSignal())
 		if err == nil {
 			err = Drop()
 		}
@@ -60,6 +61,7 @@ func printStatus(err error, said string) {
 			fmt.Println("core", strings.Join(strings.Fields(rest), " "))
 		}
 	}
+	fmt.Println("parent", ParentDeathSignal())
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil {
 		fmt.Println("dumpable", dumpable)
 	}
@@ -75,6 +77,7 @@ func play(t *testing.T, name string, environment ...string) map[string][]string 
 	command := exec.Command(self)
 	command.Env = append(append(os.Environ(), role+"="+name), environment...)
 	command.Stderr = os.Stderr
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	output, err := command.Output()
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, output)

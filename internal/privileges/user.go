@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unsafe"
 
+	"golang.org/x/sys/unix"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
@@ -27,12 +29,23 @@ type User struct {
 	UID, GID uint32
 }
 
+// ParentDeathSignal is the signal that the kernel sends to this program when its parent ends (PR_SET_PDEATHSIG of prctl(2)), or 0.
+// Only the first thread knows, in which main begins.
+func ParentDeathSignal() uintptr {
+	var signal int32
+	if err := unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0); err != nil {
+		return 0
+	}
+	return uintptr(signal)
+}
+
 // Become changes root to another user, without supplementary groups: the one of this name if the host whose root directory
 // and procfs are given has it, else one whose id nobody uses. It keeps the capabilities, none of them effective, see Drop.
 //
 // It fails, and changes nothing, where a capability is missing that it takes, or one without which the other user would
-// see less than root: root may read its own files whatever its capabilities.
-func Become(name, root, procfs string) (User, error) {
+// see less than root: root may read its own files whatever its capabilities. The kernel forgets the signal of
+// ParentDeathSignal with the user, so it is set again.
+func Become(name, root, procfs string, parentDeath uintptr) (User, error) {
 	if lacking := missing(cap.SETUID, cap.SETGID, cap.DAC_READ_SEARCH, cap.SYS_PTRACE); lacking != "" {
 		return User{}, fmt.Errorf("change the user, for which it lacks %s", lacking)
 	}
@@ -46,6 +59,9 @@ func Become(name, root, procfs string) (User, error) {
 	}
 	if err := cap.SetUID(int(user.UID)); err != nil {
 		return User{}, errors.Join(fmt.Errorf("change the user to %d: %w", user.UID, err), cap.SetGroups(groups))
+	}
+	if parentDeath != 0 {
+		_, _ = cap.Prctlw(unix.PR_SET_PDEATHSIG, parentDeath) // the kernel itself gave the number
 	}
 	return user, nil
 }
