@@ -26,6 +26,7 @@ type snapshots struct {
 	persistence *model.PersistenceSnapshot
 	services    *model.ServiceSnapshot
 	findings    *model.Findings
+	self        *model.SelfSnapshot
 
 	rules []model.RuleSeverity // the pairs that exist at 0 from the first scrape; those of two rules if nil
 }
@@ -57,8 +58,18 @@ func (s *snapshots) collectors() []Collector {
 		NewSensors(Sources{
 			Meta: meta, Panics: func() map[string]uint64 { return map[string]uint64{"detection": 0, "process": 1} },
 			Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
+			Self: func() *model.SelfSnapshot { return s.self },
 		}, labels),
 	}
+}
+
+// gapCounts has every reason at 0.
+func gapCounts() map[model.GapReason]uint64 {
+	counts := map[model.GapReason]uint64{}
+	for _, reason := range model.GapReasons() {
+		counts[reason] = 0
+	}
+	return counts
 }
 
 // set is what a server registers.
@@ -96,6 +107,7 @@ func hostile() *snapshots {
 			p.ReadErrors[model.ReadError{Aspect: aspect, Reason: reason}] = 1
 		}
 	}
+	p.Visibility[model.AspectHost] = model.Share{Readable: 3, Total: 4} // it reads nothing that fails
 	for i := range 36 {
 		p.Groups = append(p.Groups, model.GroupTotals{GroupKey: model.GroupKey{Process: name(i % 32), Origin: model.OriginHome, User: "u"}, TopPID: 5})
 	}
@@ -121,6 +133,7 @@ func hostile() *snapshots {
 	}
 	return &snapshots{
 		processes: p, files: f, sockets: s, persistence: e, services: &model.ServiceSnapshot{Apps: known.ProbedApps()}, findings: found,
+		self:  &model.SelfSnapshot{Gaps: gapCounts()},
 		rules: rules.Severities(),
 	}
 }
@@ -130,7 +143,7 @@ func TestHostileHost(t *testing.T) {
 	registry := gather(t, hostile().set())
 	// What the exporter adds about itself: its process, and how long samples take.
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cryptojack_sample_duration_seconds", Buckets: []float64{1, 2, 3, 4}}, []string{"sensor"})
-	for i := range 5 {
+	for i := range 6 {
 		durations.WithLabelValues(fmt.Sprint(i)).Observe(1)
 	}
 	registry.MustRegister(durations, collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -94,6 +94,7 @@ func infected() *snapshots {
 	}
 	return &snapshots{
 		processes: processes, files: files, sockets: sockets, persistence: persistence, services: services, findings: found,
+		self: &model.SelfSnapshot{Gaps: gapCounts()},
 	}
 }
 

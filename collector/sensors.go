@@ -21,6 +21,7 @@ type Sources struct {
 	Persistence func() *model.PersistenceSnapshot
 
 	Findings func() *model.Findings
+	Self     func() *model.SelfSnapshot
 }
 
 type sensors struct {
@@ -28,7 +29,7 @@ type sensors struct {
 	labels  *Labels
 
 	visibility, readErrors, interval, last *prometheus.Desc
-	active, lost, putOff                   *prometheus.Desc
+	active, lost, putOff, gaps             *prometheus.Desc
 	slots, refused, sanitized, panics      *prometheus.Desc
 }
 
@@ -53,6 +54,8 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 			"Times that the kernel dropped events because they came too fast. The next look at /proc, or at the directories of inotify, mends what it can.", []string{"source"}, nil),
 		putOff: prometheus.NewDesc("cryptojack_execs_put_off_total",
 			"Programs that gave cause for a look at once when they began, and had to wait for the next regular sample, because such looks had used up 1 % of a core.", nil, nil),
+		gaps: prometheus.NewDesc("cryptojack_sampling_gaps_total",
+			"Times of 2 s or more in which no sensor could look: stopped (a signal, a debugger, a frozen cgroup), starved (it got no CPU), suspended (the whole host slept). clock: the time of day was set, and nothing missed.", []string{"reason"}, nil),
 		slots: prometheus.NewDesc("cryptojack_slots",
 			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
 		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
@@ -96,6 +99,11 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	c.events(send)
 	if s := c.sources.Processes(); s != nil {
 		send.counter(c.putOff, float64(s.Execs.PutOff))
+	}
+	if s := c.sources.Self(); s != nil {
+		for reason, count := range s.Gaps {
+			send.counter(c.gaps, float64(count), string(reason))
+		}
 	}
 	c.tables(send)
 	send.counter(c.sanitized, float64(c.labels.changed.Load()))

@@ -68,7 +68,7 @@ func newCollectors(o *options, s *sensors, m *monitor.Monitor, logger log.Logger
 	labels := &collector.Labels{}
 	enabled := []collector.Collector{collector.NewSensors(collector.Sources{
 		Meta: m.Meta, Panics: m.Panics, Processes: s.processes.Snapshot, Files: s.files.Snapshot, Sockets: s.sockets.Snapshot,
-		Persistence: s.persistence.Snapshot, Findings: m.Findings,
+		Persistence: s.persistence.Snapshot, Findings: m.Findings, Self: s.self.Snapshot,
 	}, labels)}
 	for _, c := range switchables() {
 		if *o.collectors[c.name] {

@@ -41,6 +41,12 @@ func fakeHost(t *testing.T, exe string) []string {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(proc, "1/ns"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("pid:[4026531836]", filepath.Join(proc, "1/ns/pid")); err != nil { // the host's
+		t.Fatal(err)
+	}
 	return []string{"--path.procfs=" + proc, "--path.rootfs=" + t.TempDir()}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/programs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/self"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/services/probe"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sockets"
@@ -38,6 +39,7 @@ type sensors struct {
 	services    *services.Sensor
 	persistence *persistence.Sensor
 	packages    *packages.Asker
+	self        *self.Sensor
 
 	findings func() *model.Findings // of the last evaluation; it is set before anything runs
 
@@ -49,7 +51,7 @@ type sensors struct {
 func (s *sensors) snapshot() model.Snapshot {
 	return model.Snapshot{
 		Processes: s.processes.Snapshot(), Files: s.files.Snapshot(), Sockets: s.sockets.Snapshot(),
-		Services: s.services.Snapshot(), Persistence: s.persistence.Snapshot(), Packages: s.packages.Snapshot(),
+		Services: s.services.Snapshot(), Persistence: s.persistence.Snapshot(), Packages: s.packages.Snapshot(), Self: s.self.Snapshot(),
 	}
 }
 
@@ -70,7 +72,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	known := func() *catalogue.Catalogue { return current().Catalogue }
 	s := &sensors{
 		processes: &processes.Sensor{}, files: &files.Sensor{}, sockets: &sockets.Sensor{}, services: &services.Sensor{}, persistence: &persistence.Sensor{},
-		packages: &packages.Asker{},
+		packages: &packages.Asker{}, self: &self.Sensor{},
 	}
 	wakeFiles := make(chan struct{}, 1)
 	var first monitor.Sensor
@@ -98,7 +100,15 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	if len(s.tasks) == 0 {
 		return nil, errors.New("every collector is switched off: there is nothing to look at")
 	}
+	s.addSelf(o, logger)
 	return s, nil
+}
+
+// addSelf makes the sensor of the exporter itself, which is always on.
+func (s *sensors) addSelf(o *options, logger log.Logger) {
+	s.self = self.New(self.Options{Proc: o.procfs, Root: o.rootfs, Logger: logger})
+	s.tasks = append(s.tasks, monitor.Task{Sensor: s.self})
+	s.followers = append(s.followers, monitor.Follower{Name: s.self.Name(), Run: s.self.Watch})
 }
 
 func (s *sensors) addProcesses(o *options, current func() *config.Config, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {

@@ -9,7 +9,7 @@ const (
 	suspiciousOrigins = `origin=~"temp|memfd|deleted|web"`
 	// blindBelow is the limit of the alert CryptojackBlind, seen its aspects.
 	blindBelow = 0.8
-	seen       = `aspect=~"exe|temp|fd|stat|cgroup|netns|persistence"`
+	seen       = `aspect=~"exe|temp|fd|stat|cgroup|netns|persistence|host"`
 )
 
 // metric selects a metric of the chosen hosts.

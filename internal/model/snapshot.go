@@ -26,6 +26,7 @@ const (
 
 	AspectPersistence   Aspect = "persistence" // files that start programs
 	AspectSubmissionLog Aspect = "flink_log"   // logs of what was submitted to services
+	AspectHost          Aspect = "host"        // parts of the host that no namespace of the exporter's own replaces
 )
 
 // Reason is why a read failed. The set is closed.
@@ -280,6 +281,7 @@ type Snapshot struct {
 
 	Persistence *PersistenceSnapshot
 	Packages    *PackageSnapshot
+	Self        *SelfSnapshot
 }
 
 // suspectID gives 12 hex digits.

@@ -71,6 +71,9 @@ func (r Report) public() Report {
 	if s := r.Snapshot.Persistence; s != nil {
 		out.Snapshot.Persistence = &model.PersistenceSnapshot{Meta: s.Meta, Counts: s.Counts}
 	}
+	if s := r.Snapshot.Self; s != nil {
+		out.Snapshot.Self = &model.SelfSnapshot{Meta: s.Meta, Contained: s.Contained, Gaps: s.Gaps, LastGaps: s.LastGaps}
+	}
 	if r.Findings == nil {
 		return out
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -39,6 +40,7 @@ func (r *Report) sensors() []sensorState {
 		{Name: "sockets", Title: "Sockets"},
 		{Name: "persistence", Title: "What starts programs"},
 		{Name: "services", Title: "Services that were asked"},
+		{Name: "self", Title: "The exporter itself"},
 	}
 	if s := r.Snapshot.Processes; s != nil {
 		states[0].Meta, states[0].LookedAt = &s.Meta, count(len(s.Processes), "process", "processes")
@@ -59,7 +61,22 @@ func (r *Report) sensors() []sensorState {
 	if s := r.Snapshot.Services; s != nil {
 		states[4].Meta, states[4].LookedAt = &s.Meta, count(len(s.Answers), "service", "services")
 	}
+	if s := r.Snapshot.Self; s != nil {
+		states[5].Meta, states[5].LookedAt = &s.Meta, gapsText(s)
+	}
 	return states
+}
+
+// gapsText says how often the exporter could not look since it started.
+func gapsText(s *model.SelfSnapshot) string {
+	total := uint64(0)
+	for _, n := range s.Gaps {
+		total += n
+	}
+	if total == 0 {
+		return "no gap"
+	}
+	return count(int(min(total, math.MaxInt32)), "gap", "gaps")
 }
 
 // aspectShare is how much of one kind of fact all sensors together could read.
@@ -112,6 +129,10 @@ func aspectTexts() []aspectText {
 		{
 			model.AspectSubmissionLog, "Logs of submissions", "logs of submissions to services could not be read",
 			"The findings about these services say why.",
+		},
+		{
+			model.AspectHost, "Parts of the host in sight", "parts of the host (processes, files, users, network) are replaced by the exporter's own",
+			"The lines below say which and why.",
 		},
 	}
 }

@@ -42,6 +42,7 @@ func idle() Report {
 
 			Services:    &model.ServiceSnapshot{Meta: meta(model.AspectSubmissionLog), Probing: true, Answers: map[model.SocketKey]model.Answer{{Port: 8081}: {}}},
 			Persistence: &model.PersistenceSnapshot{Meta: meta(model.AspectPersistence), Counts: map[model.PersistenceKind]int{model.PersistenceCrontab: 4}},
+			Self:        &model.SelfSnapshot{Meta: meta(model.AspectHost)},
 		},
 	}
 }

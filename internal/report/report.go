@@ -46,8 +46,9 @@ const (
 	verdictUnknown  verdict = "unknown"
 )
 
-// ExitCode returns 0 if nothing or only notes were found, 1 after a warning, 2
-// after a critical finding and 3 if no process could be looked at.
+// ExitCode returns 0 if nothing or only notes were found, 1 after a warning, 2 after a
+// critical finding and 3 if no process could be looked at, or nothing was found and most
+// processes were out of sight.
 func ExitCode(r Report) int {
 	switch r.verdict() {
 	case verdictCritical:
@@ -70,9 +71,25 @@ func (r *Report) verdict() verdict {
 		return verdictCritical
 	case model.Warning:
 		return verdictWarning
-	default:
-		return verdictOK
 	}
+	if r.seesLittle() != "" {
+		return verdictUnknown // nothing was found, and little was looked at
+	}
+	return verdictOK
+}
+
+// seesLittle says why most processes are out of sight, or nothing if they are not.
+func (r *Report) seesLittle() string {
+	if s := r.Snapshot.Self; s != nil && s.Contained {
+		return "the processes of the host cannot be seen from this container"
+	}
+	for _, share := range r.aspects() {
+		missing := share.Total - share.Readable
+		if (share.Aspect == model.AspectStat || share.Aspect == model.AspectExe) && 2*missing > share.Total {
+			return fmt.Sprintf("%d of %d processes cannot be seen; run it as root", missing, share.Total)
+		}
+	}
+	return ""
 }
 
 // headline is the verdict as a sentence, without the verdict's own word.
@@ -141,6 +158,8 @@ func (r *Report) unknownHeadline() string {
 		return "nothing was looked at yet: the first sample is not finished"
 	case r.Snapshot.Processes == nil:
 		return "no process was looked at: the process collector is off, or its first sample is not finished"
+	case len(r.Snapshot.Processes.Processes) > 0:
+		return "nothing suspicious found, but " + r.seesLittle()
 	default:
 		return "no process can be seen: is --path.procfs the /proc of the host?"
 	}
@@ -170,6 +189,9 @@ func (r *Report) blindness() []string {
 	sentences := make([]string, 0, len(r.Blind)+3)
 	for _, sentence := range r.Blind {
 		sentences = append(sentences, text.Escape(sentence))
+	}
+	if s := r.Snapshot.Self; s != nil {
+		sentences = append(append(sentences, s.Lacks...), r.gaps(s)...)
 	}
 	if r.Findings == nil {
 		return sentences

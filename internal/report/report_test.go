@@ -79,6 +79,11 @@ func TestFirstLineAndExitCode(t *testing.T) {
 	noted.Findings.Active = noted.Findings.Active[3:]
 	blind := idle()
 	blind.Blind = []string{"2 of 3 processes hide which program they run."}
+	unprivileged, contained, foundUnprivileged := idle(), idle(), warned()
+	for _, r := range []*Report{&unprivileged, &foundUnprivileged} {
+		r.Snapshot.Processes.Visibility[model.AspectExe] = model.Share{Readable: 1, Total: 3}
+	}
+	contained.Snapshot.Self.Contained = true
 	guardianOnly := incident()
 	guardianOnly.Findings.Active = guardianOnly.Findings.Active[1:]
 	gone := incident()
@@ -95,6 +100,9 @@ func TestFirstLineAndExitCode(t *testing.T) {
 		"idle":          {idle(), 0, "OK: nothing suspicious found on worker-3 (3 processes, 3 directories, 14 listening sockets, looked at for 10 s)"},
 		"notes only":    {noted, 0, "OK: nothing suspicious found on worker-3 (5 processes, 3 directories, 14 listening sockets, looked at for 10 s)"},
 		"blind":         {blind, 0, "OK: nothing suspicious found on worker-3 (3 processes, 3 directories, 14 listening sockets, looked at for 10 s); not everything could be seen, see below"},
+		"unprivileged":  {unprivileged, 3, "UNKNOWN: nothing suspicious found, but 2 of 3 processes cannot be seen; run it as root"},
+		"contained":     {contained, 3, "UNKNOWN: nothing suspicious found, but the processes of the host cannot be seen from this container"},
+		"and found":     {foundUnprivileged, 1, "WARNING: A hidden program lies in /tmp"},
 		"no findings":   {unknown(), 3, "UNKNOWN: nothing was looked at yet: the first sample is not finished"},
 		"empty proc":    {noProcesses, 3, "UNKNOWN: no process can be seen: is --path.procfs the /proc of the host?"},
 		"no processes":  {noSensor, 3, "UNKNOWN: no process was looked at: the process collector is off, or its first sample is not finished"},
@@ -155,7 +163,7 @@ func TestJSONFields(t *testing.T) {
 	if read.SchemaVersion != 1 || len(read.Files) != 3 || len(read.Exposed) != 1 || read.Exposed[0]["app"] != "flink" {
 		t.Errorf("version %d, files %v, exposed %v", read.SchemaVersion, read.Files, read.Exposed)
 	}
-	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 5 || len(aspects) != 8 {
+	if sensors, aspects := read.Coverage["sensors"].([]any), read.Coverage["aspects"].([]any); len(sensors) != 6 || len(aspects) != 9 {
 		t.Errorf("coverage %v", read.Coverage)
 	}
 	suspect := read.Findings[0]["suspect"].(map[string]any)

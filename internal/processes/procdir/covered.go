@@ -30,8 +30,8 @@ func (r *Reader) Covered() map[int]string {
 			if len(covered) == maxHidden {
 				break
 			}
-			if pid, ok := r.covers(m.point); ok {
-				covered[pid] = strings.TrimSpace(m.kind + " " + m.root)
+			if pid, ok := r.covers(m.Point); ok {
+				covered[pid] = strings.TrimSpace(m.Kind + " " + m.Root)
 			}
 		}
 	}

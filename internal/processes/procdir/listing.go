@@ -79,16 +79,11 @@ func (r *Reader) HidesOthers() bool {
 	if err != nil {
 		return false
 	}
-	options := ""
+	hides := false
 	for m := range mounts {
-		if m.kind == "proc" && m.root == "/" && (m.point == strings.TrimSuffix(r.Proc, "/") || m.point == "/proc") {
-			options = m.super // of several over each other the last
+		if m.Kind == "proc" && m.Root == "/" && (m.Point == strings.TrimSuffix(r.Proc, "/") || m.Point == "/proc") {
+			hides = m.HidesOthers() // of several over each other the last
 		}
 	}
-	for option := range strings.SplitSeq(options, ",") {
-		if value, ok := strings.CutPrefix(option, "hidepid="); ok && value != "0" && value != "off" {
-			return true
-		}
-	}
-	return false
+	return hides
 }

@@ -1,10 +1,8 @@
 package procdir
 
 import (
-	"bytes"
 	"iter"
 	"path"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,72 +12,16 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/place"
 )
 
-// maxMountsBytes is how much is read of a list of mounts: 20,000 mounts.
-const maxMountsBytes = 4 << 20
-
-// mount is one line of mountinfo (proc_pid_mountinfo(5)).
-type mount struct {
-	device string // MAJOR:MINOR of the file system
-	root   string // the directory of the file system that is shown
-	point  string // where it is shown
-	kind   string // the type of the file system
-	super  string // its options
-}
-
-// mounts reads the mounts of a process. A line that cannot be parsed is skipped, so
-// that it does not hide the rest.
-func (r *Reader) mounts(pid string) (iter.Seq[mount], error) {
-	content, err := hostfs.ReadStart(r.named(pid, "mountinfo"), maxMountsBytes)
-	if err != nil {
-		return nil, err
-	}
-	return func(yield func(mount) bool) {
-		for line := range bytes.Lines(content) {
-			if m, ok := parseMount(string(line)); ok && !yield(m) {
-				return
-			}
-		}
-	}, nil
-}
-
-// parseMount reads `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [OPTIONAL]... - TYPE SOURCE OPTIONS`. One blank is between
-// two fields and nothing else is: names hold any other space (a carriage return, those of Unicode), and a source may be
-// empty.
-func parseMount(line string) (mount, bool) {
-	fields := strings.Split(strings.TrimSuffix(line, "\n"), " ")
-	if len(fields) < 5 {
-		return mount{}, false
-	}
-	m := mount{device: fields[2], root: unescape(fields[3]), point: unescape(fields[4])}
-	const optional = 6 // the first that may be there, before the dash
-	if len(fields) < optional {
-		return m, true
-	}
-	if i := slices.Index(fields[optional:], "-"); i >= 0 {
-		behind := fields[optional+i+1:]
-		if len(behind) > 0 {
-			m.kind = unescape(behind[0])
-		}
-		if len(behind) > 2 {
-			m.super = unescape(behind[2])
-		}
-	}
-	return m, true
-}
-
-// unescape undoes how the kernel writes blanks in paths (mangle_path in fs/seq_file.c).
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+// mounts reads the mounts of a process.
+func (r *Reader) mounts(pid string) (iter.Seq[hostfs.Mount], error) {
+	return hostfs.Mounts(r.named(pid, "mountinfo"))
 }
 
 // holding returns the mount that an absolute path lies in: of several over each other
 // the last.
-func holding(mounts iter.Seq[mount], name string) (found mount) {
+func holding(mounts iter.Seq[hostfs.Mount], name string) (found hostfs.Mount) {
 	for m := range mounts {
-		if below(name, m.point) && len(m.point) >= len(found.point) {
+		if below(name, m.Point) && len(m.Point) >= len(found.Point) {
 			found = m
 		}
 	}
@@ -106,11 +48,11 @@ func (r *Reader) source(pid int, exe Executable, root string) (string, error) {
 		return "", err
 	}
 	m := holding(own, exe.Path)
-	switch m.kind {
+	switch m.Kind {
 	case "tmpfs", "ramfs", "devtmpfs":
-		return m.kind, nil
+		return m.Kind, nil
 	case "overlay":
-		return upper(m.super), nil
+		return upper(m.Super), nil
 	}
 	hosts, err := r.mounts("1")
 	if err != nil {
@@ -119,10 +61,10 @@ func (r *Reader) source(pid int, exe Executable, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real := path.Join(m.root, strings.TrimPrefix(exe.Path, m.point))
+	real := path.Join(m.Root, strings.TrimPrefix(exe.Path, m.Point))
 	for host := range hosts {
-		if host.device == m.device && below(real, host.root) {
-			return path.Join(host.point, strings.TrimPrefix(real, host.root)), nil
+		if host.Device == m.Device && below(real, host.Root) {
+			return path.Join(host.Point, strings.TrimPrefix(real, host.Root)), nil
 		}
 	}
 	return "", nil
@@ -159,6 +101,6 @@ func (r *Reader) onFUSE(pid int, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	kind := holding(mounts, name).kind
+	kind := holding(mounts, name).Kind
 	return kind == "fuse" || strings.HasPrefix(kind, "fuse."), nil
 }
