@@ -3,7 +3,7 @@
 #   docker build -t cryptojack_exporter .
 #   docker run -d --name cryptojack_exporter --pid=host --net=host --read-only \
 #     --cap-drop=ALL --cap-add=SYS_PTRACE --cap-add=DAC_READ_SEARCH --cap-add=NET_ADMIN \
-#     --cap-add=BPF --cap-add=PERFMON \
+#     --cap-add=BPF --cap-add=PERFMON --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP \
 #     --security-opt=apparmor=unconfined -v /:/host:ro,rslave \
 #     cryptojack_exporter --path.procfs=/host/proc --path.rootfs=/host
 #
@@ -35,12 +35,12 @@ LABEL org.opencontainers.image.title="cryptojack_exporter" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=builder /cryptojack_exporter /bin/cryptojack_exporter
 COPY LICENSE /LICENSE
-# Root, with all capabilities dropped but five: /proc/PID/exe and /proc/PID/fd of
-# other users' processes are closed to anybody else, and a container runtime
-# gives added capabilities to root only. It stays root then, with three of them, and
-# says so. With --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP too it becomes a
-# user of its own at its start and drops these. As another user from the start
-# (--user=65534) it runs and cryptojack_visibility_ratio tells what it cannot see.
+# Root: /proc/PID/exe and /proc/PID/fd of other users' processes are closed to anybody
+# without the added capabilities, which a container runtime gives to root only. At its
+# start it becomes a user of its own with three of them, for which it needs SETUID, SETGID and
+# SETPCAP; without these it stays root with the three, which may still write root's
+# files, and says so. As another user from the start (--user=65534) it runs and
+# cryptojack_visibility_ratio tells what it cannot see.
 USER 0:0
 EXPOSE 10042
 ENTRYPOINT ["/bin/cryptojack_exporter"]

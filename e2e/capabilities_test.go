@@ -46,7 +46,7 @@ func losses() map[string]loss {
 }
 
 // TestEachCapabilitysLoss starts it with all capabilities but one, for each of them, with none, and as a container's root with
-// all of them. It always works, shows exactly what is lost, and says once what to give.
+// all of them, who may change the user or not. It always works, shows exactly what is lost, and says once what to give.
 func TestEachCapabilitysLoss(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root, to give capabilities: run `make e2e`")
@@ -86,7 +86,9 @@ func TestEachCapabilitysLoss(t *testing.T) {
 		all = append(all, name)
 		numbers = append(numbers, fmt.Sprint("+cap_", number))
 	}
-	container := exec.Command("setpriv", "--bounding-set=-all,"+strings.Join(numbers, ","), exporter, "--config.file="+config)
+	container := func(more ...string) *exec.Cmd {
+		return exec.Command("setpriv", "--bounding-set=-all,"+strings.Join(append(more, numbers...), ","), exporter, "--config.file="+config)
+	}
 
 	type variant struct {
 		name    string
@@ -97,7 +99,11 @@ func TestEachCapabilitysLoss(t *testing.T) {
 	}
 	variants := []variant{
 		{name: "all five", server: startServer(t, as(all...))},
-		{name: "a container's root", server: startServer(t, container), said: []string{"it stays root"}},
+		{name: "a container's root", server: startServer(t, container()), said: []string{"it stays root"}},
+		{
+			name: "a container's root that may change the user", server: startServer(t, container("+setuid", "+setgid", "+setpcap")),
+			said: []string{"it goes on as its own user"},
+		},
 	}
 	everything := variant{name: "none", server: startServer(t, as()), loss: loss{aspects: []string{"fd"}}, missing: all}
 	for name, lost := range losses() {

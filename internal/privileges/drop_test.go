@@ -24,7 +24,7 @@ func TestDrop(t *testing.T) {
 	expect(t, told, want)
 }
 
-// TestBecome: root is another user afterwards, in all threads, without groups.
+// TestBecome: root is another user afterwards, in all threads, without groups, and nothing of root's is writable any more.
 func TestBecome(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -44,6 +44,9 @@ func TestBecome(t *testing.T) {
 	}
 	if len(told["Uid"]) < 2 || user.UID < firstFree || user.UID > lastFree {
 		t.Errorf("user %d, %d threads", user.UID, len(told["Uid"]))
+	}
+	if told["writable"] != nil || told["tried"] == nil {
+		t.Errorf("it may still write to %v", told["writable"])
 	}
 	expect(t, told, map[string]string{
 		"Uid": strings.Join([]string{uid, uid, uid, uid}, " "), "Gid": strings.Join([]string{gid, gid, gid, gid}, " "), "Groups": "",
