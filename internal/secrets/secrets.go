@@ -36,7 +36,16 @@ func Arguments(argv []string) []string {
 		switch {
 		case next != valueKept:
 			masked[i] = next.of(argument)
-			next = valueKept
+			if !strings.HasPrefix(argument, "--") {
+				next = valueKept
+				continue
+			}
+			// The one before may have no value, and this may be an option by itself.
+			own, after := option(argument, program)
+			if next == accountValue {
+				masked[i] = own
+			}
+			next = after
 			continue
 		case strings.HasPrefix(argument, "-"):
 			masked[i], next = option(argument, program)
