@@ -66,6 +66,7 @@ func allTrials() []trial {
 		processTrials(),
 		signalTrials(),
 		limitTrials(),
+		httpTrials(),
 	)
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
@@ -54,11 +55,15 @@ func Load(name string) (*Config, error) {
 	if name == "" {
 		return parse(nil)
 	}
-	file, err := os.Open(name)
+	// Whoever opens a FIFO would wait for a writer, and no configuration would be read any more.
+	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	defer file.Close()
+	if stat, err := file.Stat(); err != nil || !stat.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("read the configuration %s: it is no file with content, but a directory, a FIFO or a device", name), err)
+	}
 	content, err := io.ReadAll(io.LimitReader(file, sizeLimit+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
