@@ -67,6 +67,9 @@ func allTrials() []trial {
 		signalTrials(),
 		limitTrials(),
 		httpTrials(),
+		fileTrials(),
+		configurationTrials(),
+		entryTrials(),
 	)
 }
 

@@ -85,6 +85,7 @@ func (p *pass) openDirectory(d *directory) (int, *unix.Stat_t, bool) {
 	switch {
 	case errors.Is(err, unix.EXDEV):
 		d.elsewhere = true
+		s.errors.mounted(d.path())
 		return -1, nil, false
 	case err != nil && hasVanished(err) && d.above != nil:
 		s.forget(d)

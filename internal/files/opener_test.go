@@ -105,3 +105,17 @@ func TestUnreadable(t *testing.T) {
 		t.Errorf("%d lines: %s", n, lines.String())
 	}
 }
+
+// TestMountPointIsTold: what is not looked into is said, once. /dev has some on every Linux.
+func TestMountPointIsTold(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{}, "/dev")
+	var lines bytes.Buffer
+	f.sensor.options.Root = "/"
+	f.sensor.errors = newReadErrors(log.NewLogfmtLogger(&lines))
+	f.sample()
+	f.sample()
+	if got := lines.String(); strings.Count(got, "another file system is mounted here") != 1 || !strings.Contains(got, "path=/dev/") {
+		t.Errorf("logged: %s", got)
+	}
+}

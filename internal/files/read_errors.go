@@ -20,6 +20,7 @@ type readErrors struct {
 	loggedTruncated  map[string]bool // directories
 	loggedUnwatched  bool
 	loggedContainers bool
+	loggedMounted    bool
 }
 
 func newReadErrors(logger log.Logger) *readErrors {
@@ -41,6 +42,15 @@ func (e *readErrors) truncated(directory string) {
 	if !e.loggedTruncated[directory] {
 		e.loggedTruncated[directory] = true
 		level.Info(e.logger).Log("msg", "too deep or too large to be seen in full", "directory", text.Escape(directory))
+	}
+}
+
+// mounted logs that something is mounted below a watched directory. Who may mount (any user, a
+// FUSE file system of his own) could have whoever looks into it wait for ever, so nobody does.
+func (e *readErrors) mounted(path string) {
+	if !e.loggedMounted {
+		e.loggedMounted = true
+		level.Warn(e.logger).Log("msg", "another file system is mounted here and is not looked into; what runs from it is seen. Further ones are not logged", "path", text.Escape(path))
 	}
 }
 
