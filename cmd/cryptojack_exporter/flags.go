@@ -183,5 +183,10 @@ func (o *options) check() error {
 	return nil
 }
 
+// looksAtProcesses tells whether processes are sampled: respawns and findings need them.
+func (o *options) looksAtProcesses() bool {
+	return *o.collectors["process"] || *o.collectors["respawn"] || *o.collectors["findings"]
+}
+
 // looksAtSockets tells whether sockets are sampled: services are found by them.
 func (o *options) looksAtSockets() bool { return *o.collectors["sockets"] || *o.collectors["services"] }

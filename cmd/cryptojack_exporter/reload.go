@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sdnotify"
 )
 
 // reloader reads the configuration again. A new file that is invalid changes
@@ -19,6 +20,7 @@ import (
 type reloader struct {
 	file    string
 	current *atomic.Pointer[config.Config]
+	notify  *sdnotify.Notifier
 	logger  log.Logger
 
 	mu         sync.Mutex
@@ -27,9 +29,9 @@ type reloader struct {
 }
 
 // newReloader is made after the first load, which has succeeded.
-func newReloader(file string, current *atomic.Pointer[config.Config], logger log.Logger) *reloader {
+func newReloader(file string, current *atomic.Pointer[config.Config], notify *sdnotify.Notifier, logger log.Logger) *reloader {
 	r := &reloader{
-		file: file, current: current, logger: logger,
+		file: file, current: current, notify: notify, logger: logger,
 		successful: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cryptojack_config_last_reload_successful",
 			Help: "1 if the configuration was valid when it was last read, else 0 and the one before stays in force.",
@@ -52,6 +54,8 @@ func (r *reloader) metrics() []prometheus.Collector {
 func (r *reloader) run() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.notify.Reloading()
+	defer r.notify.Reloaded()
 	loaded, err := config.Load(r.file)
 	if err != nil {
 		r.successful.Set(0)

@@ -54,7 +54,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	o.socketsInterval = min(o.socketsInterval, 2*time.Second)
 	o.persistenceInterval = min(o.persistenceInterval, 5*time.Second)
 	o.filesShare = scanFilesShare
-	_, m, err := setUp(o, &current, func(string, time.Duration) {}, logger)
+	_, m, err := setUp(o, &current, watcher{sampled: func(string, time.Duration, error) {}, judged: func(*monitor.Monitor) {}}, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
 		return exitUnknown

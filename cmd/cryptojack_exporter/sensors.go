@@ -76,7 +76,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	}
 	wakeFiles := make(chan struct{}, 1)
 	var first monitor.Sensor
-	if on("process") || on("respawn") || on("findings") {
+	if o.looksAtProcesses() {
 		if err := s.addProcesses(o, current, p, names, wakeFiles, logger); err != nil {
 			return nil, err
 		}
@@ -100,13 +100,15 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	if len(s.tasks) == 0 {
 		return nil, errors.New("every collector is switched off: there is nothing to look at")
 	}
-	s.addSelf(o, logger)
+	s.addSelf(o, current, logger)
 	return s, nil
 }
 
 // addSelf makes the sensor of the exporter itself, which is always on.
-func (s *sensors) addSelf(o *options, logger log.Logger) {
-	s.self = self.New(self.Options{Proc: o.procfs, Root: o.rootfs, Logger: logger})
+func (s *sensors) addSelf(o *options, current func() *config.Config, logger log.Logger) {
+	s.self = self.New(self.Options{
+		Proc: o.procfs, Root: o.rootfs, ConfigFile: o.configFile, Configured: func() any { return current() }, Logger: logger,
+	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.self})
 	s.followers = append(s.followers, monitor.Follower{Name: s.self.Name(), Run: s.self.Watch})
 }

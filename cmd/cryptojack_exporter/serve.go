@@ -22,6 +22,8 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sdnotify"
 	ownweb "github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
@@ -51,10 +53,13 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 	}, []string{"sensor"})
 	var current atomic.Pointer[config.Config]
 	current.Store(loaded)
-	reload := newReloader(o.configFile, &current, logger)
-	s, m, err := setUp(o, &current, func(sensor string, took time.Duration) {
-		durations.WithLabelValues(sensor).Observe(took.Seconds())
-	}, logger)
+	notify, err := sdnotify.New(os.Getenv, os.Getpid())
+	if err != nil {
+		level.Warn(logger).Log("msg", "the service manager is not told how the exporter is", "err", err)
+	}
+	defer notify.Close()
+	reload := newReloader(o.configFile, &current, notify, logger)
+	s, m, err := setUp(o, &current, newWatcher(o, durations, notify), logger)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
@@ -67,12 +72,31 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 
 	server := ownweb.NewServer(newHandler(o, m, registry, reload.run, logger), logger)
 	server.ErrorLog = slog.NewLogLogger(newSlog(base).Handler(), slog.LevelDebug) // mistakes of callers, any of whom can make thousands
-	return listen(ctx, server, o.web, m, reload, logger, base)
+	return listen(ctx, server, o.web, m, reload, notify, logger, base)
+}
+
+// newWatcher measures samples, and tells the service manager of them and of the verdict. Samples
+// of processes are the sign of life: if there are none the exporter is blind, whatever else it does.
+func newWatcher(o *options, durations *prometheus.HistogramVec, notify *sdnotify.Notifier) watcher {
+	return watcher{
+		sampled: func(sensor string, took time.Duration, err error) {
+			durations.WithLabelValues(sensor).Observe(took.Seconds())
+			if err == nil && (sensor == "process" || !o.looksAtProcesses()) {
+				notify.Alive(time.Now())
+			}
+		},
+		judged: func(m *monitor.Monitor) {
+			if notify != nil {
+				verdict, sentence := report.Headline(newReport(m, 0))
+				notify.Judged(verdict, sentence, time.Now())
+			}
+		},
+	}
 }
 
 // listen serves, watches and reloads until the context ends or the server
 // cannot go on.
-func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *monitor.Monitor, reload *reloader, logger, base log.Logger) int {
+func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *monitor.Monitor, reload *reloader, notify *sdnotify.Notifier, logger, base log.Logger) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan struct{})
@@ -96,6 +120,7 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *
 		}
 	case <-ctx.Done():
 		level.Info(logger).Log("msg", "stopping")
+		notify.Stopping()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 		defer cancel()
 		if err := server.Shutdown(closing); err != nil {

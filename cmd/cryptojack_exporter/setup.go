@@ -14,19 +14,26 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 )
 
+// watcher is told of the work of the monitor.
+type watcher struct {
+	sampled func(sensor string, took time.Duration, err error) // after each sample
+	judged  func(*monitor.Monitor)                             // after each evaluation
+}
+
 // setUp makes everything that serve and scan share, in an order that matters: what
 // needs privileges is opened, the privileges are dropped for good, and only then
 // is anything made that looks at hostile data.
-func setUp(o *options, current *atomic.Pointer[config.Config], observe func(string, time.Duration), logger log.Logger) (*sensors, *monitor.Monitor, error) {
+func setUp(o *options, current *atomic.Pointer[config.Config], watch watcher, logger log.Logger) (*sensors, *monitor.Monitor, error) {
 	opened := openPrivileged(o, logger)
 	o.confine(o, opened, logger)
 	s, err := newSensors(o, current.Load, opened, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	m := monitor.New(monitor.Options{
+	var m *monitor.Monitor
+	m = monitor.New(monitor.Options{
 		Tasks: s.tasks, Followers: s.followers, Snapshot: s.snapshot,
-		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: observe, Logger: logger,
+		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: watch.sampled, Judged: func() { watch.judged(m) }, Logger: logger,
 	})
 	s.findings = m.Findings
 	return s, m, nil

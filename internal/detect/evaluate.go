@@ -58,6 +58,9 @@ func (e *Evaluator) Evaluate(s *model.Snapshot, exposures []model.Exposure) []mo
 	if s.Persistence != nil {
 		found = append(found, findings.OfPersistence(s, found, known, settings)...)
 	}
+	if s.Self != nil {
+		found = append(found, findings.OfSelf(s.Self, s.Time)...)
+	}
 	if e.files != s.Files {
 		e.files, e.ofFiles = s.Files, findings.OfFiles(s.Files)
 	}

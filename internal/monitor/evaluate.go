@@ -62,6 +62,9 @@ func (m *Monitor) evaluate(now time.Time) {
 		snapshot := m.Snapshot(now)
 		current := m.judging.judge(&snapshot)
 		m.log(m.findings.Swap(current), current)
+		if m.options.Judged != nil {
+			m.options.Judged()
+		}
 		return nil
 	})
 	if err != nil {

@@ -52,7 +52,8 @@ type Options struct {
 	Hold    time.Duration // how long a finding outlives its evidence
 	OwnPID  int
 	Config  func() *config.Config
-	Observe func(sensor string, took time.Duration) // called after each sample
+	Observe func(sensor string, took time.Duration, err error) // called after each sample; err: why it failed
+	Judged  func()                                             // called after each evaluation; nil
 	Logger  log.Logger
 }
 
@@ -183,7 +184,7 @@ func (m *Monitor) sample(ctx context.Context, task Task) {
 			}
 			return nil
 		})
-		m.options.Observe(name, time.Since(began))
+		m.options.Observe(name, time.Since(began), err)
 		switch {
 		case err == nil:
 			if failing != "" {

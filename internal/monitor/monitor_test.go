@@ -47,7 +47,7 @@ func newMonitor(t *testing.T, out *bytes.Buffer, o Options) *Monitor {
 	if o.Snapshot == nil {
 		o.Snapshot = func() model.Snapshot { return model.Snapshot{} }
 	}
-	o.Config, o.Observe = func() *config.Config { return loaded }, func(string, time.Duration) {}
+	o.Config, o.Observe = func() *config.Config { return loaded }, func(string, time.Duration, error) {}
 	o.Logger = log.NewLogfmtLogger(log.NewSyncWriter(out))
 	return New(o)
 }

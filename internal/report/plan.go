@@ -125,6 +125,9 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 			p.steps = append(p.steps, unattributedSteps()...)
 		}
 	}
+	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == rules.ExporterTampered }) {
+		p.steps = append(p.steps, tamperedSteps()...)
+	}
 	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == rules.AllowListExpired }) {
 		p.steps = append(p.steps, Step{Title: "Decide about the entries of the allow list that have ended: take out what is not needed any more, and give the others a new `until`."})
 	}
@@ -147,6 +150,14 @@ func unattributedSteps() []Step {
 	return []Step{
 		{"Look for mounts that hide processes.", "grep ' /proc/' /proc/self/mountinfo"},
 		{"Look for a rootkit. What it hides, only another system can show: boot from one and look at the disk.", "cat -v /etc/ld.so.preload\nlsmod\ndmesg | tail -n 100"},
+	}
+}
+
+// tamperedSteps are about what was done to the exporter. Whoever may do that is root, or the exporter's own user.
+func tamperedSteps() []Step {
+	return []Step{
+		{"Find out who changed or stopped the exporter. If nobody of yours did, somebody is root here: take the host for broken into.", "last -n 20\nsystemctl status cryptojack_exporter\nsystemctl cat cryptojack_exporter"},
+		{Title: "Install the exporter anew from where you trust it, its unit and configuration too, and start it. What runs on this host before that is done is not to be believed."},
 	}
 }
 

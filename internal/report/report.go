@@ -92,6 +92,11 @@ func (r *Report) seesLittle() string {
 	return ""
 }
 
+// Headline is the verdict in one word, and with it as a sentence of one line.
+func Headline(r Report) (word, sentence string) {
+	return string(r.verdict()), strings.ToUpper(string(r.verdict())) + ": " + r.headline()
+}
+
 // headline is the verdict as a sentence, without the verdict's own word.
 func (r *Report) headline() string {
 	switch r.verdict() {

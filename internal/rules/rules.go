@@ -49,6 +49,7 @@ const (
 	SuspiciousFile   = "suspicious_file"
 	ExposedService   = "exposed_service"
 	AllowListExpired = "allow_list_expired"
+	ExporterTampered = "exporter_tampered"
 )
 
 // Rule says what a rule stands for.
@@ -100,6 +101,7 @@ func All() []Rule {
 		{SuspiciousFile, "", "T1105", "a program lies where only data belongs"},
 		{ExposedService, "", "T1190", "a service that miners enter by can be reached by others"},
 		{AllowListExpired, "", "", "an entry of the allow list has ended"},
+		{ExporterTampered, "", "T1562.001", "somebody has stopped the exporter, or changed what it runs from"},
 	}
 }
 
@@ -129,7 +131,7 @@ func Severities() []model.RuleSeverity {
 			severities = []model.Severity{model.Critical}
 		case rule.Name == OpenEntry: // there is load too
 			severities = []model.Severity{model.Critical, model.Info}
-		case rule.Name == SuspiciousFile, rule.Name == CPUUnattributed, rule.Name == AllowListExpired:
+		case rule.Name == SuspiciousFile, rule.Name == CPUUnattributed, rule.Name == AllowListExpired, rule.Name == ExporterTampered:
 			severities = []model.Severity{model.Warning, model.Info}
 		}
 		for _, severity := range severities {

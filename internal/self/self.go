@@ -4,7 +4,10 @@
 package self
 
 import (
+	"cmp"
 	"context"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/go-kit/log"
@@ -27,6 +30,9 @@ type Options struct {
 	Own      string        // the directory of this process in the procfs of its own pid namespace; /proc/self
 	Interval time.Duration // between two samples; 10 s
 	Logger   log.Logger
+
+	ConfigFile string     // "" for none
+	Configured func() any // another value whenever the configuration was read; may be nil
 }
 
 // Sensor looks at the exporter itself. Sample is called by one goroutine.
@@ -37,6 +43,11 @@ type Sensor struct {
 	guard   *hostfs.Guard
 	gaps    *gaps
 	lacks   map[string]bool // the sentences of the last sample
+
+	program *program
+	config  configFile
+	unit    *ownUnit
+	changes map[model.SelfChange]int // of the last sample, and in how many in a row
 }
 
 // New returns a sensor that has not looked yet.
@@ -47,7 +58,14 @@ func New(o Options) *Sensor {
 	if o.Interval == 0 {
 		o.Interval = defaultInterval
 	}
-	return &Sensor{options: o, guard: hostfs.NewGuard(maxStuck), gaps: newGaps(o.Logger), lacks: map[string]bool{}}
+	s := &Sensor{
+		options: o, guard: hostfs.NewGuard(maxStuck), gaps: newGaps(o.Logger), lacks: map[string]bool{},
+		program: openProgram(o.Own), config: configFile{path: o.ConfigFile, loaded: o.Configured},
+	}
+	if s.program != nil {
+		s.unit = findUnit(o.Root, o.Own, filepath.Base(s.program.path))
+	}
+	return s
 }
 
 // Name is the sensor's name, as in the label `sensor`.
@@ -67,12 +85,35 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		snapshot.Lacks = append(snapshot.Lacks, sentences...)
 	}
 	s.logLacks(snapshot.Lacks)
+	snapshot.Changes = s.changed()
 	snapshot.Meta = model.Meta{
 		Time: now, Interval: s.options.Interval, Duration: time.Since(began),
 		Visibility: map[model.Aspect]model.Share{model.AspectHost: share},
 	}
 	s.Publish(snapshot, &snapshot.Meta)
 	return nil
+}
+
+// changed lists what was done to the exporter. An upgrade takes a file away before it puts
+// another there: what is seen once may be that.
+func (s *Sensor) changed() (published []model.SelfChange) {
+	const looks = 2
+	all := s.config.change()
+	if p := s.program; p != nil {
+		all = append(append(all, p.change(s.guard)...), s.unit.change(s.options.Root, filepath.Base(p.path))...)
+	}
+	seen := map[model.SelfChange]int{}
+	for _, change := range all {
+		seen[change] = s.changes[change] + 1
+		if seen[change] >= looks {
+			published = append(published, change)
+		}
+	}
+	s.changes = seen
+	slices.SortFunc(published, func(a, b model.SelfChange) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject))
+	})
+	return published
 }
 
 // logLacks says what the exporter does not see any more, and what it sees again.
