@@ -70,6 +70,7 @@ func allTrials() []trial {
 		fileTrials(),
 		configurationTrials(),
 		entryTrials(),
+		serviceTrials(),
 	)
 }
 

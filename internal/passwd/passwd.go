@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	maxBytes = 16 << 20 // read of the file
-	maxUsers = 1 << 18  // kept of it
+	// What is known of each user, and of each home, takes some 300 bytes: a file that is all users
+	// may take 20 MiB in all.
+	maxBytes = 4 << 20 // read of the file
+	maxUsers = 1 << 16 // kept of it
 )
 
 // User is one line of passwd(5).

@@ -23,6 +23,7 @@ func main() {
 func parts() map[string]func(number int) error {
 	return map[string]func(int) error{
 		"bomb":     bomb,
+		"listen":   listen,
 		"splinter": splinter,
 		"zombies":  zombies,
 	}
