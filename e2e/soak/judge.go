@@ -21,12 +21,12 @@ type limit struct {
 	each  float64 // for each process that the host has more
 }
 
-// limits: caches fill up to their bounds during a short run, which is what share and fixed leave room for; a leak of
-// one goroutine or descriptor a second, of 64 KiB a scrape, or of a series for each infection does not fit into them.
+// limits: tables fill up to their bounds during a short run, which is what share and fixed leave room for; a leak of
+// one goroutine or descriptor in ten seconds, of 64 KiB a scrape, or of a series for each file does not fit into them.
 func limits() []limit {
 	const mebibyte = 1 << 20
 	return []limit{
-		{"heap after garbage was collected", "MiB", mebibyte, func(s *sample) float64 { return s.heap }, 0.15, mebibyte, 8 << 10},
+		{"heap after garbage was collected", "MiB", mebibyte, func(s *sample) float64 { return s.heap }, 0.15, 4 * mebibyte, 8 << 10},
 		{"resident memory", "MiB", mebibyte, func(s *sample) float64 { return s.resident }, 0.2, 8 * mebibyte, 16 << 10},
 		{"goroutines", "", 1, func(s *sample) float64 { return s.goroutines }, 0, 8, 0},
 		{"file descriptors", "", 1, func(s *sample) float64 { return s.descriptors }, 0, 8, 0},

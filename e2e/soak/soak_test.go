@@ -43,7 +43,7 @@ func TestJudge(t *testing.T) {
 	}
 	for want, change := range map[string]func(i int, s *sample){
 		"":                func(int, *sample) {},
-		"heap":            func(i int, s *sample) { s.heap += float64(i) * (1 << 17) },
+		"heap":            func(i int, s *sample) { s.heap += float64(i) * (1 << 18) },
 		"resident memory": func(i int, s *sample) { s.resident += float64(i) * (1 << 19) },
 		"goroutines":      func(i int, s *sample) { s.goroutines += float64(i / 5) },
 		"descriptors":     func(i int, s *sample) { s.descriptors += float64(i / 5) },

@@ -147,13 +147,15 @@ func (s *Sensor) evict(l *layer) bool {
 	return false // others are still to be listed, or to be asked
 }
 
-// finished puts a directory that was listed among those that may be forgotten.
+// finished puts a directory that was listed among those that may be forgotten. Those that are gone leave the list
+// when they are as many as those that are there.
 func (l *layer) finished(d *directory, limit int) {
+	const few = 64
 	if d.isDone || d.above == nil {
 		return
 	}
 	d.isDone = true
-	if len(l.done) >= 2*limit {
+	if len(l.done) >= min(2*limit, 2*l.remembered+few) {
 		l.done = slices.DeleteFunc(l.done, func(d *directory) bool { return d.gone })
 	}
 	l.done = append(l.done, d)

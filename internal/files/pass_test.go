@@ -226,6 +226,26 @@ func TestDirectoryBecomesAnother(t *testing.T) {
 	}
 }
 
+// TestGoneDirectoriesAreNotKept: directories that come and go all the time, as those of builds, leave nothing behind.
+func TestGoneDirectoriesAreNotKept(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, Limits{})
+	f.write("/tmp/stays/x", "", 0o644)
+	for range 20 {
+		for i := range 20 {
+			f.write(fmt.Sprintf("/tmp/build/%d/x", i), "", 0o644)
+		}
+		f.sample()
+		f.must(os.RemoveAll(f.path("/tmp/build")))
+		f.sample()
+	}
+	for depth, l := range f.sensor.layers {
+		if len(l.done) > 150 || l.remembered > 1 {
+			t.Errorf("%d directories of depth %d are kept, %d are there", len(l.done), depth, l.remembered)
+		}
+	}
+}
+
 func TestDirectoriesAreCountedOnce(t *testing.T) {
 	t.Parallel()
 	for name, old := range map[string]bool{"openat2": false, "openat": true} {
