@@ -111,8 +111,16 @@ func readRules() (Rules, error) {
 	return rulesOf(conn, end)
 }
 
-// rulesOf is readRules over a connection, until the end.
-func rulesOf(conn *nftables.Conn, end time.Time) (Rules, error) {
+var errAnswer = errors.New("an answer of nftables is not as in linux/netfilter/nf_tables.h")
+
+// rulesOf is readRules over a connection, until the end. The library trusts the lengths in the kernel's answers, and
+// panics where they lie.
+func rulesOf(conn *nftables.Conn, end time.Time) (rules Rules, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			rules, err = Rules{}, fmt.Errorf("%w: %v", errAnswer, cause)
+		}
+	}()
 	chains, err := conn.ListChains()
 	if err != nil {
 		return Rules{}, fmt.Errorf("list the chains of nftables: %w", err)
@@ -129,7 +137,6 @@ func rulesOf(conn *nftables.Conn, end time.Time) (Rules, error) {
 			withNAT[tableOf(chain)] = true
 		}
 	}
-	var rules Rules
 	read := 0
 	for _, chain := range chains {
 		if !withNAT[tableOf(chain)] || !seesIncoming(chain) {
