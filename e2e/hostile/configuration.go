@@ -36,8 +36,8 @@ func configurationTrials() []trial {
 		replaced("a FIFO", "a FIFO that nobody writes to", true, func(path string) error { return unix.Mkfifo(path, 0o644) }),
 		replaced("a device", "a link to /dev/zero", false, func(path string) error { return os.Symlink("/dev/zero", path) }),
 		replaced("gone", "nothing", false, func(string) error { return nil }),
-		replaced("a bomb", "YAML whose aliases stand for ten to the ninth values", true, write(aliasBomb())),
-		replaced("deep", "YAML that is nested a million levels deep", true, write(strings.Repeat("[", 1<<20))),
+		replaced("a bomb", "YAML whose aliases stand for ten to the ninth values", false, write(aliasBomb())),
+		replaced("deep", "YAML that is nested a million levels deep", false, write(strings.Repeat("[", 1<<20))),
 	}
 }
 

@@ -36,7 +36,7 @@ func fileTrials() []trial {
 			told:  []string{`cryptojack_last_sample_timestamp_seconds{sensor="files"} rises`},
 		},
 		{
-			name: "a program of 1 TB", short: true,
+			name:  "a program of 1 TB",
 			does:  "Below /tmp lies a sparse ELF program of 1 TB in a hidden directory.",
 			act:   sparseProgram,
 			found: []string{aMarker, `suspicious_file.*large-program`},
@@ -69,7 +69,7 @@ func fileTrials() []trial {
 			found: []string{aMarker},
 		},
 		{
-			name: "a directory of a million files", short: true,
+			name:   "a directory of a million files",
 			does:   "A directory below /tmp has a million entries (20,000 in the short form). A program is put beside it.",
 			act:    manyFiles,
 			found:  []string{aMarker},
@@ -82,7 +82,7 @@ func fileTrials() []trial {
 			found: []string{aMarker},
 		},
 		{
-			name: "names of 255 random bytes", short: true,
+			name:  "names of 255 random bytes",
 			does:  "Hidden programs below /tmp have names of 255 random bytes.",
 			act:   randomNames,
 			told:  []string{`cryptojack_labels_sanitized_total rises`, `cryptojack_suspicious_files{reason="hidden"} rises by 200`},

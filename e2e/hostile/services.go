@@ -44,7 +44,7 @@ func serviceTrials() []trial {
 			within: 2 * time.Minute,
 		},
 		{
-			name: "a log of Flink that lies", short: true,
+			name:  "a log of Flink that lies",
 			does:  "What looks like a Flink of the user nobody writes a log with forged jars, names full of escape sequences and a line of 1 GB, and swaps it for a link to /etc/shadow.",
 			act:   lyingLog,
 			told:  []string{`cryptojack_flink_log_events_total{event="jar_run"} rises`, `cryptojack_visibility_ratio{aspect="flink_log"} is at most 0.99`},

@@ -1,11 +1,17 @@
 package report
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
+)
+
+const (
+	maxArgumentBytes = 4096
+	maxFindings      = 1024 // of the JSON: the worst; the others are counted
 )
 
 func newDocument(r *Report) document {
@@ -18,6 +24,10 @@ func newDocument(r *Report) document {
 		d.Withheld = withheld
 	}
 	for _, finding := range r.pick(func(*model.Finding) bool { return true }) {
+		if len(d.Findings) == maxFindings {
+			d.MoreFindings = len(r.Findings.Active) - maxFindings
+			break
+		}
 		d.Findings = append(d.Findings, newJSONFinding(r, finding))
 	}
 	if s := r.Snapshot.Files; s != nil {
@@ -118,7 +128,7 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 	p := &s.Process
 	out := &jsonSuspect{
 		ID: s.ID, PIDs: append([]int{}, s.PIDs...), Instances: s.Instances, Running: s.Running,
-		Comm: text.Escape(p.Comm), Exe: text.Escape(p.Exe), ExeDeleted: p.ExeDeleted, Argv: escapeAll(secrets.Arguments(p.Argv)),
+		Comm: text.Escape(p.Comm), Exe: text.Escape(p.Exe), ExeDeleted: p.ExeDeleted, Argv: arguments(p.Argv),
 		User: text.Escape(p.User), UID: p.UID, Unit: text.Escape(p.Unit), Container: text.Escape(p.ContainerID), Cgroup: text.Escape(p.Cgroup),
 		Origin: string(p.Origin), Namespace: string(p.Isolation), SHA256: p.SHA256, Started: fit(p.Started),
 		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns,
@@ -149,6 +159,19 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 		if e.Run != nil {
 			run := newJSONSubmission(e.Run)
 			out.Entry.Run = &run
+		}
+	}
+	return out
+}
+
+// arguments are fit to be shown, and as many bytes at most as the kernel's first page of
+// them: to escape makes some of them four times as long.
+func arguments(argv []string) []string {
+	left := maxArgumentBytes
+	out := escapeAll(secrets.Arguments(argv))
+	for i, argument := range out {
+		if left -= len(argument); left < 0 {
+			return append(out[:i], fmt.Sprintf("and %d more", len(out)-i))
 		}
 	}
 	return out

@@ -37,7 +37,8 @@ type document struct {
 	Version        string        `json:"version"`
 	Time           time.Time     `json:"time"`
 	WatchedSeconds float64       `json:"watched_seconds"`
-	Findings       []jsonFinding `json:"findings"`         // worst first
+	Findings       []jsonFinding `json:"findings"` // worst first, at most 1,024
+	MoreFindings   int           `json:"more_findings,omitempty"`
 	Files          []jsonFile    `json:"files"`            // all suspicious files, strongest reason first, at most 1,024
 	Exposed        []jsonExposed `json:"exposed_services"` // all of them, also those that are only noted
 	Plan           []jsonStep    `json:"plan"`

@@ -28,10 +28,20 @@ type planner struct {
 	closed    map[string]bool
 	uncover   []string // commands that make hidden processes visible
 	evidence  []string
-	lookUp    []string // commands about programs of others
-	reinstall []string // commands that put back what belongs to packages
-	byHand    []Step   // what a person has to decide
+	lookUp    []string        // commands about programs of others
+	reinstall []string        // commands that put back what belongs to packages
+	byHand    []Step          // what a person has to decide
+	copied    map[string]bool // contents whose copies were looked for
+	left      int             // findings that have no room
 }
+
+// What one plan is about at most, the worst first. Somebody may make thousands of everything, and
+// who has done what is said may look again.
+const (
+	maxPlanned = 64  // suspects, exposed services
+	maxRemoved = 256 // files
+	maxCopies  = 64  // of one content
+)
 
 // planNote stands above the steps.
 const planNote = "For one shell of root. A command first looks whether it meets what is meant here, and does nothing where a file, its directory or a pid is another by now: then look again."
@@ -57,7 +67,7 @@ func (r *Report) remedy(finding *model.Finding) []string {
 		scope = append(scope, r.startedBy(finding.Suspect.Guardian)...)
 	}
 	sentences := []string{}
-	for _, step := range r.plan(scope) {
+	for _, step := range short(r.plan(scope)) {
 		if step.Command == "" {
 			sentences = append(sentences, step.Title)
 			continue
@@ -78,8 +88,8 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 	if r.Audience == Public {
 		return nil // the commands say of files and processes what the public is not told
 	}
-	p := &planner{report: r, scope: scope, stopped: map[int]bool{}, closed: map[string]bool{}}
-	suspects := p.within(func(f *model.Finding) bool { return f.Suspect != nil })
+	p := &planner{report: r, scope: scope, stopped: map[int]bool{}, closed: map[string]bool{}, copied: map[string]bool{}}
+	suspects := p.first(maxPlanned, p.within(func(f *model.Finding) bool { return f.Suspect != nil }))
 	entries := fair(p.within(func(f *model.Finding) bool { return f.Persistence != nil }))
 	var sure, doubtful []*model.Suspect
 	for _, finding := range suspects {
@@ -91,7 +101,7 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 		}
 	}
 	var sureFiles, doubtfulFiles []string
-	for _, finding := range p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.File != nil }) {
+	for _, finding := range p.first(maxRemoved, p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.File != nil })) {
 		switch remove := removeFile(finding.File.Path, finding.File.ID, finding.File.User); {
 		case finding.File.Container != "":
 			p.cleanContainer(finding.File)
@@ -131,7 +141,19 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == rules.AllowListExpired }) {
 		p.steps = append(p.steps, Step{Title: "Decide about the entries of the allow list that have ended: take out what is not needed any more, and give the others a new `until`."})
 	}
+	if p.left > 0 {
+		p.steps = append(p.steps, Step{Title: fmt.Sprintf("Then look again: %s had no room here.", count(p.left, "finding", "findings"))})
+	}
 	return p.steps
+}
+
+// first returns as many findings, and counts the others.
+func (p *planner) first(most int, findings []*model.Finding) []*model.Finding {
+	if len(findings) <= most {
+		return findings
+	}
+	p.left += len(findings) - most
+	return findings[:most]
 }
 
 // within returns the findings of the scope that somebody has to act on.
@@ -163,8 +185,9 @@ func tamperedSteps() []Step {
 
 // shortPlan is the plan without what would fill screens: somebody may make
 // thousands of files.
-func shortPlan(r Report) []Step {
-	steps := Plan(r)
+func shortPlan(r Report) []Step { return short(Plan(r)) }
+
+func short(steps []Step) []Step {
 	for i := range steps {
 		commands := strings.Split(steps[i].Command, "\n")
 		if more := len(commands) - maxShown; more > 0 {
@@ -293,7 +316,7 @@ func (p *planner) closeServices(suspects []*model.Finding) {
 			p.closeEntry(finding.Suspect.Entry)
 		}
 	}
-	for _, finding := range p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.Exposure != nil }) {
+	for _, finding := range p.first(maxPlanned, p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.Exposure != nil })) {
 		p.closeService("Close the exposed service", text.Label(finding.Exposure.App), finding.Exposure.Endpoints[0], finding.Exposure.Remedy)
 	}
 }

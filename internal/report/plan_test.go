@@ -310,11 +310,26 @@ func TestShortPlanIsBounded(t *testing.T) {
 			model.Finding{Severity: model.Warning, Exposure: &model.Exposure{App: "redis", Endpoints: []string{fmt.Sprint("0.0.0.0:", i)}}})
 	}
 	steps := shortPlan(r)
-	if len(steps) != maxShown+1 || steps[maxShown].Title != "And 981 more, in the report as JSON." {
+	if len(steps) != maxShown+1 || steps[maxShown].Title != "And 46 more, in the report as JSON." {
 		t.Errorf("%d steps, the last %+v", len(steps), steps[len(steps)-1])
 	}
-	if lines := strings.Split(steps[0].Command, "\n"); len(lines) != maxShown+1 || lines[maxShown] != "# and 980 more, in the report as JSON" {
+	if lines := strings.Split(steps[0].Command, "\n"); len(lines) != maxShown+1 || lines[maxShown] != "# and 236 more, in the report as JSON" {
 		t.Errorf("%d commands, the last %q", len(lines), lines[len(lines)-1])
+	}
+}
+
+func TestPlanIsBounded(t *testing.T) {
+	t.Parallel()
+	steps := Plan(flooded())
+	if last := steps[len(steps)-1].Title; !strings.HasPrefix(last, "Then look again: ") {
+		t.Errorf("what has no room is not said: %s", last)
+	}
+	commands := 0
+	for _, step := range steps {
+		commands += strings.Count(step.Command, "\n") + 1
+	}
+	if commands > 1000 {
+		t.Errorf("%d commands", commands)
 	}
 }
 

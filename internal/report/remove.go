@@ -33,13 +33,18 @@ func (p *planner) removePrograms(suspects []*model.Suspect) []string {
 // removeCopies names what removes the files with a suspect's content: a miner's, or those
 // of the same user. He may have copied a program that somebody else needs.
 func (p *planner) removeCopies(process *model.Process) []string {
-	if process.SHA256 == "" || p.report.Snapshot.Files == nil {
+	of := process.SHA256 + process.User
+	if process.SHA256 == "" || p.report.Snapshot.Files == nil || p.copied[of] {
 		return nil
 	}
+	p.copied[of] = true
 	var commands []string
 	for i := range p.report.Snapshot.Files.Files {
 		file := &p.report.Snapshot.Files.Files[i]
 		if file.SHA256 == process.SHA256 && file.Container == "" && (file.KnownMiner || process.Content.Mines() || file.User == process.User) {
+			if len(commands) == maxCopies {
+				break
+			}
 			commands = append(commands, removeFile(file.Path, file.ID, file.User))
 		}
 	}
