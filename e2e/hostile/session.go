@@ -108,7 +108,7 @@ func (s *session) cgroup(controller string, limits map[string]string) (string, e
 	if _, err := os.Stat(parent); err != nil {
 		return "", absentf("no controller %s of cgroup v1", controller)
 	}
-	path := filepath.Join(parent, fmt.Sprintf("hostile-%d-%s", os.Getpid(), strings.Map(letter, s.name)))
+	path := filepath.Join(parent, s.groupName())
 	if err := os.Mkdir(path, 0o755); err != nil {
 		return "", err
 	}
@@ -119,6 +119,11 @@ func (s *session) cgroup(controller string, limits map[string]string) (string, e
 		}
 	}
 	return path, nil
+}
+
+// groupName is what the control groups of a trial are called.
+func (s *session) groupName() string {
+	return fmt.Sprintf("hostile-%d-%s", os.Getpid(), strings.Map(letter, s.name))
 }
 
 func letter(r rune) rune {

@@ -64,7 +64,7 @@ func allTrials() []trial {
 	return slices.Concat(
 		nameTrials(),
 		processTrials(),
-		signalTrials(),
+		blindnessTrials(),
 		limitTrials(),
 		httpTrials(),
 		fileTrials(),

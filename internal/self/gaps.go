@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ type reading struct {
 	boot      time.Duration // goes on
 	wall      time.Duration // since the epoch; anybody with the right may set it
 	waited    time.Duration // how long this thread was ready and got no CPU, in all (run_delay of /proc/PID/schedstat)
+	throttled time.Duration // how long the quota of its cgroup kept it from a CPU; newer kernels do not count that as waiting
 }
 
 // gaps are the times in which no sensor could look.
@@ -67,7 +69,7 @@ func between(before, after reading) (found []model.Gap) {
 	}
 	if late := elapsed - tick; late >= leastGap {
 		reason := model.GapStopped
-		if after.waited-before.waited >= late/2 {
+		if after.waited-before.waited >= late/2 || after.throttled-before.throttled >= late/2 {
 			reason = model.GapStarved
 		}
 		found = append(found, model.Gap{Reason: reason, Length: late})
@@ -135,7 +137,8 @@ func (s *Sensor) Watch(ctx context.Context) error {
 	defer signal.Stop(continued)
 	terminal := s.hasTerminal()
 
-	before, err := readClocks()
+	quota := quotaFile(s.options.Own)
+	before, err := readClocks(quota)
 	if err != nil {
 		return err
 	}
@@ -144,7 +147,7 @@ func (s *Sensor) Watch(ctx context.Context) error {
 		if n, err := unix.Poll(poll, int(tick/time.Millisecond)); n > 0 || (err != nil && err != unix.EINTR) {
 			return err // it has ended
 		}
-		after, err := readClocks()
+		after, err := readClocks(quota)
 		if err != nil {
 			return err
 		}
@@ -181,7 +184,7 @@ func arrives(signals <-chan os.Signal) bool {
 }
 
 // readClocks reads all clocks at one moment: if it was held up in between, it reads again.
-func readClocks() (r reading, err error) {
+func readClocks(quota string) (r reading, err error) {
 	const moment = 100 * time.Millisecond
 	for range 10 {
 		var end time.Duration
@@ -199,7 +202,7 @@ func readClocks() (r reading, err error) {
 			break
 		}
 	}
-	r.waited = runDelay()
+	r.waited, r.throttled = runDelay(), throttledTime(quota)
 	return r, nil
 }
 
@@ -219,6 +222,58 @@ func runDelay() time.Duration {
 		return 0
 	}
 	return time.Duration(waited)
+}
+
+const (
+	cgroupTop = "/sys/fs/cgroup"
+	statBytes = 4096 // of cpu.stat
+)
+
+// quotaFile is the account of the quota of CPU that holds for this process, or "": cpu.stat of
+// its cgroup (Documentation/admin-guide/cgroup-v2.rst), or of the controller cpu of cgroup v1.
+func quotaFile(own string) string {
+	content, err := hostfs.ReadStart(filepath.Join(own, "cgroup"), cgroupBytes)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(content)) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		top := cgroupTop
+		switch {
+		case fields[0] == "0":
+		case slices.Contains(strings.Split(fields[1], ","), "cpu"):
+			top = filepath.Join(cgroupTop, "cpu")
+		default:
+			continue
+		}
+		if file := filepath.Join(top, fields[2], "cpu.stat"); throttledTime(file) >= 0 {
+			return file
+		}
+	}
+	return ""
+}
+
+// throttledTime reads how long a quota has kept processes from a CPU, or -1.
+func throttledTime(file string) time.Duration {
+	content, err := hostfs.ReadStart(file, statBytes)
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(content)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, err := strconv.ParseInt(value, 10, 64)
+		switch {
+		case err != nil:
+		case name == "throttled_usec":
+			return time.Duration(number) * time.Microsecond
+		case name == "throttled_time": // cgroup v1
+			return time.Duration(number)
+		}
+	}
+	return -1
 }
 
 // hasTerminal tells whether this process has a controlling terminal (tty_nr in

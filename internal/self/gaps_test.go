@@ -19,7 +19,7 @@ func TestBetween(t *testing.T) {
 	before := reading{monotonic: time.Hour, boot: 2 * time.Hour, wall: 20_000 * time.Hour, waited: time.Minute}
 	// after has all clocks go on for the same time, and change something.
 	after := func(elapsed time.Duration, change func(*reading)) reading {
-		r := reading{before.monotonic + elapsed, before.boot + elapsed, before.wall + elapsed, before.waited}
+		r := reading{before.monotonic + elapsed, before.boot + elapsed, before.wall + elapsed, before.waited, before.throttled}
 		change(&r)
 		return r
 	}
@@ -32,6 +32,7 @@ func TestBetween(t *testing.T) {
 		"a little late":        {after(2900*time.Millisecond, func(r *reading) { r.waited += time.Second }), nil},
 		"stopped":              {after(11*time.Second, func(r *reading) { r.waited += 100 * time.Millisecond }), []model.Gap{{Reason: model.GapStopped, Length: 10 * time.Second}}},
 		"starved":              {after(11*time.Second, func(r *reading) { r.waited += 9 * time.Second }), []model.Gap{{Reason: model.GapStarved, Length: 10 * time.Second}}},
+		"held by its quota":    {after(11*time.Second, func(r *reading) { r.throttled += 9 * time.Second }), []model.Gap{{Reason: model.GapStarved, Length: 10 * time.Second}}},
 		"asleep":               {after(time.Second, func(r *reading) { r.boot += time.Hour; r.wall += time.Hour }), []model.Gap{{Reason: model.GapSuspended, Length: time.Hour}}},
 		"the clock forwards":   {after(time.Second, func(r *reading) { r.wall += time.Hour }), []model.Gap{{Reason: model.GapClock, Length: time.Hour}}},
 		"the clock back":       {after(time.Second, func(r *reading) { r.wall -= time.Hour }), []model.Gap{{Reason: model.GapClock, Length: -time.Hour}}},
@@ -66,6 +67,24 @@ func TestGapsAreBounded(t *testing.T) {
 	}
 	if _, last := g.snapshot(now.Add(2 * time.Hour)); len(last) != 0 {
 		t.Errorf("after two hours: %v", last)
+	}
+}
+
+func TestThrottledTime(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	for content, want := range map[string]time.Duration{
+		"usage_usec 5\nnr_throttled 2\nthrottled_usec 3000000\n":      3 * time.Second,
+		"nr_periods 10\nnr_throttled 10\nthrottled_time 9793900975\n": 9793900975,
+		"usage_usec 5\n": -1, "throttled_usec x\n": -1, "": -1,
+	} {
+		h.write(content, "cpu.stat")
+		if got := throttledTime(h.proc + "/cpu.stat"); got != want {
+			t.Errorf("%q: %s", content, got)
+		}
+	}
+	if got := throttledTime(h.proc + "/none"); got != -1 {
+		t.Error(got)
 	}
 }
 
