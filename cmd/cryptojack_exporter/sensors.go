@@ -64,6 +64,7 @@ func (s *sensors) snapshot() model.Snapshot {
 //	socket iterator -> sockets
 //	processes -> sockets      whose connections matter, which network namespaces there are
 //	sockets   -> services     what listens
+//	sockets   -> self         who else has the exporter's own port
 //	files wakes when a program of a suspicious file starts or ends
 //	processes wakes when a program begins that asks to be looked at, by its own and by the last findings' exposed services
 func newSensors(o *options, current func() *config.Config, p *privileged, logger log.Logger) (*sensors, error) {
@@ -107,7 +108,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 // addSelf makes the sensor of the exporter itself, which is always on.
 func (s *sensors) addSelf(o *options, current func() *config.Config, logger log.Logger) {
 	s.self = self.New(self.Options{
-		Proc: o.procfs, Root: o.rootfs, ConfigFile: o.configFile, Configured: func() any { return current() }, Logger: logger,
+		Proc: o.procfs, Root: o.rootfs, ConfigFile: o.configFile, Configured: func() any { return current() }, Sockets: s.sockets.Snapshot, Logger: logger,
 	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.self})
 	s.followers = append(s.followers, monitor.Follower{Name: s.self.Name(), Run: s.self.Watch})

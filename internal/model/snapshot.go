@@ -220,9 +220,27 @@ type SocketSnapshot struct {
 	PortForwards []PortForward
 	// ForwardingUnknown says why some of PortForwards may be missing; "" if all can be seen.
 	ForwardingUnknown string
+	PortRules         []PortRule // of the host's nftables, as far as they are understood; at most 256
 	// Peers are the remote ends of connections, open ones or closed lately, to the ports of
 	// services with a log of submissions: at most 64 of each of 32 ports.
 	Peers []Peer
+}
+
+// PortAction is what a rule of the firewall does with packets.
+type PortAction string
+
+// The actions that keep packets from whoever listens.
+const (
+	PortDrops   PortAction = "drops"   // or rejects
+	PortDiverts PortAction = "diverts" // to another port or address
+)
+
+// PortRule is a rule of the firewall about packets that come in for TCP ports which it names.
+// Other conditions of it, such as the sender, are not looked at.
+type PortRule struct {
+	Address     netip.Addr // the packets' destination; invalid: any
+	First, Last uint16
+	Action      PortAction
 }
 
 // Peer is a remote end of a connection to a listening port, as seen in one sample.

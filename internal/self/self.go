@@ -33,6 +33,8 @@ type Options struct {
 
 	ConfigFile string     // "" for none
 	Configured func() any // another value whenever the configuration was read; may be nil
+
+	Sockets func() *model.SocketSnapshot // the last sample of sockets; nil for none
 }
 
 // Sensor looks at the exporter itself. Sample is called by one goroutine.
@@ -101,6 +103,9 @@ func (s *Sensor) changed() (published []model.SelfChange) {
 	all := s.config.change()
 	if p := s.program; p != nil {
 		all = append(append(all, p.change(s.guard)...), s.unit.change(s.options.Root, filepath.Base(p.path))...)
+	}
+	if s.options.Sockets != nil {
+		all = append(all, portChanges(s.options.Sockets())...)
 	}
 	seen := map[model.SelfChange]int{}
 	for _, change := range all {

@@ -114,6 +114,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 		Namespaces:        namespaces,
 		PortForwards:      forwards,
 		ForwardingUnknown: unknown,
+		PortRules:         s.forwards.PortRules(),
 		Peers:             peers,
 	}
 	s.Publish(snapshot, &snapshot.Meta)

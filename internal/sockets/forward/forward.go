@@ -30,6 +30,7 @@ const (
 	UnsupportedRest = 10 * time.Minute
 
 	tableNamesBytes = 4096
+	maxPortRules    = 256
 )
 
 // Kernel asks the kernel of the network namespace that this process is in. A function
@@ -46,6 +47,7 @@ type Kernel struct {
 type Rules struct {
 	Forwards      []model.PortForward
 	NotUnderstood int // rules that change a destination in another way
+	Ports         []model.PortRule
 }
 
 // Options are what a Finder needs.
@@ -92,6 +94,9 @@ func (f *Finder) Find(now time.Time, host Host) ([]model.PortForward, string) {
 	}
 	return found, strings.Join(reasons, "; ")
 }
+
+// PortRules are the rules about ports that the last Find has read.
+func (f *Finder) PortRules() []model.PortRule { return f.rules.Ports }
 
 // unique keeps the first of several that forward the same to the same, for each
 // docker-proxy has a rule beside it, and sorts the rest.

@@ -99,7 +99,7 @@ func generation() (uint32, error) {
 }
 
 // readRules reads the rules that change destinations, in the tables that have a chain for
-// NAT. Whether a packet ever gets to a rule is not looked at.
+// NAT, and those that keep packets from the host's ports. Whether a packet ever gets to a rule is not looked at.
 func readRules() (Rules, error) {
 	end := time.Now().Add(rulesTime)
 	deadline := nftables.WithSockOptions(func(c *netlink.Conn) error { return c.SetDeadline(end) })
@@ -139,7 +139,8 @@ func rulesOf(conn *nftables.Conn, end time.Time) (rules Rules, err error) {
 	}
 	read := 0
 	for _, chain := range chains {
-		if !withNAT[tableOf(chain)] || !seesIncoming(chain) {
+		forwards := withNAT[tableOf(chain)] && seesIncoming(chain)
+		if !forwards && !keepsIncoming(chain) {
 			continue
 		}
 		if read++; read > maxChains {
@@ -149,6 +150,12 @@ func rulesOf(conn *nftables.Conn, end time.Time) (rules Rules, err error) {
 			return Rules{}, fmt.Errorf("read the rules of nftables: %w", hostfs.ErrTimeout)
 		}
 		found, err := conn.GetRules(chain.Table, chain)
+		if err == nil {
+			rules.addPorts(chain.Table.Family, found)
+		}
+		if !forwards {
+			continue
+		}
 		if err != nil {
 			rules.NotUnderstood++ // also if it was removed: then the next sample reads all again
 			continue
@@ -172,4 +179,17 @@ func seesIncoming(chain *nftables.Chain) bool {
 		return true
 	}
 	return chain.Type == nftables.ChainTypeNAT && *chain.Hooknum == *nftables.ChainHookPrerouting
+}
+
+// keepsIncoming tells whether a chain may keep packets from the host's own sockets.
+func keepsIncoming(chain *nftables.Chain) bool {
+	return chain.Hooknum == nil || *chain.Hooknum == *nftables.ChainHookPrerouting || *chain.Hooknum == *nftables.ChainHookInput
+}
+
+func (r *Rules) addPorts(family nftables.TableFamily, found []*nftables.Rule) {
+	for _, rule := range found {
+		if port, ok := parsePortRule(family, rule.Exprs); ok && len(r.Ports) < maxPortRules {
+			r.Ports = append(r.Ports, port)
+		}
+	}
 }

@@ -65,6 +65,15 @@ table ip plain {
   chain f {
     type filter hook input priority 0; policy accept;
     tcp dport 7 accept
+    tcp dport 10042 ip saddr 192.0.2.9 drop
+    jump more
+  }
+  chain more {
+    tcp dport 10043 reject
+  }
+  chain elsewhere {
+    type filter hook forward priority 0; policy accept;
+    tcp dport 10044 drop
   }
 }`)
 	iptables("-N DOCKER")
@@ -98,6 +107,15 @@ table ip plain {
 	}
 	if rules.NotUnderstood != 4 {
 		t.Errorf("%d rules are not understood, want the map, the set, multiport and the one without a port", rules.NotUnderstood)
+	}
+	about := map[string]bool{}
+	for _, p := range rules.Ports {
+		about[fmt.Sprintf("%s %d", p.Action, p.First)] = true
+	}
+	for text, want := range map[string]bool{"drops 10042": true, "drops 10043": true, "drops 10044": false, "drops 7": false, "diverts 22": true, "diverts 8081": true, "diverts 6379": true} {
+		if about[text] != want {
+			t.Errorf("%s: %t, want %t in %v", text, about[text], want, about)
+		}
 	}
 	if after, err := generation(); err != nil || after == before {
 		t.Errorf("the generation is still %d, %v", after, err)
