@@ -36,7 +36,7 @@ func httpTrials() []trial {
 			name: "slow senders", short: true,
 			does: "1,000 connections of one address send a byte of a request's header a second.",
 			act:  slowSenders,
-			told: []string{`process_open_fds is at most 450`},
+			told: []string{`process_open_fds is at most 200`},
 			log:  `too many connections are open: .*address=127\.6\.6\.6`,
 		},
 		{

@@ -11,17 +11,21 @@ import (
 	"github.com/go-kit/log/level"
 )
 
-// connections bound how many are open: each costs a descriptor and some 10 KiB. Beyond the
-// limit the oldest of the source that has most is closed, and never the newest refused: who
-// opens many, and sends nothing or reads nothing, only loses his own.
+// connections bound how many are open, in all and of one source: each costs a descriptor and
+// some 10 KiB, and each that guesses a password a twentieth of a second of CPU, for which all others that
+// sign in wait. Beyond the limit the oldest of the source that has most is closed, and never
+// the newest refused: who opens many, and sends nothing or reads nothing, only loses his own.
 type connections struct {
-	most   int
-	logger log.Logger
+	most, ofOne int
+	logger      log.Logger
 
 	mu     sync.Mutex
 	open   map[net.Conn]*connection
-	logged bool
+	logged time.Time // last
 }
+
+// logAgain is how long it is not said again that too many connections are open.
+const logAgain = 10 * time.Minute
 
 type connection struct {
 	from  netip.Addr
@@ -44,7 +48,6 @@ func (c *connections) note(conn net.Conn, state http.ConnState, now time.Time) n
 		c.open[conn] = &connection{from: sourceOf(conn.RemoteAddr().String()), since: now}
 	case http.StateClosed, http.StateHijacked:
 		delete(c.open, conn)
-		c.logged = c.logged && len(c.open) > c.most/2
 		return nil
 	default:
 		if known := c.open[conn]; known != nil {
@@ -52,28 +55,34 @@ func (c *connections) note(conn net.Conn, state http.ConnState, now time.Time) n
 		}
 		return nil
 	}
-	if len(c.open) <= c.most {
+	surplus := c.surplus(conn)
+	if surplus == nil {
 		return nil
 	}
-	surplus := c.surplus(conn)
 	from := c.open[surplus].from
 	delete(c.open, surplus)
-	if !c.logged {
-		c.logged = true
+	if now.Sub(c.logged) >= logAgain {
+		c.logged = now
 		level.Warn(c.logger).Log("msg", "too many connections are open: the oldest of whoever has most are closed", "most", c.most, "address", from)
 	}
 	return surplus
 }
 
-// surplus is the oldest connection of the source that has most, but for the newest of all.
+// surplus is what has to be closed, or nil: the oldest of the newest's source if that has too
+// many, else the oldest of the source that has most if all have.
 func (c *connections) surplus(newest net.Conn) net.Conn {
 	of := map[netip.Addr]int{}
 	for _, known := range c.open {
 		of[known.from]++
 	}
+	from := c.open[newest].from
+	tooMany := of[from] > c.ofOne
+	if !tooMany && len(c.open) <= c.most {
+		return nil
+	}
 	var found net.Conn
 	for conn, known := range c.open {
-		if conn == newest {
+		if conn == newest || tooMany && known.from != from {
 			continue
 		}
 		if found == nil {

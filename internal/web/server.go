@@ -17,12 +17,13 @@ const (
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 16 << 10 // no request needs one
 	maxConnections = 256
+	maxOfOne       = 32 // connections of one address
 )
 
 // NewServer returns a server whose callers cannot hold it up: each has so long for a
 // request and an answer, and all together have so many connections.
 func NewServer(handler http.Handler, logger log.Logger) *http.Server {
-	open := &connections{most: maxConnections, logger: logger, open: map[net.Conn]*connection{}}
+	open := &connections{most: maxConnections, ofOne: maxOfOne, logger: logger, open: map[net.Conn]*connection{}}
 	return &http.Server{
 		Handler:           hardened(http.MaxBytesHandler(handler, maxBodyBytes)),
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
