@@ -21,6 +21,7 @@ func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
 	processes := s.publish(last)
 	s.countBlind()
 	active, lost := s.follower.state()
+	s.logLosses(lost)
 	active[model.SourceTaskIterator] = s.tasks.active
 	snapshot := &model.ProcessSnapshot{
 		Meta:       model.Meta{Time: s.now, Visibility: s.visibility, ReadErrors: maps.Clone(s.reader.Errors)},

@@ -46,6 +46,7 @@ type table struct {
 	listNames func(pids []int) ([]int, error)
 
 	someHidden    bool // some process is hidden, or was: see publishHiding
+	losses        losses
 	blindToOthers bool // so many are missing in /proc that this is how it is mounted
 	saidBlind     bool
 

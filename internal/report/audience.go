@@ -49,10 +49,10 @@ func (r Report) public() Report {
 		Snapshot: model.Snapshot{Time: r.Snapshot.Time},
 	}
 	if s := r.Snapshot.Processes; s != nil {
-		out.Snapshot.Processes = &model.ProcessSnapshot{Meta: s.Meta, CPUs: s.CPUs, Processes: s.Processes} // counted, and asked for their cores
+		out.Snapshot.Processes = &model.ProcessSnapshot{Meta: s.Meta, CPUs: s.CPUs, Processes: s.Processes, Sources: s.Sources} // counted, and asked for their cores
 	}
 	if s := r.Snapshot.Files; s != nil {
-		files := &model.FileSnapshot{Meta: s.Meta, Directories: s.Directories, Truncated: maps.Clone(s.Truncated)}
+		files := &model.FileSnapshot{Meta: s.Meta, Directories: s.Directories, Watching: s.Watching, Truncated: maps.Clone(s.Truncated)}
 		for i := range s.Files {
 			files.Files = append(files.Files, *publicFile(&s.Files[i]))
 		}

@@ -37,7 +37,7 @@ func idle() Report {
 					{Identity: model.Identity{PID: 600}, Comm: "cron", Exe: "/usr/sbin/cron"},
 				},
 			},
-			Files:   &model.FileSnapshot{Meta: meta(model.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}},
+			Files:   &model.FileSnapshot{Meta: meta(model.AspectTemp), Directories: []string{"/tmp", "/var/tmp", "/dev/shm"}, Watching: true},
 			Sockets: &model.SocketSnapshot{Meta: meta(model.AspectFd, model.AspectNetns), Sockets: make([]model.Socket, 14)},
 
 			Services:    &model.ServiceSnapshot{Meta: meta(model.AspectSubmissionLog), Probing: true, Answers: map[model.SocketKey]model.Answer{{Port: 8081}: {}}},

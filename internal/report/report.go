@@ -201,6 +201,7 @@ func (r *Report) blindness() []string {
 	if r.Findings == nil {
 		return sentences
 	}
+	sentences = append(sentences, r.sources()...)
 	if r.Snapshot.Processes == nil {
 		sentences = append(sentences, "No process was looked at: the collector is off, or its first sample is not finished.")
 	}
