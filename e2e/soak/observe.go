@@ -24,6 +24,7 @@ type sample struct {
 	descriptors float64
 	series      float64
 	processes   float64 // of the host: what is held of each is no leak
+	findings    float64 // the same
 }
 
 // observe measures until the time is over, the context ends, or the load fails.
@@ -44,8 +45,8 @@ func observe(ctx context.Context, set settings, l *load, progress io.Writer) (sa
 		samples = append(samples, s)
 		if time.Since(reported) > time.Minute {
 			reported = time.Now()
-			fmt.Fprintf(progress, "soak: %s: heap %.1f MiB, resident %.1f MiB, %g goroutines, %g descriptors, %g series, %g processes\n",
-				s.after.Round(time.Second), s.heap/(1<<20), s.resident/(1<<20), s.goroutines, s.descriptors, s.series, s.processes)
+			fmt.Fprintf(progress, "soak: %s: heap %.1f MiB, resident %.1f MiB, %g goroutines, %g descriptors, %g series, %g processes, %g findings\n",
+				s.after.Round(time.Second), s.heap/(1<<20), s.resident/(1<<20), s.goroutines, s.descriptors, s.series, s.processes, s.findings)
 		}
 	}
 	return samples, nil
@@ -95,10 +96,19 @@ func read(metrics io.Reader) (s sample, err error) {
 		if line := lines.Text(); line != "" && line[0] != '#' {
 			s.series++
 			name, value, _ := strings.Cut(line, " ")
-			if into := wanted[name]; into != nil {
-				if *into, err = strconv.ParseFloat(value, 64); err != nil {
-					return s, fmt.Errorf("%s: %w", name, err)
-				}
+			into := wanted[name]
+			isFinding := strings.HasPrefix(name, "cryptojack_findings{")
+			if into == nil && !isFinding {
+				continue
+			}
+			number, err := strconv.ParseFloat(value, 64)
+			switch {
+			case err != nil:
+				return s, fmt.Errorf("%s: %w", name, err)
+			case isFinding:
+				s.findings += number
+			default:
+				*into = number
 				delete(wanted, name)
 			}
 		}

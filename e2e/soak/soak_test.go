@@ -8,9 +8,9 @@ import (
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	const metrics = "# HELP go_goroutines x\ngo_goroutines 31\nprocess_open_fds 40\nprocess_resident_memory_bytes 6e+07\na{b=\"c d\"} 1\n"
+	const metrics = "# HELP go_goroutines x\ngo_goroutines 31\nprocess_open_fds 40\nprocess_resident_memory_bytes 6e+07\na{b=\"c d\"} 1\ncryptojack_findings{rule=\"a\",severity=\"info\"} 2\ncryptojack_findings{rule=\"b\",severity=\"info\"} 3\n"
 	got, err := read(strings.NewReader(metrics))
-	if want := (sample{resident: 6e7, goroutines: 31, descriptors: 40, series: 4}); err != nil || got != want {
+	if want := (sample{resident: 6e7, goroutines: 31, descriptors: 40, series: 6, findings: 5}); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if heap, err := heapOf([]byte("heap profile: 1: 2\n# Alloc = 5\n# HeapAlloc = 4938400\n")); err != nil || heap != 4938400 {
