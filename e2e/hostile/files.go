@@ -381,7 +381,7 @@ func hiddenScripts(s *session, number int, name func(int) string) error {
 }
 
 func randomNames(s *session) error {
-	return hiddenScripts(s, s.scale(300, 3000), func(int) string {
+	return hiddenScripts(s, s.scale(300, 700), func(int) string { // fewer than are remembered
 		name := make([]byte, 255)
 		_, _ = rand.Read(name) // never fails (crypto/rand)
 		for i, c := range name {
