@@ -44,7 +44,8 @@ type Sensor struct {
 	options Options
 	guard   *hostfs.Guard
 	gaps    *gaps
-	lacks   map[string]bool // the sentences of the last sample
+	lacks   map[string]bool         // the sentences of the last sample
+	mounts  map[string]hostfs.Mount // of this process, by where they are; a new one in each sample
 
 	program *program
 	config  configFile

@@ -45,6 +45,7 @@ func places() []string {
 // sight says of each part of the host why it is out of sight: nothing if it is not, or if
 // that cannot be told. contained: procfs is that of a container.
 func (s *Sensor) sight() (contained bool, lacks [parts][]string) {
+	s.mounts = s.readMounts()
 	contained, lacks[processes] = s.processes()
 	lacks[files] = s.files(contained)
 	lacks[users] = s.users()
@@ -116,17 +117,19 @@ func (s *Sensor) isSystem() bool {
 
 // mountAt is what is mounted at a path in this process' mount namespace: of several over
 // each other the last. The zero value stands for nothing.
-func (s *Sensor) mountAt(name string) (found hostfs.Mount) {
+func (s *Sensor) mountAt(name string) hostfs.Mount { return s.mounts[filepath.Clean(name)] }
+
+// readMounts reads the mounts of this process, by where they are.
+func (s *Sensor) readMounts() map[string]hostfs.Mount {
 	mounts, err := hostfs.Mounts(filepath.Join(s.options.Own, "mountinfo"))
 	if err != nil {
-		return hostfs.Mount{}
+		return nil
 	}
+	last := map[string]hostfs.Mount{}
 	for m := range mounts {
-		if m.Point == filepath.Clean(name) {
-			found = m
-		}
+		last[m.Point] = m
 	}
-	return found
+	return last
 }
 
 // files compares directories with what pid 1 has in their place.
@@ -134,7 +137,8 @@ func (s *Sensor) files(contained bool) []string {
 	if contained && path.Clean(s.options.Root) == "/" {
 		return []string{"The files are those of one container only: mount the root directory of the host (-v /:/host:ro,rslave), and name it by --path.rootfs."}
 	}
-	own, err := hostfs.Within(s.guard, readTime, func() ([]string, error) { return s.replaced(), nil })
+	mounts := s.mounts // the read may be left behind
+	own, err := hostfs.Within(s.guard, readTime, func() ([]string, error) { return s.replaced(mounts), nil })
 	if err != nil {
 		return nil // a file system hangs: whoever looks into it says so
 	}
@@ -146,7 +150,7 @@ func (s *Sensor) files(contained bool) []string {
 }
 
 // replaced lists the places that are not the host's.
-func (s *Sensor) replaced() (own []string) {
+func (s *Sensor) replaced(mounts map[string]hostfs.Mount) (own []string) {
 	ours, err := hostfs.OpenRoot(s.options.Root)
 	if err != nil {
 		return nil
@@ -159,7 +163,7 @@ func (s *Sensor) replaced() (own []string) {
 	}
 	for _, place := range places() {
 		if !known { // without CAP_SYS_PTRACE only what a mount says of itself
-			if isSandbox(s.mountAt(filepath.Join(s.options.Root, place))) {
+			if isSandbox(mounts[filepath.Join(s.options.Root, place)]) {
 				own = append(own, place)
 			}
 			continue
