@@ -16,6 +16,7 @@ const (
 	// so that rendering takes a twentieth of a core at most, whoever asks how often. What others
 	// make may fill a report.
 	renderingShare = 20
+	renderingMost  = time.Minute // that a report may be old
 )
 
 // rendering is a report for one audience as it was last rendered. It is rendered when
@@ -37,7 +38,7 @@ func newRendering(render func(*bytes.Buffer, Report) error) *rendering {
 }
 
 // of returns a report as bytes, which nobody may change. They may be as old as
-// renderingAge.
+// renderingAge, or as renderingMost where rendering takes long.
 func (c *rendering) of(r Report) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,11 +58,11 @@ func (c *rendering) of(r Report) ([]byte, error) {
 func (c *rendering) stays(r *Report) bool {
 	age := r.Now.Sub(c.at)
 	switch {
-	case c.at.IsZero() || age < 0 || age >= renderingAge:
+	case c.at.IsZero() || age < 0:
 		return false
-	case r.Findings != nil && r.Findings == c.findings:
+	case age < min(renderingShare*c.took, renderingMost):
 		return true
 	default:
-		return age < renderingShare*c.took
+		return r.Findings != nil && r.Findings == c.findings && age < renderingAge
 	}
 }

@@ -40,10 +40,13 @@ func TestRenderedOnceForEachEvaluation(t *testing.T) {
 
 	c.took = time.Second // as where somebody makes thousands of files
 	expect("a new evaluation soon after an expensive rendering", Report{Findings: first, Now: noon().Add(renderingAge - 1)}, "4")
-	expect("later", Report{Findings: first, Now: noon().Add(renderingAge)}, "5")
+	expect("the same findings, soon after", Report{Findings: second, Now: noon().Add(2 * renderingAge)}, "4")
+	expect("later", Report{Findings: first, Now: noon().Add(renderingShare * time.Second)}, "5")
+	c.took = time.Hour
+	expect("however long it takes", Report{Findings: second, Now: noon().Add(renderingShare*time.Second + renderingMost)}, "6")
 	c.took = 0
-	expect("before the first sample", Report{Now: noon().Add(renderingAge + 1)}, "6")
-	expect("before the first sample, again", Report{Now: noon().Add(renderingAge + time.Second)}, "7")
+	expect("before the first sample", Report{Now: noon().Add(time.Hour)}, "7")
+	expect("before the first sample, again", Report{Now: noon().Add(time.Hour + time.Second)}, "8")
 }
 
 func TestErrorOfRendering(t *testing.T) {
