@@ -112,7 +112,8 @@ func field[T any](name, key string, parse func(string) (T, error)) (T, error) {
 // of an application: it has an init of its own, and is all the host that there is to see.
 func (s *Sensor) isSystem() bool {
 	comm, err := hostfs.ReadStart(filepath.Join(s.first(), "comm"), 64)
-	return err == nil && slices.Contains([]string{"systemd", "init", "runit", "s6-svscan", "openrc-init", "procd"}, strings.TrimSpace(string(comm)))
+	name, _, _ := strings.Cut(strings.TrimSpace(string(comm)), "(") // WSL has init(Debian)
+	return err == nil && slices.Contains([]string{"systemd", "init", "runit", "s6-svscan", "openrc-init", "procd"}, name)
 }
 
 // mountAt is what is mounted at a path in this process' mount namespace: of several over

@@ -124,6 +124,10 @@ func TestSight(t *testing.T) {
 			h.link("user:[4026532002]", "1", "ns/user")
 			h.link("user:[4026532002]", "self", "ns/user")
 		}, false, 4, nil},
+		"a system of WSL": {func(h *host) {
+			h.link("pid:[4026532001]", "1", "ns/pid")
+			h.write("init(Debian)\n", "1", "comm")
+		}, false, 4, nil},
 		"a container with the host's procfs": {func(h *host) { h.remove("1", "ns/pid"); h.write("NSpid:\t812\t1\n", "self", "status") }, false, 4, nil},
 		"another procfs":                     {func(h *host) { h.remove("1", "ns/pid"); h.remove("self", "status") }, true, 3, []string{"PROC does not show the exporter itself"}},
 		"hidepid without CAP_SYS_PTRACE": {func(h *host) {
