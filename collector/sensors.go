@@ -49,7 +49,7 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 		last: prometheus.NewDesc("cryptojack_last_sample_timestamp_seconds",
 			"When a sensor last finished a sample, in seconds since the epoch.", []string{"sensor"}, nil),
 		active: prometheus.NewDesc("cryptojack_event_source_active",
-			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits), task_iterator (all processes at once, from the kernel's own table).", []string{"source"}, nil),
+			"1 for what the process table is fed by: poll (/proc), proc_connector (forks, execs and exits as they happen), taskstats (the CPU time of what exits), task_iterator (all processes at once, from the kernel's own table). Where task_iterator is 1, its BPF programs may tell what the two before do, in their place.", []string{"source"}, nil),
 		lost: prometheus.NewDesc("cryptojack_events_lost_total",
 			"Times that the kernel dropped events because they came too fast. The next look at /proc, or at the directories of inotify, mends what it can.", []string{"source"}, nil),
 		putOff: prometheus.NewDesc("cryptojack_execs_put_off_total",

@@ -15,6 +15,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/privileges"
 )
@@ -26,6 +27,7 @@ type privileged struct {
 	procfs    string // a procfs that nothing can be mounted over, see hostfs.OpenPrivateProcfs
 	tasks     *taskiter.Iterator
 	sockets   *sockiter.Iterator
+	events    *taskevents.Ring // in place of the two below
 	connector *procevents.Connector
 	taskstats *procevents.Taskstats
 }
@@ -52,6 +54,12 @@ func openPrivileged(o *options, logger log.Logger) *privileged {
 		} else if err := p.sockets.NoteListeners(); err != nil {
 			level.Info(logger).Log("msg", "what listens for shorter than a sample is not seen", "err", err)
 		}
+	}
+	if p.tasks != nil && o.procConnector && o.taskstats {
+		if p.events, err = taskevents.New(); err == nil {
+			return p
+		}
+		level.Info(logger).Log("msg", "the kernel sends what happens to processes in messages, which costs more", "err", err)
 	}
 	if o.procConnector {
 		if p.connector, err = procevents.NewConnector(); err != nil {

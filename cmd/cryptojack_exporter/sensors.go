@@ -158,6 +158,11 @@ func (s *sensors) addProcesses(o *options, current func() *config.Config, p *pri
 	})
 	s.packages = packages.New(packages.Options{Root: o.rootfs, Processes: s.processes.Snapshot, Logger: logger})
 	s.followers = append(s.followers, monitor.Follower{Name: "packages", Run: s.packages.Run})
+	if e := p.events; e != nil {
+		s.followers = append(s.followers, monitor.Follower{
+			Name: string(model.SourceTaskIterator), Run: func(ctx context.Context) error { return s.processes.FollowEvents(ctx, e) },
+		})
+	}
 	if c := p.connector; c != nil {
 		s.followers = append(s.followers, monitor.Follower{
 			Name: string(model.SourceConnector), Run: func(ctx context.Context) error { return s.processes.FollowConnector(ctx, c) },

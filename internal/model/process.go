@@ -300,9 +300,9 @@ type Source string
 // The sources.
 const (
 	SourcePoll         Source = "poll"           // /proc, on the sensor's clock
-	SourceConnector    Source = "proc_connector" // fork, exec and exit as they happen
-	SourceTaskstats    Source = "taskstats"      // the account of each thread that exits
-	SourceTaskIterator Source = "task_iterator"  // the kernel's table of tasks, on the sensor's clock
+	SourceConnector    Source = "proc_connector" // fork, exec and exit as they happen, by the proc connector or by BPF programs in its place
+	SourceTaskstats    Source = "taskstats"      // what each process has used that exits, by taskstats or by BPF programs in its place
+	SourceTaskIterator Source = "task_iterator"  // the kernel's table of tasks, on the sensor's clock; what is lost of it are events of the BPF programs
 	SourceInotify      Source = "inotify"        // what changes in watched directories; it feeds no processes
 )
 
@@ -312,7 +312,9 @@ func Sources() []Source {
 }
 
 // SendsEvents tells whether the kernel sends what it knows by itself, so that it may be lost.
-func (s Source) SendsEvents() bool { return s == SourceConnector || s == SourceTaskstats }
+func (s Source) SendsEvents() bool {
+	return s == SourceConnector || s == SourceTaskstats || s == SourceTaskIterator
+}
 
 // Slots tells how full a bounded table is.
 type Slots struct {

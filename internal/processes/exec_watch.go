@@ -72,6 +72,16 @@ func (w *execWatch) look(process *model.Process) model.Interest {
 	return w.interest(process)
 }
 
+// lookAt does it for a program whose arguments are known. If there are more of them, they are read as the budget goes.
+func (w *execWatch) lookAt(process *model.Process, truncated bool) model.Interest {
+	interest := w.interest(process)
+	if truncated && interest == model.InterestNone && w.arguments.take(1, w.waker.now()) {
+		w.readArguments(process)
+		interest = w.interest(process)
+	}
+	return interest
+}
+
 func (w *execWatch) readArguments(process *model.Process) {
 	pid, exe := process.PID, process.Exe
 	type started struct {

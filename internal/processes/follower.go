@@ -28,6 +28,7 @@ type follower struct {
 	sources   map[model.Source]source
 	connector bool // which sources are active
 	accounts  bool
+	noted     bool // that is the kernel's own notes
 	traces    map[int]*trace
 	threads   map[int]int       // process of each thread that is not its first
 	legacy    legacy            // of the last parent: most forks in a row are of one
@@ -36,6 +37,11 @@ type follower struct {
 	lossy     bool              // something was lost since the last take
 	dropped   uint64            // for lack of room here
 	exits     uint64            // threads that have ended
+	ending    []*trace          // ended since the last take, so far as the kernel's notes tell
+
+	known        *knownPrograms // of the kernel's notes
+	starting     model.Process  // that note tells of
+	threadsEnded func() uint64  // that are in no event; nil if there are none
 }
 
 func newFollower(r *procdir.Reader, userName func(uint32) string, published func() *model.ProcessSnapshot) *follower {
@@ -80,29 +86,42 @@ func (f *follower) event(e procevents.Event) {
 	case procevents.UID:
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if t := f.traces[e.TGID]; t != nil && t.owner != nil {
-			changed := *t.owner
-			changed.uid, changed.user = e.UID, userOf(e.UID, changed.isolation, f.userName)
-			t.owner = &changed
-		}
+		f.setUser(f.traces[e.TGID], e.UID)
 	case procevents.Exit:
 		f.exit(e)
 	}
 }
 
-// fork begins the trace of a new process, or counts a new thread.
-func (f *follower) fork(e procevents.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e.PID != e.TGID {
-		if t := f.traces[e.TGID]; t != nil && t.forked && len(f.threads) < maxTraces {
-			t.threads++
-			f.threads[e.PID] = e.TGID
-		}
+// setUser sets whose a traced process is. Forks share what they took over, so it is changed in a copy.
+func (f *follower) setUser(t *trace, uid uint32) {
+	if t == nil || t.owner == nil || t.owner.uid == uid {
 		return
 	}
-	delete(f.threads, e.PID)
-	old := f.traces[e.PID]
+	changed := *t.owner
+	changed.uid, changed.user = uid, userOf(uid, changed.isolation, f.userName)
+	t.owner = &changed
+}
+
+// fork begins the trace of a new process, or counts a new thread.
+func (f *follower) fork(e procevents.Event) {
+	if e.PID == e.TGID {
+		f.begin(e.PID, e.ParentTGID, e.Time+f.sleep)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.traces[e.TGID]; t != nil && t.forked && len(f.threads) < maxTraces {
+		t.threads++
+		f.threads[e.PID] = e.TGID
+	}
+}
+
+// begin begins the trace of a new process.
+func (f *follower) begin(pid, parentPID int, born time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.threads, pid)
+	old := f.traces[pid]
 	if old != nil && (old.forked || old.older) {
 		f.finish(old) // its exit was lost: the pid belongs to another process now
 		old = nil
@@ -112,10 +131,10 @@ func (f *follower) fork(e procevents.Event) {
 		f.lossy = true
 		return
 	}
-	t := &trace{pid: e.PID, born: e.Time + f.sleep, forked: true, threads: 1}
-	if parent := f.parent(e.ParentTGID); parent != nil && parent.forked {
+	t := &trace{pid: pid, born: born, forked: true, threads: 1}
+	if parent := f.parent(parentPID); parent != nil && parent.forked {
 		t.parent, t.image, t.owner, t.comm = parent.ancestor(f.boot), parent.image, parent.owner, parent.comm
-	} else if known := f.known(e.ParentTGID); known != nil {
+	} else if known := f.lastSeen(parentPID); known != nil {
 		if f.legacy.of != known {
 			f.legacy = legacy{of: known, parent: ancestorOf(known), image: imageOf(known), owner: ownerOf(known)}
 		}
@@ -125,14 +144,15 @@ func (f *follower) fork(e procevents.Event) {
 		t.cpu, t.accounted, t.ended, t.exitCode = old.cpu, old.accounted, old.ended, old.exitCode
 		t.threads += old.threads
 	}
-	f.traces[e.PID] = t
+	f.traces[pid] = t
 }
 
 // exec notes that a process runs another program. It is looked at at once: the process may
 // be gone within a millisecond.
 func (f *follower) exec(e procevents.Event) {
 	found := imageOfPID(f.reader, e.TGID)
-	t, process := f.begun(e.TGID)
+	process := &model.Process{}
+	t := f.begun(e.TGID, process)
 	interest := model.InterestNone
 	if found != nil {
 		process.Comm = commOf(found.Path)
@@ -157,23 +177,22 @@ func (f *follower) exec(e procevents.Event) {
 	})
 }
 
-// begun returns the trace of a process that runs another program, and what was known of it before. Where the process
-// is older than its trace there is none: the next sample sees what it runs.
-func (f *follower) begun(pid int) (*trace, *model.Process) {
+// begun returns the trace of a process that runs another program, and fills in what was known of it before. Where the
+// process is older than its trace there is none: the next sample sees what it runs.
+func (f *follower) begun(pid int, process *model.Process) *trace {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	process := &model.Process{}
 	if t := f.traces[pid]; t != nil && t.forked {
 		process.Identity, process.Started, process.Parent = model.Identity{PID: pid, StartTime: t.startTime()}, f.boot.Add(t.born), t.parent
 		t.owner.give(process)
-		return t, process
+		return t
 	}
 	process.PID = pid
-	if known := f.known(pid); known != nil {
+	if known := f.lastSeen(pid); known != nil {
 		process.Identity, process.Started, process.Parent = known.Identity, known.Started, known.Parent
 		ownerOf(known).give(process)
 	}
-	return nil, process
+	return nil
 }
 
 // setProgram sets what a traced process runs from now on, unless a sample has counted its end by now.
@@ -275,7 +294,7 @@ func (f *follower) traceOf(tgid int) *trace {
 			f.lossy = true
 			return nil
 		}
-		t = &trace{pid: tgid, older: f.known(tgid) != nil}
+		t = &trace{pid: tgid, older: f.lastSeen(tgid) != nil}
 		f.traces[tgid] = t
 	}
 	return t
@@ -314,6 +333,9 @@ func (f *follower) lost() {
 func (f *follower) exitCount() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.threadsEnded != nil {
+		return f.exits + f.threadsEnded()
+	}
 	return f.exits
 }
 
@@ -322,6 +344,7 @@ func (f *follower) exitCount() uint64 {
 func (f *follower) take(endsRound bool) (exited []*trace, complete bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.finishEnding()
 	if f.lossy {
 		for _, t := range f.traces {
 			if t.accounted {
@@ -369,7 +392,7 @@ func (f *follower) forget(seenNow func(pid int) seen, before time.Duration) {
 	for pid, t := range f.traces {
 		now := seenNow(pid)
 		switch {
-		case t.born >= before, now.ok && t.is(now.startTime):
+		case t.ending, t.born >= before, now.ok && t.is(now.startTime):
 			t.unseen = 0
 		case t.unseen < patience && !t.accounted && !now.ok:
 			t.unseen++
@@ -379,8 +402,8 @@ func (f *follower) forget(seenNow func(pid int) seen, before time.Duration) {
 	}
 }
 
-// known finds a process in the last sample.
-func (f *follower) known(pid int) *model.Process {
+// lastSeen finds a process in the last sample.
+func (f *follower) lastSeen(pid int) *model.Process {
 	p, _ := f.published().Process(pid)
 	return p
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
@@ -35,6 +36,7 @@ type simulated struct {
 type message struct {
 	event   procevents.Event
 	account procevents.Account
+	note    taskevents.Event
 	source  model.Source
 }
 
@@ -54,6 +56,7 @@ type simulation struct {
 	queue              []message
 	executables        []string
 	losses, late       bool
+	notes              bool // the kernel notes what happens, in place of messages
 	switching          bool // the kernel's list cannot be read at times
 	early, held        bool // samples are asked for between the regular ones; no messages come
 	most               int  // processes at once
@@ -66,7 +69,7 @@ func newSimulation(t *testing.T, seed uint64, source string) *simulation {
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), proc: newFakeProc(t),
 		now: 1000, nextID: 100, living: map[int]*simulated{},
 		executables: []string{"/usr/bin/make", "/usr/bin/cc", "/opt/tool", "/home/user/train", "/srv/www/job"},
-		switching:   source == "switching", published: map[*model.Process]model.Process{},
+		switching:   source == "switching", notes: source == "notes", published: map[*model.Process]model.Process{},
 	}
 	s.proc.shown = map[string]string{}
 	s.sensor = s.proc.sensor()
@@ -82,6 +85,12 @@ func newSimulation(t *testing.T, seed uint64, source string) *simulation {
 	}
 	s.queue, s.initial = nil, s.busy
 	s.sensor.follower.now = func() time.Duration { return time.Duration(s.now) * tick }
+	if s.notes {
+		known := func(*taskevents.Program) error { return nil }
+		s.sensor.follower.known = newKnownPrograms(known, known)
+		s.sensor.follower.setActive(model.SourceTaskIterator, s)
+		return s
+	}
 	s.sensor.follower.setActive(model.SourceConnector, s)
 	s.sensor.follower.setActive(model.SourceTaskstats, s)
 	return s
@@ -146,8 +155,29 @@ func (s *simulation) any() *simulated {
 }
 
 func (s *simulation) tell(e procevents.Event) {
+	if s.notes {
+		s.note(e)
+		return
+	}
 	e.Time = time.Duration(s.now)*tick - s.sensor.follower.sleep
 	s.queue = append(s.queue, message{event: e, source: model.SourceConnector})
+}
+
+// note has the kernel note what messages would tell of a process.
+func (s *simulation) note(e procevents.Event) {
+	p, now := s.living[e.TGID], time.Duration(s.now)*tick
+	note := taskevents.Event{PID: p.pid, Start: time.Duration(p.start) * tick, Time: now, Comm: [16]byte{'x'}}
+	switch {
+	case e.Kind == procevents.Fork && e.PID == e.TGID:
+		note.Kind, note.Parent = taskevents.Fork, e.ParentTGID
+	case e.Kind == procevents.Exec:
+		note.Kind = taskevents.Exec
+	case e.Kind == procevents.Exit && len(p.threads) == 0: // but for what it did since the last tick
+		note.Kind, note.CPU = taskevents.Exit, time.Duration(p.used-s.random.IntN(p.used/10+1))*time.Second/steps
+	default:
+		return // threads are not noted
+	}
+	s.queue = append(s.queue, message{source: model.SourceTaskIterator, note: note})
 }
 
 func (s *simulation) id() int {
@@ -215,9 +245,11 @@ func (s *simulation) exit() {
 	delete(p.threads, id)
 	last := len(p.threads) == 0
 	s.tell(procevents.Event{Kind: procevents.Exit, PID: id, TGID: p.pid})
-	s.queue = append(s.queue, message{source: model.SourceTaskstats, account: procevents.Account{
-		PID: id, TGID: p.pid, Last: last, CPU: time.Duration(used) * time.Second / steps, Comm: "x",
-	}})
+	if !s.notes {
+		s.queue = append(s.queue, message{source: model.SourceTaskstats, account: procevents.Account{
+			PID: id, TGID: p.pid, Last: last, CPU: time.Duration(used) * time.Second / steps, Comm: "x",
+		}})
+	}
 	if id != p.pid {
 		s.free = append(s.free, id)
 	}
@@ -245,6 +277,11 @@ func (s *simulation) reap() {
 		if parent := s.living[p.parent]; !parent.zombie {
 			parent.children += p.used + p.children
 		}
+		if s.notes {
+			s.queue = append(s.queue, message{source: model.SourceTaskIterator, note: taskevents.Event{
+				Kind: taskevents.Gone, PID: pid, Start: time.Duration(p.start) * tick, CPU: time.Duration(p.used) * time.Second / steps,
+			}})
+		}
 		delete(s.living, pid)
 		s.proc.remove(pid)
 		s.free = append(s.free, pid)
@@ -257,7 +294,7 @@ func (s *simulation) reap() {
 func (s *simulation) deliver(count int) {
 	now := s.queue[:count]
 	s.queue = slices.Clone(s.queue[count:])
-	order := []model.Source{model.SourceConnector, model.SourceTaskstats}
+	order := []model.Source{model.SourceConnector, model.SourceTaskstats, model.SourceTaskIterator}
 	if s.random.IntN(2) == 0 {
 		slices.Reverse(order)
 	}
@@ -267,6 +304,8 @@ func (s *simulation) deliver(count int) {
 			case m.source != source:
 			case source == model.SourceConnector:
 				s.sensor.follower.event(m.event)
+			case source == model.SourceTaskIterator:
+				s.sensor.follower.note(&m.note)
 			default:
 				s.sensor.follower.account(m.account)
 			}
@@ -371,7 +410,7 @@ func TestNoSecondIsLostOrCountedTwice(t *testing.T) {
 		name         string
 		losses, late bool
 	}{{"prompt", false, false}, {"late", false, true}, {"lossy", true, false}}
-	for _, source := range []string{"poll", "tasks", "switching"} {
+	for _, source := range []string{"poll", "tasks", "switching", "notes"} {
 		for _, kind := range kinds {
 			for seed := range uint64(8) {
 				t.Run(fmt.Sprintf("%s/%s/%d", source, kind.name, seed), func(t *testing.T) {

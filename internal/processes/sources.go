@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
@@ -28,6 +29,15 @@ func (s *Sensor) FollowTaskstats(ctx context.Context, t *procevents.Taskstats) e
 	return polled(t.Run(ctx, s.follower.account, s.follower.lost))
 }
 
+// FollowEvents does both with what the kernel notes by itself.
+func (s *Sensor) FollowEvents(ctx context.Context, r *taskevents.Ring) error {
+	s.follower.known = newKnownPrograms(r.Know, r.Forget)
+	s.follower.threadsEnded = r.ThreadsEnded
+	s.follower.setActive(model.SourceTaskIterator, r)
+	defer s.follower.setInactive(model.SourceTaskIterator)
+	return polled(r.Run(ctx, s.follower.note, s.follower.lost))
+}
+
 func polled(err error) error {
 	if err == nil {
 		return nil
@@ -47,20 +57,27 @@ func (f *follower) setActive(name model.Source, s source) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sources[name] = s
-	f.connector = f.connector || name == model.SourceConnector
-	f.accounts = f.accounts || name == model.SourceTaskstats
+	f.setSource(name, true)
 	f.lossy = true // what went on before is not known
 }
 
 func (f *follower) setInactive(name model.Source) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if name == model.SourceConnector {
-		f.connector = false
-	} else {
-		f.accounts = false
-	}
+	f.setSource(name, false)
 	f.lossy = true
+}
+
+// setSource notes what a source tells.
+func (f *follower) setSource(name model.Source, active bool) {
+	switch name {
+	case model.SourceConnector:
+		f.connector = active
+	case model.SourceTaskstats:
+		f.accounts = active
+	case model.SourceTaskIterator:
+		f.connector, f.accounts, f.noted = active, active, active
+	}
 }
 
 // drain waits until all that happened before now has been reported by the sources and handled. It
@@ -87,7 +104,12 @@ func (f *follower) state() (active map[model.Source]bool, lost map[model.Source]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	active = map[model.Source]bool{model.SourcePoll: true, model.SourceConnector: f.connector, model.SourceTaskstats: f.accounts}
-	lost = map[model.Source]uint64{model.SourceConnector: f.dropped, model.SourceTaskstats: 0}
+	lost = map[model.Source]uint64{model.SourceConnector: 0, model.SourceTaskstats: 0, model.SourceTaskIterator: 0}
+	if f.noted {
+		lost[model.SourceTaskIterator] = f.dropped
+	} else {
+		lost[model.SourceConnector] = f.dropped
+	}
 	for name, s := range f.sources {
 		lost[name] += s.Lost()
 	}

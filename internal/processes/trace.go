@@ -67,6 +67,7 @@ type trace struct {
 	threads   int           // living, if forked
 	cpu       time.Duration // of the threads that have exited
 	accounted bool          // the account of its last thread has come
+	ending    bool          // the kernel has noted its end, and may note more
 	exitCode  uint32
 	ended     time.Duration // CLOCK_BOOTTIME; 0: its end was lost
 	unseen    int           // last samples of rounds that missed it, in a row
@@ -76,7 +77,7 @@ type trace struct {
 func (t *trace) startTime() uint64 { return uint64(t.born / (time.Second / userHz)) }
 
 // is reports whether a trace may belong to the process with this start time.
-func (t *trace) is(startTime uint64) bool { return !t.forked || near(t.startTime(), startTime) }
+func (t *trace) is(startTime uint64) bool { return t.born == 0 || near(t.startTime(), startTime) }
 
 func near(a, b uint64) bool { return max(a, b)-min(a, b) <= traceSlack }
 

@@ -2,14 +2,14 @@ package procevents
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/rounds"
 )
 
 // pause is for how long messages are collected that nothing hangs on: many cost hardly more than one. The end of a
@@ -21,59 +21,23 @@ const pause = 50 * time.Millisecond
 // is urgent, and by somebody who wants to know that all is handled.
 type reader struct {
 	counter
+	rounds  rounds.Rounds
 	urgent  []int // sockets
 	patient []int
-	bell    int // eventfd(2)
-
-	mu    sync.Mutex
-	asked chan struct{} // closed at the end of the next round; nil while nobody asks
-	ended bool
 }
 
-func (r *reader) open() (err error) {
-	if r.bell, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		return fmt.Errorf("make an eventfd: %w", err)
-	}
-	return nil
-}
+func (r *reader) open() error { return r.rounds.Open() }
 
 // Drain waits until all is handled that the kernel had sent when it was called. It returns false if that takes longer
 // than limit. Once Run has ended there is nothing to wait for.
-func (r *reader) Drain(limit time.Duration) bool {
-	asked := r.ask()
-	if asked == nil {
-		return true
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-asked:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-// ask has a round begin, and returns what is closed at its end. It is nil if there will be none.
-func (r *reader) ask() <-chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended {
-		return nil
-	}
-	if r.asked == nil {
-		r.asked = make(chan struct{})
-	}
-	_, _ = unix.Write(r.bell, binary.NativeEndian.AppendUint64(nil, 1)) // it fails only when it rings for long already
-	return r.asked
-}
+func (r *reader) Drain(limit time.Duration) bool { return r.rounds.Drain(limit) }
 
 // run calls round until the context ends or a round fails. A round handles all that is there, and returns whether
 // more comes soon.
 func (r *reader) run(ctx context.Context, round func() (soon bool, err error)) error {
-	defer r.end()
-	defer context.AfterFunc(ctx, func() { r.ask() })()
-	wait := []unix.PollFd{{Fd: int32(r.bell), Events: unix.POLLIN}}
+	defer r.rounds.End()
+	defer context.AfterFunc(ctx, func() { r.rounds.Ask() })()
+	wait := []unix.PollFd{{Fd: int32(r.rounds.Bell()), Events: unix.POLLIN}}
 	for _, fd := range append(r.urgent[:len(r.urgent):len(r.urgent)], r.patient...) {
 		wait = append(wait, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
 	}
@@ -90,39 +54,14 @@ func (r *reader) run(ctx context.Context, round func() (soon bool, err error)) e
 		if ctx.Err() != nil {
 			return nil
 		}
-		asked := r.begin(wait[0].Revents != 0)
+		end := r.rounds.Begin(wait[0].Revents != 0)
 		var err error
 		soon, err = round()
-		if asked != nil {
-			close(asked)
-		}
+		end()
 		if err != nil {
 			return err
 		}
 	}
-}
-
-// begin takes over who asks. What they ask for is there now.
-func (r *reader) begin(rings bool) (asked chan struct{}) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if rings {
-		var count [8]byte
-		_, _ = unix.Read(r.bell, count[:])
-	}
-	asked, r.asked = r.asked, nil
-	return asked
-}
-
-func (r *reader) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.ended = true
-	if r.asked != nil {
-		close(r.asked)
-		r.asked = nil
-	}
-	_ = unix.Close(r.bell)
 }
 
 // poll waits until something has come. A negative limit is none.

@@ -85,6 +85,21 @@ struct inode {
 	__u32 i_nlink;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	__s64 i_ctime_sec; // since 6.11
+	__u32 i_ctime_nsec;
+};
+
+struct timespec64 {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+
+struct inode___6_6 {
+	struct timespec64 __i_ctime;
+};
+
+struct inode___before_6_6 {
+	struct timespec64 i_ctime;
 };
 
 struct qstr {
@@ -92,10 +107,15 @@ struct qstr {
 };
 
 struct dentry {
+	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
 };
 
+struct vfsmount;
+
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 
@@ -110,8 +130,13 @@ struct percpu_counter {
 
 struct mm_struct {
 	struct percpu_counter rss_stat[4]; // since 6.2
+	unsigned long arg_start, arg_end;
 	struct file *exe_file;
 };
+
+typedef struct {
+	int counter;
+} atomic_t;
 
 typedef struct {
 	__s64 counter;
@@ -126,7 +151,10 @@ struct mm_struct___before_6_2 {
 };
 
 struct signal_struct {
+	atomic_t live;
 	int nr_threads;
+	int group_exit_code;
+	unsigned int flags;
 	struct pid *pids[4];
 	struct tty_struct *tty;
 	__u64 cutime, cstime;
@@ -145,8 +173,10 @@ struct task_struct {
 	unsigned int policy;
 	struct mm_struct *mm;
 	int exit_state;
+	int exit_code;
 	int pid, tgid;
 	struct task_struct *real_parent;
+	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	__u64 start_boottime;
 	struct cred *real_cred;
