@@ -72,6 +72,9 @@ func argumentRules(self uint32, families []uint32) []rule {
 		writing   = unix.O_WRONLY | unix.O_RDWR | unix.O_CREAT | unix.O_TRUNC | unix.O_APPEND | (unix.O_TMPFILE &^ unix.O_DIRECTORY)
 		iterate   = 33 // BPF_ITER_CREATE of bpf(2)
 		lookUp    = 1  // BPF_MAP_LOOKUP_ELEM
+		update    = 2  // BPF_MAP_UPDATE_ELEM, of programs that are known
+		remove    = 3  // BPF_MAP_DELETE_ELEM
+		describe  = 15 // BPF_OBJ_GET_INFO_BY_FD, of what was lost
 		ptracer   = unix.PR_SET_PTRACER
 		noCheck   = 0 // the signal that only asks whether a process is there
 		typeInput = unix.TIOCSTI
@@ -84,7 +87,7 @@ func argumentRules(self uint32, families []uint32) []rule {
 		{call: unix.SYS_PKEY_MPROTECT, tests: anyOf(2, unix.PROT_EXEC)},
 		{call: unix.SYS_SOCKET, unless: true, tests: equals(0, families...)},
 		{call: unix.SYS_SOCKETPAIR, unless: true, tests: equals(0, families...)},
-		{call: unix.SYS_BPF, unless: true, tests: equals(0, iterate, lookUp)},
+		{call: unix.SYS_BPF, unless: true, tests: equals(0, iterate, lookUp, update, remove, describe)},
 		{call: unix.SYS_KILL, unless: true, tests: append(equals(0, self), equals(1, noCheck)...)},
 		{call: unix.SYS_TGKILL, unless: true, tests: equals(0, self)}, // how Go's runtime interrupts its threads
 		{call: unix.SYS_PRLIMIT64, unless: true, tests: equals(0, 0, self)},

@@ -88,8 +88,12 @@ func (f *follower) noteExit(e *taskevents.Event) {
 		f.finish(t) // its end was lost, and the fork of this one
 	}
 	t := f.traceOf(e.PID)
-	if t == nil || t.ending {
-		return // two last threads ended at once
+	if t == nil {
+		return
+	}
+	if t.ending { // two last threads ended at once
+		t.cpu = max(t.cpu, e.CPU)
+		return
 	}
 	t.born, t.ending, t.accounted = e.Start, true, true
 	t.cpu, t.ended, t.exitCode, t.comm = e.CPU, e.Time, e.ExitCode, e.Name()

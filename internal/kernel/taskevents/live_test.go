@@ -186,6 +186,8 @@ func TestLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	events := s.of(t, r, child.Process.Pid)
+	// Two last threads that end at once are noted both.
+	events = slices.CompactFunc(events, func(a, b Event) bool { return a.Kind == Exit && b.Kind == Exit })
 	if got := kinds(events); !slices.Equal(got, []Kind{Fork, Exec, Exec, Exit, Gone}) {
 		t.Fatalf("%v", got)
 	}
@@ -276,7 +278,7 @@ func TestKnow(t *testing.T) {
 func TestLoss(t *testing.T) {
 	t.Parallel()
 	r := ring(t, 64<<10)
-	for range 100 {
+	for range 60 {
 		_ = command("end", strings.Repeat("x", 2*ArgumentsLimit)).Run() // its status is 3
 	}
 	if r.Lost() == 0 {

@@ -29,7 +29,7 @@ type Kind uint16
 const (
 	Fork Kind = iota + 1 // a process began
 	Exec                 // it runs another program now
-	Exit                 // its last thread has ended
+	Exit                 // its last thread has ended; twice where the last two end at once
 	Gone                 // the kernel has nothing left to do for it; of a zombie only when its parent has waited for it
 )
 
