@@ -59,7 +59,7 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 		slots: prometheus.NewDesc("cryptojack_slots",
 			"Series of a bounded table: how many are in use, and how many there may be.", []string{"table", "state"}, nil),
 		refused: prometheus.NewDesc("cryptojack_slots_refused_total",
-			"Process groups that wanted a series of their own in a sample and found none free. They count in `other`.", []string{"table"}, nil),
+			"groups: groups of processes that wanted a series of their own in a sample and found none free, and count in `other`. held: findings that were dropped sooner than --findings.hold says.", []string{"table"}, nil),
 		panics: prometheus.NewDesc("cryptojack_panics_total",
 			"Defects of the exporter that were contained. The log has the first of each component; please report it.", []string{"component"}, nil),
 		sanitized: prometheus.NewDesc("cryptojack_labels_sanitized_total",
@@ -143,6 +143,8 @@ func (c *sensors) tables(send *sender) {
 				wanted++
 			}
 		}
+		tables["held"] = s.Held
+		send.counter(c.refused, float64(s.Held.Refused), "held")
 		tables["suspects"] = model.Slots{Used: min(wanted, detailLimit), Limit: detailLimit}
 	}
 	if s := c.sources.Files(); s != nil {

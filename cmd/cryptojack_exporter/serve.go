@@ -44,6 +44,8 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 	}
 	level.Info(logger).Log(append([]any{"msg", "starting " + programName}, banner()...)...)
 	limitGarbage()
+	// Who reads the log may end, or be ended. What cannot be logged is lost then, and everything else goes on.
+	signal.Ignore(syscall.SIGPIPE)
 
 	registry := prometheus.NewRegistry()
 	durations := prometheus.NewHistogramVec(prometheus.HistogramOpts{

@@ -11,6 +11,7 @@ import (
 //
 //	rises          it is more than before the trial
 //	rises by N     by at least that
+//	rises at most by N
 //	is at least N
 //	is at most N
 //	is N
@@ -19,7 +20,7 @@ type expectation struct {
 	number             float64
 }
 
-var expectationForm = regexp.MustCompile(`^(.*?) (rises|rises by|is at least|is at most|is)(?: ([0-9.]+))?$`)
+var expectationForm = regexp.MustCompile(`^(.*?) (rises|rises by|rises at most by|is at least|is at most|is)(?: ([0-9.]+))?$`)
 
 func parseExpectation(text string) (e expectation, err error) {
 	parts := expectationForm.FindStringSubmatch(text)
@@ -47,11 +48,12 @@ func (e expectation) check(before, now *scrape) error {
 		return err
 	}
 	good := map[string]bool{
-		"rises":       is > old,
-		"rises by":    is >= old+e.number,
-		"is at least": is >= e.number,
-		"is at most":  is <= e.number,
-		"is":          is == e.number,
+		"rises":            is > old,
+		"rises by":         is >= old+e.number,
+		"rises at most by": is <= old+e.number,
+		"is at least":      is >= e.number,
+		"is at most":       is <= e.number,
+		"is":               is == e.number,
 	}[e.relation]
 	if !good {
 		return fmt.Errorf("%s is %g, and was %g before: want that it %s %g", e.selector, is, old, e.relation, e.number)

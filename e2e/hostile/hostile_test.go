@@ -68,6 +68,8 @@ func TestExpectations(t *testing.T) {
 		`a{b="c"} rises`:         false,
 		`a{b=~"c|d"} is 6`:       true,
 		`a rises by 3`:           true,
+		`a rises at most by 3`:   true,
+		`a rises at most by 2`:   false,
 		`a rises by 4`:           false,
 		`a{b!="c"} is at most 5`: true,
 		`a is at most 5.9`:       false,
@@ -80,7 +82,7 @@ func TestExpectations(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for _, text := range []string{"a", "a rises by", "a is", "a rises 1", "a falls", `a{ rises`} {
+	for _, text := range []string{"a", "a rises at most", "a rises by", "a is", "a rises 1", "a falls", `a{ rises`} {
 		if err := checkAll([]string{text}, before, now); err == nil {
 			t.Errorf("%q is no expectation", text)
 		}

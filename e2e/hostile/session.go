@@ -21,6 +21,7 @@ type session struct {
 	set    settings
 	name   string
 	target *target // nil while before runs
+	begun  []*programs.Program
 	undo   []func() error
 }
 
@@ -30,6 +31,12 @@ func (s *session) later(take func() error) { s.undo = append(s.undo, take) }
 // clean takes everything back. It goes on after errors.
 func (s *session) clean() error {
 	var failures []error
+	for _, program := range s.begun { // all at once, since each takes a moment to go
+		if program.Ended() == nil {
+			_ = syscall.Kill(-program.PID, syscall.SIGKILL) // it is looked at below
+		}
+	}
+	s.begun = nil
 	for _, take := range slices.Backward(s.undo) {
 		failures = append(failures, take())
 	}
@@ -51,6 +58,7 @@ func (s *session) start(command *exec.Cmd) (*programs.Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.begun = append(s.begun, started)
 	s.later(started.KillGroup)
 	return started, nil
 }

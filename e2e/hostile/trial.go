@@ -64,8 +64,11 @@ func allTrials() []trial {
 	return slices.Concat(
 		nameTrials(),
 		processTrials(),
+		signalTrials(),
 		blindnessTrials(),
 		limitTrials(),
+		namespaceTrials(),
+		fuseTrials(),
 		httpTrials(),
 		fileTrials(),
 		configurationTrials(),

@@ -136,6 +136,8 @@ type Findings struct {
 	Exempted map[Exemption]uint64 // findings that were lowered, since the exporter started
 	Pools    map[PoolMatch]int    // connections to mining pools now
 
+	Held Slots // findings that have no evidence any more, and stay for a while
+
 	Exposures []Exposure // every service that others may reach now, sorted by app
 }
 

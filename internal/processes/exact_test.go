@@ -296,3 +296,31 @@ func TestLastMoments(t *testing.T) {
 		t.Errorf("%.2f s, then %.2f s; %.2f s attributed, %.2f s unattributed", first.CPUSeconds, got.CPUSeconds, attributed(last), last.Unattributed)
 	}
 }
+
+// TestPIDUsedAgainAtOnce: a process that lives is not taken for one that has ended, though it has the pid and began
+// hardly later. An attacker who fills the table of pids, or sets ns_last_pid, can have that.
+func TestPIDUsedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	proc := newFakeProc(t)
+	sensor := proc.sensor()
+	proc.put(fakeProcess{pid: 1, start: 1, comm: "init", exe: "/usr/sbin/init"})
+	sensor.follower.setActive(model.SourceConnector, &lateFork{})
+	sensor.follower.setActive(model.SourceTaskstats, &lateFork{})
+	sampleAt(t, sensor, 100)
+	const pid = 30
+	event := func(kind procevents.Kind, at time.Duration) {
+		sensor.follower.event(procevents.Event{Kind: kind, PID: pid, TGID: pid, ParentTGID: 1, Time: at - sensor.follower.sleep})
+	}
+	event(procevents.Fork, 101*time.Second)
+	sensor.follower.account(procevents.Account{PID: pid, TGID: pid, Last: true, Comm: "first"})
+	event(procevents.Exit, 101*time.Second)
+	sampleAt(t, sensor, 105) // the first was seen by its events only
+	event(procevents.Fork, 101200*time.Millisecond)
+	proc.put(fakeProcess{pid: pid, ppid: 1, start: 101.2, comm: "second", exe: "/tmp/second"})
+	for _, at := range []float64{110, 115} {
+		p, found := sampleAt(t, sensor, at).Process(pid)
+		if !found || p.Exe != "/tmp/second" || p.Origin != model.OriginTemp {
+			t.Errorf("at %g s: %v, %+v", at, found, p)
+		}
+	}
+}

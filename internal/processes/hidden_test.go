@@ -95,3 +95,25 @@ func TestHiddenFromTheFirst(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestMostAreNotListed: without the kernel's list, a /proc that does not even show process 1 shows little of the host.
+func TestMostAreNotListed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		first int
+		want  model.Share
+	}{
+		"hidepid":   {40, model.Share{Readable: 1, Total: 48}},
+		"all there": {1, model.Share{Readable: 1, Total: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proc := newFakeProc(t)
+			proc.put(fakeProcess{pid: test.first, start: 1, comm: "own", exe: "/usr/bin/own", threads: 3})
+			proc.write("loadavg", "0.00 0.01 0.05 1/50 999\n")
+			if got := sampleAt(t, proc.sensor(), 100).Visibility[model.AspectStat]; got != test.want {
+				t.Errorf("%+v, want %+v", got, test.want)
+			}
+		})
+	}
+}

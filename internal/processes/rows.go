@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-kit/log/level"
@@ -88,7 +91,14 @@ func (s *sample) readProc() error {
 	if len(procs) == 0 {
 		return errors.New("list processes: there are none; is --path.procfs the host's procfs?")
 	}
+	threads, first := 0, false
+	defer func() {
+		if !first {
+			s.countUnlisted(threads)
+		}
+	}()
 	for _, proc := range procs {
+		first = first || proc.PID == 1
 		if _, ok := s.covered[proc.PID]; ok {
 			continue // what is shown there belongs to something else
 		}
@@ -100,10 +110,32 @@ func (s *sample) readProc() error {
 			}
 			continue
 		}
+		threads += stat.NumThreads
 		task := taskOf(&stat)
 		s.see(&task)
 	}
 	return nil
+}
+
+// countUnlisted counts what a /proc that does not even list process 1 keeps from us, as one that is mounted with hidepid
+// does: proc_loadavg(5) says how many threads there are.
+func (s *sample) countUnlisted(threads int) {
+	content, err := hostfs.ReadStart(filepath.Join(s.options.Proc, "loadavg"), 256)
+	if err != nil {
+		return // then there is no telling
+	}
+	fields := strings.Fields(string(content))
+	if len(fields) < 4 {
+		return
+	}
+	_, all, _ := strings.Cut(fields[3], "/")
+	total, err := strconv.Atoi(all)
+	if err != nil || total <= threads {
+		return
+	}
+	share := s.visibility[model.AspectStat]
+	share.Total += total - threads
+	s.visibility[model.AspectStat] = share
 }
 
 // taskOf says of a process what the kernel's list would, as far as proc_pid_stat(5) does.
@@ -134,6 +166,9 @@ func secondsOf(t *taskiter.Task) (used, children float64) {
 // isZombie tells whether nothing of a process is left but its end: a first thread that has ended is a zombie as long
 // as others run.
 func isZombie(t *taskiter.Task) bool { return t.ExitState&taskiter.ExitZombie != 0 && t.Threads <= 1 }
+
+// isEnding tells whether the thread that stands for a process has ended or is about to: it has sent its account.
+func isEnding(t *taskiter.Task) bool { return t.ExitState != 0 || t.Flags&taskiter.FlagExiting != 0 }
 
 // isFirstThreadEnded tells whether the thread that stands for a process has ended: others of it may run.
 func isFirstThreadEnded(t *taskiter.Task) bool { return t.ExitState&taskiter.ExitZombie != 0 }

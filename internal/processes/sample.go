@@ -67,8 +67,10 @@ func (s *sample) see(t *taskiter.Task) {
 		e.sample = s.samples
 		s.seen++
 		return
-	case known && (e.accounted || e.hidden) && near(e.process.StartTime, id.StartTime) && e.process.Identity != id:
-		e.change().Identity = id // events and accounts give the start time only roughly
+	case known && (e.accounted && isEnding(t) || e.hidden) && near(e.process.StartTime, id.StartTime) && e.process.Identity != id:
+		// Events and accounts give the start time only roughly. What has sent its account and lives is
+		// another process: whoever fills the table of pids, or sets ns_last_pid, has one used again at once.
+		e.change().Identity = id
 	}
 	if !known || e.process.Identity != id {
 		s.unknown = append(s.unknown, *t) // a child asks for its parent's entry: parents come first

@@ -19,8 +19,8 @@ import (
 const LabelBytes = 128
 
 // Escape returns s as valid UTF-8 on one line: bytes that are no UTF-8, control
-// characters and the characters that reorder text (Unicode bidi controls) are
-// written as \xNN or \u{N}. Plain text is returned as it is.
+// characters and the characters that reorder text (Unicode bidi controls) or
+// cannot be seen are written as \xNN or \u{N}. Plain text is returned as it is.
 func Escape(s string) string {
 	if isPlain(s) {
 		return s
@@ -79,13 +79,18 @@ func isPlain(s string) bool {
 	return true
 }
 
-// isUnsafe holds for control characters, line and paragraph separators and
-// invisible format characters (bidi controls among them).
+// isUnsafe holds for control characters, line and paragraph separators, and
+// characters that nobody sees: those of format (bidi controls among them), blanks
+// other than the space, and letters and signs that are blank.
 func isUnsafe(r rune) bool {
 	if r >= ' ' && r <= '~' {
 		return false
 	}
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+	switch r {
+	case '\u115f', '\u1160', '\u2800', '\u3164', '\uffa0': // fillers of Hangul, the empty pattern of Braille
+		return true
+	}
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Z, unicode.Variation_Selector)
 }
 
 // Duration is a length of time as people say it, rounded: 45 s, 12 min, 3 h.

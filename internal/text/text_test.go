@@ -16,6 +16,8 @@ func TestEscape(t *testing.T) {
 		"safe\u202egpj.exe":   `safe\u{202e}gpj.exe`,
 		"zero\u200bwidth":     `zero\u{200b}width`,
 		"line\u2028separator": `line\u{2028}separator`,
+		"no\u00a0break\u3164": `no\u{a0}break\u{3164}`,
+		"\u2800\ufe0f":        `\u{2800}\u{fe0f}`,
 		"\x7f\u0085":          `\x7f\u{85}`,
 		"":                    "",
 	} {

@@ -4,6 +4,7 @@ package tracker
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findings"
@@ -19,6 +20,10 @@ const exposureHold = time.Minute
 // when somebody looks, and a respawn takes a moment.
 const DefaultHold = 10 * time.Minute
 
+// mostHeld is how many findings are held that have no evidence any more. Whoever makes new ones
+// without end, as programs of ever new content in /tmp, would fill the memory else: each takes some 7 kB.
+const mostHeld = 1024
+
 // Tracker gives findings a past: when each was first seen, what a suspect used
 // over all its lives, and how often a finding was raised. It is used by one
 // goroutine.
@@ -27,11 +32,14 @@ type Tracker struct {
 	active   map[string]*tracked
 	raised   map[model.RuleSeverity]uint64
 	exempted map[model.Exemption]uint64
+	updates  uint64
+	dropped  uint64 // findings that were not held for as long as they should be
 }
 
 // tracked is a finding that is active.
 type tracked struct {
 	finding  model.Finding
+	update   uint64                     // the last that found it
 	worst    time.Time                  // last evidence for the severity that it has
 	used     map[model.Identity]float64 // seconds, of the living instances
 	seconds  float64
@@ -58,6 +66,7 @@ func New(hold time.Duration) *Tracker {
 // only when the evidence for it is older than the hold: alerts must not flap.
 func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findings {
 	running := runningFiles(s.Files)
+	t.updates++
 	for _, finding := range found {
 		kept, ok := t.active[finding.ID]
 		if finding.Exemption != "" && (!ok || kept.finding.Exemption != finding.Exemption) {
@@ -70,12 +79,13 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 		} else {
 			t.merge(kept, &finding)
 		}
-		kept.finding = finding
+		kept.finding, kept.update = finding, t.updates
 		if finding.Suspect != nil {
 			kept.account(s.Processes)
 		}
 	}
 	t.dropEntries(s.Time)
+	held := t.makeRoom()
 	active := make([]model.Finding, 0, len(t.active))
 	for id, kept := range t.active {
 		if s.Time.Sub(kept.finding.LastSeen) > t.holds(&kept.finding) || kept.finding.File != nil && running[id] {
@@ -85,7 +95,38 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 		active = append(active, kept.publish(s.Time))
 	}
 	findings.Sort(active)
-	return &model.Findings{Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.exempted)}
+	return &model.Findings{
+		Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.exempted),
+		Held: model.Slots{Used: held, Limit: mostHeld, Refused: t.dropped},
+	}
+}
+
+// makeRoom drops findings without evidence, if more than mostHeld are held: the least severe first, and of
+// those what was seen last longest ago. It returns how many are held.
+func (t *Tracker) makeRoom() int {
+	held := make([]*tracked, 0, len(t.active))
+	for _, kept := range t.active {
+		if kept.update != t.updates {
+			held = append(held, kept)
+		}
+	}
+	if len(held) <= mostHeld {
+		return len(held)
+	}
+	slices.SortFunc(held, func(a, b *tracked) int {
+		switch {
+		case a.finding.Severity.Worse(b.finding.Severity):
+			return -1
+		case b.finding.Severity.Worse(a.finding.Severity):
+			return 1
+		}
+		return b.finding.LastSeen.Compare(a.finding.LastSeen)
+	})
+	for _, kept := range held[mostHeld:] {
+		delete(t.active, kept.finding.ID)
+		t.dropped++
+	}
+	return mostHeld
 }
 
 // merge carries over what a finding was before. What was known of the guardian

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -122,5 +123,41 @@ func TestFileThatRunsIsNoIdleFile(t *testing.T) {
 	file.Reason = model.FileRunning
 	if got := look(noon.Add(time.Second)); got != 0 {
 		t.Errorf("%d findings about a file that is said not to run and does", got)
+	}
+}
+
+// TestHeldFindingsAreBounded: a flood of findings that are gone at the next sample displaces no worse one, nor what is there.
+func TestHeldFindingsAreBounded(t *testing.T) {
+	t.Parallel()
+	tracker := New(10 * time.Minute)
+	flood := func(round int, at time.Time) []model.Finding {
+		var found []model.Finding
+		for i := range 700 {
+			found = append(found, model.Finding{ID: fmt.Sprint(round, "/", i), Rule: rules.RunsFromTemp, Severity: model.Warning, FirstSeen: at, LastSeen: at})
+		}
+		return found
+	}
+	worst := model.Finding{ID: "worst", Rule: rules.KnownMinerName, Severity: model.Critical, FirstSeen: noon, LastSeen: noon}
+	var last *model.Findings
+	for round := range 10 {
+		at := noon.Add(time.Duration(round) * time.Second)
+		found := flood(round, at)
+		if round == 0 {
+			found = append(found, worst)
+		}
+		last = tracker.Update(&model.Snapshot{Time: at, Processes: &model.ProcessSnapshot{}}, found)
+	}
+	if len(last.Active) != 700+mostHeld || last.Held != (model.Slots{Used: mostHeld, Limit: mostHeld, Refused: 9*700 + 1 - mostHeld}) {
+		t.Errorf("%d active, %+v", len(last.Active), last.Held)
+	}
+	if last.Active[0].ID != "worst" {
+		t.Errorf("first is %s", last.Active[0].ID)
+	}
+	ids := map[string]bool{}
+	for i := range last.Active {
+		ids[last.Active[i].ID] = true
+	}
+	if !ids["9/0"] || !ids["8/0"] || ids["0/0"] {
+		t.Error("the newest stay, the oldest go")
 	}
 }

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -13,43 +16,40 @@ import (
 const limit = 15 * time.Minute
 
 func main() {
+	// The main thread plays, as some parts are about it.
+	runtime.LockOSThread()
+	time.AfterFunc(limit, func() { os.Exit(0) })
 	if err := play(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "actor:", err)
 		os.Exit(1)
 	}
 }
 
-// parts are what an actor can play: each sets itself up and returns.
-func parts() map[string]func(number int) error {
-	return map[string]func(int) error{
-		"bomb":     bomb,
-		"listen":   listen,
-		"splinter": splinter,
-		"zombies":  zombies,
+// part is what an actor can play. It calls ready when it is set up, or returns then.
+type part func(number int, arguments []string) error
+
+func parts() map[string]part {
+	return map[string]part{
+		"bomb": bomb, "splinter": splinter, "zombies": zombies, "headless": headless, "threads": threads, "vfork": vfork, "traced": traced,
+		"renames": renames, "execs": execs, "forks": forks, "burns": burns,
+		"mappings": mappings, "arguments": arguments,
+		"descriptors": descriptors, "listen": listen,
 	}
 }
 
-func play(arguments []string) error {
-	if len(arguments) == 0 {
-		return fmt.Errorf("name a part")
-	}
-	part := parts()[arguments[0]]
-	if part == nil {
-		return fmt.Errorf("%q is no part", arguments[0])
+func play(line []string) error {
+	if len(line) == 0 || parts()[line[0]] == nil {
+		return errors.New("name a part")
 	}
 	number := 0
-	if len(arguments) > 1 {
-		var err error
-		if number, err = strconv.Atoi(arguments[1]); err != nil {
-			return err
-		}
+	if len(line) > 1 {
+		number, _ = strconv.Atoi(line[1]) // 0 for what is no number
 	}
-	if err := part(number); err != nil {
-		return fmt.Errorf("%s: %w", arguments[0], err)
+	if err := parts()[line[0]](number, slices.Clone(line[1:])); err != nil {
+		return fmt.Errorf("%s: %w", line[0], err)
 	}
 	ready()
-	time.Sleep(limit)
-	return nil
+	select {}
 }
 
 func ready() { fmt.Fprintln(os.Stdout, "ready") }

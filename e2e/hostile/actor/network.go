@@ -7,7 +7,7 @@ import (
 )
 
 // listen opens a port at ACTOR_ADDRESS and answers nobody.
-func listen(port int) error {
+func listen(port int, _ []string) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("ACTOR_ADDRESS"), strconv.Itoa(port)))
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ const (
 	ExitDead   = 0x10
 	ExitZombie = 0x20
 
+	FlagExiting      = 0x00000004 // PF_EXITING
 	FlagKernelThread = 0x00200000 // PF_KTHREAD
 )
 
