@@ -324,3 +324,14 @@ func TestPIDUsedAgainAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestOldTraceOfAPID: the report of an end is not taken for that of the process which had the pid a moment later.
+func TestOldTraceOfAPID(t *testing.T) {
+	t.Parallel()
+	old := &trace{pid: 30, born: 101 * time.Second, forked: true}
+	for start, want := range map[uint64]bool{10051: true, 10100: true, 10102: true, 10103: false, 10120: false, 10049: false} {
+		if got := old.is(start); got != want {
+			t.Errorf("a process that began at %d: %v", start, got)
+		}
+	}
+}

@@ -17,8 +17,11 @@ const (
 	maxTraces = 1 << 17
 	// traceSlack is how far the time of a fork's event may be from the start time
 	// in /proc/PID/stat, in clock ticks of 10 ms: the event is later, on a busy host
-	// by some slices of CPU time. No pid is used again within half a second.
+	// by some slices of CPU time.
 	traceSlack = 50
+	// earlySlack is by how many ticks it may seem to be earlier, for rounding and the two clocks. What is earlier
+	// by more is of another process, which had the pid before.
+	earlySlack = 2
 	// patience is the last samples of how many rounds in a row may miss a process before its trace is
 	// dropped: the report of its end may be on the way.
 	patience = 3
@@ -77,7 +80,9 @@ type trace struct {
 func (t *trace) startTime() uint64 { return uint64(t.born / (time.Second / userHz)) }
 
 // is reports whether a trace may belong to the process with this start time.
-func (t *trace) is(startTime uint64) bool { return t.born == 0 || near(t.startTime(), startTime) }
+func (t *trace) is(startTime uint64) bool {
+	return t.born == 0 || t.startTime()+earlySlack >= startTime && near(t.startTime(), startTime)
+}
 
 func near(a, b uint64) bool { return max(a, b)-min(a, b) <= traceSlack }
 
