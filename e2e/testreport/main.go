@@ -70,7 +70,7 @@ func (r *report) take(e event) {
 	}
 	r.running[e.Package] = append(r.running[e.Package], e)
 	switch {
-	case e.Action == "skip" && e.Test != "":
+	case e.Action == "skip" && e.Test != "" && !isInput(e.Test):
 		r.skipped = append(r.skipped, fmt.Sprintf("%s %s: %s", path.Base(e.Package), e.Test, reason(r.running[e.Package], e.Test)))
 	case e.Test == "" && (e.Action == "pass" || e.Action == "skip" || e.Action == "fail"):
 		if !r.verbose {
@@ -96,6 +96,9 @@ func (r *report) print(events []event, failed bool) {
 		}
 	}
 }
+
+// isInput tells whether a test is an input of a fuzz test, which skips those that its property is not about.
+func isInput(test string) bool { return strings.HasPrefix(test, "Fuzz") && strings.Contains(test, "/") }
 
 // position is how t.Skip says where it was called.
 var position = regexp.MustCompile(`^\S+\.go:\d+: `)

@@ -15,6 +15,8 @@ const written = `go: downloading example.org/x v1.0.0
 {"Action":"output","Package":"example.org/a","Test":"TestRoot","Output":"    a_test.go:9: needs CAP_NET_ADMIN\n"}
 {"Action":"output","Package":"example.org/a","Test":"TestRoot","Output":"--- SKIP: TestRoot (0.00s)\n"}
 {"Action":"skip","Package":"example.org/a","Test":"TestRoot"}
+{"Action":"output","Package":"example.org/a","Test":"FuzzParse/0a1b","Output":"    a_test.go:12: no address\n"}
+{"Action":"skip","Package":"example.org/a","Test":"FuzzParse/0a1b"}
 {"Action":"output","Package":"example.org/a","Output":"PASS\n"}
 {"Action":"output","Package":"example.org/a","Output":"ok  \texample.org/a\t0.1s\n"}
 {"Action":"pass","Package":"example.org/a"}

@@ -104,22 +104,20 @@ func (f *follower) setUser(t *trace, uid uint32) {
 
 // fork begins the trace of a new process, or counts a new thread.
 func (f *follower) fork(e procevents.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if e.PID == e.TGID {
 		f.begin(e.PID, e.ParentTGID, e.Time+f.sleep)
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if t := f.traces[e.TGID]; t != nil && t.forked && len(f.threads) < maxTraces {
 		t.threads++
 		f.threads[e.PID] = e.TGID
 	}
 }
 
-// begin begins the trace of a new process.
+// begin begins the trace of a new process. The caller holds the lock.
 func (f *follower) begin(pid, parentPID int, born time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	delete(f.threads, pid)
 	old := f.traces[pid]
 	if old != nil && (old.forked || old.older) {

@@ -15,7 +15,9 @@ import (
 func (f *follower) note(e *taskevents.Event) {
 	switch e.Kind {
 	case taskevents.Fork:
+		f.mu.Lock()
 		f.begin(e.PID, e.Parent, e.Start)
+		f.mu.Unlock()
 	case taskevents.Exec:
 		f.noteExec(e)
 	case taskevents.Exit:
