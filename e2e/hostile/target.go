@@ -54,7 +54,11 @@ func startTarget(ctx context.Context, exporter, directory string, before, flags 
 		return nil, err
 	}
 	defer log.Close()
-	line := append(append(before, exporter, "serve", "--config.file="+config), append(sampling(), flags...)...)
+	usual := slices.DeleteFunc(sampling(), func(flag string) bool { // one that the trial sets is not given twice
+		name, _, _ := strings.Cut(flag, "=")
+		return slices.ContainsFunc(flags, func(other string) bool { return strings.HasPrefix(other, name+"=") })
+	})
+	line := append(append(before, exporter, "serve", "--config.file="+config), append(usual, flags...)...)
 	command := exec.Command(line[0], line[1:]...)
 	command.Stdout, command.Stderr = log, log
 	server, err := programs.StartServer(ctx, command, "/-/ready")
