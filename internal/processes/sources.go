@@ -31,8 +31,9 @@ func (s *Sensor) FollowTaskstats(ctx context.Context, t *procevents.Taskstats) e
 
 // FollowEvents does both with what the kernel notes by itself.
 func (s *Sensor) FollowEvents(ctx context.Context, r *taskevents.Ring) error {
-	s.follower.known = newKnownPrograms(r.Know, r.Forget)
-	s.follower.threadsEnded = r.ThreadsEnded
+	s.follower.mu.Lock()
+	s.follower.known, s.follower.threadsEnded = newKnownPrograms(r.Know, r.Forget), r.ThreadsEnded
+	s.follower.mu.Unlock()
 	s.follower.setActive(model.SourceTaskIterator, r)
 	defer s.follower.setInactive(model.SourceTaskIterator)
 	return polled(r.Run(ctx, s.follower.note, s.follower.lost))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/bits"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -92,6 +93,10 @@ type Ring struct {
 	record   ringbuf.Record
 	event    Event
 	lostSeen uint64
+
+	mu     sync.Mutex // of what uses descriptors that Close closes
+	closed bool
+	missed uint64 // records that were not written as another program ran, as of the last look
 }
 
 // New loads the programs and attaches them, which takes CAP_BPF, CAP_PERFMON, Linux 5.8 and the kernel's BTF, and the
@@ -168,6 +173,9 @@ func (r *Ring) programs() []*ebpf.Program {
 
 // Close ends it; the kernel removes the programs. Run does it by itself.
 func (r *Ring) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
 	var errs []error
 	for _, l := range r.links {
 		errs = append(errs, l.Close())
@@ -184,13 +192,19 @@ func (r *Ring) Close() error {
 
 // Lost is how many records there was no room for, or were not written as another program of ours ran in that moment.
 func (r *Ring) Lost() uint64 {
-	lost := r.lostRecords()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var missed uint64
 	for _, program := range r.programs() {
+		if r.closed {
+			break
+		}
 		if stats, err := program.Stats(); err == nil {
-			lost += stats.RecursionMisses
+			missed += stats.RecursionMisses
 		}
 	}
-	return lost
+	r.missed = max(r.missed, missed)
+	return r.lostRecords() + r.missed
 }
 
 func (r *Ring) lostRecords() (lost uint64) {
@@ -211,11 +225,21 @@ func (r *Ring) ThreadsEnded() uint64 {
 
 // Know has the kernel wake nobody up for this program, until Forget.
 func (r *Ring) Know(p *Program) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return os.ErrClosed
+	}
 	return r.objects.Known.Put(p.key(), uint8(1))
 }
 
 // Forget undoes Know.
 func (r *Ring) Forget(p *Program) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
 	if err := r.objects.Known.Delete(p.key()); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return err
 	}
