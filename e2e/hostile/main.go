@@ -27,8 +27,11 @@ type settings struct {
 	table, skipped  string         // files
 	log             string         // file
 	exporter, actor string         // programs
-	directory       string         // made for the run, where programs are no suspects
+	directory       string         // made for the run, where programs are no suspects and every user may run them
 }
+
+// place is below where an administrator installs.
+const place = "/usr/local/lib"
 
 func parse(arguments []string, stderr io.Writer) (set settings, err error) {
 	flags, err := programs.NewFlags("hostile", stderr)
@@ -42,7 +45,6 @@ func parse(arguments []string, stderr io.Writer) (set settings, err error) {
 	flags.StringVar(&set.log, "log", flags.Beside("hostile.log"), "write what the exporters log to `FILE`")
 	flags.Program(&set.exporter, "exporter", "cryptojack_exporter")
 	flags.Program(&set.actor, "actor", "actor")
-	set.directory = flags.Beside("")
 	if err := flags.Parse(arguments); err != nil {
 		return set, err
 	}
@@ -81,13 +83,18 @@ func doAll(ctx context.Context, set settings, progress io.Writer) (results []res
 			return nil, err
 		}
 	}
-	if set.directory, err = os.MkdirTemp(set.directory, "hostile-"); err != nil {
+	if set.directory, err = os.MkdirTemp(place, "hostile-"); err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(set.directory)) }()
 	if err := os.Chmod(set.directory, 0o755); err != nil {
 		return nil, err
 	}
+	exporter := filepath.Join(set.directory, filepath.Base(set.exporter))
+	if err := programs.Copy(set.exporter, exporter, ""); err != nil {
+		return nil, err
+	}
+	set.exporter = exporter
 	log, err := os.OpenFile(filepath.Clean(set.log), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err

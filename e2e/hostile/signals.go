@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/crowd"
+	"github.com/cryptojack-exporter/cryptojack_exporter/e2e/internal/programs"
 )
 
 func signalTrials() []trial {
@@ -57,7 +59,11 @@ func whileStopped(s *session, do func() error) error {
 	return err
 }
 
+// hangups begins in another second than the exporter did: the time of a configuration is told in seconds.
 func hangups(s *session) error {
+	if err := programs.Pause(s, time.Second); err != nil {
+		return err
+	}
 	for range 5000 {
 		if err := syscall.Kill(s.target.PID, syscall.SIGHUP); err != nil {
 			return err
