@@ -39,7 +39,7 @@ func losses() map[string]loss {
 	return map[string]loss{
 		"CAP_SYS_PTRACE":      {aspects: []string{"exe"}, said: "give CAP_SYS_PTRACE, or run it as root"},
 		"CAP_DAC_READ_SEARCH": {aspects: []string{"temp", "persistence"}, said: "give CAP_DAC_READ_SEARCH, or run it as root"},
-		"CAP_NET_ADMIN":       {sources: []string{"taskstats"}, said: "give CAP_NET_ADMIN"},
+		"CAP_NET_ADMIN":       {said: "give CAP_NET_ADMIN, or run it as root"}, // BPF programs tell what taskstats would
 		"CAP_BPF":             {sources: []string{"task_iterator"}, said: "give CAP_BPF and CAP_PERFMON"},
 		"CAP_PERFMON":         {sources: []string{"task_iterator"}, said: "give CAP_BPF and CAP_PERFMON"},
 	}
@@ -105,7 +105,13 @@ func TestEachCapabilitysLoss(t *testing.T) {
 			said: []string{"it goes on as its own user"},
 		},
 	}
-	everything := variant{name: "none", server: startServer(t, as()), loss: loss{aspects: []string{"fd"}}, missing: all}
+	messages := as(slices.DeleteFunc(slices.Clone(all), func(name string) bool { return name == "CAP_NET_ADMIN" })...)
+	messages.Args = append(messages.Args, "--no-source.task-iterator")
+	variants = append(variants, variant{
+		name: "without CAP_NET_ADMIN and BPF programs", server: startServer(t, messages), missing: []string{"CAP_NET_ADMIN"},
+		loss: loss{sources: []string{"taskstats", "task_iterator"}}, said: []string{"register for exit accounts (taskstats): give CAP_NET_ADMIN"},
+	})
+	everything := variant{name: "none", server: startServer(t, as()), loss: loss{aspects: []string{"fd"}, sources: []string{"taskstats"}}, missing: all}
 	for name, lost := range losses() {
 		others := slices.DeleteFunc(slices.Clone(all), func(other string) bool { return other == name })
 		variants = append(variants, variant{

@@ -91,6 +91,7 @@ func confine(parentDeath uintptr, o *options, p *privileged, logger log.Logger) 
 	}{
 		{cap.SYS_PTRACE, "what the processes of other users run, hold open and have in memory cannot be read; give CAP_SYS_PTRACE, or run it as root"},
 		{cap.DAC_READ_SEARCH, "closed directories, crontabs and homes of other users cannot be read; give CAP_DAC_READ_SEARCH, or run it as root"},
+		{cap.NET_ADMIN, "the rules of nftables, which forward ports, cannot be read; give CAP_NET_ADMIN, or run it as root"},
 	} {
 		if !privileges.Holds(lack.capability) {
 			level.Warn(logger).Log("msg", lack.means)
