@@ -157,16 +157,20 @@ func (f *follower) exec(e procevents.Event) {
 		found.give(process)
 		interest = f.watch.look(process)
 	}
-	stillRuns := func() bool { return true }
+	execs := 0
 	if t != nil {
-		execs := f.setProgram(t, found, process, interest)
-		stillRuns = func() bool { return f.runs(t, execs) }
+		execs = f.setProgram(t, found, process, interest)
 	}
+	if found != nil {
+		f.reactTo(process, t, execs, found, interest)
+	}
+}
+
+// reactTo has a program looked at that asks for it, and one from a suspicious place read.
+func (f *follower) reactTo(process *model.Process, t *trace, execs int, found *image, interest model.Interest) {
+	stillRuns := func() bool { return t == nil || f.runs(t, execs) }
 	f.watch.react(process, interest, stillRuns)
-	if found == nil {
-		return
-	}
-	f.watch.readContent(e.TGID, found, func(content hostfs.Content) {
+	f.watch.readContent(process.PID, found, func(content hostfs.Content) {
 		withContent := *process
 		withContent.SHA256, withContent.Content = content.SHA256, content.Facts
 		if more := f.watch.interest(&withContent); more > interest {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/inspect"
@@ -67,19 +66,6 @@ func (f *follower) noteExec(e *taskevents.Event) {
 	}
 	kept := *process
 	f.reactTo(&kept, t, execs, found, interest)
-}
-
-// reactTo has a program looked at that asks for it, and one from a suspicious place read.
-func (f *follower) reactTo(process *model.Process, t *trace, execs int, found *image, interest model.Interest) {
-	stillRuns := func() bool { return t == nil || f.runs(t, execs) }
-	f.watch.react(process, interest, stillRuns)
-	f.watch.readContent(process.PID, found, func(content hostfs.Content) {
-		withContent := *process
-		withContent.SHA256, withContent.Content = content.SHA256, content.Facts
-		if more := f.watch.interest(&withContent); more > interest {
-			f.watch.react(process, more, stillRuns)
-		}
-	})
 }
 
 // noteExit notes that the last thread of a process has ended. What it used is exact once the kernel has put it away.
