@@ -237,10 +237,7 @@ flink-tools: ## Fetch Flink for the end-to-end tests, and compile the jar that i
 	javac --release 11 -d "$$classes" e2e/flink/Submitted.java && \
 	jar --create --file "$$E2E_BIN/submitted.jar" --main-class Submitted -C "$$classes" .
 
-.PHONY: image-check
-image-check: ## Build the image with buildah, without a network, and run it
-	$(call heading,image)
-	@e2e/image-check
+include deploy/deploy.mk
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -10,7 +10,7 @@ import (
 const maxGaps = 3
 
 // missed is what no later sample makes good.
-const missed = "What the kernel counts was made up for: the CPU time of what lives, and forks, execs and exits as far as 32 MiB had room. Connections, listeners and files that came and went in between were not seen."
+const missed = "What the kernel counts was made up for: the CPU time of what lives, and forks, execs and exits as far as the kernel's buffers had room. Connections, listeners and files that came and went in between were not seen."
 
 // gaps returns a sentence for each time in the last hour in which the exporter could not
 // look at a host that ran, the newest first.
