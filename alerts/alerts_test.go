@@ -223,18 +223,18 @@ func TestEveryRecordIsUsed(t *testing.T) {
 	}
 }
 
-// The README's table has a row for each alert and severity, and the number is right.
-func TestReadmeListsEveryAlert(t *testing.T) {
+// The table in docs/alerts.md has a row for each alert and severity, and the number is right.
+func TestEveryAlertIsDocumented(t *testing.T) {
 	t.Parallel()
 	alerts, _ := rules(t)
-	readme := read(t, "../README.md")
+	page := read(t, "../docs/alerts.md")
 	want, names := map[string]bool{}, map[string]bool{}
 	for _, alert := range alerts {
 		want[alert.Alert+" "+alert.Labels["severity"]] = true
 		names[alert.Alert] = true
 	}
 	got := map[string]bool{}
-	for _, row := range regexp.MustCompile(`(?m)^\| (Cryptojack[^|]*) \| ([^|]*) \|`).FindAllStringSubmatch(readme, -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (Cryptojack[^|]*) \| ([^|]*) \|`).FindAllStringSubmatch(page, -1) {
 		for name := range strings.SplitSeq(row[1], ", ") {
 			for severity := range strings.SplitSeq(row[2], ", then ") {
 				got[name+" "+severity] = true
@@ -242,24 +242,24 @@ func TestReadmeListsEveryAlert(t *testing.T) {
 		}
 	}
 	if !maps.Equal(want, got) {
-		t.Errorf("alerts and severities in the README: %v\nin the rules: %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+		t.Errorf("alerts and severities in docs/alerts.md: %v\nin the rules: %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
-	if number := strconv.Itoa(len(names)) + " alerts,"; !strings.Contains(readme, number) {
-		t.Errorf("the README does not speak of %q", number)
+	if number := strconv.Itoa(len(names)) + " alerts,"; !strings.Contains(page, number) {
+		t.Errorf("docs/alerts.md does not speak of %q", number)
 	}
 }
 
-// metricTypes reads the table of the README.
+// metricTypes reads the table in docs/metrics.md.
 func metricTypes(t *testing.T) map[string]string {
 	t.Helper()
 	types := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| (`cryptojack_[^|]*`) \\| ([a-z]+) \\|").FindAllStringSubmatch(read(t, "../README.md"), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| (`cryptojack_[^|]*`) \\| ([a-z]+) \\|").FindAllStringSubmatch(read(t, "../docs/metrics.md"), -1) {
 		for _, name := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[1], -1) {
 			types[name[1]] = row[2]
 		}
 	}
 	if len(types) < 40 {
-		t.Fatalf("the README's table has %d metrics", len(types))
+		t.Fatalf("docs/metrics.md has %d metrics", len(types))
 	}
 	return types
 }
@@ -275,7 +275,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 		for _, text := range []string{r.Expr, r.Annotations["description"]} {
 			for _, found := range ours.FindAllStringSubmatch(text, -1) {
 				if name := found[2]; name != "cryptojack_exporter" && name != "cryptojack_host" && types[name] == "" {
-					t.Errorf("%s%s uses %s, which is not in the README's table", r.Alert, r.Record, name)
+					t.Errorf("%s%s uses %s, which is not in docs/metrics.md", r.Alert, r.Record, name)
 				}
 			}
 		}

@@ -41,7 +41,7 @@ func TestReservedLabels(t *testing.T) {
 }
 
 // TestInfectedHostHasEveryMetric: what holds for the metrics of the infected host
-// (names, labels, the README's table) holds for all metrics of the collectors.
+// (names, labels, the table in docs/metrics.md) holds for all metrics of the collectors.
 func TestInfectedHostHasEveryMetric(t *testing.T) {
 	t.Parallel()
 	for _, c := range infected().collectors() {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capabilities are those that the README and the unit give it, by name.
+// capabilities are those that docs/permissions.md and the unit give it, by name.
 func capabilities() map[string]uintptr {
 	return map[string]uintptr{
 		"CAP_SYS_PTRACE": unix.CAP_SYS_PTRACE, "CAP_DAC_READ_SEARCH": unix.CAP_DAC_READ_SEARCH, "CAP_NET_ADMIN": unix.CAP_NET_ADMIN,
@@ -34,7 +34,7 @@ type loss struct {
 	said    string
 }
 
-// losses are those of each capability by itself; the README's table of permissions has the same.
+// losses are those of each capability by itself; the table in docs/permissions.md has the same.
 func losses() map[string]loss {
 	return map[string]loss{
 		"CAP_SYS_PTRACE":      {aspects: []string{"exe"}, said: "give CAP_SYS_PTRACE, or run it as root"},
@@ -179,28 +179,28 @@ func (l loss) shownBy(now metrics) error {
 	return nil
 }
 
-// TestReadmeNamesEachLoss: the README's table of permissions has a row for each capability, which names the same metrics.
-func TestReadmeNamesEachLoss(t *testing.T) {
+// TestEachLossIsDocumented: the table in docs/permissions.md has a row for each capability, which names the same metrics.
+func TestEachLossIsDocumented(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/permissions.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, lost := range losses() {
 		found := false
-		for row := range strings.Lines(string(readme)) {
+		for row := range strings.Lines(string(page)) {
 			if !strings.HasPrefix(row, "| `"+name+"` |") {
 				continue
 			}
 			found = true
 			for _, metric := range slices.Concat(lost.aspects, lost.sources) {
 				if !strings.Contains(row, "`"+metric+"`") {
-					t.Errorf("the README's row of %s does not name %s: %s", name, metric, row)
+					t.Errorf("the row of %s in docs/permissions.md does not name %s: %s", name, metric, row)
 				}
 			}
 		}
 		if !found {
-			t.Errorf("the README's table of permissions has no row for %s", name)
+			t.Errorf("docs/permissions.md has no row for %s", name)
 		}
 	}
 }

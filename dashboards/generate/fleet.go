@@ -45,7 +45,7 @@ func fleetNumbers() []panel {
 			redFrom(1), countHosts(metric("findings", `rule="exposed_service"`, `severity="critical"`), "> bool 0")),
 		number("Exposed", "Hosts with a service that miners enter by, that others reach, and that asks for no password, or did not answer when asked. Orange: bind it to 127.0.0.1 or let it ask for a password. Grey: no data.", 3,
 			orangeFrom(1), countHosts(metric("findings", `rule="exposed_service"`, `severity="warning"`), "> bool 0")),
-		number("Blind", "Hosts whose exporter reads less than 80 % of processes or directories: a miner may run there unseen. Grey: give the exporter its capabilities, see the README on permissions.", 3,
+		number("Blind", "Hosts whose exporter reads less than 80 % of processes or directories: a miner may run there unseen. Grey: give the exporter its capabilities, see docs/permissions.md.", 3,
 			greyFrom(1), blindHosts()),
 		number("Silent", "Hosts that answered in the shown time, or should, and do not answer now. Red: miners end what watches them; see whether the host is up and the exporter was stopped. Grey: no data.", 4,
 			redFrom(1), silentHosts()),

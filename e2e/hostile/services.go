@@ -132,7 +132,7 @@ func endless(own string) map[int]func(net.Conn) error {
 	}
 }
 
-// mostAsked is how many requests one socket may get, as the README promises.
+// mostAsked is how many requests one socket may get, as docs/services.md promises.
 const mostAsked = 6
 
 func endlessServices(s *session) error {

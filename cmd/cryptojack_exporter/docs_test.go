@@ -18,9 +18,9 @@ import (
 // described is what is said of a metric: its type and its labels, sorted.
 type described struct{ Type, Labels string }
 
-// TestReadmeListsEveryMetric compares the README's table with what is served:
+// TestEveryMetricIsDocumented compares the table in docs/metrics.md with what is served:
 // the collectors' golden file, and what is only there in a whole server.
-func TestReadmeListsEveryMetric(t *testing.T) {
+func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
 	golden, err := os.ReadFile("../../collector/testdata/metrics.txt")
 	if err != nil {
@@ -33,12 +33,12 @@ func TestReadmeListsEveryMetric(t *testing.T) {
 			exported[name] = metric
 		}
 	}
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(exported, documented(string(readme))); diff != "" {
-		t.Errorf("the README's table is not what is exported (-exported +README):\n%s", diff)
+	if diff := cmp.Diff(exported, documented(string(page))); diff != "" {
+		t.Errorf("docs/metrics.md is not what is exported (-exported +documented):\n%s", diff)
 	}
 	// The collectors' own test of reserved labels does not know what is only there in a whole server.
 	reserved, err := os.ReadFile("../../collector/testdata/reserved_labels.txt")
@@ -54,11 +54,11 @@ func TestReadmeListsEveryMetric(t *testing.T) {
 	}
 }
 
-// TestReadmeListsEveryRule compares the README's table of rules with the rules, by
-// their kind of evidence, and its table of kinds with those that the rules have.
-func TestReadmeListsEveryRule(t *testing.T) {
+// TestEveryRuleIsDocumented compares the table of rules in docs/detection.md with the rules,
+// by their kind of evidence, and its table of kinds with those that the rules have.
+func TestEveryRuleIsDocumented(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/detection.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,22 +73,22 @@ func TestReadmeListsEveryRule(t *testing.T) {
 	}
 	got := map[string]string{}
 	row := regexp.MustCompile("(?m)^\\| (`[^|]*`) \\| ([a-z-]+) \\| (?:T[0-9]|-)")
-	for _, match := range row.FindAllStringSubmatch(string(readme), -1) {
+	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
 		for name := range strings.SplitSeq(match[1], ", ") {
 			got[strings.Trim(name, "`")] = match[2]
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the README's table of rules is not what is judged by (-rules +README):\n%s", diff)
+		t.Errorf("docs/detection.md is not what is judged by (-rules +documented):\n%s", diff)
 	}
-	_, section, _ := strings.Cut(string(readme), "| kind | what counts |")
+	_, section, _ := strings.Cut(string(page), "| kind | what counts |")
 	section, _, _ = strings.Cut(section, "\n\n")
 	listed := map[string]bool{}
 	for _, match := range regexp.MustCompile(`(?m)^\| ([a-z]+) \|`).FindAllStringSubmatch(section, -1) {
 		listed[match[1]] = true
 	}
 	if diff := cmp.Diff(kinds, listed); diff != "" {
-		t.Errorf("the README's kinds of evidence are not those of the rules (-rules +README):\n%s", diff)
+		t.Errorf("the kinds of evidence in docs/detection.md are not those of the rules (-rules +documented):\n%s", diff)
 	}
 }
 
@@ -112,10 +112,10 @@ func metricsOf(t *testing.T, answer string) map[string]described {
 }
 
 // documented reads the table's rows: | `name`, `name` | type | label, label |.
-func documented(readme string) map[string]described {
+func documented(page string) map[string]described {
 	row := regexp.MustCompile("(?m)^\\| (`cryptojack_[^|]*) \\| ([a-z]+)[^|]* \\| ([^|]*)\\|")
 	metrics := map[string]described{}
-	for _, match := range row.FindAllStringSubmatch(readme, -1) {
+	for _, match := range row.FindAllStringSubmatch(page, -1) {
 		var labels []string
 		if text := strings.TrimSpace(match[3]); text != "" {
 			labels = strings.Split(text, ", ")
