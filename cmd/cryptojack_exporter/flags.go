@@ -23,9 +23,10 @@ import (
 const (
 	programName = "cryptojack_exporter"
 
-	commandServe  = "serve"
-	commandScan   = "scan"
-	commandAssets = "assets"
+	commandServe       = "serve"
+	commandScan        = "scan"
+	commandAssets      = "assets"
+	commandHealthcheck = "healthcheck"
 
 	diffDefaults = "defaults" // for --diff: what is in force without a file
 
@@ -125,6 +126,8 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 
 	app.Command(commandAssets, "Write the alert rules, runbooks, dashboards and examples that fit this version, and exit.").
 		Arg("dir", "Directory to write them to; it is made if need be, and files of the same names are replaced.").Required().StringVar(&o.assetsDirectory)
+
+	app.Command(commandHealthcheck, "Ask the exporter that serves at --web.listen-address of this host whether it does, with TLS or without, for the engine of its container: 0 yes, 1 no.")
 
 	command, err := app.Parse(args)
 	if done {

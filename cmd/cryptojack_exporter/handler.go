@@ -42,8 +42,8 @@ func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, r
 	mux.Handle("/", reports.Limited(gate.Closed(report.NewPage(served, o.telemetryPath))))
 	mux.Handle("/api/v1/findings", reports.Limited(gate.Closed(report.NewFindingsHandler(served))))
 	mux.Handle(o.telemetryPath, web.NewSlots(o.maxRequests, partOfOne).Limited(newMetricsHandler(o, registry, logger)))
-	mux.HandleFunc("/-/healthy", func(out http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(out, "healthy")
+	mux.HandleFunc(web.HealthPath, func(out http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(out, web.HealthAnswer)
 	})
 	mux.HandleFunc("/-/ready", func(out http.ResponseWriter, _ *http.Request) {
 		if !m.Ready() {

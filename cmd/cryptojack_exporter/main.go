@@ -45,6 +45,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer, confi
 		return scan(ctx, options, stdout, stderr)
 	case commandAssets:
 		return writeAssets(options, stdout, stderr)
+	case commandHealthcheck:
+		return healthcheck(ctx, options, stdout, stderr)
 	default:
 		return serve(ctx, options, stderr)
 	}
