@@ -134,6 +134,10 @@ generate: ## Make the BPF objects anew from their C source
 	@scripts/install-test-packages
 	go generate ./internal/kernel/...
 
+.PHONY: contract
+contract: ## Add what is new to docs/contract.txt, what users may rest on
+	UPDATE_CONTRACT=1 go test -count=1 -run '^TestContract$$' ./cmd/... ./internal/config ./internal/report
+
 .PHONY: dashboards
 dashboards: ## Write the dashboards' JSON anew from dashboards/generate
 	go run ./dashboards/generate dashboards

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -22,17 +21,7 @@ type described struct{ Type, Labels string }
 // the collectors' golden file, and what is only there in a whole server.
 func TestEveryMetricIsDocumented(t *testing.T) {
 	t.Parallel()
-	golden, err := os.ReadFile("../../collector/testdata/metrics.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	exported := metricsOf(t, string(golden))
-	s := start(t)
-	for name, metric := range metricsOf(t, s.expect(t, http.MethodGet, "/metrics", http.StatusOK)) {
-		if _, known := exported[name]; !known && strings.HasPrefix(name, "cryptojack_") {
-			exported[name] = metric
-		}
-	}
+	exported := exported(t, start(t))
 	page, err := os.ReadFile("../../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)

@@ -80,12 +80,34 @@ type options struct {
 // --help and --version, and after a mistake.
 func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, done bool) {
 	o = &options{collectors: map[string]*bool{}}
-	app := kingpin.New(programName, "Finds cryptojacking on this host: what mines, who restarts it, and which exposed service let it in.")
+	app := newApplication(o)
 	app.UsageWriter(stdout).ErrorWriter(stderr)
+	app.Terminate(func(status int) { code, done = status, true })
+
+	command, err := app.Parse(args)
+	if done {
+		return o, code, true
+	}
+	o.command = command
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%s: %v; see %s --help\n", programName, err, programName)
+		if slices.Contains(args, commandScan) {
+			return o, exitUnknown, true
+		}
+		return o, exitFailure, true
+	}
+	return o, exitOK, false
+}
+
+// newApplication describes the command line; what is parsed goes to the options.
+func newApplication(o *options) *kingpin.Application {
+	app := kingpin.New(programName, "Finds cryptojacking on this host: what mines, who restarts it, and which exposed service let it in.")
 	app.Version(version.Print(programName))
 	app.VersionFlag.Short('V')
 	app.HelpFlag.Short('h')
-	app.Terminate(func(status int) { code, done = status, true })
 
 	for _, c := range switchables() {
 		o.collectors[c.name] = app.Flag("collector."+c.name, c.help).Default("true").Bool()
@@ -128,23 +150,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (o *options, code int, 
 		Arg("dir", "Directory to write them to; it is made if need be, and files of the same names are replaced.").Required().StringVar(&o.assetsDirectory)
 
 	app.Command(commandHealthcheck, "Ask the exporter that serves at --web.listen-address of this host whether it does, with TLS or without, for the engine of its container: 0 yes, 1 no.")
-
-	command, err := app.Parse(args)
-	if done {
-		return o, code, true
-	}
-	o.command = command
-	if err == nil {
-		err = o.check()
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v; see %s --help\n", programName, err, programName)
-		if slices.Contains(args, commandScan) {
-			return o, exitUnknown, true
-		}
-		return o, exitFailure, true
-	}
-	return o, exitOK, false
+	return app
 }
 
 // telemetryPath is what the metrics may be served at: an HTTP mux takes other

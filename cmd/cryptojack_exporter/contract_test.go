@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/contracttest"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+)
+
+const contract = "../../docs/contract.txt"
+
+// TestContract: what docs/contract.txt promises of the command line, the metrics, rules,
+// alerts and endpoints is there.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--web.enable-lifecycle", "--web.enable-pprof")
+
+	var metrics, labels []string
+	for name, metric := range exported(t, s) {
+		metrics = append(metrics, name+" "+metric.Type)
+		for label := range strings.SplitSeq(metric.Labels, ", ") {
+			if label != "" {
+				labels = append(labels, name+" "+label)
+			}
+		}
+	}
+	contracttest.Check(t, contract, "metric", metrics)
+	contracttest.Check(t, contract, "label", labels)
+
+	var names []string
+	for _, rule := range rules.All() {
+		names = append(names, rule.Name)
+	}
+	contracttest.Check(t, contract, "rule", names)
+	contracttest.Check(t, contract, "alert", alertsOf(t))
+
+	var flags, commands []string
+	for command, ofCommand := range flagsByCommand() {
+		if command != "" {
+			commands = append(commands, command)
+		}
+		for _, flag := range ofCommand {
+			flags = append(flags, strings.TrimSpace(command+" --"+flag))
+		}
+	}
+	contracttest.Check(t, contract, "flag", flags)
+	contracttest.Check(t, contract, "command", commands)
+	contracttest.Check(t, contract, "exit-code", []string{
+		fmt.Sprintf("%d the server ended as it was told, --config.check found no mistake, assets are written, scan --diff found no change", exitOK),
+		fmt.Sprintf("%d the server or assets failed, or the command line or configuration has a mistake", exitFailure),
+		fmt.Sprintf("%d scan --diff found changes", exitChanged),
+		fmt.Sprintf("%d scan could not look, or its command line or configuration has a mistake", exitUnknown),
+	})
+
+	endpoints := endpointsOf(t)
+	contracttest.Check(t, contract, "endpoint", endpoints)
+	for _, endpoint := range endpoints {
+		method, path, _ := strings.Cut(endpoint, " ")
+		status, _, err := s.request(method, path)
+		if err != nil || status == http.StatusNotFound && !strings.HasSuffix(path, "/") { // pages below it may be all there is
+			t.Errorf("%s: %d, %v", endpoint, status, err)
+		}
+	}
+}
+
+// exported is what is served: the collectors' golden file, and what is only there in a
+// whole server.
+func exported(t *testing.T, s server) map[string]described {
+	t.Helper()
+	golden, err := os.ReadFile("../../collector/testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics := metricsOf(t, string(golden))
+	for name, metric := range metricsOf(t, s.expect(t, http.MethodGet, "/metrics", http.StatusOK)) {
+		if _, known := metrics[name]; !known && strings.HasPrefix(name, "cryptojack_") {
+			metrics[name] = metric
+		}
+	}
+	return metrics
+}
+
+// alertsOf lists the shipped alerts, each with its severity: people route by them.
+func alertsOf(t *testing.T) []string {
+	t.Helper()
+	file, err := os.ReadFile("../../alerts/cryptojack.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alerts []string
+	alert := regexp.MustCompile(`(?s)- alert: (\w+)\n.*?\n +severity: (\w+)\n`)
+	for _, match := range alert.FindAllStringSubmatch(string(file), -1) {
+		alerts = append(alerts, match[1]+" "+match[2])
+	}
+	if got, want := len(alerts), strings.Count(string(file), "- alert: "); got != want {
+		t.Fatalf("%d of %d alerts have a severity that the test finds", got, want)
+	}
+	return alerts
+}
+
+// flagsByCommand lists the flags that --help shows, of each command; "" has those that
+// all commands take. One that is on by itself is listed as what switches it off.
+func flagsByCommand() map[string][]string {
+	model := newApplication(&options{collectors: map[string]*bool{}}).Model()
+	flags := map[string][]string{"": names(model.Flags)}
+	for _, command := range model.Commands {
+		flags[command.Name] = names(command.Flags)
+	}
+	return flags
+}
+
+func names(flags []*kingpin.FlagModel) []string {
+	var names []string
+	for _, flag := range flags {
+		switch {
+		case flag.Hidden:
+		case slices.Equal(flag.Default, []string{"true"}):
+			names = append(names, "no-"+flag.Name)
+		default:
+			names = append(names, flag.Name)
+		}
+	}
+	return names
+}
+
+// endpointsOf reads from the source what is served; a POST where only that does something.
+// What Go's profiler serves below its index is not ours to promise.
+func endpointsOf(t *testing.T) []string {
+	t.Helper()
+	source, err := os.ReadFile("handler.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints := []string{"GET /metrics"} // --web.telemetry-path
+	for _, match := range regexp.MustCompile(`\bmux\.Handle(?:Func)?\("([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
+		method := http.MethodGet
+		if strings.HasPrefix(match[1], "/debug/pprof/") && match[1] != "/debug/pprof/" {
+			continue
+		}
+		if match[1] == "/-/reload" {
+			method = http.MethodPost
+		}
+		if endpoint := method + " " + match[1]; !slices.Contains(endpoints, endpoint) {
+			endpoints = append(endpoints, endpoint)
+		}
+	}
+	return endpoints
+}
