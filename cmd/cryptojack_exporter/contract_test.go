@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/contracttest"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
 const contract = "../../docs/contract.txt"
@@ -139,16 +141,23 @@ func endpointsOf(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoints := []string{"GET /metrics"} // --web.telemetry-path
-	for _, match := range regexp.MustCompile(`\bmux\.Handle(?:Func)?\("([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-		method := http.MethodGet
-		if strings.HasPrefix(match[1], "/debug/pprof/") && match[1] != "/debug/pprof/" {
-			continue
+	named := map[string]string{"o.telemetryPath": "/metrics", "web.HealthPath": web.HealthPath}
+	var endpoints []string
+	for _, match := range regexp.MustCompile(`\bmux\.Handle(?:Func)?\(("[^"]+"|[\w.]+), `).FindAllStringSubmatch(string(source), -1) {
+		path, ok := named[match[1]]
+		if !ok {
+			if path, err = strconv.Unquote(match[1]); err != nil {
+				t.Fatalf("handler.go serves %s: name its path in this test", match[1])
+			}
 		}
-		if match[1] == "/-/reload" {
+		method := http.MethodGet
+		switch {
+		case strings.HasPrefix(path, "/debug/pprof/") && path != "/debug/pprof/":
+			continue
+		case path == "/-/reload":
 			method = http.MethodPost
 		}
-		if endpoint := method + " " + match[1]; !slices.Contains(endpoints, endpoint) {
+		if endpoint := method + " " + path; !slices.Contains(endpoints, endpoint) {
 			endpoints = append(endpoints, endpoint)
 		}
 	}
