@@ -138,6 +138,10 @@ generate: ## Make the BPF objects anew from their C source
 contract: ## Add what is new to docs/contract.txt, what users may rest on
 	UPDATE_CONTRACT=1 go test -count=1 -run '^TestContract$$' ./cmd/... ./internal/config ./internal/report
 
+.PHONY: assets
+assets: ## Write the rules and the example for Alertmanager anew from alerts/source
+	go run ./cmd/cryptojack_exporter assets .
+
 .PHONY: dashboards
 dashboards: ## Write the dashboards' JSON anew from dashboards/generate
 	go run ./dashboards/generate dashboards

@@ -11,4 +11,14 @@ import (
 var files embed.FS
 
 // Files are those of this folder that a user needs.
-func Files() fs.FS { return files }
+func Files() (map[string][]byte, error) {
+	all := map[string][]byte{}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		all[name], err = files.ReadFile(name)
+		return err
+	})
+	return all, err
+}

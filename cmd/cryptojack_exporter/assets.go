@@ -11,10 +11,25 @@ import (
 
 // writeAssets writes what Prometheus, Alertmanager and Grafana need.
 func writeAssets(o *options, stdout, stderr io.Writer) int {
-	folders := []assets.Folder{{Name: "alerts", Files: alerts.Files()}, {Name: "dashboards", Files: dashboards.Files()}}
-	if err := assets.Write(o.assetsDirectory, folders, stdout); err != nil {
+	folders, err := assetFolders(o.house)
+	if err == nil {
+		err = assets.Write(o.assetsDirectory, folders, stdout)
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
 		return exitFailure
 	}
 	return exitOK
+}
+
+func assetFolders(house assets.House) ([]assets.Folder, error) {
+	rules, err := alerts.Files(house)
+	if err != nil {
+		return nil, err
+	}
+	boards, err := dashboards.Files()
+	if err != nil {
+		return nil, err
+	}
+	return []assets.Folder{{Name: "alerts", Files: rules}, {Name: "dashboards", Files: boards}}, nil
 }

@@ -29,14 +29,14 @@ func TestAssets(t *testing.T) {
 	want := map[string]string{}
 	for _, folder := range []string{"alerts", "dashboards"} {
 		for name, content := range contents(t, filepath.Join(repository, folder)) {
-			isForTests := slices.Contains([]string{"testdata", "typecheck", "generate"}, strings.Split(name, "/")[0])
+			isForTests := slices.Contains([]string{"testdata", "typecheck", "generate", "source"}, strings.Split(name, "/")[0])
 			if !isForTests && !strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, ".rules.test.yml") {
 				want[filepath.Join(folder, name)] = content
 			}
 		}
 	}
 	if diff := cmp.Diff(want, written); diff != "" {
-		t.Errorf("what is written is not what the repository holds (-repository +written):\n%s", diff)
+		t.Errorf("what is written is not what the repository holds: run `make assets`? (-repository +written):\n%s", diff)
 	}
 
 	var lines []string

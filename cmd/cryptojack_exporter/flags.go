@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/assets"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/tracker"
 )
@@ -72,6 +73,7 @@ type options struct {
 	scanDiff    string
 
 	assetsDirectory string
+	house           assets.House
 
 	confine func(*options, *privileged, log.Logger) // gives up what is not needed from then on
 }
@@ -146,8 +148,16 @@ func newApplication(o *options) *kingpin.Application {
 	scan.Flag("diff", "Tell which findings the configuration of --config.file raises or lowers now, compared with that of this file, or with the defaults if it is `"+diffDefaults+
 		"`. The exit code is 0 if none, 1 if some, 3 if it could not look.").PlaceHolder("FILE").StringVar(&o.scanDiff)
 
-	app.Command(commandAssets, "Write the alert rules, runbooks, dashboards and examples that fit this version, and exit.").
-		Arg("dir", "Directory to write them to; it is made if need be, and files of the same names are replaced.").Required().StringVar(&o.assetsDirectory)
+	written := app.Command(commandAssets, "Write the alert rules, runbooks, dashboards and examples that fit this version, and exit.")
+	written.Arg("dir", "Directory to write them to; it is made if need be, and files of the same names are replaced.").Required().StringVar(&o.assetsDirectory)
+	written.Flag("job", "Let rules be about exporters of these jobs only.").PlaceHolder("REGEX").StringVar(&o.house.Job)
+	written.Flag("runbook-url", "Where the runbooks are, with {alert} or %s for the alert's name. It may have labels, such as http://{{ $labels.instance }}/runbooks/{alert}.").
+		PlaceHolder("URL").StringVar(&o.house.RunbookURL)
+	written.Flag("dashboard-url", "Let alerts name their dashboard (dashboard_url) in this Grafana.").PlaceHolder("URL").StringVar(&o.house.DashboardURL)
+	written.Flag("cluster-label", "The label that tells clusters apart, where rules see several (Thanos, Mimir).").PlaceHolder("LABEL").StringVar(&o.house.ClusterLabel)
+	o.house.Severities = map[string]string{}
+	written.Flag("severity", "What the severity critical, warning or info is called here, such as critical=page; may be repeated.").
+		PlaceHolder("OURS=THEIRS").StringMapVar(&o.house.Severities)
 
 	app.Command(commandHealthcheck, "Ask the exporter that serves at --web.listen-address of this host whether it does, with TLS or without, for the engine of its container: 0 yes, 1 no.")
 	return app

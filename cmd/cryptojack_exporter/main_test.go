@@ -231,6 +231,8 @@ func TestMistakes(t *testing.T) {
 		{"assets into a file", []string{"assets", file}, exitFailure, file + " is there and is not a directory"},
 		{"assets below a file", []string{"assets", file + "/x"}, exitFailure, file + "/x"},
 		{"assets into two directories", []string{"assets", empty, empty}, exitFailure, "unexpected"},
+		{"assets with a job that ends a string", []string{"assets", "--job=a\"", empty}, exitFailure, "--job="},
+		{"assets with two severities of one name", []string{"assets", "--severity=critical=warning", empty}, exitFailure, "both called"},
 		{"unknown flag of assets", []string{"assets", "--nonsense", empty}, exitFailure, "--nonsense"},
 		{"port in use", []string{"--web.listen-address=" + taken.Addr().String(), "--path.rootfs=" + empty}, exitFailure, "in use"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -19,10 +20,11 @@ const (
 	directoryMode = 0o755
 )
 
-// Folder is a directory of files, and its name among those that are written.
+// Folder is a directory of files, by their names with slashes, and its own name among
+// those that are written.
 type Folder struct {
 	Name  string
-	Files fs.FS
+	Files map[string][]byte
 }
 
 // Write writes the folders into the directory, which it makes if need be, and
@@ -115,25 +117,28 @@ func expectDirectory(path string, state fs.FileInfo) error {
 
 func (w *writer) stageAll(folders []Folder) error {
 	for _, folder := range folders {
-		err := fs.WalkDir(folder.Files, ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
+		for _, name := range slices.Sorted(maps.Keys(folder.Files)) {
 			target := path.Join(folder.Name, name)
-			if entry.IsDir() {
-				return w.makeDirectory(target)
-			}
-			content, err := fs.ReadFile(folder.Files, name)
-			if err != nil {
+			if err := w.makeDirectories(path.Dir(target)); err != nil {
 				return err
 			}
-			return w.stage(target, content)
-		})
-		if err != nil {
-			return err
+			if err := w.stage(target, folder.Files[name]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// makeDirectories makes one below the directory, and those above it.
+func (w *writer) makeDirectories(name string) error {
+	if name == "." {
+		return nil
+	}
+	if err := w.makeDirectories(path.Dir(name)); err != nil {
+		return err
+	}
+	return w.makeDirectory(name)
 }
 
 func (w *writer) makeDirectory(name string) error {

@@ -8,15 +8,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func folders(content string) []Folder {
 	return []Folder{
-		{"rules", fstest.MapFS{"a.yml": {Data: []byte(content)}, "pages/a.md": {Data: []byte("page")}}},
-		{"boards", fstest.MapFS{"b.json": {Data: []byte("{}")}}},
+		{"rules", map[string][]byte{"a.yml": []byte(content), "pages/a.md": []byte("page")}},
+		{"boards", map[string][]byte{"b.json": []byte("{}")}},
 	}
 }
 
@@ -128,7 +127,7 @@ func TestCannotWrite(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limited); err != nil {
 		t.Fatal(err)
 	}
-	large := []Folder{{"rules", fstest.MapFS{"a.yml": {Data: []byte("small")}, "b.yml": {Data: make([]byte, 2000)}}}}
+	large := []Folder{{"rules", map[string][]byte{"a.yml": []byte("small"), "b.yml": make([]byte, 2000)}}}
 	var out strings.Builder
 	err := Write(filepath.Join(above, "made", "here"), large, &out)
 	if undo := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); undo != nil {
