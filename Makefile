@@ -66,6 +66,7 @@ test: ## Install what tests need, then run every check and every test
 	$(MAKE) --no-print-directory dashboards-check
 	$(MAKE) --no-print-directory e2e
 	$(MAKE) --no-print-directory image-check
+	$(MAKE) --no-print-directory chart-check
 	$(call heading,all passed$(comma) but for what was skipped)
 	@printf '%d skipped\n' "$$(wc -l < "$$SKIPPED")" && sed 's/^/  /' "$$SKIPPED"
 
@@ -80,7 +81,8 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 	go vet ./...
 	$< run ./...
 	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
-	for script in .ci/run scripts/* e2e/image-check e2e/lab/randomx/build dashboards/typecheck/check; do bash -n "$$script"; done
+	cd e2e/chart && go vet ./... && $< run --config ../../.golangci.yml ./...
+	for script in .ci/run scripts/* deploy/manifests/render e2e/image-check e2e/lab/randomx/build dashboards/typecheck/check; do bash -n "$$script"; done
 
 .PHONY: vulnerabilities
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached

@@ -5,3 +5,33 @@
 image-check: ## Build the image with buildah, without a network, and run it
 	$(call heading,image)
 	@e2e/image-check
+
+HELM := v4.3.1
+
+.PHONY: manifests
+manifests: $(TOOLS)/helm-$(HELM) ## Copy rules and dashboards into the Helm chart, and render it for those without Helm: deploy/manifests
+	$(call copy_into_chart,deploy/chart/files)
+	deploy/manifests/render $< deploy/manifests
+
+# Copies and no links: what takes a chart out of a Git repository may leave links out, as Flux does.
+copy_into_chart = rm -rf $(1) && mkdir -p $(1)/dashboards && cp alerts/cryptojack.rules.yml $(1)/ && cp dashboards/*.json $(1)/dashboards/
+
+.PHONY: chart
+chart: $(TOOLS)/helm-$(HELM) ## Package the Helm chart: bin/cryptojack-exporter-VERSION.tgz
+	$< package deploy/chart --destination bin
+
+.PHONY: chart-check
+chart-check: $(TOOLS)/helm-$(HELM) ## Check the Helm chart against the types of Kubernetes, OpenShift and the Prometheus operator, and run what it runs
+	$(call heading,Helm chart)
+	@mkdir -p bin && rm -rf bin/manifests && mkdir bin/manifests
+	for values in '' deploy/chart/ci/*-values.yaml; do $< lint --strict --quiet deploy/chart $${values:+--values "$$values"}; done
+	@$(call copy_into_chart,bin/manifests/files) && diff -r bin/manifests/files deploy/chart/files && rm -r bin/manifests/files && \
+	  deploy/manifests/render $< bin/manifests && diff -r --exclude=render --exclude=namespace.yaml bin/manifests deploy/manifests || \
+	  { echo 'the chart or its manifests are not those of today: run make manifests' >&2; exit 1; }
+	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter
+	cd e2e/chart && HELM=$< EXPORTER=$(CURDIR)/$(BINARY) PROMTOOL=$$(command -v promtool) go test -count=1 ./...
+
+$(TOOLS)/helm-$(HELM):
+	$(call heading,build Helm $(HELM))
+	GOBIN=$(TOOLS) go install helm.sh/helm/v4/cmd/helm@$(HELM)
+	mv $(TOOLS)/helm $@
