@@ -141,12 +141,8 @@ contract: ## Add what is new to docs/contract.txt, what users may rest on
 	UPDATE_CONTRACT=1 go test -count=1 -run '^TestContract$$' ./cmd/... ./internal/config ./internal/report
 
 .PHONY: assets
-assets: ## Write the rules and the example for Alertmanager anew from alerts/source
+assets: ## Write rules, the example for Alertmanager and dashboards anew from alerts/source and dashboards/generate
 	go run ./cmd/cryptojack_exporter assets .
-
-.PHONY: dashboards
-dashboards: ## Write the dashboards' JSON anew from dashboards/generate
-	go run ./dashboards/generate dashboards
 
 # Against Grafana's own types, of the newest and of the oldest version that is
 # meant to do.

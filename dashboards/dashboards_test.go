@@ -5,6 +5,7 @@ package dashboards_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +14,9 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/dashboards"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/assets"
 )
 
 type datasource struct{ Type, UID string }
@@ -83,19 +87,50 @@ func load(t *testing.T) map[string]dashboard {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d dashboard
-		if err := json.Unmarshal(content, &d); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		all[name] = d
+		all[name] = decode(t, name, content)
 	}
+	return all
+}
+
+func decode(t *testing.T, name string, content []byte) dashboard {
+	t.Helper()
+	var d dashboard
+	if err := json.Unmarshal(content, &d); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return d
+}
+
+// withClusters returns the dashboards of a house with a label for its clusters.
+func withClusters(t *testing.T) map[string]dashboard {
+	t.Helper()
+	files, err := dashboards.Files(assets.House{
+		Job: "kube-.+", ClusterLabel: "dc", RunbookURL: "https://wiki.example.org/%s", Severities: map[string]string{"critical": "page"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]dashboard{}
+	for name, content := range files {
+		if strings.HasSuffix(name, ".json") {
+			all["clusters/"+name] = decode(t, name, content)
+		}
+	}
+	return all
+}
+
+// both are those of the repository and those with clusters.
+func both(t *testing.T) map[string]dashboard {
+	t.Helper()
+	all := load(t)
+	maps.Copy(all, withClusters(t))
 	return all
 }
 
 // eachPanel calls check for every panel that shows data.
 func eachPanel(t *testing.T, check func(*testing.T, panel)) {
 	t.Helper()
-	for name, d := range load(t) {
+	for name, d := range both(t) {
 		for _, p := range d.Panels {
 			if p.Type == "row" || p.Type == "text" {
 				continue

@@ -81,7 +81,7 @@ func linksOf(d dashboard) []string {
 func TestVariablesExist(t *testing.T) {
 	t.Parallel()
 	used := regexp.MustCompile(`\$([a-z_]+)`)
-	for name, d := range load(t) {
+	for name, d := range both(t) {
 		known := []string{"__rate_interval", "__range"}
 		for _, v := range d.Templating.List {
 			known = append(known, v.Name)

@@ -27,7 +27,7 @@ func assetFolders(house assets.House) ([]assets.Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	boards, err := dashboards.Files()
+	boards, err := dashboards.Files(house)
 	if err != nil {
 		return nil, err
 	}

@@ -1,17 +1,22 @@
-package main
+package generate
+
+import "strings"
 
 const everyRow = 24 // the width of Grafana's grid
 
 // build is a dashboard of the parts that all share. Panels are laid out in
 // their order, from left to right.
-func build(uid, title, question string, extra []object, notes []object, panels ...panel) dashboard {
+func (h house) build(uid, title, question string, extra []object, notes []object, panels ...panel) dashboard {
 	d := dashboard{
 		UID: uid, Title: title, Description: question, Tags: []string{"cryptojack"},
 		SchemaVersion: 39, Version: 1, GraphTooltip: 1, Refresh: "30s",
 		Time:        timeRange{"now-6h", "now"},
 		Links:       []object{siblings()},
 		Annotations: annotations{append([]object{builtIn()}, notes...)},
-		Templating:  templating{append(variables(), extra...)},
+		Templating:  templating{append(h.variables(), extra...)},
+	}
+	for _, note := range notes {
+		note["textFormat"] = h.inCluster(note["textFormat"].(string), note["expr"].(string))
 	}
 	x, y, height := 0, 0, 0
 	for i, p := range panels {
@@ -19,6 +24,9 @@ func build(uid, title, question string, extra []object, notes []object, panels .
 			x, y, height = 0, y+height, 0
 		}
 		p.ID, p.GridPos.X, p.GridPos.Y = i+1, x, y
+		for i, query := range p.Targets {
+			p.Targets[i].LegendFormat = h.inCluster(query.LegendFormat, query.Expr)
+		}
 		x, height = x+p.GridPos.W, max(height, p.GridPos.H)
 		d.Panels = append(d.Panels, p)
 	}
@@ -35,15 +43,30 @@ func siblings() object {
 
 func prometheus() source { return source{"prometheus", "${datasource}"} }
 
-func variables() []object {
-	return []object{
+func (h house) variables() []object {
+	all := []object{
 		{
 			"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
 			"hide": 0, "includeAll": false, "multi": false, "regex": "", "options": []string{}, "current": object{}, "skipUrlSync": false,
 		},
-		choice("job", "Job", "label_values(cryptojack_exporter_build_info, job)"),
-		choice("instance", "Host", `label_values(cryptojack_exporter_build_info{job=~"$job"}, instance)`),
+		choice("job", "Job", "label_values(cryptojack_exporter_build_info"+h.JobSelector()+", job)"),
 	}
+	chosen := `job=~"$job"`
+	if h.ClusterLabel != "" {
+		cluster := choice("cluster", "Cluster", "label_values(cryptojack_exporter_build_info{"+chosen+"}, "+h.ClusterLabel+")")
+		cluster["allValue"] = ".*" // a host without the label too
+		chosen += ", " + h.ClusterLabel + `=~"$cluster"`
+		all = append(all, cluster)
+	}
+	return append(all, choice("instance", "Host", "label_values(cryptojack_exporter_build_info{"+chosen+"}, instance)"))
+}
+
+// inCluster lets a legend or a note that names a host say its cluster.
+func (h house) inCluster(text, expr string) string {
+	if h.ClusterLabel == "" || !strings.Contains(expr, h.ClusterLabel) {
+		return text
+	}
+	return strings.ReplaceAll(text, "{{instance}}", "{{instance}} in {{"+h.ClusterLabel+"}}")
 }
 
 // choice is a variable of many values.
@@ -78,6 +101,6 @@ func alerts(name, color, expr, text string) object {
 	}
 }
 
-func firing(severity, more string) string {
-	return `ALERTS{alertname=~"Cryptojack.+", alertstate="firing", severity="` + severity + `", ` + more + `}`
+func (h house) firing(severity, more string) string {
+	return `ALERTS{alertname=~"Cryptojack.+", alertstate="firing", severity="` + h.Severity(severity) + `", ` + more + `}`
 }

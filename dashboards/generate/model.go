@@ -1,4 +1,4 @@
-package main
+package generate
 
 // Grafana's classic dashboard model, as far as it is used. schemaVersion 39
 // loads in Grafana 9 to 13: newer ones migrate it, older ones ignore what they

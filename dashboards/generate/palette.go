@@ -1,4 +1,4 @@
-package main
+package generate
 
 // Colours mean the same everywhere. Green is what was seen and is fine: never
 // what was not seen, so that every scale begins with grey, the colour of null.

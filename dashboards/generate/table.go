@@ -1,6 +1,9 @@
-package main
+package generate
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // column is one of a table: a label, or `Value #A` of a query.
 type column struct {
@@ -15,9 +18,10 @@ func col(from, name string, width int, properties ...object) column {
 
 // table merges its queries by the labels that all of them have, and shows the
 // columns in their order.
-func table(title, description string, w, h int, columns []column, queries ...target) panel {
-	p := show("table", title, description, w, h, queries...)
+func (h house) table(title, description string, w, height int, columns []column, queries ...target) panel {
+	p := show("table", title, description, w, height, queries...)
 	p.set("custom", object{"align": "auto", "cellOptions": object{"type": "auto"}, "filterable": true, "inspect": false})
+	columns = h.withCluster(columns, queries)
 	order, names, hidden := object{}, object{}, object{"Time": true}
 	for _, label := range labelsOf(queries) {
 		hidden[label] = true
@@ -43,6 +47,20 @@ func table(title, description string, w, h int, columns []column, queries ...tar
 	p.Options = object{"showHeader": true, "cellHeight": "sm"}
 	return p
 }
+
+// withCluster puts the cluster behind each host.
+func (h house) withCluster(columns []column, queries []target) []column {
+	if h.ClusterLabel == "" || !slices.Contains(labelsOf(queries), h.ClusterLabel) {
+		return columns
+	}
+	i := slices.IndexFunc(columns, func(c column) bool { return c.from == "instance" })
+	if i < 0 {
+		return columns
+	}
+	return slices.Insert(slices.Clone(columns), i+1, col(h.ClusterLabel, clusterColumn, 110))
+}
+
+const clusterColumn = "Cluster"
 
 // sorted by a column, the greatest first.
 func (p panel) sorted(name string) panel {
@@ -82,16 +100,26 @@ func byScale() object           { return object{"id": "color", "value": object{"
 
 // link opens another dashboard with the cell's value in a variable, at the same
 // time and for the same data source. Grafana escapes the value.
-func link(title, uid, variable string, keep ...string) object {
+func (h house) link(title, uid, variable string, keep ...string) object {
 	url := "/d/" + uid + "?${__url_time_range}"
 	for _, name := range append([]string{"datasource", "job"}, keep...) {
 		url += "&${" + name + ":queryparam}"
+	}
+	if h.ClusterLabel != "" {
+		if variable == "instance" {
+			url += "&var-cluster=${__data.fields." + clusterColumn + "}" // the line's own
+		} else {
+			url += "&${cluster:queryparam}"
+		}
 	}
 	url += "&var-" + variable + "=${__value.raw}"
 	return object{"id": "links", "value": []object{{"title": title, "url": url}}}
 }
 
-func toHost() object { return link("What happens on this host?", "cryptojack-host", "instance") }
-func toSuspect() object {
-	return link("What is this program?", "cryptojack-suspect", "suspect", "instance")
+func (h house) toHost() object {
+	return h.link("What happens on this host?", "cryptojack-host", "instance")
+}
+
+func (h house) toSuspect() object {
+	return h.link("What is this program?", "cryptojack-suspect", "suspect", "instance")
 }
