@@ -18,6 +18,7 @@ func blindnessTrials() []trial {
 			name:  "exporter stopped and continued",
 			does:  "The exporter is stopped with SIGSTOP while processes come and go, and continued.",
 			short: true,
+			own:   true, // it logs such a stop once in ten minutes
 			act:   stopped,
 			told:  []string{`cryptojack_last_sample_timestamp_seconds{sensor="process"} rises`, `cryptojack_sampling_gaps_total{reason="stopped"} rises`},
 			log:   `the exporter was stopped and goes on.*by_signal=true`,

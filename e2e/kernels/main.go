@@ -72,6 +72,7 @@ func test() error {
 	for _, name := range tests {
 		run := exec.Command(name, "-test.v", "-test.parallel=1")
 		run.Dir, run.Stdout, run.Stderr = "/tmp", os.Stdout, os.Stdout
+		run.Env = append(os.Environ(), "CLOCK_MAY_BE_SET=1") // this machine is there for the tests alone
 		if err := run.Run(); err != nil {
 			fmt.Fprintf(os.Stdout, "%s: %v\n", name, err)
 			failed++

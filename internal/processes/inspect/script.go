@@ -110,10 +110,10 @@ func (s Surroundings) file(number string) string {
 }
 
 // module is the file of a Python module that lies in the working directory, which
-// Python looks through first (sys.path).
+// Python looks through first (sys.path). A name with an empty part, as a relative one has, is refused by Python.
 func (s Surroundings) module(name string) string {
 	at := s.Directory()
-	if at == "" || name == "" || strings.Contains(name, "/") {
+	if at == "" || slices.Contains(strings.Split(name, "."), "") || strings.Contains(name, "/") {
 		return ""
 	}
 	base := path.Join(at, strings.ReplaceAll(name, ".", "/"))

@@ -58,7 +58,8 @@ func FuzzMountinfo(f *testing.F) {
 		if len(covered) > maxHidden || len(covered) > strings.Count(content, "\n")+1 {
 			t.Errorf("%d processes of %q", len(covered), content)
 		}
-		if pid, ok := r.covers(point); ok && covered[pid] == "" {
+		pid, over := r.covers(point)
+		if _, seen := covered[pid]; over && !seen {
 			t.Errorf("what is mounted at %q is not seen in %q", point, content)
 		}
 		r.HidesOthers()
