@@ -58,7 +58,7 @@ func (s *snapshots) collectors() []Collector {
 		NewSensors(Sources{
 			Meta: meta, Panics: func() map[string]uint64 { return map[string]uint64{"detection": 0, "process": 1} },
 			Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
-			Self: func() *model.SelfSnapshot { return s.self },
+			Self: func() *model.SelfSnapshot { return s.self }, FindingsLogLost: func() uint64 { return 2 },
 		}, labels),
 	}
 }

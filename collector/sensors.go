@@ -9,7 +9,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// Sources are the snapshots that NewSensors reads. None of the functions may be nil;
+// Sources are the snapshots that NewSensors reads. None of the functions may be nil, unless it says so;
 // each returns nil before the first sample, and for ever if its sensor is off.
 type Sources struct {
 	Meta      func() map[string]model.Meta // by sensor, of those that have sampled
@@ -22,6 +22,8 @@ type Sources struct {
 
 	Findings func() *model.Findings
 	Self     func() *model.SelfSnapshot
+
+	FindingsLogLost func() uint64 // nil where no log of findings is written
 }
 
 type sensors struct {
@@ -31,6 +33,7 @@ type sensors struct {
 	visibility, readErrors, interval, last *prometheus.Desc
 	active, lost, putOff, gaps             *prometheus.Desc
 	slots, refused, sanitized, panics      *prometheus.Desc
+	logLost                                *prometheus.Desc
 }
 
 // NewSensors exports what the exporter can see and what it cannot: the share of things
@@ -62,6 +65,8 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 			"groups: groups of processes that wanted a series of their own in a sample and found none free, and count in `other`. held: findings that were dropped sooner than --findings.hold says.", []string{"table"}, nil),
 		panics: prometheus.NewDesc("cryptojack_panics_total",
 			"Defects of the exporter that were contained. The log has the first of each component; please report it.", []string{"component"}, nil),
+		logLost: prometheus.NewDesc("cryptojack_findings_log_lost_total",
+			"Events that --findings.log did not get: because it could not be written to, as on a full disk, or because there were too many.", nil, nil),
 		sanitized: prometheus.NewDesc("cryptojack_labels_sanitized_total",
 			"Label values that were escaped or cut, counted at every scrape.", nil, nil),
 	}
@@ -75,6 +80,9 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	send := newSender(ch)
 	for component, count := range c.sources.Panics() {
 		send.counter(c.panics, float64(count), component)
+	}
+	if c.sources.FindingsLogLost != nil {
+		send.counter(c.logLost, float64(c.sources.FindingsLogLost()))
 	}
 	meta := c.sources.Meta()
 	if len(meta) == 0 {

@@ -64,12 +64,16 @@ func switchables() []switchable {
 }
 
 // newCollectors makes the collectors that are switched on.
-func newCollectors(o *options, s *sensors, m *monitor.Monitor, logger log.Logger) *collector.Set {
+func newCollectors(o *options, s *sensors, m *monitor.Monitor, told *outlets, logger log.Logger) *collector.Set {
 	labels := &collector.Labels{}
-	enabled := []collector.Collector{collector.NewSensors(collector.Sources{
+	sources := collector.Sources{
 		Meta: m.Meta, Panics: m.Panics, Processes: s.processes.Snapshot, Files: s.files.Snapshot, Sockets: s.sockets.Snapshot,
 		Persistence: s.persistence.Snapshot, Findings: m.Findings, Self: s.self.Snapshot,
-	}, labels)}
+	}
+	if told.log != nil {
+		sources.FindingsLogLost = told.log.Lost
+	}
+	enabled := []collector.Collector{collector.NewSensors(sources, labels)}
 	for _, c := range switchables() {
 		if *o.collectors[c.name] {
 			enabled = append(enabled, c.make(s, m, labels))

@@ -31,6 +31,9 @@ const (
 
 	diffDefaults = "defaults" // for --diff: what is in force without a file
 
+	logStdout  = "-"        // for --findings.log
+	logJournal = "journald" // likewise
+
 	formatText = "text"
 	formatJSON = "json"
 )
@@ -60,7 +63,8 @@ type options struct {
 
 	persistenceInterval time.Duration
 
-	hold time.Duration
+	hold        time.Duration
+	findingsLog string // a file, logStdout or logJournal; "" for none
 
 	configFile  string
 	configCheck bool
@@ -134,6 +138,8 @@ func newApplication(o *options) *kingpin.Application {
 	app.Flag("sockets.interval", "Time between two looks at the listening sockets, and at the connections of what burns CPU.").Default("5s").DurationVar(&o.socketsInterval)
 	app.Flag("persistence.interval", "Time between two looks at crontabs, units and whatever else starts programs by itself.").Default("10s").DurationVar(&o.persistenceInterval)
 	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(tracker.DefaultHold.String()).DurationVar(&o.hold)
+	app.Flag("findings.log", "Write a line when a finding is raised, changes or ends: to this file, to standard output (`"+logStdout+"`), or as fields to the journal (`"+logJournal+
+		"`). Lines are JSON with the names of the Elastic Common Schema; SIGHUP opens the file anew.").PlaceHolder("FILE").StringVar(&o.findingsLog)
 	app.Flag("config.file", "Configuration (YAML).").StringVar(&o.configFile)
 	app.Flag("config.check", "Check the configuration and exit.").BoolVar(&o.configCheck)
 	app.Flag("log.level", "Least severe messages that are logged.").Default("info").EnumVar(&o.logLevel, "debug", "info", "warn", "error")

@@ -48,6 +48,6 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer, confi
 	case commandHealthcheck:
 		return healthcheck(ctx, options, stdout, stderr)
 	default:
-		return serve(ctx, options, stderr)
+		return serve(ctx, options, stdout, stderr)
 	}
 }

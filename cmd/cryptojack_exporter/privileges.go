@@ -30,6 +30,7 @@ type privileged struct {
 	events    *taskevents.Ring // in place of the two below
 	connector *procevents.Connector
 	taskstats *procevents.Taskstats
+	files     []*os.File // that are written to, and belong to whom this program will run as
 }
 
 // openPrivileged opens the kernel's sources that are switched on (CAP_BPF and CAP_PERFMON;
@@ -98,7 +99,7 @@ func confine(parentDeath uintptr, o *options, p *privileged, logger log.Logger) 
 		}
 	}
 	if os.Geteuid() == 0 {
-		user, err := privileges.Become(programName, o.rootfs, o.procfs, parentDeath)
+		user, err := privileges.Become(programName, o.rootfs, o.procfs, parentDeath, p.files...)
 		if err != nil {
 			level.Info(logger).Log("msg", "it stays root, without the capabilities that root has", "err", err)
 		} else {

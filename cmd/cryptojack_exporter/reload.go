@@ -21,6 +21,7 @@ type reloader struct {
 	file    string
 	current *atomic.Pointer[config.Config]
 	notify  *sdnotify.Notifier
+	reopen  func() // what is written to, and may have been renamed
 	logger  log.Logger
 
 	mu         sync.Mutex
@@ -29,9 +30,9 @@ type reloader struct {
 }
 
 // newReloader is made after the first load, which has succeeded.
-func newReloader(file string, current *atomic.Pointer[config.Config], notify *sdnotify.Notifier, logger log.Logger) *reloader {
+func newReloader(file string, current *atomic.Pointer[config.Config], notify *sdnotify.Notifier, reopen func(), logger log.Logger) *reloader {
 	r := &reloader{
-		file: file, current: current, notify: notify, logger: logger,
+		file: file, current: current, notify: notify, reopen: reopen, logger: logger,
 		successful: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cryptojack_config_last_reload_successful",
 			Help: "1 if the configuration was valid when it was last read, else 0 and the one before stays in force.",
@@ -54,6 +55,7 @@ func (r *reloader) metrics() []prometheus.Collector {
 func (r *reloader) run() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.reopen()
 	r.notify.Reloading()
 	defer r.notify.Reloaded()
 	loaded, err := config.Load(r.file)

@@ -30,7 +30,7 @@ import (
 const stopTime = 5 * time.Second // for requests that are under way
 
 // serve runs the exporter until the context ends.
-func serve(ctx context.Context, o *options, stderr io.Writer) int {
+func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	logger, base := newLogger(stderr, o.logFormat, o.logLevel)
 	loaded, err := config.Load(o.configFile)
 	if err != nil {
@@ -60,13 +60,19 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 		level.Warn(logger).Log("msg", "the service manager is not told how the exporter is", "err", err)
 	}
 	defer notify.Close()
-	reload := newReloader(o.configFile, &current, notify, logger)
-	s, m, err := setUp(o, &current, newWatcher(o, durations, notify), logger)
+	told, err := newOutlets(o, stdout, logger)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
 	}
-	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, s, m, logger))
+	reload := newReloader(o.configFile, &current, notify, told.log.Reopen, logger)
+	s, m, err := setUp(o, &current, newWatcher(o, durations, notify, told), logger)
+	if err != nil {
+		level.Error(logger).Log("msg", "cannot start", "err", err)
+		return exitFailure
+	}
+	told.monitor = m
+	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, s, m, told, logger))
 	registry.MustRegister(reload.metrics()...)
 	if !o.disableExporterMetrics {
 		registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -79,8 +85,9 @@ func serve(ctx context.Context, o *options, stderr io.Writer) int {
 
 // newWatcher measures samples, and tells the service manager of them and of the verdict. Samples
 // of processes are the sign of life: if there are none the exporter is blind, whatever else it does.
-func newWatcher(o *options, durations *prometheus.HistogramVec, notify *sdnotify.Notifier) watcher {
+func newWatcher(o *options, durations *prometheus.HistogramVec, notify *sdnotify.Notifier, told *outlets) watcher {
 	return watcher{
+		followers: told.followers(), files: told.files,
 		sampled: func(sensor string, took time.Duration, err error) {
 			durations.WithLabelValues(sensor).Observe(took.Seconds())
 			if err == nil && (sensor == "process" || !o.looksAtProcesses()) {
@@ -88,6 +95,7 @@ func newWatcher(o *options, durations *prometheus.HistogramVec, notify *sdnotify
 			}
 		},
 		judged: func(m *monitor.Monitor) {
+			told.judged(m)
 			if notify != nil {
 				verdict, sentence := report.Headline(newReport(m, 0))
 				notify.Judged(verdict, sentence, time.Now())

@@ -18,6 +18,9 @@ import (
 type watcher struct {
 	sampled func(sensor string, took time.Duration, err error) // after each sample
 	judged  func(*monitor.Monitor)                             // after each evaluation
+
+	followers []monitor.Follower // what runs beside the sensors
+	files     []*os.File         // that are written to
 }
 
 // setUp makes everything that serve and scan share, in an order that matters: what
@@ -25,6 +28,7 @@ type watcher struct {
 // is anything made that looks at hostile data.
 func setUp(o *options, current *atomic.Pointer[config.Config], watch watcher, logger log.Logger) (*sensors, *monitor.Monitor, error) {
 	opened := openPrivileged(o, logger)
+	opened.files = watch.files
 	o.confine(o, opened, logger)
 	s, err := newSensors(o, current.Load, opened, logger)
 	if err != nil {
@@ -32,7 +36,7 @@ func setUp(o *options, current *atomic.Pointer[config.Config], watch watcher, lo
 	}
 	var m *monitor.Monitor
 	m = monitor.New(monitor.Options{
-		Tasks: s.tasks, Followers: s.followers, Snapshot: s.snapshot,
+		Tasks: s.tasks, Followers: append(s.followers, watch.followers...), Snapshot: s.snapshot,
 		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: watch.sampled, Judged: func() { watch.judged(m) }, Logger: logger,
 	})
 	s.findings = m.Findings

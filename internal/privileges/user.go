@@ -45,13 +45,18 @@ func ParentDeathSignal() uintptr {
 // It fails, and changes nothing, where a capability is missing that it takes, or one without which the other user would
 // see less than root: root may read its own files whatever its capabilities. The kernel forgets the signal of
 // ParentDeathSignal with the user, so it is set again.
-func Become(name, root, procfs string, parentDeath uintptr) (User, error) {
+//
+// Files that are given become that user's, as far as root may give files away here (CAP_CHOWN), so that he may open them again.
+func Become(name, root, procfs string, parentDeath uintptr, files ...*os.File) (User, error) {
 	if lacking := missing(cap.SETUID, cap.SETGID, cap.DAC_READ_SEARCH, cap.SYS_PTRACE); lacking != "" {
 		return User{}, fmt.Errorf("change the user, for which it lacks %s", lacking)
 	}
 	user, err := choose(name, root, procfs)
 	if err != nil {
 		return User{}, fmt.Errorf("choose a user to run as: %w", err)
+	}
+	for _, file := range files {
+		_ = file.Chown(int(user.UID), int(user.GID)) // what is open stays so
 	}
 	groups := os.Getegid()
 	if err := cap.SetGroups(int(user.GID)); err != nil {

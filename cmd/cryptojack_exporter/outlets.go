@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/common/version"
+	"golang.org/x/sys/unix"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/ecs"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/events"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findingslog"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+)
+
+// componentOutlets is what runs beside the sensors and tells others of findings, in the label `component`.
+const componentOutlets = "outlets"
+
+// outlets are what findings are told to, besides Prometheus and whoever looks at the page.
+type outlets struct {
+	events  *events.Follower
+	log     *findingslog.Log // nil if --findings.log is not given
+	files   []*os.File
+	monitor *monitor.Monitor // set before anything runs
+	host    ecs.Host
+}
+
+// newOutlets opens what is written to. It is called before privileges are dropped.
+func newOutlets(o *options, stdout io.Writer, logger log.Logger) (*outlets, error) {
+	told := &outlets{events: events.New(), host: ecs.Host{Version: version.Version}}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err == nil {
+		told.host.Architecture, told.host.Kernel = unix.ByteSliceToString(name.Machine[:]), unix.ByteSliceToString(name.Release[:])
+	}
+	if o.findingsLog == "" {
+		return told, nil
+	}
+	var sink findingslog.Sink
+	var err error
+	switch o.findingsLog {
+	case logStdout:
+		sink = findingslog.Stream(stdout)
+	case logJournal:
+		sink, err = findingslog.Journal(findingslog.JournalSocket)
+	default:
+		sink, err = findingslog.File(o.findingsLog)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--findings.log=%s: %w", o.findingsLog, err)
+	}
+	if sink.Descriptor != nil {
+		told.files = append(told.files, sink.Descriptor)
+	}
+	told.log = findingslog.New(sink, told.document, logger)
+	level.Info(logger).Log("msg", "findings are written as they come and go", "to", o.findingsLog)
+	return told, nil
+}
+
+// document is an event for collectors of events, with all that is known of its finding.
+func (o *outlets) document(e *events.Event) ecs.Document {
+	host := o.host
+	now := newReport(o.monitor, 0)
+	now.Audience, host.Name = report.Full, now.Hostname
+	return ecs.New(e, host, report.FindingDocument(now, &e.Finding))
+}
+
+// judged is called after each evaluation, and waits for nobody.
+func (o *outlets) judged(m *monitor.Monitor) {
+	snapshot := m.Snapshot(time.Now())
+	o.log.Offer(o.events.Next(m.Findings(), &snapshot))
+}
+
+// followers are what has to run for all this.
+func (o *outlets) followers() []monitor.Follower {
+	if o.log == nil {
+		return nil
+	}
+	return []monitor.Follower{{Name: componentOutlets, Run: o.log.Run}}
+}
