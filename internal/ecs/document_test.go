@@ -56,7 +56,9 @@ func suspectEvent(action events.Action) *events.Event {
 			Suspect: &model.Suspect{
 				ID: "6e25ad03103a", Running: true, PIDs: []int{4711}, Package: model.PackageFact{},
 				Signals: []model.Signal{
-					{Rule: rules.KnownMinerName, Technique: "T1496.001"}, {Rule: rules.RunsFromTemp, Technique: "T1059.004"}, {Rule: rules.HiddenProcess, Technique: "T1014"},
+					{Rule: rules.KnownMinerName, Technique: "T1496.001"},
+					{Rule: rules.RunsFromTemp, Technique: "T1059.004"},
+					{Rule: rules.HiddenProcess, Technique: "T1014"},
 					{Rule: rules.PoolConnection, Technique: "T1496.001", Evidence: "It is connected to 198.51.100.7:3333, a port that mining pools use."},
 				},
 				Process: model.Process{

@@ -67,7 +67,8 @@ func TestFollower(t *testing.T) {
 		{"the note gets worse", time.Second, []model.Finding{{ID: "note", Severity: model.Warning}}, []string{"raised note", "ended miner"}},
 		{"and worse, which is told at once", time.Second, []model.Finding{{ID: "note", Severity: model.Critical}}, []string{"changed note [severity] was warning"}},
 		{
-			"what falls to a note has changed", time.Second, []model.Finding{{ID: "note", Severity: model.Info, Exemption: model.ExemptAllowList}},
+			"what falls to a note has changed", time.Second,
+			[]model.Finding{{ID: "note", Severity: model.Info, Exemption: model.ExemptAllowList}},
 			[]string{"changed note [severity exemption] was critical"},
 		},
 		{"all is over", time.Second, nil, []string{"ended note"}},

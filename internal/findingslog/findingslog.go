@@ -24,6 +24,8 @@ const (
 	burst         = 2048
 	criticalEvery = 2 * time.Second
 	otherEvery    = 10 * time.Second
+	// settled is how long nothing may be lost before it is said that all is well again.
+	settled = time.Minute
 )
 
 // sink is where documents go. It is used by one goroutine, but for what it is closed by.
@@ -46,7 +48,8 @@ type Log struct {
 
 	critical, others allowance
 	failing          string
-	failed  uint64 // lost since it fails
+	failed           uint64 // lost since it fails
+	lastFailed       time.Time
 }
 
 // New returns a log that has not begun. The function makes the document of an event; it is called while Run runs.
@@ -131,7 +134,7 @@ func (l *Log) write(event *events.Event) {
 		l.fail(err)
 		return
 	}
-	if l.failing != "" {
+	if l.failing != "" && l.now().Sub(l.lastFailed) >= settled {
 		level.Info(l.logger).Log("msg", "findings are written again", "lost", l.failed)
 		l.failing, l.failed = "", 0
 	}
@@ -141,6 +144,7 @@ func (l *Log) write(event *events.Event) {
 func (l *Log) fail(err error) {
 	l.lost.Add(1)
 	l.failed++
+	l.lastFailed = l.now()
 	if err.Error() != l.failing {
 		l.failing = err.Error()
 		level.Error(l.logger).Log("msg", "findings are not written, only counted in cryptojack_findings_log_lost_total", "err", err)

@@ -188,6 +188,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
+	l.now = func() time.Time { return time.Now().Add(settled) }
 	write(l, "after")
 	got := messages(t, name)
 	if got[len(got)-1] != "after" || l.Lost() != lost {

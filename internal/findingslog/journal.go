@@ -58,7 +58,7 @@ func (j *journal) connect() error {
 		return err
 	}
 	if j.conn != nil {
-		j.conn.Close()
+		_ = j.conn.Close() // nothing is buffered
 	}
 	j.conn = conn
 	return nil
@@ -125,9 +125,15 @@ func journalFields(e *events.Event, d ecs.Document) []byte {
 		add("CRYPTOJACK_SUSPECT", s.ID)
 	}
 	for _, pair := range [][2]string{
-		{"CRYPTOJACK_PID", "process.pid"}, {"CRYPTOJACK_EXE", "process.executable"}, {"CRYPTOJACK_SHA256", "process.hash.sha256"},
-		{"CRYPTOJACK_USER", "user.name"}, {"CRYPTOJACK_CONTAINER", "container.id"}, {"CRYPTOJACK_CONTAINER_NAME", "container.name"},
-		{"CRYPTOJACK_FILE", "file.path"}, {"CRYPTOJACK_SERVICE", "service.name"}, {"CRYPTOJACK_REMOTE_IP", "destination.ip"},
+		{"CRYPTOJACK_PID", "process.pid"},
+		{"CRYPTOJACK_EXE", "process.executable"},
+		{"CRYPTOJACK_SHA256", "process.hash.sha256"},
+		{"CRYPTOJACK_USER", "user.name"},
+		{"CRYPTOJACK_CONTAINER", "container.id"},
+		{"CRYPTOJACK_CONTAINER_NAME", "container.name"},
+		{"CRYPTOJACK_FILE", "file.path"},
+		{"CRYPTOJACK_SERVICE", "service.name"},
+		{"CRYPTOJACK_REMOTE_IP", "destination.ip"},
 	} {
 		add(pair[0], d.Get(pair[1]))
 	}
