@@ -143,6 +143,7 @@ contract: ## Add what is new to docs/contract.txt, what users may rest on
 .PHONY: assets
 assets: ## Write rules, the example for Alertmanager and dashboards anew from alerts/source and dashboards/generate
 	go run ./cmd/cryptojack_exporter assets .
+	@echo 'deploy/chart has copies: make manifests'
 
 # Against Grafana's own types, of the newest and of the oldest version that is
 # meant to do.

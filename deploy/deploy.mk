@@ -29,7 +29,8 @@ chart-check: $(TOOLS)/helm-$(HELM) ## Check the Helm chart against the types of 
 	  deploy/manifests/render $< bin/manifests && diff -r --exclude=render --exclude=namespace.yaml bin/manifests deploy/manifests || \
 	  { echo 'the chart or its manifests are not those of today: run make manifests' >&2; exit 1; }
 	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter
-	cd e2e/chart && HELM=$< EXPORTER=$(CURDIR)/$(BINARY) PROMTOOL=$$(command -v promtool) go test -count=1 ./...
+	cd e2e/chart && HELM=$< EXPORTER=$(CURDIR)/$(BINARY) PROMTOOL=$$(command -v promtool) \
+	  go test -count=1 -timeout 10m -json $(if $(as_root),-exec '$(as_root)$(comma)HELM$(comma)EXPORTER$(comma)PROMTOOL') ./... | go -C .. run ./testreport -skipped "$$SKIPPED"
 
 $(TOOLS)/helm-$(HELM):
 	$(call heading,build Helm $(HELM))
