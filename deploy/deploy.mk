@@ -36,3 +36,30 @@ $(TOOLS)/helm-$(HELM):
 	$(call heading,build Helm $(HELM))
 	GOBIN=$(TOOLS) go install helm.sh/helm/v4/cmd/helm@$(HELM)
 	mv $(TOOLS)/helm $@
+
+NFPM          := v2.45.2
+ARCHITECTURES := amd64 arm64 armv7 riscv64
+STAGE         := bin/stage
+
+# What is packed gets the time of the commit, so that one commit always gives the same bytes.
+packages packages-check release release-check: export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
+packages packages-check release release-check: export VERSION := $(VERSION)
+
+.PHONY: binaries
+binaries: ## Build the static binary of each architecture: bin/linux-ARCHITECTURE/cryptojack_exporter
+	@for architecture in $(ARCHITECTURES); do \
+	  GOOS=linux GOARCH=$${architecture/armv7/arm} GOARM=7 $(BUILD) -o bin/linux-$$architecture/cryptojack_exporter ./cmd/cryptojack_exporter; \
+	done
+
+.PHONY: packages
+packages: $(TOOLS)/nfpm-$(NFPM) build binaries ## Make deb and rpm of each architecture, in bin/packages
+	$(call heading,packages)
+	@rm -rf bin/packages
+	@deploy/stage $(BINARY) $(STAGE)
+	@deploy/packages/build $< $(STAGE) bin/packages $(ARCHITECTURES)
+	@ls -l bin/packages
+
+$(TOOLS)/nfpm-$(NFPM):
+	$(call heading,build nfpm $(NFPM))
+	GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM)
+	mv $(TOOLS)/nfpm $@
