@@ -1,5 +1,5 @@
 # `make help` lists what there is to do. On a fresh Debian 12 with Go and make,
-# `make run` and `make test` need nothing else.
+# `make run` and `make test` need nothing else. Where Go is missing or old they say what to do.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -48,6 +48,7 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build the static binary bin/cryptojack_exporter
+	@GOALS='$(MAKECMDGOALS)' scripts/check-go go.mod
 	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter
 
 .PHONY: run
@@ -56,6 +57,7 @@ run: build ## Build and run the exporter on this host, at http://localhost:10042
 
 .PHONY: test
 test: ## Install what tests need, then run every check and every test
+	@GOALS='$(MAKECMDGOALS)' scripts/check-go go.mod e2e/go.mod
 	@mkdir -p bin && : > "$$SKIPPED"
 	$(MAKE) --no-print-directory test-tools
 	$(MAKE) --no-print-directory lint
