@@ -6,6 +6,7 @@ import (
 	"embed"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/assets"
 )
@@ -20,14 +21,28 @@ func Files(house assets.House) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := fs.Glob(files, "runbooks/*.md")
+	pages, err := Runbooks()
 	if err != nil {
 		return nil, err
 	}
-	for _, page := range pages {
-		if all[path.Join("runbooks", path.Base(page))], err = files.ReadFile(page); err != nil {
+	for alert, text := range pages {
+		all["runbooks/"+alert+".md"] = text
+	}
+	return all, nil
+}
+
+// Runbooks are the texts in Markdown by the names of their alerts.
+func Runbooks() (map[string][]byte, error) {
+	names, err := fs.Glob(files, "runbooks/*.md")
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string][]byte{}
+	for _, name := range names {
+		alert := strings.TrimSuffix(path.Base(name), ".md")
+		if texts[alert], err = files.ReadFile(name); err != nil {
 			return nil, err
 		}
 	}
-	return all, nil
+	return texts, nil
 }

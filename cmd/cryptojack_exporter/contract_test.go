@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/contracttest"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
@@ -141,7 +142,7 @@ func endpointsOf(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := map[string]string{"o.telemetryPath": "/metrics", "web.HealthPath": web.HealthPath}
+	named := map[string]string{"o.telemetryPath": "/metrics", "web.HealthPath": web.HealthPath, "report.RunbookPath": report.RunbookPath}
 	var endpoints []string
 	for _, match := range regexp.MustCompile(`\bmux\.Handle(?:Func)?\(("[^"]+"|[\w.]+), `).FindAllStringSubmatch(string(source), -1) {
 		path, ok := named[match[1]]

@@ -11,8 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/alerts"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/runbooks"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
@@ -25,7 +27,15 @@ const (
 )
 
 // newHandler puts every endpoint in its place.
-func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, reload func() error, logger log.Logger) http.Handler {
+func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, reload func() error, logger log.Logger) (http.Handler, error) {
+	texts, err := alerts.Runbooks()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := runbooks.NewHandler(report.RunbookPath, texts)
+	if err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	gate := &web.Gate{Hostname: os.Hostname, ConfigFile: *o.web.WebConfigFile}
 	served := report.Served{
@@ -56,7 +66,8 @@ func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, r
 	if o.enablePprof {
 		mux.Handle("/debug/pprof/", web.NewSlots(maxProfiles, 1).Limited(gate.TrustedOnly(newProfileHandler())))
 	}
-	return mux
+	mux.Handle(report.RunbookPath, reports.Limited(pages))
+	return mux, nil
 }
 
 func newProfileHandler() http.Handler {

@@ -111,6 +111,9 @@ func TestEndpoints(t *testing.T) {
 		"/metrics":         "\ncryptojack_cpus ",
 		"/api/v1/findings": `"schema_version": 1`,
 		"/-/healthy":       "healthy",
+		"/runbooks/":       `href="/runbooks/CryptojackBlind"`,
+
+		"/runbooks/CryptojackMinerFound": "<h2>What to do, in this order</h2>",
 	} {
 		if body := s.expect(t, http.MethodGet, path, http.StatusOK); !strings.Contains(body, want) {
 			t.Errorf("%s does not hold %q: %.300s", path, want, body)

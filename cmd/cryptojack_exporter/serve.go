@@ -78,7 +78,12 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 
-	server := ownweb.NewServer(newHandler(o, m, registry, reload.run, logger), logger)
+	handler, err := newHandler(o, m, registry, reload.run, logger)
+	if err != nil {
+		level.Error(logger).Log("msg", "cannot start", "err", err)
+		return exitFailure
+	}
+	server := ownweb.NewServer(handler, logger)
 	server.ErrorLog = slog.NewLogLogger(newSlog(base).Handler(), slog.LevelDebug) // mistakes of callers, any of whom can make thousands
 	return listen(ctx, server, o.web, m, reload, notify, logger, base)
 }

@@ -66,6 +66,7 @@ func newJSONFinding(r *Report, f *model.Finding) jsonFinding {
 		ID: text.Escape(f.ID), Rule: f.Rule, Severity: string(f.Severity), Technique: f.Technique,
 		Title: text.Escape(f.Title), Evidence: escapeAll(f.Evidence), Remedy: r.remedy(f),
 		Exempted: text.Escape(f.Exempted), Exemption: string(f.Exemption), FirstSeen: fit(f.FirstSeen), LastSeen: fit(f.LastSeen),
+		Runbook: runbook(f),
 	}
 	if f.Suspect != nil {
 		out.Suspect = newJSONSuspect(r, f.Suspect)

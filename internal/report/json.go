@@ -82,6 +82,7 @@ type jsonFinding struct {
 	Exempted  string       `json:"exempted"`
 	FirstSeen time.Time    `json:"first_seen"`
 	LastSeen  time.Time    `json:"last_seen"`
+	Runbook   string       `json:"runbook,omitempty"` // the alert whose runbook tells about it
 	Suspect   *jsonSuspect `json:"suspect,omitempty"`
 	File      *jsonFile    `json:"file,omitempty"`
 	Socket    *jsonExposed `json:"socket,omitempty"`

@@ -31,6 +31,10 @@ func Text(w io.Writer, r Report, colour bool) error {
 	p.plan(shortPlan(r))
 	p.sentences("What could not be seen", r.blindness())
 	p.notes(r.notes())
+	if names := r.runbooks(); len(names) > 0 {
+		p.line("")
+		p.wrapped("", 2, "Runbooks: "+strings.Join(names, ", ")+". A running exporter serves them at "+RunbookPath+", and `cryptojack_exporter assets DIR` writes them.")
+	}
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

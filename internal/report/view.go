@@ -26,6 +26,7 @@ type view struct {
 
 type suspectView struct {
 	Severity, Title string
+	Runbook         string // path
 	Evidence        []string
 	Facts           []fact
 	Chain           []string
@@ -33,6 +34,7 @@ type suspectView struct {
 
 type findingView struct {
 	Severity, Title string
+	Runbook         string // path; "" if there is none
 	Evidence        []string
 }
 
@@ -70,7 +72,7 @@ func newView(of Report, telemetryPath string) view {
 		}
 		v.Suspects = append(v.Suspects, suspectView{
 			Severity: string(finding.Severity), Title: text.Escape(finding.Title), Evidence: escapeAll(finding.Evidence),
-			Facts: r.facts(finding), Chain: chain(finding.Suspect),
+			Facts: r.facts(finding), Chain: chain(finding.Suspect), Runbook: runbookPath(finding),
 		})
 	}
 	notes := r.notes()
@@ -91,7 +93,7 @@ func findingViews(list []*model.Finding) []findingView {
 			views = append(views, findingView{Severity: string(model.Info), Title: fmt.Sprintf("and %d more, in the findings as JSON", len(list)-maxShown)})
 			break
 		}
-		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), escapeAll(finding.Evidence)})
+		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), runbookPath(finding), escapeAll(finding.Evidence)})
 	}
 	return views
 }
