@@ -7,32 +7,36 @@ image-check: ## Build the image with buildah, without a network, and run it
 	@e2e/image-check
 
 HELM := v4.3.1
+helm := $(TOOLS)/helm-$(HELM)
 
 .PHONY: manifests
-manifests: $(TOOLS)/helm-$(HELM) ## Copy rules and dashboards into the Helm chart, and render it for those without Helm: deploy/manifests
+manifests: $(helm) ## Copy rules and dashboards into the Helm chart, and render it for those without Helm: deploy/manifests
 	$(call copy_into_chart,deploy/chart/files)
-	deploy/manifests/render $< deploy/manifests
+	deploy/manifests/render $< deploy/chart deploy/manifests
 
-# Copies and no links: what takes a chart out of a Git repository may leave links out, as Flux does.
+# Helm takes the times of the files, so the same commit gives the same package.
+# In the chart are copies and no links: what takes a chart out of a Git repository may leave links out, as Flux does.
 copy_into_chart = rm -rf $(1) && mkdir -p $(1)/dashboards && cp alerts/cryptojack.rules.yml $(1)/ && cp dashboards/*.json $(1)/dashboards/
 
 .PHONY: chart
-chart: $(TOOLS)/helm-$(HELM) ## Package the Helm chart: bin/cryptojack-exporter-VERSION.tgz
-	$< package deploy/chart --destination bin
+chart: $(helm) ## Package the Helm chart: bin/cryptojack-exporter-VERSION.tgz
+	rm -rf bin/chart && cp -r deploy/chart bin/chart && cp LICENSE bin/chart/
+	find bin/chart -exec touch --date="@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" {} +
+	$< package bin/chart --destination bin
 
+# From the package that a user gets.
 .PHONY: chart-check
-chart-check: $(TOOLS)/helm-$(HELM) ## Check the Helm chart against the types of Kubernetes, OpenShift and the Prometheus operator, and run what it runs
+chart-check: chart ## Check the Helm chart against the types of Kubernetes, OpenShift and the Prometheus operator, and run what it runs
 	$(call heading,Helm chart)
-	@mkdir -p bin && rm -rf bin/manifests && mkdir bin/manifests
-	for values in '' deploy/chart/ci/*-values.yaml; do $< lint --strict --quiet deploy/chart $${values:+--values "$$values"}; done
-	@$(call copy_into_chart,bin/manifests/files) && diff -r bin/manifests/files deploy/chart/files && rm -r bin/manifests/files && \
-	  deploy/manifests/render $< bin/manifests && diff -r --exclude=render --exclude=namespace.yaml bin/manifests deploy/manifests || \
+	for values in '' deploy/chart/ci/*-values.yaml; do $(helm) lint --strict --quiet deploy/chart $${values:+--values "$$values"}; done
+	@rm -rf bin/manifests && mkdir bin/manifests && $(call copy_into_chart,bin/manifests/files) && diff -r bin/manifests/files deploy/chart/files && rm -r bin/manifests/files && \
+	  deploy/manifests/render $(helm) bin/cryptojack-exporter-$(VERSION).tgz bin/manifests && diff -r --exclude=render --exclude=namespace.yaml bin/manifests deploy/manifests || \
 	  { echo 'the chart or its manifests are not those of today: run make manifests' >&2; exit 1; }
 	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter
-	cd e2e/chart && HELM=$< EXPORTER=$(CURDIR)/$(BINARY) PROMTOOL=$$(command -v promtool) \
+	cd e2e/chart && HELM=$(helm) EXPORTER=$(CURDIR)/$(BINARY) PROMTOOL=$$(command -v promtool) \
 	  go test -count=1 -timeout 10m -json $(if $(as_root),-exec '$(as_root)$(comma)HELM$(comma)EXPORTER$(comma)PROMTOOL') ./... | go -C .. run ./testreport -skipped "$$SKIPPED"
 
-$(TOOLS)/helm-$(HELM):
+$(helm):
 	$(call heading,build Helm $(HELM))
 	GOBIN=$(TOOLS) go install helm.sh/helm/v4/cmd/helm@$(HELM)
 	mv $(TOOLS)/helm $@
