@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -25,6 +26,9 @@ const (
 
 func main() {
 	parentDeath := privileges.ParentDeathSignal()
+	if err := privileges.TakeUp(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", programName, err) // it goes on, and says what it cannot see
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr, func(o *options, p *privileged, logger log.Logger) {
 		confine(parentDeath, o, p, logger)

@@ -17,6 +17,9 @@ func FuzzCgroup(f *testing.F) {
 		picked := Path([]procfs.Cgroup{
 			{HierarchyID: 1, Controllers: []string{"name=systemd"}, Path: named}, {HierarchyID: 0, Path: unified}, {HierarchyID: 5, Controllers: []string{"cpu"}, Path: "/cpu"},
 		})
+		if strings.HasPrefix(unified, "/..") || strings.HasPrefix(named, "/..") {
+			return // see TestCgroupNamespace
+		}
 		if picked != unified && (unified != "/" && unified != "" || picked != named && (named != "/" && named != "" || picked != "/cpu")) {
 			t.Errorf("%q of %q and %q", picked, unified, named)
 		}

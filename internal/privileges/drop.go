@@ -11,6 +11,19 @@ import (
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
+// TakeUp puts the capabilities in force that this program may have. A user who is not root has them so where they come from
+// the program's file, as in the container image; root, and who has them from a service manager, has them in force already.
+func TakeUp() error {
+	held := cap.GetProc()
+	if err := held.FillFlag(cap.Effective, held, cap.Permitted); err != nil {
+		return fmt.Errorf("put capabilities in force: %w", err)
+	}
+	if err := held.SetProc(); err != nil {
+		return fmt.Errorf("put capabilities in force: %w", err)
+	}
+	return nil
+}
+
 // Drop keeps of the capabilities that are held only those that are given (capabilities(7)), and closes the ways by which a
 // program gets others: bounding set, inheritable and ambient capabilities, what root gains by execve(2). As far as CAP_SETPCAP is
 // missing, which closing some of them takes, PR_SET_NO_NEW_PRIVS does the same. Nobody without CAP_SYS_PTRACE can read this

@@ -24,6 +24,19 @@ func TestDrop(t *testing.T) {
 	expect(t, told, want)
 }
 
+// TestTakeUp: what is permitted, as by a file's capabilities, is in force afterwards in all threads.
+func TestTakeUp(t *testing.T) {
+	t.Parallel()
+	told := play(t, "take up")
+	if before := told["said"][0]; before != "0" {
+		t.Fatalf("%s capabilities are in force before", before)
+	}
+	if permitted := told["CapPrm"][0]; os.Geteuid() == 0 && permitted == none {
+		t.Fatal("root has no capabilities")
+	}
+	expect(t, told, map[string]string{"CapEff": told["CapPrm"][0], "CapPrm": told["CapPrm"][0]})
+}
+
 // TestBecome: root is another user afterwards, in all threads, without groups, and nothing of root's is writable any more.
 func TestBecome(t *testing.T) {
 	t.Parallel()

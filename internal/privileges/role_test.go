@@ -3,6 +3,7 @@ package privileges
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 )
 
 // role says what a child of a test does. What it gives up is gone for good, so a test cannot do it itself.
@@ -30,6 +32,11 @@ func TestMain(m *testing.M) {
 		}
 		printStatus(err, fmt.Sprint(user.UID, " ", user.GID))
 		openForWriting()
+	case "take up":
+		held := cap.GetProc()
+		err := errors.Join(held.ClearFlag(cap.Effective), held.SetProc())
+		before := inForce()
+		printStatus(errors.Join(err, TakeUp()), fmt.Sprint(before))
 	case "filter":
 		err := Drop()
 		if err == nil {
@@ -39,6 +46,17 @@ func TestMain(m *testing.M) {
 			fmt.Println("error", err)
 		}
 	}
+}
+
+// inForce counts the effective capabilities.
+func inForce() int {
+	count := 0
+	for capability := range cap.MaxBits() {
+		if has, err := cap.GetProc().GetFlag(cap.Effective, capability); err != nil || has {
+			count++
+		}
+	}
+	return count
 }
 
 // openForWriting tries what root's files and knobs would be good for, by the one system call that a filter cannot look into.
