@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -36,6 +37,7 @@ const (
 
 	formatText = "text"
 	formatJSON = "json"
+	formatProm = "prom"
 )
 
 // options are the parsed command line.
@@ -73,6 +75,7 @@ type options struct {
 
 	scanFor     time.Duration
 	scanFormat  string
+	scanRedact  bool
 	scanExplain int
 	scanDiff    string
 
@@ -114,6 +117,7 @@ func newApplication(o *options) *kingpin.Application {
 	app.Version(version.Print(programName))
 	app.VersionFlag.Short('V')
 	app.HelpFlag.Short('h')
+	app.UsageFuncs(template.FuncMap{"FlagGroups": flagGroups}).UsageTemplate(groupedUsage())
 
 	for _, c := range switchables() {
 		o.collectors[c.name] = app.Flag("collector."+c.name, c.help).Default("true").Bool()
@@ -148,8 +152,9 @@ func newApplication(o *options) *kingpin.Application {
 	app.Command(commandServe, "Serve metrics (the default).").Default()
 	scan := app.Command(commandScan, "Look once, report to a person and exit: 0 nothing, 1 warning, 2 critical, 3 could not look.")
 	scan.Flag("for", "How long to look.").Default("10s").DurationVar(&o.scanFor)
-	scan.Flag("format", "Format of the report.").Default(formatText).EnumVar(&o.scanFormat, formatText, formatJSON)
-
+	scan.Flag("format", "Format of the report: for people, as the document that /api/v1/findings serves, or as metrics for a textfile collector.").
+		Default(formatText).EnumVar(&o.scanFormat, formatText, formatJSON, formatProm)
+	scan.Flag("redact", "Leave out arguments and lines of files, and replace names of the host and of people, and addresses: for a report to strangers.").BoolVar(&o.scanRedact)
 	scan.Flag("explain", "Tell every signal that is considered for the process of this pid, with yes or no and why.").PlaceHolder("PID").IntVar(&o.scanExplain)
 	scan.Flag("diff", "Tell which findings the configuration of --config.file raises or lowers now, compared with that of this file, or with the defaults if it is `"+diffDefaults+
 		"`. The exit code is 0 if none, 1 if some, 3 if it could not look.").PlaceHolder("FILE").StringVar(&o.scanDiff)
@@ -202,6 +207,10 @@ func (o *options) check() error {
 		return fmt.Errorf("--explain: %d is not a pid", o.scanExplain)
 	case o.command == commandScan && o.scanExplain > 0 && o.scanDiff != "":
 		return errors.New("--diff and --explain: give only one of them")
+	case o.command == commandScan && (o.scanRedact || o.scanFormat == formatProm) && (o.scanExplain > 0 || o.scanDiff != ""):
+		return errors.New("--redact and --format=prom are about the report of all findings: leave out --diff and --explain")
+	case o.command == commandScan && o.scanRedact && o.scanFormat == formatProm:
+		return errors.New("--redact: metrics cannot be redacted; give --format=text or --format=json")
 	case o.command == commandScan && o.scanFor <= 0:
 		return fmt.Errorf("--for: %s is not above 0", o.scanFor)
 	}

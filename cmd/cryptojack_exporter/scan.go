@@ -1,19 +1,26 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 	"golang.org/x/term"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/collector"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 const (
@@ -54,7 +61,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	o.socketsInterval = min(o.socketsInterval, 2*time.Second)
 	o.persistenceInterval = min(o.persistenceInterval, 5*time.Second)
 	o.filesShare = scanFilesShare
-	_, m, err := setUp(o, &current, watcher{sampled: func(string, time.Duration, error) {}, judged: func(*monitor.Monitor) {}}, logger)
+	s, m, err := setUp(o, &current, watcher{sampled: func(string, time.Duration, error) {}, judged: func(*monitor.Monitor) {}}, logger)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
 		return exitUnknown
@@ -92,17 +99,49 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	}
 	result := newReport(m, time.Since(began))
 	result.Audience = report.Full
-	write := report.JSON
-	if o.scanFormat == formatText {
-		write = func(out io.Writer, r report.Report) error {
-			return report.Text(out, r, isTerminal(stdout) && os.Getenv("NO_COLOR") == "")
-		}
-	}
-	if err := write(stdout, result); err != nil {
+	if err := writeScan(o, result, s, m, stdout); err != nil {
 		fmt.Fprintf(stderr, "%s: the report could not be written: %v\n", programName, err)
 		return exitUnknown
 	}
 	return report.ExitCode(result)
+}
+
+func writeScan(o *options, result report.Report, s *sensors, m *monitor.Monitor, stdout io.Writer) error {
+	write := report.JSON
+	switch o.scanFormat {
+	case formatProm:
+		return writeMetrics(stdout, s, m)
+	case formatText:
+		write = func(out io.Writer, r report.Report) error {
+			return report.Text(out, r, isTerminal(stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb")
+		}
+	}
+	if o.scanRedact {
+		return report.Redact(stdout, result, o.scanFormat == formatJSON, write)
+	}
+	return write(stdout, result)
+}
+
+// writeMetrics writes what was found as metrics, under the names that the server has: findings, suspects and exposed services.
+func writeMetrics(stdout io.Writer, s *sensors, m *monitor.Monitor) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector.New(log.NewNopLogger(),
+		collector.NewFindings(m.Findings, rules.Severities(), &collector.Labels{}), collector.NewServices(m.Findings, s.sockets.Snapshot, s.services.Snapshot)))
+	families, err := registry.Gather()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer // all or nothing: a textfile collector refuses half a file
+	for _, family := range families {
+		if strings.HasPrefix(family.GetName(), "cryptojack_scrape_") {
+			continue
+		}
+		if _, err := expfmt.MetricFamilyToText(&out, family); err != nil {
+			return err
+		}
+	}
+	_, err = stdout.Write(out.Bytes())
+	return err
 }
 
 // await returns when something is done, at the latest after a time.

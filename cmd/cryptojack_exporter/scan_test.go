@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 )
 
 // fakeHost writes a /proc of one process besides pid 1, and returns the flags
@@ -81,6 +84,51 @@ func TestScan(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestScanAsMetrics: a textfile collector can read it, and it has what was found and nothing else.
+func TestScanAsMetrics(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr lockedBuffer
+	if code := run(context.Background(), append([]string{"scan", "--for=300ms", "--format=prom"}, fakeHost(t, "/opt/kinsing")...), &stdout, &stderr); code != 2 {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(stdout.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"cryptojack_findings", "cryptojack_suspects", "cryptojack_suspect_info", "cryptojack_exposed_services"} {
+		if families[name] == nil {
+			t.Errorf("%s is missing: %s", name, &stdout)
+		}
+	}
+	for name := range families {
+		if strings.HasPrefix(name, "cryptojack_scrape_") || strings.HasPrefix(name, "cryptojack_process_") || strings.HasPrefix(name, "go_") {
+			t.Errorf("%s is of the exporter, or goes up and down with it", name)
+		}
+	}
+	if !strings.Contains(stdout.String(), `cryptojack_suspects{severity="critical"} 1`) {
+		t.Errorf("the suspect is not counted: %s", &stdout)
+	}
+}
+
+// TestRedactedScan: neither the host nor arguments are named.
+func TestRedactedScan(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr lockedBuffer
+	arguments := append([]string{"scan", "--for=300ms", "--redact"}, fakeHost(t, "/home/alice/kinsing")...)
+	if code := run(context.Background(), arguments, &stdout, &stderr); code != 2 {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+	if got := stdout.String(); strings.Contains(got, "alice") || !strings.Contains(got, "/home/USER1/kinsing") {
+		t.Errorf("%s", got)
+	}
+	for _, refused := range [][]string{{"--format=prom"}, {"--explain=812"}, {"--diff=defaults"}} {
+		if code := run(context.Background(), append([]string{"scan", "--redact"}, refused...), &stdout, &stderr); code != exitUnknown {
+			t.Errorf("--redact with %v: exit code %d", refused, code)
+		}
 	}
 }
 
