@@ -147,6 +147,11 @@ assets: ## Write rules, the example for Alertmanager and dashboards anew from al
 	go run ./cmd/cryptojack_exporter assets .
 	@echo 'deploy/chart has copies: make manifests'
 
+.PHONY: pictures
+pictures: e2e-tools ## Draw docs/pictures anew: the page and a dashboard while the incident is replayed, as root (3 min)
+	@scripts/install-test-packages pngquant optipng
+	@$(as_root) scripts/pictures
+
 # Against Grafana's own types, of the newest and of the oldest version that is
 # meant to do.
 .PHONY: dashboards-check
