@@ -55,6 +55,7 @@ func TestCommandsInText(t *testing.T) {
 			known = append(known, name, strings.TrimPrefix(name, "no-"))
 		}
 	}
+	target := regexp.MustCompile("`make ([a-z][a-z-]*)[` ]")
 	commands := 0
 	for _, p := range pages(t) {
 		if p.name == "CHANGELOG.md" {
@@ -67,6 +68,11 @@ func TestCommandsInText(t *testing.T) {
 			if file, err := parseShell(match[1]); err == nil {
 				commands++
 				checkCommands(t, p.name, file)
+			}
+		}
+		for _, match := range target.FindAllStringSubmatch(p.text, -1) {
+			if !slices.Contains(makeTargets(t), match[1]) {
+				t.Errorf("%s: there is no target %s of make", p.name, match[1])
 			}
 		}
 		for _, match := range option.FindAllStringSubmatch(p.text, -1) {
