@@ -25,6 +25,7 @@ BINARY  := bin/cryptojack_exporter
 
 GOLANGCI_LINT := v2.15.0
 GOVULNCHECK   := v1.9.0
+JSONNET       := v0.22.0
 TOOLS         := $(CURDIR)/bin/tools
 
 # What the end-to-end tests run must not lie in a temporary directory: the
@@ -119,7 +120,7 @@ bench: ## Run the benchmarks
 
 # With the oldest promtool that is meant to do, Debian 12's, and the newest.
 .PHONY: rules
-rules: e2e-tools ## Check and test the alert rules with promtool, and the example for Alertmanager
+rules: e2e-tools $(TOOLS)/jsonnet-$(JSONNET) ## Check and test the alert rules with promtool, as `assets` writes them with each flag, and the example for Alertmanager
 	$(call heading,alert rules)
 	@for promtool in promtool "$$E2E_BIN/promtool"; do \
 	  "$$promtool" --version | head -n 1; \
@@ -127,6 +128,7 @@ rules: e2e-tools ## Check and test the alert rules with promtool, and the exampl
 	  "$$promtool" test rules alerts/*.rules.test.yml; \
 	done
 	@scripts/check-alertmanager
+	cd e2e && JSONNET=$(TOOLS)/jsonnet-$(JSONNET) go test -count=1 -timeout 20m ./houses
 
 test_e2e = mkdir -p "$$E2E_BIN/tmp" bin && cd e2e && go build -o "$$E2E_BIN/" ./testreport && \
 	GOTMPDIR="$$E2E_BIN/tmp" go test -count=1 -timeout 30m -json $(if $(as_root),-exec '$(as_root)') $(1) \
@@ -266,6 +268,11 @@ $(TOOLS)/govulncheck-$(GOVULNCHECK):
 	$(call heading,build govulncheck $(GOVULNCHECK))
 	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
 	mv $(TOOLS)/govulncheck $@
+
+$(TOOLS)/jsonnet-$(JSONNET):
+	$(call heading,build jsonnet $(JSONNET))
+	GOBIN=$(TOOLS) go install github.com/google/go-jsonnet/cmd/jsonnet@$(JSONNET)
+	mv $(TOOLS)/jsonnet $@
 
 $(TOOLS)/node_exporter-$(NODE_EXPORTER):
 	$(call heading,build node_exporter $(NODE_EXPORTER))

@@ -11,6 +11,9 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/assets"
 )
 
+// mixinName is the only file of source that belongs above this folder.
+const mixinName = "mixin.libsonnet"
+
 //go:embed source runbooks/*.md
 var files embed.FS
 
@@ -21,6 +24,7 @@ func Files(house assets.House) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	delete(all, mixinName)
 	pages, err := Runbooks()
 	if err != nil {
 		return nil, err
@@ -45,4 +49,10 @@ func Runbooks() (map[string][]byte, error) {
 		}
 	}
 	return texts, nil
+}
+
+// Mixin is a file for the directory above: it gives rules and dashboards to jsonnet.
+func Mixin() (map[string][]byte, error) {
+	content, err := files.ReadFile(path.Join("source", mixinName))
+	return map[string][]byte{mixinName: content}, err
 }

@@ -31,5 +31,9 @@ func assetFolders(house assets.House) ([]assets.Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []assets.Folder{{Name: "alerts", Files: rules}, {Name: "dashboards", Files: boards}}, nil
+	mixin, err := alerts.Mixin()
+	if err != nil {
+		return nil, err
+	}
+	return []assets.Folder{{Name: "alerts", Files: rules}, {Name: "dashboards", Files: boards}, {Name: ".", Files: mixin}}, nil
 }

@@ -35,6 +35,11 @@ func TestAssets(t *testing.T) {
 			}
 		}
 	}
+	mixin, err := os.ReadFile(filepath.Join(repository, "mixin.libsonnet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want["mixin.libsonnet"] = string(mixin)
 	if diff := cmp.Diff(want, written); diff != "" {
 		t.Errorf("what is written is not what the repository holds: run `make assets`? (-repository +written):\n%s", diff)
 	}
