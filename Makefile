@@ -162,7 +162,7 @@ dashboards-check: ## Check the dashboards' JSON against the types of Grafana 9 a
 	@dashboards/typecheck/check
 
 .PHONY: e2e
-e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
+e2e: e2e-tools flink-tools engines ## Run the tests on the real thing: exporter, Prometheus 3, Alertmanager, browser, Flink
 	$(call heading,end-to-end tests)
 	cd e2e && go test ./fleet ./hostile ./internal/... ./lab/... ./overhead ./pagebench ./peers ./soak ./testreport
 	SCANNED="/usr:/opt:/lib/modules:$$E2E_BIN/cryptojack_exporter" go test -count=1 -v -run '^TestInstalledPrograms$$' ./internal/hostfs
@@ -176,6 +176,11 @@ e2e: e2e-tools flink-tools ## Run the tests on the real thing: exporter, Prometh
 e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those of exposed services: a real Flink, Redis and nginx
 	$(call heading,end-to-end tests of exposed services)
 	$(call test_e2e,-run '^TestExposed' .)
+
+.PHONY: e2e-engines
+e2e-engines: e2e-tools engines ## Of the end-to-end tests, run those of fleets: Thanos and VictoriaMetrics beside Prometheus
+	$(call heading,end-to-end tests of fleets)
+	$(call test_e2e,-run '^TestEngines' .)
 
 .PHONY: soak
 soak: e2e-tools ## Hold memory, goroutines, descriptors and series to be level for two hours while everything comes and goes, as root
@@ -244,6 +249,11 @@ e2e-tools: ## Build what the end-to-end tests run
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
 	  && cp go.sum "$$E2E_BIN/built-from"; fi
+
+.PHONY: engines
+engines: ## Build what the end-to-end tests of fleets run: Thanos and VictoriaMetrics
+	$(call heading,Thanos and VictoriaMetrics)
+	@e2e/engines/build
 
 .PHONY: flink-tools
 flink-tools: ## Fetch Flink for the end-to-end tests, and compile the jar that is run in it

@@ -77,7 +77,13 @@ func mayBeEmpty() map[string]string {
 // shipped reads every dashboard by its uid.
 func shipped(t *testing.T) map[string]shippedDashboard {
 	t.Helper()
-	names, err := filepath.Glob("../dashboards/*.json")
+	return shippedIn(t, "../dashboards")
+}
+
+// shippedIn reads every dashboard of a directory.
+func shippedIn(t *testing.T, directory string) map[string]shippedDashboard {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(directory, "*.json"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no dashboards: %v", err)
 	}
@@ -99,7 +105,13 @@ func shipped(t *testing.T) map[string]shippedDashboard {
 // queries are those of panels, annotations and variables, as Grafana sends them
 // for one suspect.
 func (d shippedDashboard) queries(suspect string) []shippedQuery {
-	fill := strings.NewReplacer("$__rate_interval", "20s", "$__range", "10m", "$job", ".+", "$instance", ".+", "$suspect", suspect)
+	return d.queriesOf(suspect, "20s")
+}
+
+// queriesOf are these queries where Grafana's interval of rates, which is at least four
+// times that of scrapes, is another.
+func (d shippedDashboard) queriesOf(suspect, rateInterval string) []shippedQuery {
+	fill := strings.NewReplacer("$__rate_interval", rateInterval, "$__range", "10m", "$job", ".+", "$instance", ".+", "$cluster", ".+", "$suspect", suspect)
 	var all []shippedQuery
 	add := func(where, expr string, instant bool) {
 		all = append(all, shippedQuery{d.UID, where, fill.Replace(expr), instant})
