@@ -39,7 +39,7 @@ chart: $(helm) ## Package the Helm chart: bin/cryptojack-exporter-VERSION.tgz
 
 # From the package that a user gets.
 .PHONY: chart-check
-chart-check: chart ## Check the Helm chart against the types of Kubernetes, OpenShift and the Prometheus operator, and run what it runs
+chart-check: chart ## Check the Helm chart by what an API server, OpenShift and the Prometheus operator accept, and run its pod
 	$(call heading,Helm chart)
 	for values in '' deploy/chart/ci/*-values.yaml; do $(helm) lint --strict --quiet deploy/chart $${values:+--values "$$values"}; done
 	@rm -rf bin/manifests && mkdir bin/manifests && $(call copy_into_chart,bin/manifests/files) && diff -r bin/manifests/files deploy/chart/files && rm -r bin/manifests/files && \
