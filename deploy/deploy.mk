@@ -34,7 +34,7 @@ copy_into_chart = rm -rf $(1) && mkdir -p $(1)/dashboards && cp alerts/cryptojac
 .PHONY: chart
 chart: $(helm) ## Package the Helm chart: bin/cryptojack-exporter-VERSION.tgz
 	rm -rf bin/chart && cp -r deploy/chart bin/chart && cp LICENSE bin/chart/
-	find bin/chart -exec touch --date="@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)}" {} +
+	find bin/chart -exec touch --date='@$(IMAGE_EPOCH)' {} +
 	$< package bin/chart --destination bin
 
 # From the package that a user gets.
@@ -45,9 +45,9 @@ chart-check: chart ## Check the Helm chart by what an API server, OpenShift and 
 	@rm -rf bin/manifests && mkdir bin/manifests && $(call copy_into_chart,bin/manifests/files) && diff -r bin/manifests/files deploy/chart/files && rm -r bin/manifests/files && \
 	  deploy/manifests/render $(helm) bin/cryptojack-exporter-$(VERSION).tgz bin/manifests && diff -r --exclude=render --exclude=namespace.yaml bin/manifests deploy/manifests || \
 	  { echo 'the chart or its manifests are not those of today: run make manifests' >&2; exit 1; }
-	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter
-	cd e2e/chart && HELM=$(helm) EXPORTER=$(CURDIR)/$(BINARY) PROMTOOL=$$(command -v promtool) \
-	  go test -count=1 -timeout 10m -json $(if $(as_root),-exec '$(as_root)$(comma)HELM$(comma)EXPORTER$(comma)PROMTOOL') ./... | go -C .. run ./testreport -skipped "$$SKIPPED"
+	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter && go build -o bin/image/make ./deploy/image
+	cd e2e/chart && HELM=$(helm) EXPORTER=$(CURDIR)/$(BINARY) IMAGE=$(CURDIR)/bin/image/make PROMTOOL=$$(command -v promtool) \
+	  go test -count=1 -timeout 10m -json $(if $(as_root),-exec '$(as_root)$(comma)HELM$(comma)EXPORTER$(comma)IMAGE$(comma)PROMTOOL') ./... | go -C .. run ./testreport -skipped "$$SKIPPED"
 
 $(helm):
 	$(call heading,build Helm $(HELM))
