@@ -38,6 +38,8 @@ func TestContract(t *testing.T) {
 	contracttest.Check(t, contract, "metric", metrics)
 	contracttest.Check(t, contract, "label", labels)
 
+	contracttest.Check(t, contract, "label-value", fixedValues(t))
+
 	var names []string
 	for _, rule := range rules.All() {
 		names = append(names, rule.Name)
@@ -89,6 +91,24 @@ func exported(t *testing.T, s server) map[string]described {
 		}
 	}
 	return metrics
+}
+
+// fixedValues lists the values of labels that have a fixed set of them, which the golden
+// file has at 0 at least: rules and dashboards select by them.
+func fixedValues(t *testing.T) []string {
+	t.Helper()
+	golden, err := os.ReadFile("../../collector/testdata/metrics.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	fixed := regexp.MustCompile(`[{,](aspect|auth|change|event|exemption|isolation|kind|match|origin|reason|scope|sensor|severity|source|state|table)="([a-z_]+)"`)
+	for _, match := range fixed.FindAllStringSubmatch(string(golden), -1) {
+		if value := match[1] + " " + match[2]; !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+	}
+	return values
 }
 
 // alertsOf lists the shipped alerts, each with its severity: people route by them.
