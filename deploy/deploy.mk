@@ -80,3 +80,13 @@ $(TOOLS)/nfpm-$(NFPM):
 	$(call heading,build nfpm $(NFPM))
 	GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM)
 	mv $(TOOLS)/nfpm $@
+
+# With the oldest promtool that is meant to do and the newest; Docker Compose's own parser is in the module of e2e/compose.
+.PHONY: compose-check
+compose-check: e2e-tools ## Check the compose stack by its programs' own parsers, and run its commands and the drill without an engine
+	$(call heading,compose stack)
+	@for promtool in promtool "$$E2E_BIN/promtool"; do "$$promtool" check config deploy/compose/prometheus.yml; done
+	@amtool check-config alerts/alertmanager.yml
+	@sh -n deploy/compose/drill/drill.sh && perl -c deploy/compose/drill/pager.pl
+	@mkdir -p "$$E2E_BIN/tmp" && cd e2e/compose && EXPORTER="$$E2E_BIN/cryptojack_exporter" PROMETHEUS="$$E2E_BIN/prometheus" ALERTMANAGER=$$(command -v prometheus-alertmanager) GOTMPDIR="$$E2E_BIN/tmp" \
+	  go test -count=1 -timeout 15m -json $(if $(as_root),-exec '$(as_root)$(comma)EXPORTER$(comma)PROMETHEUS$(comma)ALERTMANAGER') . | go -C .. run ./testreport -skipped "$$SKIPPED"
