@@ -195,6 +195,26 @@ func TestExternalLabels(t *testing.T) {
 	}
 }
 
+// TestMessages: a message has our word for a severity that is called otherwise, and its
+// colour, names the cluster, and leads to the dashboard.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	directory := filepath.Join(all()[31].assets(t), "alerts")
+	data := filepath.Join(directory, "data.json")
+	const alert = `{"status": "firing", "labels": {"alertname": "CryptojackMinerFound", "severity": "page"},
+		"annotations": {"summary": "A miner.", "dashboard_url": "https://g/d", "runbook_url": "https://r"}}`
+	message := `{"status": "firing", "commonLabels": {"instance": "h:1", "` + clusterLabel + `": "eu"}, "alerts": [` + alert + `]}`
+	if err := os.WriteFile(data, []byte(message), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "amtool", "template", "render", "--template.glob="+directory+"/templates/*.tmpl", "--template.data="+data,
+		`--template.text={{ template "cryptojack.title" . }} {{ template "cryptojack.slack.color" . }} {{ template "cryptojack.link" . }}`)
+	said, err := command.CombinedOutput()
+	if got, want := strings.TrimSpace(string(said)), "CRITICAL h:1 in eu: A miner. #b3261e https://g/d"; err != nil || got != want {
+		t.Errorf("it says %q (%v), want %q", got, err, want)
+	}
+}
+
 // TestMixin: jsonnet makes of the mixin what the files hold, with and without flags.
 func TestMixin(t *testing.T) {
 	t.Parallel()
