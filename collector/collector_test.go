@@ -100,7 +100,7 @@ func hostile() *snapshots {
 	p := &model.ProcessSnapshot{Origins: map[model.OriginKey]model.CPUTotals{}, GPU: &model.GPUTotals{}, CPUs: 2}
 	p.Visibility, p.ReadErrors = map[model.Aspect]model.Share{}, map[model.ReadError]uint64{}
 	for _, aspect := range []model.Aspect{
-		model.AspectStat, model.AspectExe, model.AspectFd, model.AspectCgroup, model.AspectTemp, model.AspectNetns, model.AspectPersistence, model.AspectSubmissionLog,
+		model.AspectStat, model.AspectExe, model.AspectFd, model.AspectCgroup, model.AspectTemp, model.AspectNetns, model.AspectPersistence, model.AspectSubmissionLog, model.AspectContainer,
 	} {
 		p.Visibility[aspect] = model.Share{Readable: 1, Total: 2}
 		for _, reason := range []model.Reason{model.ReasonPermission, model.ReasonParse, model.ReasonTimeout, model.ReasonPanic, model.ReasonOther} {
@@ -126,7 +126,8 @@ func hostile() *snapshots {
 		found.Active = append(found.Active, model.Finding{
 			Rule: "known_miner_name", Severity: model.Critical,
 			Suspect: &model.Suspect{
-				ID: fmt.Sprintf("%012x", i%900), Running: true, Process: model.Process{Comm: name(i), Exe: name(i)},
+				ID: fmt.Sprintf("%012x", i%900), Running: true,
+				Process:  model.Process{Comm: name(i), Exe: name(i), Container: &model.Container{ID: name(i), Name: name(i), Image: name(i)}},
 				Guardian: &model.Guardian{Comm: name(i), PID: 5}, Entry: &model.Entry{Process: name(i), Port: 1},
 			},
 		})

@@ -6,8 +6,10 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
-// detailLimit bounds suspects and suspicious files that have series of their own.
-const detailLimit = 32
+const (
+	suspectLimit = 32 // suspects that have series of their own
+	detailLimit  = 24 // suspicious files and entries of persistence that have
+)
 
 type files struct {
 	snapshot func() *model.FileSnapshot
@@ -17,7 +19,7 @@ type files struct {
 }
 
 // NewFiles exports the suspicious files: their number for each
-// watched directory and reason, 0 too, and at most 32 by path, the strongest reasons
+// watched directory and reason, 0 too, and at most 24 by path, the strongest reasons
 // first. Without a snapshot Update returns ErrNoData.
 func NewFiles(snapshot func() *model.FileSnapshot, labels *Labels) Collector {
 	return &files{
@@ -25,7 +27,7 @@ func NewFiles(snapshot func() *model.FileSnapshot, labels *Labels) Collector {
 		count: prometheus.NewDesc("cryptojack_suspicious_files",
 			"Suspicious files that were found. Each counts once, under its strongest reason.", []string{"directory", "reason"}, nil),
 		info: prometheus.NewDesc("cryptojack_suspicious_file_info",
-			"A suspicious file; at most 32, the strongest reasons first. sha256 is cut to 12 hex digits.", []string{"path", "reason", "user", "sha256"}, nil),
+			"A suspicious file; at most 24, the strongest reasons first. sha256 is cut to 12 hex digits.", []string{"path", "reason", "user", "sha256"}, nil),
 		modified: prometheus.NewDesc("cryptojack_suspicious_file_modified_timestamp_seconds",
 			"When a suspicious file was last modified, in seconds since the epoch. Its owner can set this.", []string{"path"}, nil),
 		truncated: prometheus.NewDesc("cryptojack_file_scan_truncated",

@@ -84,7 +84,10 @@ func infected() *snapshots {
 				ID: "f853cd7dfcf9", Running: true, Instances: 1, PIDs: []int{300}, Respawns: 14, CPUSeconds: 580,
 				Process: model.Process{
 					Identity: model.Identity{PID: 300}, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", User: "flink", Unit: "flink.service",
-					ContainerID: "", Origin: model.OriginTemp,
+					ContainerID: "3f9a1c0b2d4e", Isolation: model.IsolationContainer, Origin: model.OriginTemp,
+					Container: &model.Container{
+						ID: "3f9a1c0b2d4e" + strings.Repeat("0", 52), Runtime: model.RuntimeDocker, HostRuntime: true, Name: "flink-taskmanager-1", Image: "flink:1.20",
+					},
 				},
 				Guardian: &model.Guardian{Relation: model.RelationParent, PID: 200, Comm: "kinsing", Exe: "/var/tmp/kinsing"},
 				Entry:    &model.Entry{App: "flink", Process: "java", Port: 8081},

@@ -15,7 +15,7 @@ type persistence struct {
 }
 
 // NewPersistence exports what starts programs by itself (crontabs, units, start-up
-// files): the entries of each kind and their changes, 0 too, and at most 32 suspicious
+// files): the entries of each kind and their changes, 0 too, and at most 24 suspicious
 // ones by path, first those of files that a critical
 // finding is about. Without a snapshot Update returns ErrNoData.
 func NewPersistence(snapshot func() *model.PersistenceSnapshot, findings func() *model.Findings, labels *Labels) Collector {
@@ -26,7 +26,7 @@ func NewPersistence(snapshot func() *model.PersistenceSnapshot, findings func() 
 		changes: prometheus.NewDesc("cryptojack_persistence_changes_total",
 			"Entries that were added, changed or removed since the exporter started.", []string{"kind", "change"}, nil),
 		info: prometheus.NewDesc("cryptojack_persistence_info",
-			"A suspicious entry; at most 32, one for each file and reason.", []string{"kind", "path", "reason"}, nil),
+			"A suspicious entry; at most 24, one for each file and reason.", []string{"kind", "path", "reason"}, nil),
 	}
 }
 
@@ -67,8 +67,8 @@ type place struct {
 
 // Three quarters of the series are for root's files and those of the system, if they need them.
 const (
-	detailsOfSystem = 24
-	detailsOfUser   = 8
+	detailsOfSystem = 18
+	detailsOfUser   = 6
 )
 
 // detailed lists what has a series, at most detailLimit: those of files that start a miner first.

@@ -153,7 +153,7 @@ func (c *sensors) tables(send *sender) {
 		}
 		tables["held"] = s.Held
 		send.counter(c.refused, float64(s.Held.Refused), "held")
-		tables["suspects"] = model.Slots{Used: min(wanted, detailLimit), Limit: detailLimit}
+		tables["suspects"] = model.Slots{Used: min(wanted, suspectLimit), Limit: suspectLimit}
 	}
 	if s := c.sources.Files(); s != nil {
 		tables["files"] = model.Slots{Used: min(len(s.Files), detailLimit), Limit: detailLimit}

@@ -12,7 +12,7 @@ import (
 )
 
 // socketLimit bounds the sockets that have series of their own.
-const socketLimit = 40
+const socketLimit = 24
 
 type sockets struct {
 	snapshot func() *model.SocketSnapshot
@@ -22,7 +22,7 @@ type sockets struct {
 }
 
 // NewSockets exports the listening sockets of all network namespaces: their number for
-// each protocol and scope, 0 too, and at most 40 by address, services that
+// each protocol and scope, 0 too, and at most 24 by address, services that
 // others reach first. Without a snapshot Update returns ErrNoData.
 func NewSockets(snapshot func() *model.SocketSnapshot, labels *Labels) Collector {
 	return &sockets{
@@ -30,7 +30,7 @@ func NewSockets(snapshot func() *model.SocketSnapshot, labels *Labels) Collector
 		count: prometheus.NewDesc("cryptojack_listening_sockets",
 			"Listening TCP and bound UDP sockets of all network namespaces by how far their address reaches. A host firewall is not looked at.", []string{"protocol", "scope"}, nil),
 		info: prometheus.NewDesc("cryptojack_listening_socket_info",
-			"A listening socket; at most 40, services that miners enter by first. app is empty for what is in no catalogue.",
+			"A listening socket; at most 24, services that miners enter by first. app is empty for what is in no catalogue.",
 			[]string{"protocol", "address", "port", "scope", "app", "process"}, nil),
 	}
 }

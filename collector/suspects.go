@@ -13,7 +13,8 @@ import (
 type suspects struct {
 	labels *Labels
 
-	info, guardian, entry           *prometheus.Desc
+	info, container                 *prometheus.Desc
+	guardian, entry                 *prometheus.Desc
 	cpu, pid, guardianPID, respawns *prometheus.Desc
 	firstSeen, lastSeen             *prometheus.Desc
 }
@@ -26,6 +27,8 @@ func newSuspects(labels *Labels) *suspects {
 		labels: labels,
 		info: desc("info", "A program under suspicion (warning or critical); at most 32, the worst first. suspect is 12 hex digits of the executable's SHA-256, the same on every host.",
 			"comm", "exe", "user", "unit", "container_id", "origin", "severity", "rule"),
+		container: desc("container_info", "The container that a suspect runs in, as the files of its runtime say. Without it there is no series. container_name is that in the pod where kube_pod is set.",
+			"container_id", "container_name", "image", "kube_namespace", "kube_pod", "runtime"),
 		guardian:    desc("guardian_info", "What brings a suspect back, and how that is known.", "comm", "exe", "relation"),
 		entry:       desc("entry_info", "The listening service that a suspect descends from. app is empty for what is in no catalogue.", "app", "process", "port"),
 		cpu:         desc("cpu_seconds_total", "CPU time of all instances of a suspect, in seconds from the birth of each."),
@@ -38,7 +41,7 @@ func newSuspects(labels *Labels) *suspects {
 }
 
 // update sends the suspects among findings, which are sorted worst first: at most
-// detailLimit, and none that is only noted (info).
+// suspectLimit, and none that is only noted (info).
 func (c *suspects) update(send *sender, active []model.Finding) {
 	sent := 0
 	for i := range active {
@@ -46,7 +49,7 @@ func (c *suspects) update(send *sender, active []model.Finding) {
 		if finding.Suspect == nil || finding.Severity == model.Info || !send.unique("suspect "+finding.Suspect.ID) {
 			continue
 		}
-		if sent++; sent > detailLimit {
+		if sent++; sent > suspectLimit {
 			return
 		}
 		c.one(send, finding)
@@ -58,6 +61,9 @@ func (c *suspects) one(send *sender, finding *model.Finding) {
 	p := &s.Process
 	send.gauge(c.info, 1, id, label(p.Comm), label(p.Exe), label(p.User), label(p.Unit), label(p.ContainerID),
 		string(p.Origin), string(finding.Severity), finding.Rule)
+	if k := p.Container; k != nil {
+		send.gauge(c.container, 1, id, label(k.ShortID()), label(k.Name), label(k.Image), label(k.KubeNamespace), label(k.KubePod), string(k.Runtime))
+	}
 	send.counter(c.cpu, s.CPUSeconds, id)
 	send.counter(c.respawns, float64(s.Respawns), id)
 	send.gauge(c.firstSeen, seconds(finding.FirstSeen), id)

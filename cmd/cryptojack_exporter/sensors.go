@@ -117,7 +117,7 @@ func (s *sensors) addSelf(o *options, current func() *config.Config, logger log.
 func (s *sensors) addProcesses(o *options, current func() *config.Config, p *privileged, names *passwd.Users, wakeFiles chan<- struct{}, logger log.Logger) error {
 	settings := processes.Options{
 		Proc: o.procfs, Root: o.rootfs, PrivateProcfs: p.procfs, Interval: o.processInterval, Budget: o.cpuBudget, RespawnWindow: o.respawnWindow,
-		UserName: names.Name, CPUTime: threadTime, Logger: logger,
+		UserName: names.Name, UserHome: names.Home, CPUTime: threadTime, Logger: logger,
 		Interest: detect.NewFirstSight(func() *policy.Policy { return &current().Policy }, s.exposures).Interest,
 	}
 	if p.tasks != nil {

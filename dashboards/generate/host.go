@@ -68,7 +68,11 @@ func (h house) suspectDetails(title, description string, first []column, matcher
 			col("port", "Port", 65, unit("none")),
 			col("rule", "Strongest sign", 0),
 			col("unit", "Unit", 0),
-			col("container_id", "Container", 0),
+			col("container_name", "Container", 0),
+			col("kube_namespace", "Namespace", 0),
+			col("kube_pod", "Pod", 0),
+			col("image", "Image", 0),
+			col("container_id", "Container's id", 0),
 			col("Value #H", "First seen", 120, unit("dateTimeFromNow")),
 		),
 		cells(h.one(key, h.by("max", key+", severity, rule, comm, exe, user, unit, container_id", about("info")))),
@@ -79,6 +83,7 @@ func (h house) suspectDetails(title, description string, first []column, matcher
 		cells(h.by("max", key, about("guardian_pid"))),
 		cells(h.one(key, h.by("max", key+", app, process, port", about("entry_info")))),
 		cells(h.by("min", key, about("first_seen_timestamp_seconds"))+" * 1000"),
+		cells(h.one(key, h.by("max", key+", container_name, kube_namespace, kube_pod, image", about("container_info")))),
 	).sorted("Cores")
 }
 

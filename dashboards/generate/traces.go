@@ -36,7 +36,7 @@ func (h house) hostCoverage() []panel {
 		graph("Visibility", "The share of processes, directories and socket tables that could be read. Below the dashed line at 80 % it counts as blind: run as root, or give CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and CAP_NET_ADMIN.", 8,
 			lines(h.by("min", "aspect", h.metric("visibility_ratio")), "{{aspect}}")).unit("percentunit").set("max", 1).
 			set("thresholds", visible()).custom("thresholdsStyle", object{"mode": "dashed"}).
-			paint(paintNeutral("stat", "exe", "fd", "cgroup", "temp", "netns", "persistence", "flink_log", "host")...),
+			paint(paintNeutral("stat", "exe", "fd", "cgroup", "temp", "netns", "persistence", "flink_log", "container", "host")...),
 		graph("Age of the last sample", "How long ago each sensor looked. A line that grows without end: the sensor is stuck, and what it says is old; restart the exporter and send its log to its authors.", 8,
 			lines(h.by("max", "sensor", "time() - "+h.metric("last_sample_timestamp_seconds")), "{{sensor}}")).unit("s").paint(sensors...),
 		graph("Events lost", "Events of the kernel that came faster than they were read, each second. Above 0 for long: short processes are missed, perhaps on purpose; look at the starts by origin.", 8,

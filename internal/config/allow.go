@@ -16,8 +16,11 @@ const (
 	maxReason = 256  // bytes
 )
 
-// containerPattern is what can match an id, which is all that is known of a container.
-var containerPattern = regexp.MustCompile(`^[0-9a-f*?^\[\]-]{1,64}$`)
+// What can match an id or a name of a container, a namespace or a pod, and an image.
+var (
+	containerPattern = regexp.MustCompile(`^[A-Za-z0-9_.*?^\[\]\\-]{1,253}$`)
+	imagePattern     = regexp.MustCompile(`^[A-Za-z0-9_.:/@+*?^\[\]\\-]{1,512}$`)
+)
 
 // allow is an entry of the allow list as it is written.
 type allow struct {
@@ -26,6 +29,9 @@ type allow struct {
 	User       string `yaml:"user"`
 	Unit       string `yaml:"unit"`
 	Container  string `yaml:"container"`
+	Image      string `yaml:"image"`
+	Namespace  string `yaml:"namespace"`
+	Pod        string `yaml:"pod"`
 	Cgroup     string `yaml:"cgroup"`
 	Containers bool   `yaml:"containers"`
 	Reason     string `yaml:"reason"`
@@ -51,12 +57,14 @@ func (d *document) allowList(lines lines) ([]policy.Allow, error) {
 func (a *allow) parse() (policy.Allow, error) {
 	out := policy.Allow{
 		Path: a.Path, SHA256: strings.ToLower(a.SHA256), User: a.User, Unit: a.Unit, Container: a.Container, Cgroup: a.Cgroup,
-		Containers: a.Containers, Reason: strings.TrimSpace(a.Reason),
+		Image: a.Image, Namespace: a.Namespace, Pod: a.Pod, Containers: a.Containers, Reason: strings.TrimSpace(a.Reason),
 	}
-	if a.Path == "" && a.SHA256 == "" && a.User == "" && a.Unit == "" && a.Container == "" && a.Cgroup == "" {
-		return out, errors.New("set at least one of path, sha256, user, unit, container, cgroup")
+	if a.Path == "" && a.SHA256 == "" && a.User == "" && a.Unit == "" && a.Cgroup == "" && !out.NamesContainer() {
+		return out, errors.New("set at least one of path, sha256, user, unit, container, image, namespace, pod, cgroup")
 	}
-	for _, glob := range []struct{ field, value string }{{"path", a.Path}, {"container", a.Container}, {"cgroup", a.Cgroup}} {
+	for _, glob := range []struct{ field, value string }{
+		{"path", a.Path}, {"cgroup", a.Cgroup}, {"container", a.Container}, {"image", a.Image}, {"namespace", a.Namespace}, {"pod", a.Pod},
+	} {
 		if _, err := path.Match(glob.value, ""); err != nil {
 			return out, fmt.Errorf("%s %q: %w", glob.field, glob.value, err)
 		}
@@ -65,7 +73,11 @@ func (a *allow) parse() (policy.Allow, error) {
 	case a.SHA256 != "" && !sha256Pattern.MatchString(out.SHA256):
 		return out, fmt.Errorf("sha256 %q is not 64 hex digits", a.SHA256)
 	case a.Container != "" && !containerPattern.MatchString(a.Container):
-		return out, fmt.Errorf("container %q can be no id: give the first digits of one (hex), or a glob over the first 12; names of containers are not known", a.Container)
+		return out, fmt.Errorf("container %q can be no container: give a glob over its name, without the / that docker inspect shows before it, or at least 12 digits of its id", a.Container)
+	case a.Image != "" && !imagePattern.MatchString(a.Image):
+		return out, fmt.Errorf("image %q can be no image: give a glob over it as docker ps or the pod shows it", a.Image)
+	case a.Namespace != "" && !containerPattern.MatchString(a.Namespace), a.Pod != "" && !containerPattern.MatchString(a.Pod):
+		return out, fmt.Errorf("namespace %q or pod %q can be none: give globs over their names", a.Namespace, a.Pod)
 	case len(out.Reason) > maxReason:
 		return out, fmt.Errorf("reason: at most %d bytes, not %d", maxReason, len(out.Reason))
 	}

@@ -150,16 +150,19 @@ func TestBad(t *testing.T) {
 		"directories: [tmp]":                                           `directories: "tmp" is not an absolute path`,
 		"directories: [/tmp, /tmp/]":                                   `directories: "/tmp" is there twice`,
 		"known_miner_sha256: [abc]":                                    `known_miner_sha256, entry 1: "abc" is not 64 hex digits`,
-		"allow: [{}]":                                                  "allow, entry 1: set at least one of path, sha256, user, unit, container, cgroup",
+		"allow: [{}]":                                                  "allow, entry 1: set at least one of path, sha256, user, unit, container, image, namespace, pod, cgroup",
 		"allow: [{path: '[x'}]":                                        `allow, entry 1: path "[x": syntax error in pattern`,
 		"allow: [{sha256: zz}]":                                        `allow, entry 1: sha256 "zz" is not 64 hex digits`,
-		"allow: [{user: a}, {reason: x, containers: true}]":            "allow, entry 2: set at least one of path, sha256, user, unit, container, cgroup",
+		"allow: [{user: a}, {reason: x, containers: true}]":            "allow, entry 2: set at least one of path, sha256, user, unit, container, image, namespace, pod, cgroup",
 		"allow: [{user: a, expires: 2026-01-01}]":                      "line 1: field expires not found",
 		"allow: [{user: a, until: 31.12.2026}]":                        `allow, entry 1: until "31.12.2026" is neither a day (2026-12-31) nor a time (2026-12-31T18:00:00Z)`,
 		"allow: [{user: a, until: 2026-02-30}]":                        `until "2026-02-30" is neither a day`,
 		"allow: [{user: a, containers: maybe}]":                        "line 1",
-		"allow: [{container: web}]":                                    `allow, entry 1: container "web" can be no id: give the first digits of one (hex), or a glob over the first 12; names of containers are not known`,
-		"allow: [{image: redis}]":                                      "line 1: field image not found",
+		"allow: [{container: /web}]":                                   `allow, entry 1: container "/web" can be no container: give a glob over its name, without the / that docker inspect shows before it, or at least 12 digits of its id`,
+		"allow: [{image: \"a b\"}]":                                    `allow, entry 1: image "a b" can be no image`,
+		"allow: [{namespace: a/b}]":                                    `allow, entry 1: namespace "a/b" or pod "" can be none`,
+		"allow: [{pod: \"[\"}]":                                        `allow, entry 1: pod "[": syntax error in pattern`,
+		"allow: [{images: redis}]":                                     "line 1: field images not found",
 		"allow: [{cgroup: '/a['}]":                                     `allow, entry 1: cgroup "/a[": syntax error in pattern`,
 		"allow: [{user: a, reason: " + strings.Repeat("x", 257) + "}]": "allow, entry 1: reason: at most 256 bytes, not 257",
 		"allow: [" + strings.Repeat("{user: a}, ", 1025) + "]":         "allow: at most 1024 entries, not 1025",
@@ -209,7 +212,8 @@ allow:
     reason: "  nightly render "
     until: 2026-12-31
   - {container: 012345678901, until: 2026-12-31T18:00:00+02:00}
-  - {container: "01*", until: 2024-02-29}
+  - {container: "web-*", until: 2024-02-29}
+  - {image: registry.example/ci/**, namespace: ci, pod: "runner-*"}
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -220,13 +224,14 @@ allow:
 			Reason: "nightly render", Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Line: 3,
 		},
 		{Container: "012345678901", Until: time.Date(2026, 12, 31, 16, 0, 0, 0, time.UTC), Line: 11},
-		{Container: "01*", Until: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC), Line: 12},
+		{Container: "web-*", Until: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC), Line: 12},
+		{Image: "registry.example/ci/**", Namespace: "ci", Pod: "runner-*", Line: 13},
 	}
 	if diff := cmp.Diff(want, config.Policy.Allow); diff != "" {
 		t.Error(diff)
 	}
 	last := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
-	if got := config.Ended(last); len(got) != 2 || got[1] != "allow, entry 3 (line 12): it ended at the end of 2024-02-29 (UTC) and lowers nothing any more: container 01*" {
+	if got := config.Ended(last); len(got) != 2 || got[1] != "allow, entry 3 (line 12): it ended at the end of 2024-02-29 (UTC) and lowers nothing any more: container web-*" {
 		t.Errorf("%q", got)
 	}
 	if got := config.Ended(last.Add(time.Second)); len(got) != 3 || !strings.HasSuffix(got[0], ", also in containers, because: nightly render") {

@@ -20,6 +20,30 @@ func unchanged(*model.Process) {}
 func contained(p *model.Process) {
 	p.Isolation, p.ContainerID, p.User = model.IsolationContainer, "0123456789ab", "1000"
 	p.Cgroup, p.Unit = "/system.slice/docker-0123456789ab"+strings.Repeat("c", 52)+".scope", "docker-0123456789ab"+strings.Repeat("c", 52)+".scope"
+	p.Container = &model.Container{
+		ID: "0123456789ab" + strings.Repeat("c", 52), Runtime: model.RuntimeDocker, HostRuntime: true, Name: "render-1", Image: "registry.example/ci/render:3",
+	}
+}
+
+// inOther is in a container of which this is changed.
+func inOther(change func(*model.Container)) func(*model.Process) {
+	return func(p *model.Process) {
+		contained(p)
+		other := *p.Container
+		change(&other)
+		p.Container = &other
+	}
+}
+
+// inPod is in one of Kubernetes'.
+func inPod(p *model.Process) {
+	inOther(func(c *model.Container) { c.Name, c.KubeNamespace, c.KubePod = "app", "shop", "web-7d9" })(p)
+}
+
+// inUsers is in one that a user has started and named.
+func inUsers(p *model.Process) {
+	inOther(func(c *model.Container) { c.HostRuntime, c.Owner = false, 1000 })(p)
+	p.Cgroup = "/user.slice/user-1000.slice/user@1000.service/docker-" + p.Container.ID + ".scope"
 }
 
 func inUnit(unit, cgroup string) func(*model.Process) {
@@ -80,9 +104,28 @@ func TestAllow(t *testing.T) {
 		"user: containers too":       {policy.Allow{User: "1000", Containers: true}, xmrig(contained), true},
 		"user: a name, containers":   {policy.Allow{User: "alice", Containers: true}, xmrig(contained), false},
 		"container":                  {policy.Allow{Container: "0123456789ab"}, xmrig(contained), true},
-		"container: first digits":    {policy.Allow{Container: "0123"}, xmrig(contained), true},
+		"container: few digits":      {policy.Allow{Container: "0123"}, xmrig(contained), false},
 		"container: the whole id":    {policy.Allow{Container: "0123456789ab" + strings.Repeat("c", 52)}, xmrig(contained), true},
-		"container: a glob":          {policy.Allow{Container: "01*ab"}, xmrig(contained), true},
+		"container: digits of more":  {policy.Allow{Container: "0123456789abcccd"}, xmrig(contained), false},
+		"container: its name":        {policy.Allow{Container: "render-1"}, xmrig(contained), true},
+		"container: part of it":      {policy.Allow{Container: "render"}, xmrig(contained), false},
+		"container: a glob":          {policy.Allow{Container: "rend*-?"}, xmrig(contained), true},
+		"container: unnamed":         {policy.Allow{Container: "*"}, xmrig(inOther(func(c *model.Container) { c.Name = "" })), false},
+		"container: hex, a name":     {policy.Allow{Container: "cafe"}, xmrig(inOther(func(c *model.Container) { c.Name = "cafe" })), true},
+		"container: a user's":        {policy.Allow{Container: "render-1"}, xmrig(inUsers), false},
+		"container: a user's id":     {policy.Allow{Container: "0123456789ab"}, xmrig(inUsers), false},
+		"container: a user's cgroup": {policy.Allow{Container: "render-1", Cgroup: "/user.slice/user-1000.slice/**"}, xmrig(inUsers), true},
+		"image":                      {policy.Allow{Image: "registry.example/ci/*"}, xmrig(contained), true},
+		"image: all below":           {policy.Allow{Image: "registry.example/**"}, xmrig(contained), true},
+		"image: another":             {policy.Allow{Image: "registry.example/ci/render:2"}, xmrig(contained), false},
+		"image: of another registry": {policy.Allow{Image: "ci/*"}, xmrig(contained), false},
+		"image: a user's":            {policy.Allow{Image: "registry.example/**"}, xmrig(inUsers), false},
+		"image: the host":            {policy.Allow{Image: "**"}, own, false},
+		"namespace":                  {policy.Allow{Namespace: "shop"}, xmrig(inPod), true},
+		"namespace: another":         {policy.Allow{Namespace: "kube-*"}, xmrig(inPod), false},
+		"namespace: no pod":          {policy.Allow{Namespace: "*"}, xmrig(contained), false},
+		"pod":                        {policy.Allow{Namespace: "shop", Pod: "web-*", Container: "app"}, xmrig(inPod), true},
+		"pod: another container":     {policy.Allow{Namespace: "shop", Pod: "web-*", Container: "sidecar"}, xmrig(inPod), false},
 		"container: another":         {policy.Allow{Container: "0123456789ac"}, xmrig(contained), false},
 		"container: not the host":    {policy.Allow{Container: "*"}, own, false},
 		"container and path":         {policy.Allow{Container: "*", Path: "/opt/mine/xmrig"}, xmrig(contained), true},

@@ -49,7 +49,7 @@ func TestSuggestedEntry(t *testing.T) {
 		"a service":                {xmrig(service), policy.Allow{Path: "/opt/mine/xmrig", User: "alice", Unit: "render.service"}, []string{"It is critical"}},
 		"a service runs from temp": {process(10, all(inTemp("/tmp/x"), service)), policy.Allow{Path: "/tmp/x", SHA256: own.SHA256, User: "alice"}, nil},
 		"a container": {
-			xmrig(contained), policy.Allow{Path: "/opt/mine/xmrig", SHA256: own.SHA256, User: "1000", Containers: true}, []string{"It is critical"},
+			xmrig(contained), policy.Allow{Path: "/opt/mine/xmrig", SHA256: own.SHA256, User: "1000", Container: "render-1", Image: "registry.example/ci/render:3"}, []string{"It is critical"},
 		},
 		"a path of its own namespace only": {
 			xmrig(func(p *model.Process) { p.MountNS, p.ExeSource = "mnt:[7]", "tmpfs" }), policy.Allow{SHA256: own.SHA256, User: "alice"}, []string{"It is critical"},

@@ -244,7 +244,7 @@ func (e *exposer) waits(socket *model.Socket) bool {
 func locate(processes *model.ProcessSnapshot, out *model.Exposure) {
 	owner, found := processes.Process(out.Socket.Owner.PID)
 	if found && owner.Identity == out.Socket.Owner {
-		out.ContainerID, out.Unit, out.User = owner.ContainerID, owner.Unit, owner.User
+		out.ContainerID, out.Container, out.Unit, out.User = owner.ContainerID, owner.Container, owner.Unit, owner.User
 	}
 }
 

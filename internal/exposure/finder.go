@@ -49,7 +49,7 @@ func (f *Finder) holds(s *model.Snapshot, services *catalogue.Catalogue) bool {
 	for i := range f.found {
 		again := model.Exposure{Socket: model.Socket{Owner: f.found[i].Socket.Owner}}
 		locate(s.Processes, &again)
-		if again.ContainerID != f.found[i].ContainerID || again.Unit != f.found[i].Unit {
+		if again.ContainerID != f.found[i].ContainerID || again.Container != f.found[i].Container || again.Unit != f.found[i].Unit {
 			return false
 		}
 	}

@@ -120,6 +120,10 @@ func listens(e *model.Exposure) string {
 func where(e *model.Exposure) string {
 	var words string
 	switch {
+	case e.Container.Known() && e.Container.KubePod != "":
+		words = ", pod " + text.Label(e.Container.KubeNamespace+"/"+e.Container.KubePod)
+	case e.Container.Known():
+		words = ", container " + text.Label(e.Container.Name)
 	case e.ContainerID != "":
 		words = ", container " + text.Label(e.ContainerID)
 	case e.Unit != "":

@@ -25,6 +25,7 @@ type Exposure struct {
 	Reach       []netip.Addr // what a wildcard address reaches; nil if that is not known
 	Namespace   NetNamespace // of Socket
 	ContainerID string       // of the owner, 12 hex; ""
+	Container   *Container   // of the owner; nil for none
 	Unit        string       // of the owner; ""
 	User        string       // of the owner: a name, or a number where it has none; ""
 	Forwarded   Forwarded

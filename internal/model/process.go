@@ -120,15 +120,16 @@ type Process struct {
 	ExeReplaced bool   // ExeDeleted, and another file has taken the name (a package upgrade, a rebuild)
 	ExeFile     FileID // zero if unknown
 	ExeOwner    FileOwner
-	ExeSource   string   // what Exe really is, where only the mount namespace of the process has it under that path: a path of the host, or a type of file system, as tmpfs; "" else
-	ExeFUSE     bool     // the file lies on a FUSE file system; looked at in suspicious places only
-	CopyOf      string   // of a program in memory: an installed file that only root may change and that has the same content; ""
-	Argv        []string // at most 4 KiB in all
-	UID         uint32   // effective
-	User        string   // name, or the number where it has none
-	Cgroup      string   // path in the unified or the systemd hierarchy
-	Unit        string   // systemd unit of Cgroup, or ""
-	ContainerID string   // first 12 hex of the container id in Cgroup, or ""
+	ExeSource   string     // what Exe really is, where only the mount namespace of the process has it under that path: a path of the host, or a type of file system, as tmpfs; "" else
+	ExeFUSE     bool       // the file lies on a FUSE file system; looked at in suspicious places only
+	CopyOf      string     // of a program in memory: an installed file that only root may change and that has the same content; ""
+	Argv        []string   // at most 4 KiB in all
+	UID         uint32     // effective
+	User        string     // name, or the number where it has none
+	Cgroup      string     // path in the unified or the systemd hierarchy
+	Unit        string     // systemd unit of Cgroup, or ""
+	ContainerID string     // first 12 hex of the container id in Cgroup, or ""
+	Container   *Container // that it belongs to; nil for none, and where names are not looked up
 	Origin      Origin
 	Isolation   Isolation
 	Group       string       // the label `process`: basename, or DIRECTORY#HASH6

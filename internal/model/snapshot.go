@@ -26,6 +26,7 @@ const (
 
 	AspectPersistence   Aspect = "persistence" // files that start programs
 	AspectSubmissionLog Aspect = "flink_log"   // logs of what was submitted to services
+	AspectContainer     Aspect = "container"   // what containers are called
 	AspectHost          Aspect = "host"        // parts of the host that no namespace of the exporter's own replaces
 )
 

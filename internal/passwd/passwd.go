@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -100,6 +101,16 @@ func (u *Users) Name(uid uint32) string {
 		}
 	}
 	return Number(uid)
+}
+
+// Home returns the home directory of a user of the host as it is written, or "".
+func (u *Users) Home(uid uint32) string {
+	if table := u.table.Load(); table != nil {
+		if at := slices.IndexFunc(table.Users, func(user User) bool { return user.UID == uid }); at >= 0 {
+			return table.Users[at].Home
+		}
+	}
+	return ""
 }
 
 // Number is how a user is shown whose name is not known.

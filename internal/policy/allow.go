@@ -13,13 +13,16 @@ import (
 
 // Allow is an entry of the user's allow list. Every field that is set must match; one
 // with nothing to match matches nothing. It is about processes of the host unless
-// Containers or Container says otherwise.
+// Containers, or what names a container, says otherwise.
 type Allow struct {
 	Path       string // glob over the path of the executable, or of the script that an interpreter runs; see matchPath
 	SHA256     string // 64 hex, of the executable
 	User       string // name, or the number of one without; users of containers are numbers
 	Unit       string // of the system's manager, unless User is set too: see matchesUnit
-	Container  string // first digits of its id, or a glob over the first 12; it implies Containers
+	Container  string // at least 12 digits of its id, or a glob over its name
+	Image      string // glob over the image of a container, as whoever started it wrote it; see matchPath
+	Namespace  string // glob over a pod's namespace in Kubernetes
+	Pod        string // glob over its name
 	Cgroup     string // glob over the whole path; see matchPath
 	Containers bool   // it is about processes of containers too
 
@@ -30,18 +33,23 @@ type Allow struct {
 
 // names tells whether the entry has anything to match.
 func (a *Allow) names() bool {
-	return a.Path != "" || a.SHA256 != "" || a.User != "" || a.Unit != "" || a.Container != "" || a.Cgroup != ""
+	return a.Path != "" || a.SHA256 != "" || a.User != "" || a.Unit != "" || a.Cgroup != "" || a.NamesContainer()
+}
+
+// NamesContainer tells whether the entry is about certain containers, which implies Containers.
+func (a *Allow) NamesContainer() bool {
+	return a.Container != "" || a.Image != "" || a.Namespace != "" || a.Pod != ""
 }
 
 // Matches tells whether the entry names the process, whether it has ended or not.
 func (a *Allow) Matches(p *model.Process) bool {
 	inContainer := p.Isolation == model.IsolationContainer || p.ContainerID != ""
 	switch {
-	case !a.names(), inContainer && !a.Containers && a.Container == "":
+	case !a.names(), inContainer && !a.Containers && !a.NamesContainer():
 		return false
 	case a.User != "" && a.User != p.User, a.SHA256 != "" && !strings.EqualFold(a.SHA256, p.SHA256):
 		return false
-	case a.Unit != "" && !a.matchesUnit(p), a.Container != "" && !matchContainer(a.Container, p.ContainerID):
+	case a.Unit != "" && !a.matchesUnit(p), a.NamesContainer() && !a.matchesContainer(p.Container):
 		return false
 	case a.Cgroup != "" && !matchPath(a.Cgroup, p.Cgroup):
 		return false
@@ -69,7 +77,7 @@ func outermostUnit(cgroup string) string {
 
 // MatchesEntry tells whether the entry names a file that starts programs.
 func (a *Allow) MatchesEntry(entry *model.PersistenceEntry) bool {
-	if a.Path == "" || a.SHA256 != "" || a.Container != "" || a.Cgroup != "" {
+	if a.Path == "" || a.SHA256 != "" || a.Cgroup != "" || a.NamesContainer() {
 		return false
 	}
 	return (a.User == "" || a.User == entry.User) && (a.Unit == "" || a.Unit == entry.Unit) && matchPath(a.Path, entry.Path)
@@ -95,17 +103,31 @@ func matchPath(glob, name string) bool {
 	return ok && err == nil && cut < len(name)
 }
 
-// matchContainer compares the 12 digits that are known of an id with the first digits
-// of one, as many as there are, or with a glob.
-func matchContainer(wanted, id string) bool {
-	if id == "" {
+// matchesContainer compares what is known of a container. A user gives the containers of runtimes of his own
+// any name and id, so that these count only where the entry says in which cgroup: that is his too.
+func (a *Allow) matchesContainer(c *model.Container) bool {
+	switch {
+	case c == nil, !c.HostRuntime && a.Cgroup == "":
+		return false
+	case a.Container != "" && !isContainer(a.Container, c):
 		return false
 	}
-	if strings.HasPrefix(id, wanted) || strings.HasPrefix(wanted, id) {
+	for _, pair := range [][2]string{{a.Image, c.Image}, {a.Namespace, c.KubeNamespace}, {a.Pod, c.KubePod}} {
+		if glob, name := pair[0], pair[1]; glob != "" && (name == "" || !matchPath(glob, name)) {
+			return false
+		}
+	}
+	return true
+}
+
+// leastDigits is how many digits of an id make it one: fewer may be a name, as db and cafe.
+const leastDigits = 12
+
+func isContainer(wanted string, c *model.Container) bool {
+	if len(wanted) >= leastDigits && strings.Trim(wanted, "0123456789abcdef") == "" && strings.HasPrefix(c.ID, wanted) {
 		return true
 	}
-	ok, err := path.Match(wanted, id)
-	return ok && err == nil
+	return c.Name != "" && matchPath(wanted, c.Name)
 }
 
 // Why says to people that the entry lowers something.
@@ -124,7 +146,15 @@ func (a *Allow) Why() string {
 func (a *Allow) String() string {
 	var words []string
 	for _, field := range []struct{ name, value string }{
-		{"path", a.Path}, {"sha256", a.SHA256}, {"user", a.User}, {"unit", a.Unit}, {"container", a.Container}, {"cgroup", a.Cgroup},
+		{"path", a.Path},
+		{"sha256", a.SHA256},
+		{"user", a.User},
+		{"unit", a.Unit},
+		{"container", a.Container},
+		{"image", a.Image},
+		{"namespace", a.Namespace},
+		{"pod", a.Pod},
+		{"cgroup", a.Cgroup},
 	} {
 		if field.value != "" {
 			words = append(words, field.name+" "+text.Label(field.value))

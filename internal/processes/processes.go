@@ -21,6 +21,7 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/fingerprint"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
@@ -62,6 +63,7 @@ type Options struct {
 	Budget        float64       // of one core, in (0, 1]: the interval grows up to 30 s to keep it
 	RespawnWindow time.Duration
 	UserName      func(uid uint32) string
+	UserHome      func(uid uint32) string                   // home directory, where a user's runtimes of containers keep files, or ""; nil: nobody has one
 	Ask           func(pid int) (procevents.Account, error) // what a hidden process used; nil: it is not known
 	Interest      func(*model.Process) model.Interest       // how much a program that has just begun asks to be looked at; nil: not at all
 	CPUTime       func() time.Duration                      // of the calling thread; nil: wall-clock time is taken
@@ -132,11 +134,14 @@ func New(o Options) (*Sensor, error) {
 		gpuLeast:  gpuLeast,
 		shared:    newShared(),
 		entries:   map[int]*entry{},
-		waker:     newWaker(),
+
+		containersSaid: map[model.Reason]bool{},
+		waker:          newWaker(),
 
 		shortLived: shortLived{map[shortKey]*brief{}},
 	}}
 	s.listNames = s.reader.List
+	s.containers = containers.New(containers.Options{Root: o.Root, Home: o.UserHome, Failed: s.containerUnread})
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)
@@ -194,6 +199,7 @@ func (s *Sensor) take(now time.Time, busy float64) (*model.ProcessSnapshot, erro
 	sample.gpuTurns, sample.gpuTime = gpuBudget(last, s.gpuLeast)
 	began := s.follower.setClock(s.boot)
 	s.reads.Begin(now)
+	sample.nameContainers()
 
 	if err := sample.observe(); err != nil {
 		return nil, err

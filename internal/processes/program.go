@@ -140,6 +140,7 @@ func (s *sample) readProgram(e *entry, target string, readable, isNew bool) {
 	process.MountNS, process.NetNS = share(found.Mount), share(found.Network)
 	process.User = share(userOf(found.UID, found.Isolation, s.options.UserName))
 	process.Unit, process.ContainerID = share(containers.Unit(found.Cgroup)), share(containers.ID(found.Cgroup))
+	process.Container = s.containers.Of(process.Cgroup)
 
 	process.Argv = nil
 	s.readArguments(e)

@@ -20,6 +20,7 @@ func (s *sample) snapshot(last *model.ProcessSnapshot) *model.ProcessSnapshot {
 	}
 	processes := s.publish(last)
 	s.countBlind()
+	s.countContainers()
 	active, lost := s.follower.state()
 	s.logLosses(lost)
 	active[model.SourceTaskIterator] = s.tasks.active

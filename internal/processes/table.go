@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/processes/cpu"
@@ -36,6 +37,10 @@ type table struct {
 	gpus      *gpu.Holders
 	gpuLeast  time.Duration // see there; tests wait longer
 	waker     *waker
+
+	containers      *containers.Names
+	containersSaid  map[model.Reason]bool // why names could not be read, that was logged
+	containersSwept time.Time             // when those that have ended were last forgotten
 
 	fs         procfs.FS
 	tasks      tasks

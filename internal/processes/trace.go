@@ -39,6 +39,7 @@ type image struct {
 type owner struct {
 	uid                             uint32
 	user, cgroup, unit, containerID string
+	container                       *model.Container
 	isolation                       model.Isolation
 }
 
@@ -136,7 +137,7 @@ func imageOf(p *model.Process) *image {
 }
 
 func ownerOf(p *model.Process) *owner {
-	return &owner{uid: p.UID, user: p.User, cgroup: p.Cgroup, unit: p.Unit, containerID: p.ContainerID, isolation: p.Isolation}
+	return &owner{uid: p.UID, user: p.User, cgroup: p.Cgroup, unit: p.Unit, containerID: p.ContainerID, container: p.Container, isolation: p.Isolation}
 }
 
 // commOf is what the kernel calls a program that it has just started: at most
@@ -153,5 +154,5 @@ func (o *owner) give(process *model.Process) {
 		return
 	}
 	process.UID, process.User, process.Cgroup = o.uid, o.user, o.cgroup
-	process.Unit, process.ContainerID, process.Isolation = o.unit, o.containerID, o.isolation
+	process.Unit, process.ContainerID, process.Container, process.Isolation = o.unit, o.containerID, o.container, o.isolation
 }

@@ -79,7 +79,15 @@ func yamlEntry(a *policy.Allow) []string {
 		lines = append(lines, start+field+": "+value)
 	}
 	for _, field := range []struct{ name, value string }{
-		{"path", a.Path}, {"sha256", a.SHA256}, {"user", a.User}, {"unit", a.Unit}, {"container", a.Container}, {"cgroup", a.Cgroup},
+		{"path", a.Path},
+		{"sha256", a.SHA256},
+		{"user", a.User},
+		{"unit", a.Unit},
+		{"container", a.Container},
+		{"image", a.Image},
+		{"namespace", a.Namespace},
+		{"pod", a.Pod},
+		{"cgroup", a.Cgroup},
 	} {
 		if field.value != "" {
 			add(field.name, yamlString(field.value))

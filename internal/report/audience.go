@@ -120,7 +120,7 @@ func publicSuspect(s *model.Suspect) *model.Suspect {
 		ID: s.ID, PIDs: s.PIDs, Instances: s.Instances, Running: s.Running, Respawns: s.Respawns, CPUSeconds: s.CPUSeconds,
 		Process: model.Process{
 			Identity: p.Identity, Comm: p.Comm, Exe: p.Exe, ExeDeleted: p.ExeDeleted, SHA256: p.SHA256, UID: p.UID, User: p.User,
-			Unit: p.Unit, ContainerID: p.ContainerID, Origin: p.Origin, Isolation: p.Isolation, Cores: p.Cores, CPUSeconds: p.CPUSeconds,
+			Unit: p.Unit, ContainerID: p.ContainerID, Container: publicContainer(p.Container), Origin: p.Origin, Isolation: p.Isolation, Cores: p.Cores, CPUSeconds: p.CPUSeconds,
 		},
 	}
 	for _, signal := range s.Signals {
@@ -137,6 +137,15 @@ func publicSuspect(s *model.Suspect) *model.Suspect {
 		out.Entry = &model.Entry{App: e.App, Process: e.Process, PID: e.PID, Address: e.Address, Port: e.Port, Alive: e.Alive}
 	}
 	return out
+}
+
+func publicContainer(c *model.Container) *model.Container {
+	if c == nil {
+		return nil
+	}
+	return &model.Container{
+		ID: c.ShortID(), Runtime: c.Runtime, Name: c.Name, Image: c.Image, KubeNamespace: c.KubeNamespace, KubePod: c.KubePod, HostRuntime: c.HostRuntime, Owner: c.Owner,
+	}
 }
 
 func publicFile(f *model.File) *model.File {

@@ -49,6 +49,7 @@ func TestPublicIsToldWhatMetricsTell(t *testing.T) {
 		"Finding.ID": true, "Finding.Rule": true, "Finding.Severity": true, "Finding.Technique": true, "Finding.Title": true, "Finding.Exemption": true,
 		"Suspect.ID": true, "Signal.Rule": true, "Signal.Family": true, "Signal.Technique": true,
 		"Process.Comm": true, "Process.Exe": true, "Process.SHA256": true, "Process.User": true, "Process.Unit": true, "Process.ContainerID": true, "Process.Origin": true, "Process.Isolation": true,
+		"Container.ID": true, "Container.Runtime": true, "Container.Name": true, "Container.Image": true, "Container.KubeNamespace": true, "Container.KubePod": true,
 		"Guardian.Relation": true, "Guardian.Comm": true, "Guardian.Exe": true, "Guardian.Origin": true, "Guardian.User": true, "Guardian.Unit": true, "Guardian.Path": true,
 		"Entry.App": true, "Entry.Process": true, "Entry.Address": true,
 		"File.Path": true, "File.Directory": true, "File.Container": true, "File.Reason": true, "File.User": true, "File.SHA256": true,

@@ -123,6 +123,10 @@ func aspectTexts() []aspectText {
 			"Is --path.procfs the host's?",
 		},
 		{
+			model.AspectContainer, "Containers that have a name", "containers are known by their ids alone",
+			"Their runtime keeps its files elsewhere, or is none of those that docs/containers.md names; or " + root + "CAP_DAC_READ_SEARCH.",
+		},
+		{
 			model.AspectPersistence, "Crontabs, units and the like", "files that start programs could not be read",
 			root + "CAP_DAC_READ_SEARCH, and CAP_SYS_PTRACE for those of users' homes.",
 		},

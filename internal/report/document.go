@@ -102,7 +102,7 @@ func newJSONExposed(e *model.Exposure) jsonExposed {
 	out := jsonExposed{
 		Protocol: string(socket.Protocol), Address: text.Escape(socket.Address), Port: socket.Port, Endpoints: escapeAll(e.Endpoints),
 		Scope: string(e.Scope), App: text.Escape(e.App), Confidence: string(e.Confidence),
-		PID: socket.Owner.PID, Process: text.Escape(socketOwner(socket)), Unit: text.Escape(e.Unit), Container: text.Escape(e.ContainerID),
+		PID: socket.Owner.PID, Process: text.Escape(socketOwner(socket)), Unit: text.Escape(e.Unit), Container: text.Escape(e.ContainerID), ContainerDetails: newJSONContainer(e.Container),
 		Netns: socket.NetNS, Published: string(e.Forwarded), Auth: string(e.Auth), RunsCode: e.RunsCode,
 	}
 	if e.Answer != nil {
@@ -131,7 +131,8 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 		ID: s.ID, PIDs: append([]int{}, s.PIDs...), Instances: s.Instances, Running: s.Running,
 		Comm: text.Escape(p.Comm), Exe: text.Escape(p.Exe), ExeDeleted: p.ExeDeleted, Argv: arguments(p.Argv),
 		User: text.Escape(p.User), UID: p.UID, Unit: text.Escape(p.Unit), Container: text.Escape(p.ContainerID), Cgroup: text.Escape(p.Cgroup),
-		Origin: string(p.Origin), Namespace: string(p.Isolation), SHA256: p.SHA256, Started: fit(p.Started),
+		ContainerDetails: newJSONContainer(p.Container),
+		Origin:           string(p.Origin), Namespace: string(p.Isolation), SHA256: p.SHA256, Started: fit(p.Started),
 		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns,
 		Package:   packageJSON(&s.Package),
 		Signals:   make([]jsonSignal, 0, len(s.Signals)),

@@ -37,8 +37,8 @@ func ExplainText(w io.Writer, e detect.Explanation) error {
 		p.fact(fact{"command line", words})
 	}
 	p.fact(fact{"place", fmt.Sprintf("%s, cgroup %s", process.Origin, text.Label(process.Cgroup))})
-	if process.ContainerID != "" {
-		p.fact(fact{"container", text.Label(process.ContainerID)})
+	if words := containerText(process.Container, process.ContainerID); words != "" {
+		p.fact(fact{"container", words})
 	}
 	name := "started by"
 	for i := range process.Ancestors {

@@ -107,18 +107,21 @@ type jsonPersistence struct {
 }
 
 type jsonSuspect struct {
-	ID         string         `json:"id"`
-	PIDs       []int          `json:"pids"`
-	Instances  int            `json:"instances"`
-	Running    bool           `json:"running"`
-	Comm       string         `json:"comm"`
-	Exe        string         `json:"exe"`
-	ExeDeleted bool           `json:"exe_deleted"`
-	Argv       []string       `json:"argv"`
-	User       string         `json:"user"`
-	UID        uint32         `json:"uid"`
-	Unit       string         `json:"unit"`
-	Container  string         `json:"container"`
+	ID         string   `json:"id"`
+	PIDs       []int    `json:"pids"`
+	Instances  int      `json:"instances"`
+	Running    bool     `json:"running"`
+	Comm       string   `json:"comm"`
+	Exe        string   `json:"exe"`
+	ExeDeleted bool     `json:"exe_deleted"`
+	Argv       []string `json:"argv"`
+	User       string   `json:"user"`
+	UID        uint32   `json:"uid"`
+	Unit       string   `json:"unit"`
+	Container  string   `json:"container"`
+
+	ContainerDetails *jsonContainer `json:"container_details,omitempty"`
+
 	Cgroup     string         `json:"cgroup"`
 	Origin     string         `json:"origin"`
 	Namespace  string         `json:"namespace"`
@@ -196,17 +199,20 @@ type jsonFile struct {
 }
 
 type jsonExposed struct {
-	Protocol      string             `json:"protocol"`
-	Address       string             `json:"address"`
-	Port          uint16             `json:"port"`
-	Endpoints     []string           `json:"endpoints"` // of the host, where the port is published
-	Scope         string             `json:"scope"`
-	App           string             `json:"app"`
-	Confidence    string             `json:"confidence"`
-	PID           int                `json:"pid"`
-	Process       string             `json:"process"`
-	Unit          string             `json:"unit"`
-	Container     string             `json:"container"`
+	Protocol   string   `json:"protocol"`
+	Address    string   `json:"address"`
+	Port       uint16   `json:"port"`
+	Endpoints  []string `json:"endpoints"` // of the host, where the port is published
+	Scope      string   `json:"scope"`
+	App        string   `json:"app"`
+	Confidence string   `json:"confidence"`
+	PID        int      `json:"pid"`
+	Process    string   `json:"process"`
+	Unit       string   `json:"unit"`
+	Container  string   `json:"container"`
+
+	ContainerDetails *jsonContainer `json:"container_details,omitempty"`
+
 	Netns         string             `json:"netns"`     // inode number of its network namespace; "" for the host's
 	Published     string             `json:"published"` // yes, no or unknown; "" in the host's namespace
 	Auth          string             `json:"auth"`

@@ -32,6 +32,7 @@ type planner struct {
 	reinstall []string        // commands that put back what belongs to packages
 	byHand    []Step          // what a person has to decide
 	copied    map[string]bool // contents whose copies were looked for
+	infested  []infested      // containers with suspects
 	left      int             // findings that have no room
 }
 
@@ -128,6 +129,7 @@ func (r *Report) plan(scope []*model.Finding) []Step {
 	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", doubtfulEntries)
 	p.add("Put back the programs of packages that were altered.", p.reinstall)
 	p.add("Ask which package, or who, owns these before you remove them: a program of others can be abused.", p.lookUp)
+	p.steps = append(p.steps, p.replaceContainers()...)
 	p.steps = append(p.steps, p.byHand...)
 	p.closeServices(suspects)
 	for _, finding := range scope {
@@ -306,7 +308,7 @@ func (p *planner) living(suspect *model.Suspect) []model.Identity {
 // onDisk tells whether Exe is a file of the host's own that still has its name.
 func onDisk(process *model.Process) bool {
 	return strings.HasPrefix(process.Exe, "/") && process.ExeSource == "" && !process.ExeDeleted && process.Origin != model.OriginMemfd &&
-		process.Isolation != model.IsolationContainer && process.ContainerID == ""
+		!isContained(process)
 }
 
 // closeServices comes last: the services that suspects came in by, then the others.

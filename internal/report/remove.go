@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -53,14 +52,9 @@ func (p *planner) removeCopies(process *model.Process) []string {
 
 func (p *planner) removeProgram(process *model.Process) []string {
 	switch name := process.PathOnHost(); {
+	case isContained(process):
+		p.contain(process)
 	case process.Exe == "" || process.ExeDeleted || process.Origin == model.OriginMemfd:
-	case process.Isolation == model.IsolationContainer || process.ContainerID != "":
-		container := text.Label(process.ContainerID)
-		if container == "" {
-			container = "of pid " + strconv.Itoa(process.PID)
-		}
-		p.decide(fmt.Sprintf("Replace the container %s by one from a clean image, unless %s in it is known to its owner. The host sees it below /proc/%d/root.",
-			container, text.Label(process.Exe), process.PID), "")
 	case !strings.HasPrefix(name, "/"): // only its own mount namespace has it, and ends with it
 	case isSystem(process, name):
 		if command := reinstall(p.report.Snapshot.Packages, process); command != "" {
@@ -104,10 +98,12 @@ func (p *planner) decide(title, command string) {
 
 // cleanContainer is about a file that a container has and the host has not.
 func (p *planner) cleanContainer(file *model.File) {
-	title := fmt.Sprintf("Remove %s in the container %s, or replace the container by one from a clean image.", text.Label(file.Path), text.Label(file.Container))
-	command := ""
-	if inside, ok := p.report.Snapshot.Processes.InMountNamespace(file.Container); ok && file.ID != (model.FileID{}) {
-		command = removeInContainer(inside.PID, file.Path, file.ID)
+	name, command := text.Label(file.Container), ""
+	if inside, ok := p.report.Snapshot.Processes.InMountNamespace(file.Container); ok {
+		name = containerName(inside.Container, file.Container)
+		if file.ID != (model.FileID{}) {
+			command = removeInContainer(inside.PID, file.Path, file.ID)
+		}
 	}
-	p.decide(title, command)
+	p.decide(fmt.Sprintf("Remove %s in the container %s, or replace the container by one from a clean image.", text.Label(file.Path), name), command)
 }

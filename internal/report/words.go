@@ -37,7 +37,7 @@ func (r *Report) facts(finding *model.Finding) []fact {
 	add("package", packageText(&suspect.Package))
 	add("user", text.Escape(p.User))
 	add("unit", text.Escape(p.Unit))
-	add("container", text.Escape(p.ContainerID))
+	add("container", containerText(p.Container, p.ContainerID))
 	add("cgroup", text.Escape(p.Cgroup))
 	add("started", r.moment(p.Started))
 	add("CPU", r.cpuText(suspect))

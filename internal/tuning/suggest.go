@@ -79,6 +79,9 @@ func Advise(allow []policy.Allow, now time.Time, suspected []*Suspected, own *Su
 // any other program by path and content. The user is always named.
 func suggest(p *model.Process) policy.Allow {
 	a := policy.Allow{User: p.User, Containers: p.Isolation == model.IsolationContainer || p.ContainerID != ""}
+	if c := p.Container; c.Known() && c.HostRuntime {
+		a.Container, a.Image, a.Namespace, a.Containers = literal(c.Name), literal(c.Image), literal(c.KubeNamespace), false
+	}
 	real := p.PathOnHost()
 	switch {
 	case p.Script != "":
