@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -23,23 +24,35 @@ func TestBlocks(t *testing.T) {
 	checked := map[string]int{}
 	for _, p := range pages(t) {
 		for i := range p.blocks {
-			b := &p.blocks[i]
-			checked[b.language]++
-			switch b.language {
-			case "sh":
-				checkShell(t, p.at(b), b.content)
-			case "yaml":
-				checkYAML(t, p.at(b), b.content)
-			case "text", "mermaid", "json", "promql", "ini", "html", "logql", "sql":
-			case "":
-				t.Errorf("%s: say what the block is: ```sh and ```yaml are checked, ```text is what a program prints", p.at(b))
-			default:
-				t.Errorf("%s: ```%s is checked by nobody: check it in this test, or call it ```text", p.at(b), b.language)
-			}
+			checked[p.blocks[i].language]++
+			t.Run(p.at(&p.blocks[i]), func(t *testing.T) { checkBlock(t, &p.blocks[i]) })
 		}
 	}
 	if checked["sh"] < 5 || checked["yaml"] < 3 {
 		t.Errorf("too few blocks are found: %v", checked)
+	}
+}
+
+func checkBlock(t *testing.T, b *block) {
+	switch b.language {
+	case "sh":
+		checkShell(t, b.content)
+	case "yaml":
+		checkYAML(t, b.content)
+	case "json":
+		for reader := json.NewDecoder(strings.NewReader(b.content)); ; {
+			var document any
+			if err := reader.Decode(&document); errors.Is(err, io.EOF) {
+				return
+			} else if err != nil {
+				t.Fatalf("this is not JSON: %v", err)
+			}
+		}
+	case "text", "mermaid", "promql", "ini", "html", "logql", "sql":
+	case "":
+		t.Error("say what the block is: ```sh, ```yaml and ```json are checked, ```text is what a program prints")
+	default:
+		t.Errorf("```%s is checked by nobody: check it in this test, or call it ```text", b.language)
 	}
 }
 
@@ -91,14 +104,13 @@ func parseShell(script string) (*syntax.File, error) {
 }
 
 // checkShell: it is shell, its make targets, flags and files of the repository are there.
-func checkShell(t *testing.T, where, script string) {
+func checkShell(t *testing.T, script string) {
 	t.Helper()
 	file, err := parseShell(script)
 	if err != nil {
-		t.Errorf("%s is not shell: %v", where, err)
-		return
+		t.Fatalf("this is not shell: %v", err)
 	}
-	checkCommands(t, where, file)
+	checkCommands(t, "the block", file)
 }
 
 func checkCommands(t *testing.T, where string, file *syntax.File) {
@@ -194,7 +206,7 @@ func makeTargets(t *testing.T) []string {
 }
 
 // checkYAML has a block checked by the program that reads such a file.
-func checkYAML(t *testing.T, where, content string) {
+func checkYAML(t *testing.T, content string) {
 	t.Helper()
 	var document map[string]any
 	if err := yaml.Unmarshal([]byte(content), &document); err != nil {
@@ -202,8 +214,7 @@ func checkYAML(t *testing.T, where, content string) {
 		if yaml.Unmarshal([]byte(content), &list) == nil {
 			return // a part of a file
 		}
-		t.Errorf("%s is not YAML: %v", where, err)
-		return
+		t.Fatalf("this is not YAML: %v", err)
 	}
 	has := func(keys ...string) bool {
 		return slices.ContainsFunc(keys, func(key string) bool { _, has := document[key]; return has })
@@ -215,23 +226,23 @@ func checkYAML(t *testing.T, where, content string) {
 	_, listed := document["services"].([]any) // compose has a map of services
 	switch {
 	case has("scrape_configs", "rule_files", "global", "remote_write"):
-		runChecker(t, where, "promtool", "check", "config", "--syntax-only", file)
+		runChecker(t, "promtool", "check", "config", "--syntax-only", file)
 	case has("groups"):
-		runChecker(t, where, "promtool", "check", "rules", file)
+		runChecker(t, "promtool", "check", "rules", file)
 	case has("route", "receivers", "inhibit_rules"):
-		runChecker(t, where, "amtool", "check-config", file)
+		runChecker(t, "amtool", "check-config", file)
 	case has("apiVersion"), has("services") && !listed:
 	case has("directories", "known_miner_sha256", "pool_addresses", "allow", "rules", "probe", "services", "notify"):
 		var said lockedBuffer
 		if code := run(t.Context(), []string{"--config.check", "--config.file=" + file}, io.Discard, &said); code != exitOK {
-			t.Errorf("%s is no valid configuration: %s", where, &said)
+			t.Errorf("this is no valid configuration: %s", &said)
 		}
 	}
 }
 
 // runChecker runs a program of scripts/install-test-packages, or the newer one of the
 // end-to-end tests where it is built.
-func runChecker(t *testing.T, where, name string, arguments ...string) {
+func runChecker(t *testing.T, name string, arguments ...string) {
 	t.Helper()
 	program, err := exec.LookPath(name)
 	if newer := filepath.Join(os.Getenv("E2E_BIN"), name); os.Getenv("E2E_BIN") != "" {
@@ -240,10 +251,9 @@ func runChecker(t *testing.T, where, name string, arguments ...string) {
 		}
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		t.Logf("%s is not checked: there is no %s", where, name)
-		return
+		t.Skipf("there is no %s, so the block is not checked", name)
 	}
 	if said, err := exec.CommandContext(t.Context(), program, arguments...).CombinedOutput(); err != nil {
-		t.Errorf("%s: %s: %v: %s", where, name, err, said)
+		t.Errorf("%s: %v: %s", name, err, said)
 	}
 }

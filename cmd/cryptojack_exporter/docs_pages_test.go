@@ -158,7 +158,8 @@ func TestEveryPageIsListed(t *testing.T) {
 	}
 }
 
-// TestLandingPage: the README is read at once, and its pictures are loaded at once.
+// TestLandingPage: the README is read at once, its pictures are loaded at once, and who
+// changes the code needs two commands.
 func TestLandingPage(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(filepath.Join(top, "README.md"))
@@ -167,6 +168,13 @@ func TestLandingPage(t *testing.T) {
 	}
 	if most := 7 << 10; len(readme) > most {
 		t.Errorf("README.md has %d bytes, more than %d: what not everybody needs is in docs", len(readme), most)
+	}
+	var targets []string
+	for _, match := range regexp.MustCompile(`(?m)^make ([a-z-]+)`).FindAllStringSubmatch(string(readme), -1) {
+		targets = append(targets, match[1])
+	}
+	if want := []string{"run", "test"}; !slices.Equal(targets, want) {
+		t.Errorf("README.md has the make targets %v in its blocks, want %v", targets, want)
 	}
 	pictures, err := filepath.Glob(filepath.Join(top, "docs/pictures/*"))
 	if err != nil {
