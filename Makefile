@@ -149,7 +149,7 @@ contract: ## Add what is new to docs/contract.txt, what users may rest on
 .PHONY: assets
 assets: ## Write rules, the example for Alertmanager and dashboards anew from alerts/source and dashboards/generate
 	go run ./cmd/cryptojack_exporter assets .
-	@echo 'deploy/chart has copies: make manifests'
+	@if [[ -x '$(helm)' ]]; then $(MAKE) --no-print-directory manifests; else echo 'deploy/chart has copies: make manifests'; fi
 
 .PHONY: pictures
 pictures: e2e-tools ## Draw docs/pictures anew: the page and a dashboard while the incident is replayed, as root (3 min)
