@@ -29,6 +29,7 @@ const (
 	commandScan        = "scan"
 	commandAssets      = "assets"
 	commandHealthcheck = "healthcheck"
+	commandDrill       = "drill"
 
 	diffDefaults = "defaults" // for --diff: what is in force without a file
 
@@ -170,6 +171,7 @@ func newApplication(o *options) *kingpin.Application {
 	written.Flag("severity", "What the severity critical, warning or info is called here, such as critical=page; may be repeated.").
 		PlaceHolder("OURS=THEIRS").StringMapVar(&o.house.Severities)
 
+	app.Command(commandDrill, "Print how to play a harmless fire drill on this host, and what must arrive where and when. Nothing is run.")
 	app.Command(commandHealthcheck, "Ask the exporter that serves at --web.listen-address of this host whether it does, with TLS or without, for the engine of its container: 0 yes, 1 no.")
 	return app
 }

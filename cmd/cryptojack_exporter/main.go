@@ -51,6 +51,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer, confi
 		return writeAssets(options, stdout, stderr)
 	case commandHealthcheck:
 		return healthcheck(ctx, options, stdout, stderr)
+	case commandDrill:
+		return drill(options, stdout, stderr)
 	default:
 		return serve(ctx, options, stdout, stderr)
 	}
