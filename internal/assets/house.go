@@ -194,6 +194,16 @@ func (h House) hostOf(labels string) string {
 	return host
 }
 
+// SortHosts sorts at most ten series in a text by their hosts. Sorting as few keeps those
+// of one address in the order that the sort before gave them.
+func (h House) SortHosts() string {
+	sort := `sortByLabel "instance"`
+	if h.ClusterLabel != "" {
+		sort = `sortByLabel "` + h.ClusterLabel + `" | ` + sort
+	}
+	return sort
+}
+
 // Runbook is the address of an alert's page.
 func (h House) Runbook(alert string) string {
 	address := h.RunbookURL

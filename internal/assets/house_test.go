@@ -21,7 +21,7 @@ func TestMarks(t *testing.T) {
 	source := fstest.MapFS{"source/a/b": {Data: []byte(strings.Join([]string{
 		`m{x="y"<% .JobMatcher %>} n<% .JobSelector %>[5m] "{s='t'<% .JobInText %>}"`,
 		`by (instance<% .Cluster %>) <% .Where %>`,
-		`<% .Host %> <% .EachHost %>`,
+		`<% .Host %> <% .EachHost %> <% .SortHosts %>`,
 		`<% .SeverityValue "critical" %> <% .SeverityValue "warning" %> <% .Severity "info" %>`,
 		`          <% .Links "A" "host" %>`,
 		`          <% .Links "B" "suspect" %>`,
@@ -34,7 +34,7 @@ func TestMarks(t *testing.T) {
 		"none": {House{}, []string{
 			`m{x="y"} n[5m] "{s='t'}"`,
 			`by (instance) printf "instance='%s',job='%s'" $labels.instance $labels.job`,
-			`{{ $labels.instance }} {{ .Labels.instance }}`,
+			`{{ $labels.instance }} {{ .Labels.instance }} sortByLabel "instance"`,
 			`critical warning info`,
 			`          runbook_url: https://github.com/cryptojack-exporter/cryptojack_exporter/blob/main/alerts/runbooks/A.md`,
 			`          runbook_url: https://github.com/cryptojack-exporter/cryptojack_exporter/blob/main/alerts/runbooks/B.md`,
@@ -43,7 +43,7 @@ func TestMarks(t *testing.T) {
 		"all": {everything(), []string{
 			`m{x="y",job=~"(security|kube)-.+[.]x"} n{job=~"(security|kube)-.+[.]x"}[5m] "{s='t',job=~'(security|kube)-.+[.]x'}"`,
 			`by (instance, k8s_cluster) printf "instance='%s',job='%s',k8s_cluster='%s'" $labels.instance $labels.job $labels.k8s_cluster`,
-			`{{ $labels.instance }}{{ with $labels.k8s_cluster }} in {{ . }}{{ end }} {{ .Labels.instance }}{{ with .Labels.k8s_cluster }} in {{ . }}{{ end }}`,
+			`{{ $labels.instance }}{{ with $labels.k8s_cluster }} in {{ . }}{{ end }} {{ .Labels.instance }}{{ with .Labels.k8s_cluster }} in {{ . }}{{ end }} sortByLabel "k8s_cluster" | sortByLabel "instance"`,
 			`'page' warning 1`,
 			`          runbook_url: 'http://{{ $labels.instance }}/runbooks/A'`,
 			`          dashboard_url: 'https://grafana.example.org/x/d/cryptojack-host?var-job={{ $labels.job | urlquery }}&var-instance={{ $labels.instance | urlquery }}&var-cluster={{ $labels.k8s_cluster | urlquery }}'`,
