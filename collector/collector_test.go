@@ -58,9 +58,17 @@ func (s *snapshots) collectors() []Collector {
 		NewSensors(Sources{
 			Meta: meta, Panics: func() map[string]uint64 { return map[string]uint64{"detection": 0, "process": 1} },
 			Processes: processes, Files: files, Sockets: sockets, Persistence: persistence, Findings: findings,
-			Self: func() *model.SelfSnapshot { return s.self }, FindingsLogLost: func() uint64 { return 2 },
+			Self: func() *model.SelfSnapshot { return s.self }, Notifications: notifications, FindingsLogLost: func() uint64 { return 2 },
 		}, labels),
 	}
+}
+
+func notifications() map[model.NotificationResult]uint64 {
+	counts := map[model.NotificationResult]uint64{}
+	for _, result := range model.NotificationResults() {
+		counts[result] = 0
+	}
+	return counts
 }
 
 // gapCounts has every reason at 0.

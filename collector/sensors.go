@@ -23,6 +23,7 @@ type Sources struct {
 	Findings func() *model.Findings
 	Self     func() *model.SelfSnapshot
 
+	Notifications   func() map[model.NotificationResult]uint64
 	FindingsLogLost func() uint64 // nil where no log of findings is written
 }
 
@@ -33,7 +34,7 @@ type sensors struct {
 	visibility, readErrors, interval, last *prometheus.Desc
 	active, lost, putOff, gaps             *prometheus.Desc
 	slots, refused, sanitized, panics      *prometheus.Desc
-	logLost                                *prometheus.Desc
+	logLost, notifications                 *prometheus.Desc
 }
 
 // NewSensors exports what the exporter can see and what it cannot: the share of things
@@ -65,6 +66,8 @@ func NewSensors(sources Sources, labels *Labels) Collector {
 			"groups: groups of processes that wanted a series of their own in a sample and found none free, and count in `other`. held: findings that were dropped sooner than --findings.hold says.", []string{"table"}, nil),
 		panics: prometheus.NewDesc("cryptojack_panics_total",
 			"Defects of the exporter that were contained. The log has the first of each component; please report it.", []string{"component"}, nil),
+		notifications: prometheus.NewDesc("cryptojack_notifications_total",
+			"sent: messages that the webhook of `notify` took. failed: attempts that it did not take; they are tried again. dropped: findings that were given up, after an hour or because the webhook refuses the message.", []string{"result"}, nil),
 		logLost: prometheus.NewDesc("cryptojack_findings_log_lost_total",
 			"Events that --findings.log did not get: because it could not be written to, as on a full disk, or because there were too many.", nil, nil),
 		sanitized: prometheus.NewDesc("cryptojack_labels_sanitized_total",
@@ -80,6 +83,9 @@ func (c *sensors) Update(ch chan<- prometheus.Metric) error {
 	send := newSender(ch)
 	for component, count := range c.sources.Panics() {
 		send.counter(c.panics, float64(count), component)
+	}
+	for result, count := range c.sources.Notifications() {
+		send.counter(c.notifications, float64(count), string(result))
 	}
 	if c.sources.FindingsLogLost != nil {
 		send.counter(c.logLost, float64(c.sources.FindingsLogLost()))

@@ -68,7 +68,7 @@ func newCollectors(o *options, s *sensors, m *monitor.Monitor, told *outlets, lo
 	labels := &collector.Labels{}
 	sources := collector.Sources{
 		Meta: m.Meta, Panics: m.Panics, Processes: s.processes.Snapshot, Files: s.files.Snapshot, Sockets: s.sockets.Snapshot,
-		Persistence: s.persistence.Snapshot, Findings: m.Findings, Self: s.self.Snapshot,
+		Persistence: s.persistence.Snapshot, Findings: m.Findings, Self: s.self.Snapshot, Notifications: told.notify.Counts,
 	}
 	if told.log != nil {
 		sources.FindingsLogLost = told.log.Lost

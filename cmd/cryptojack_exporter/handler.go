@@ -27,7 +27,7 @@ const (
 )
 
 // newHandler puts every endpoint in its place.
-func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, reload func() error, logger log.Logger) (http.Handler, error) {
+func newHandler(o *options, m *monitor.Monitor, show func() report.Report, registry *prometheus.Registry, reload func() error, logger log.Logger) (http.Handler, error) {
 	texts, err := alerts.Runbooks()
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func newHandler(o *options, m *monitor.Monitor, registry *prometheus.Registry, r
 	gate := &web.Gate{Hostname: os.Hostname, ConfigFile: *o.web.WebConfigFile}
 	served := report.Served{
 		Logger: logger,
-		Show:   func() report.Report { return newReport(m, 0) },
+		Show:   show,
 		AudienceOf: func(request *http.Request) report.Audience {
 			if gate.Caller(request) == web.Trusted {
 				return report.Full

@@ -11,11 +11,15 @@ import (
 	"github.com/prometheus/common/version"
 	"golang.org/x/sys/unix"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/ecs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/events"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findingslog"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/notify"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 // componentOutlets is what runs beside the sensors and tells others of findings, in the label `component`.
@@ -25,14 +29,19 @@ const componentOutlets = "outlets"
 type outlets struct {
 	events  *events.Follower
 	log     *findingslog.Log // nil if --findings.log is not given
+	notify  *notify.Notifier
 	files   []*os.File
 	monitor *monitor.Monitor // set before anything runs
 	host    ecs.Host
 }
 
 // newOutlets opens what is written to. It is called before privileges are dropped.
-func newOutlets(o *options, stdout io.Writer, logger log.Logger) (*outlets, error) {
+func newOutlets(o *options, current func() *config.Config, stdout io.Writer, logger log.Logger) (*outlets, error) {
 	told := &outlets{events: events.New(), host: ecs.Host{Version: version.Version}}
+	told.notify = notify.New(notify.Options{
+		Webhook: func() *notify.Webhook { return current().Webhook }, Describe: told.describe,
+		Version: version.Version, Now: time.Now, Pause: notify.Sleep, Logger: log.With(logger, "to", "webhook"),
+	})
 	var name unix.Utsname
 	if err := unix.Uname(&name); err == nil {
 		told.host.Architecture, told.host.Kernel = unix.ByteSliceToString(name.Machine[:]), unix.ByteSliceToString(name.Release[:])
@@ -69,16 +78,46 @@ func (o *outlets) document(e *events.Event) ecs.Document {
 	return ecs.New(e, host, report.FindingDocument(now, &e.Finding))
 }
 
+// describe is what the webhook is told of findings: all that is known, with passwords masked. It is the user's own.
+func (o *outlets) describe(findings []model.Finding) notify.Message {
+	now := newReport(o.monitor, 0)
+	now.Audience = report.Full
+	message := notify.Message{Host: text.Escape(now.Hostname), Version: now.Version, Time: now.Now}
+	for i := range findings {
+		f := notify.Finding{Rule: findings[i].Rule, Document: report.FindingDocument(now, &findings[i])}
+		var facts []report.Fact
+		f.Title, facts, f.Evidence = report.Summary(now, &findings[i])
+		for _, fact := range facts {
+			f.Facts = append(f.Facts, notify.Fact(fact))
+		}
+		message.Findings = append(message.Findings, f)
+	}
+	return message
+}
+
+// report is what people are shown, with what does not reach them otherwise.
+func (o *outlets) report() report.Report {
+	r := newReport(o.monitor, 0)
+	if trouble := o.notify.Trouble(); trouble != "" {
+		r.Blind = append(r.Blind, trouble)
+	}
+	return r
+}
+
 // judged is called after each evaluation, and waits for nobody.
 func (o *outlets) judged(m *monitor.Monitor) {
-	snapshot := m.Snapshot(time.Now())
-	o.log.Offer(o.events.Next(m.Findings(), &snapshot))
+	o.notify.Judged(m.Findings())
+	if o.log != nil {
+		snapshot := m.Snapshot(time.Now())
+		o.log.Offer(o.events.Next(m.Findings(), &snapshot))
+	}
 }
 
 // followers are what has to run for all this.
 func (o *outlets) followers() []monitor.Follower {
-	if o.log == nil {
-		return nil
+	followers := []monitor.Follower{{Name: componentOutlets, Run: o.notify.Run}}
+	if o.log != nil {
+		followers = append(followers, monitor.Follower{Name: componentOutlets, Run: o.log.Run})
 	}
-	return []monitor.Follower{{Name: componentOutlets, Run: o.log.Run}}
+	return followers
 }

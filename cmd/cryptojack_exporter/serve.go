@@ -60,7 +60,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		level.Warn(logger).Log("msg", "the service manager is not told how the exporter is", "err", err)
 	}
 	defer notify.Close()
-	told, err := newOutlets(o, stdout, logger)
+	told, err := newOutlets(o, current.Load, stdout, logger)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
@@ -78,7 +78,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		registry.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorMemStatsMetricsDisabled()), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 
-	handler, err := newHandler(o, m, registry, reload.run, logger)
+	handler, err := newHandler(o, m, told.report, registry, reload.run, logger)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure

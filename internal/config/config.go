@@ -18,6 +18,7 @@ import (
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/notify"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/policy"
 )
 
@@ -33,7 +34,8 @@ type Config struct {
 	Directories []string
 	Policy      policy.Policy
 	Catalogue   *catalogue.Catalogue
-	Probe       bool // services are asked whether they let anybody in
+	Probe       bool            // services are asked whether they let anybody in
+	Webhook     *notify.Webhook // critical findings are posted there; nil
 
 	settings map[string]int      // what findings depend on, in words, and the line of the file; see listSettings
 	services []catalogue.Service // what is added to the catalogue
@@ -48,6 +50,7 @@ type document struct {
 	Rules       map[string]string   `yaml:"rules"`
 	Services    []catalogue.Service `yaml:"services"`
 	Probe       *bool               `yaml:"probe"` // on unless it says false
+	Notify      *notifySettings     `yaml:"notify"`
 }
 
 // Load reads a file. An empty name gives the defaults.
@@ -101,7 +104,11 @@ func parse(content []byte) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("services: %w", err)
 	}
-	config := &Config{Directories: directories, Policy: policy, Catalogue: catalogue, Probe: d.Probe == nil || *d.Probe}
+	webhook, err := d.webhook()
+	if err != nil {
+		return nil, fmt.Errorf("notify, webhook: %w", err)
+	}
+	config := &Config{Webhook: webhook, Directories: directories, Policy: policy, Catalogue: catalogue, Probe: d.Probe == nil || *d.Probe}
 	config.listSettings(&d, lines)
 	return config, nil
 }
