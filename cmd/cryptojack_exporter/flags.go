@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -30,6 +31,7 @@ const (
 	commandAssets      = "assets"
 	commandHealthcheck = "healthcheck"
 	commandDrill       = "drill"
+	commandWatch       = "watch"
 
 	diffDefaults = "defaults" // for --diff: what is in force without a file
 
@@ -82,6 +84,10 @@ type options struct {
 
 	assetsDirectory string
 	house           assets.House
+
+	watchURL      *url.URL
+	watchEvery    time.Duration
+	watchWarnings bool
 
 	confine func(*options, *privileged, log.Logger) // gives up what is not needed from then on
 }
@@ -172,6 +178,11 @@ func newApplication(o *options) *kingpin.Application {
 		PlaceHolder("OURS=THEIRS").StringMapVar(&o.house.Severities)
 
 	app.Command(commandDrill, "Print how to play a harmless fire drill on this host, and what must arrive where and when. Nothing is run.")
+	watch := app.Command(commandWatch, "Show the findings of this host on the desktop of whoever runs it, without privileges, until it is stopped.")
+	watch.Flag("url", "The exporter's page.").Default("http://localhost:10042/").URLVar(&o.watchURL)
+	watch.Flag("every", "Time between two looks.").Default("3s").DurationVar(&o.watchEvery)
+	watch.Flag("warnings", "Also show findings that are no more than a warning.").BoolVar(&o.watchWarnings)
+
 	app.Command(commandHealthcheck, "Ask the exporter that serves at --web.listen-address of this host whether it does, with TLS or without, for the engine of its container: 0 yes, 1 no.")
 	return app
 }
@@ -213,6 +224,10 @@ func (o *options) check() error {
 		return errors.New("--redact and --format=prom are about the report of all findings: leave out --diff and --explain")
 	case o.command == commandScan && o.scanRedact && o.scanFormat == formatProm:
 		return errors.New("--redact: metrics cannot be redacted; give --format=text or --format=json")
+	case o.command == commandWatch && o.watchEvery < time.Second:
+		return fmt.Errorf("--every: %s is less than 1s", o.watchEvery)
+	case o.command == commandWatch && (o.watchURL.Scheme != "http" && o.watchURL.Scheme != "https" || o.watchURL.Hostname() == ""):
+		return fmt.Errorf("--url: %q is not like http://localhost:10042/", o.watchURL.Redacted())
 	case o.command == commandScan && o.scanFor <= 0:
 		return fmt.Errorf("--for: %s is not above 0", o.scanFor)
 	}

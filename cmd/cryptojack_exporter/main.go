@@ -49,6 +49,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer, confi
 		return scan(ctx, options, stdout, stderr)
 	case commandAssets:
 		return writeAssets(options, stdout, stderr)
+	case commandWatch:
+		return watch(ctx, options, stderr)
 	case commandHealthcheck:
 		return healthcheck(ctx, options, stdout, stderr)
 	case commandDrill:
