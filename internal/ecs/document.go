@@ -250,7 +250,7 @@ func (d Document) suspect(e *events.Event) {
 			d.set(whose+".id", strconv.FormatUint(uint64(p.UID), 10))
 		}
 	}
-	d.set("container.id", text.Escape(p.ContainerID))
+	d.container(p.ContainerID, p.Container)
 	d.set("package.name", text.Escape(s.Package.Name))
 	a := p.Parent
 	if len(p.Ancestors) > 0 {
@@ -310,6 +310,24 @@ func (d Document) file(f *model.File) {
 	}
 }
 
+// container is by its whole id, where that is known: then it can be joined with what its runtime logs.
+func (d Document) container(id string, c *model.Container) {
+	if c == nil {
+		d.set("container.id", text.Escape(id))
+		return
+	}
+	d.set("container.id", text.Escape(c.ID))
+	d.set("container.name", text.Escape(c.Name))
+	d.set("container.image.name", text.Escape(c.Image))
+	d.set("container.runtime", string(c.Runtime))
+	if c.KubePod != "" {
+		d.set("orchestrator.type", "kubernetes")
+		d.set("orchestrator.namespace", text.Escape(c.KubeNamespace))
+		d.set("orchestrator.resource.type", "pod")
+		d.set("orchestrator.resource.name", text.Escape(c.KubePod))
+	}
+}
+
 func (d Document) filePath(name string) {
 	d.set("file.path", text.Escape(name))
 	d.set("file.name", text.Escape(path.Base(name)))
@@ -331,7 +349,7 @@ func (d Document) exposure(e *model.Exposure) {
 	d.set("process.name", text.Escape(socket.OwnerComm))
 	d.set("process.executable", text.Escape(socket.OwnerExe))
 	d.set("user.name", text.Escape(e.User))
-	d.set("container.id", text.Escape(e.ContainerID))
+	d.container(e.ContainerID, e.Container)
 }
 
 func (d Document) persistence(p *model.PersistenceEntry) {

@@ -44,6 +44,12 @@ func fields(t *testing.T) map[string]string {
 	return known
 }
 
+func container() *model.Container {
+	return &model.Container{
+		ID: strings.Repeat("0123456789ab", 6)[:64], Runtime: model.RuntimeContainerd, Name: "taskmanager", Image: "flink:1.20", KubeNamespace: "data", KubePod: "flink-0", HostRuntime: true,
+	}
+}
+
 func suspectEvent(action events.Action) *events.Event {
 	kinsing := model.Ancestor{Identity: model.Identity{PID: 812, StartTime: 8}, Comm: "kinsing", Exe: "/var/tmp/kinsing", User: "flink", Started: noon.Add(-time.Hour)}
 	owner := model.Identity{PID: 4711, StartTime: 9}
@@ -63,7 +69,7 @@ func suspectEvent(action events.Action) *events.Event {
 				},
 				Process: model.Process{
 					Identity: owner, Comm: "kdevtmpfsi", Exe: "/tmp/kdevtmpfsi", Argv: []string{"/tmp/kdevtmpfsi", "-p", "hunter2", "--password=hunter2"},
-					UID: 1000, User: "flink", SHA256: strings.Repeat("6e", 32), ContainerID: "0123456789ab", Started: noon.Add(-time.Hour), Ancestors: []model.Ancestor{kinsing}, TTY: 3,
+					UID: 1000, User: "flink", SHA256: strings.Repeat("6e", 32), ContainerID: "0123456789ab", Container: container(), Started: noon.Add(-time.Hour), Ancestors: []model.Ancestor{kinsing}, TTY: 3,
 				},
 			},
 		},
@@ -185,7 +191,7 @@ func TestSuspect(t *testing.T) {
 		"@timestamp": "2026-11-23T12:00:00.123456789Z", "ecs.version": Version, "message": "CRITICAL: /tmp/kdevtmpfsi (pid 4711, user flink) is a miner or belongs to one",
 		"event.kind": "alert", "event.action": "finding-raised", "event.severity": 99, "event.reason": "It is called kdevtmpfsi. It runs from /tmp.",
 		"process.pid": 4711, "process.parent.pid": 812, "process.parent.executable": "/var/tmp/kinsing", "process.interactive": true,
-		"process.command_line": "/tmp/kdevtmpfsi -p *** --password=***", "user.id": "1000", "container.id": "0123456789ab",
+		"process.command_line": "/tmp/kdevtmpfsi -p *** --password=***", "user.id": "1000", "container.id": container().ID, "container.name": "taskmanager", "orchestrator.resource.name": "flink-0", "container.image.name": "flink:1.20",
 		"destination.ip": "198.51.100.7", "destination.port": 3333, "source.port": 40001, "network.direction": "egress",
 	} {
 		if diff := cmp.Diff(want, d.Get(name)); diff != "" {
