@@ -46,8 +46,8 @@ chart-check: chart ## Check the Helm chart by what an API server, OpenShift and 
 	  deploy/manifests/render $(helm) bin/cryptojack-exporter-$(VERSION).tgz bin/manifests && diff -r --exclude=render --exclude=namespace.yaml bin/manifests deploy/manifests || \
 	  { echo 'the chart or its manifests are not those of today: run make manifests' >&2; exit 1; }
 	$(BUILD) -o $(BINARY) ./cmd/cryptojack_exporter && go build -o bin/image/make ./deploy/image
-	cd e2e/chart && HELM=$(helm) EXPORTER=$(CURDIR)/$(BINARY) IMAGE=$(CURDIR)/bin/image/make PROMTOOL=$$(command -v promtool) \
-	  go test -count=1 -timeout 10m -json $(if $(as_root),-exec '$(as_root)$(comma)HELM$(comma)EXPORTER$(comma)IMAGE$(comma)PROMTOOL') ./... | go -C .. run ./testreport -skipped "$$SKIPPED"
+	cd e2e/chart && HELM=$(helm) EXPORTER=$(CURDIR)/$(BINARY) IMAGE=$(CURDIR)/bin/image/make PROMTOOL=$$(command -v promtool) GOMODCACHE=$$(go env GOMODCACHE) \
+	  go test -count=1 -timeout 10m -json $(if $(as_root),-exec '$(as_root)$(comma)HELM$(comma)EXPORTER$(comma)IMAGE$(comma)PROMTOOL$(comma)GOMODCACHE') ./... | go -C .. run ./testreport -skipped "$$SKIPPED"
 
 $(helm):
 	$(call heading,build Helm $(HELM))
