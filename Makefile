@@ -71,6 +71,7 @@ test: ## Install what tests need, then run every check and every test
 	$(MAKE) --no-print-directory image-check
 	$(MAKE) --no-print-directory compose-check
 	$(MAKE) --no-print-directory chart-check
+	$(MAKE) --no-print-directory packages-check release-check
 	$(call heading,all passed$(comma) but for what was skipped)
 	@printf '%d skipped\n' "$$(wc -l < "$$SKIPPED")" && sed 's/^/  /' "$$SKIPPED"
 
@@ -87,7 +88,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
 	cd e2e/chart && go vet ./... && $< run --config ../../.golangci.yml ./...
 	cd e2e/compose && go vet ./... && $< run --config ../../.golangci.yml ./...
-	for script in .ci/run scripts/* deploy/manifests/render deploy/stage deploy/packages/build e2e/image-check e2e/lab/randomx/build dashboards/typecheck/check; do bash -n "$$script"; done
+	for script in .ci/run scripts/* deploy/manifests/render deploy/stage deploy/tarballs deploy/release-check deploy/packages/{build,check,check-installed} e2e/image-check e2e/lab/randomx/build dashboards/typecheck/check; do bash -n "$$script"; done
 
 .PHONY: vulnerabilities
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached

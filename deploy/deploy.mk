@@ -1,14 +1,15 @@
 # How the exporter is shipped: each target makes or checks one form of it.
 # `make help` lists these too.
 
-IMAGE       := bin/image/cryptojack_exporter-$(VERSION).image.tar
-IMAGE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
+# What is packed gets the time of the commit, so that one commit always gives the same bytes.
+EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
+IMAGE := bin/image/cryptojack_exporter-$(VERSION).image.tar
 
 .PHONY: image
 image: ## Make the container image of amd64 and arm64 as one OCI index, without an engine: bin/image/*.image.tar
 	@mkdir -p bin/image
 	@for architecture in amd64 arm64; do GOOS=linux GOARCH=$$architecture $(BUILD) -o bin/image/$$architecture ./cmd/cryptojack_exporter; done
-	@go run ./deploy/image -out $(IMAGE) -version '$(VERSION)' -revision '$(REVISION)' -epoch $(IMAGE_EPOCH) amd64=bin/image/amd64 arm64=bin/image/arm64
+	@go run ./deploy/image -out $(IMAGE) -version '$(VERSION)' -revision '$(REVISION)' -epoch $(EPOCH) amd64=bin/image/amd64 arm64=bin/image/arm64
 
 # Twice, and byte for byte the same. Then by runc, as Docker runs it, with the options that a host needs and without.
 .PHONY: image-check
@@ -34,7 +35,7 @@ copy_into_chart = rm -rf $(1) && mkdir -p $(1)/dashboards && cp alerts/cryptojac
 .PHONY: chart
 chart: $(helm) ## Package the Helm chart: bin/cryptojack-exporter-VERSION.tgz
 	rm -rf bin/chart && cp -r deploy/chart bin/chart && cp LICENSE bin/chart/
-	find bin/chart -exec touch --date='@$(IMAGE_EPOCH)' {} +
+	find bin/chart -exec touch --date='@$(EPOCH)' {} +
 	$< package bin/chart --destination bin
 
 # From the package that a user gets.
@@ -55,31 +56,57 @@ $(helm):
 	mv $(TOOLS)/helm $@
 
 NFPM          := v2.45.2
+CYCLONEDX     := v1.10.0
 ARCHITECTURES := amd64 arm64 armv7 riscv64
 STAGE         := bin/stage
 
-# What is packed gets the time of the commit, so that one commit always gives the same bytes.
-packages packages-check release release-check: export SOURCE_DATE_EPOCH := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
-packages packages-check release release-check: export VERSION := $(VERSION)
+stage packages tarballs release packages-check release-check: export SOURCE_DATE_EPOCH := $(EPOCH)
+stage packages tarballs release packages-check release-check: export VERSION := $(VERSION)
 
-.PHONY: binaries
-binaries: ## Build the static binary of each architecture: bin/linux-ARCHITECTURE/cryptojack_exporter
+.PHONY: stage
+stage: build
 	@for architecture in $(ARCHITECTURES); do \
 	  GOOS=linux GOARCH=$${architecture/armv7/arm} GOARM=7 $(BUILD) -o bin/linux-$$architecture/cryptojack_exporter ./cmd/cryptojack_exporter; \
 	done
+	@deploy/stage $(BINARY) $(STAGE)
 
 .PHONY: packages
-packages: $(TOOLS)/nfpm-$(NFPM) build binaries ## Make deb and rpm of each architecture, in bin/packages
-	$(call heading,packages)
+packages: stage $(TOOLS)/nfpm-$(NFPM) ## Make deb and rpm of each architecture, in bin/packages
 	@rm -rf bin/packages
-	@deploy/stage $(BINARY) $(STAGE)
-	@deploy/packages/build $< $(STAGE) bin/packages $(ARCHITECTURES)
-	@ls -l bin/packages
+	@deploy/packages/build $(TOOLS)/nfpm-$(NFPM) $(STAGE) bin/packages $(ARCHITECTURES)
+
+.PHONY: packages-check
+packages-check: packages ## Check the packages of each architecture, and in a Debian with systemd install, upgrade and remove one, as root
+	$(call heading,packages)
+	@$(as_root) env NFPM=$(TOOLS)/nfpm-$(NFPM) STAGE=$(STAGE) VERSION=$(VERSION) SOURCE_DATE_EPOCH=$$SOURCE_DATE_EPOCH SKIPPED="$$SKIPPED" deploy/packages/check
+
+.PHONY: tarballs
+tarballs: stage $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX)
+	@rm -rf bin/tarballs
+	@deploy/tarballs $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX) $(STAGE) bin/tarballs $(ARCHITECTURES)
+
+.PHONY: release
+release: packages tarballs chart image ## Make all that is released of this commit, in bin/release: tarballs, packages, image, chart, SBOM, sha256sums.txt
+	@rm -rf bin/release && mkdir bin/release
+	@cp bin/packages/* bin/tarballs/* bin/cryptojack-exporter-$(VERSION).tgz $(IMAGE) bin/release/
+	@cd bin/release && LC_ALL=C sha256sum -- * > sha256sums.txt && ls -l
+
+# In another directory, with another umask and time zone, from the same commit.
+.PHONY: release-check
+release-check: release ## Check what is in the release, and that this machine's part of it comes out the same in another directory
+	$(call heading,release)
+	@deploy/release-check $(MAKE) -s packages tarballs ARCHITECTURES=$$(go env GOARCH) TOOLS=$(TOOLS) REVISION='$(REVISION)' BRANCH='$(BRANCH)' BUILD_DATE='$(BUILD_DATE)'
 
 $(TOOLS)/nfpm-$(NFPM):
 	$(call heading,build nfpm $(NFPM))
 	GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM)
 	mv $(TOOLS)/nfpm $@
+
+# It writes its own hash into what it makes.
+$(TOOLS)/cyclonedx-gomod-$(CYCLONEDX):
+	$(call heading,build cyclonedx-gomod $(CYCLONEDX))
+	GOBIN=$(TOOLS) CGO_ENABLED=0 go install -trimpath github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX)
+	mv $(TOOLS)/cyclonedx-gomod $@
 
 # With the oldest promtool that is meant to do and the newest; Docker Compose's own parser is in the module of e2e/compose.
 .PHONY: compose-check
