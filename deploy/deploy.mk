@@ -17,8 +17,9 @@ image-check: image ## Make the image twice, build the Dockerfile's with buildah,
 	$(call heading,image)
 	@mv $(IMAGE) $(IMAGE).first && $(MAKE) -s image >/dev/null && cmp $(IMAGE).first $(IMAGE) && rm $(IMAGE).first && echo 'made twice: the same bytes'
 	@REVISION='$(REVISION)' BRANCH='$(BRANCH)' BUILD_DATE='$(BUILD_DATE)' e2e/image-check bin/image/$$(go env GOARCH)
-	@cd e2e && CGO_ENABLED=0 go build -o ../bin/image/replica ./replica && go test -c -o ../bin/image/image.test ./image
-	@cd e2e/image && $(as_root) env IMAGE_ARCHIVE=$(CURDIR)/$(IMAGE) IMAGE_VERSION=$(VERSION) IMAGE_REPLICA=$(CURDIR)/bin/image/replica $(CURDIR)/bin/image/image.test -test.count=1 -test.v | grep -v '^=== '
+	@cd e2e && CGO_ENABLED=0 go build -o ../bin/image/replica ./replica && \
+	  IMAGE_ARCHIVE=$(CURDIR)/$(IMAGE) IMAGE_VERSION=$(VERSION) IMAGE_REPLICA=$(CURDIR)/bin/image/replica \
+	  go test -count=1 -json $(if $(as_root),-exec '$(as_root)$(comma)IMAGE_ARCHIVE$(comma)IMAGE_VERSION$(comma)IMAGE_REPLICA') ./image | go run ./testreport -v -skipped "$$SKIPPED"
 
 HELM := v4.3.1
 helm := $(TOOLS)/helm-$(HELM)

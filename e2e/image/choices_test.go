@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -94,7 +95,7 @@ type seen struct {
 // TestChoices runs the image by each choice of options, and compares what the exporter sees.
 func TestChoices(t *testing.T) {
 	name, version := archive(t)
-	root := newEngine(t, name).pull(t, name, version, "amd64").root
+	root := newEngine(t, name).pull(t, name, version, runtime.GOARCH).root
 	containerID := playMiners(t)
 	three := []string{"CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN"}
 	five := append(slices.Clone(three), "CAP_BPF", "CAP_PERFMON")
