@@ -287,7 +287,8 @@ func TestSchemaKnowsTheConfiguration(t *testing.T) {
 	t.Parallel()
 	keys := configurationKeys(t)
 	config := readSchema(t).Properties["config"]
-	for name, part := range map[string]*schema{"document": config, "allow": config.Properties["allow"].Items} {
+	notify := config.Properties["notify"]
+	for name, part := range map[string]*schema{"document": config, "allow": config.Properties["allow"].Items, "notifySettings": notify, "webhook": notify.Properties["webhook"]} {
 		if got := slices.Sorted(maps.Keys(part.Properties)); !slices.Equal(got, keys[name]) {
 			t.Errorf("the schema of %s has %v, internal/config reads %v", name, got, keys[name])
 		}
