@@ -131,6 +131,7 @@ rules: e2e-tools $(TOOLS)/jsonnet-$(JSONNET) ## Check and test the alert rules w
 	  "$$promtool" test rules alerts/*.rules.test.yml; \
 	done
 	@scripts/check-alertmanager
+	@scripts/check-sigma
 	cd e2e && JSONNET=$(TOOLS)/jsonnet-$(JSONNET) go test -count=1 -timeout 20m ./houses
 
 test_e2e = mkdir -p "$$E2E_BIN/tmp" bin && cd e2e && go build -o "$$E2E_BIN/" ./testreport && \

@@ -7,9 +7,10 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/alerts"
 	"github.com/cryptojack-exporter/cryptojack_exporter/dashboards"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/assets"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sigma"
 )
 
-// writeAssets writes what Prometheus, Alertmanager and Grafana need.
+// writeAssets writes what Prometheus, Alertmanager, Grafana and collectors of events need.
 func writeAssets(o *options, stdout, stderr io.Writer) int {
 	folders, err := assetFolders(o.house)
 	if err == nil {
@@ -35,5 +36,9 @@ func assetFolders(house assets.House) ([]assets.Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []assets.Folder{{Name: "alerts", Files: rules}, {Name: "dashboards", Files: boards}, {Name: ".", Files: mixin}}, nil
+	events, err := sigma.Files()
+	if err != nil {
+		return nil, err
+	}
+	return []assets.Folder{{Name: "alerts/sigma", Files: events}, {Name: "alerts", Files: rules}, {Name: "dashboards", Files: boards}, {Name: ".", Files: mixin}}, nil
 }

@@ -94,6 +94,17 @@ func looseThreadNames() []string {
 	return []string{"migration", "netns", "irq", "writeback", "watchdogd", "usb-storage", "bioset", "idle_inject", "cpuhp"}
 }
 
+// MinerNames are the names of known miners and guardians, sorted.
+func MinerNames() []string { return slices.Sorted(slices.Values(minerNames())) }
+
+// MinerArguments are words that only a miner's command line holds.
+func MinerArguments() []string { return minerArguments() }
+
+// Searchers are programs that have such words in their arguments because somebody looks for a miner, sorted.
+func Searchers() []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(readers(), searchers()))))
+}
+
 // Names holds the known names ready to be looked up: a host may run 30,000 processes.
 type Names struct {
 	miners, shared, threads, loose, system, servers, honest, readers, searchers map[string]bool
