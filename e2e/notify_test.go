@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"cmp"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,7 +85,8 @@ func (a notified) start(t *testing.T, n int) (*process, string, time.Time) {
 // other work may go on here.
 func TestNotify(t *testing.T) {
 	hook := receive[posted](t)
-	config := writeFile(t, t.TempDir(), "notify.yml", "probe: false\nnotify: {webhook: {url: '"+hook.URL+"'}}\n")
+	byName := strings.Replace(hook.URL, "127.0.0.1", "localhost", 1) // which has to be looked up
+	config := writeFile(t, t.TempDir(), "notify.yml", "probe: false\nnotify: {webhook: {url: '"+byName+"'}}\n")
 	watching := startServer(t, exec.Command(program(t, "cryptojack_exporter"), "--config.file="+config, "--findings.hold=10s"))
 	const rounds = 3
 	var took []time.Duration
@@ -118,12 +121,24 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// TestNotifyFails: the page says that nobody is told, metrics count it, and after a reload with the right address it arrives.
+// TestNotifyFails: the page says that nobody is told, metrics count it, and after a reload with the right address it arrives: over TLS, with a certificate and a
+// token that only root may read, when the exporter is no longer root.
 func TestNotifyFails(t *testing.T) {
-	hook := receive[posted](t)
-	config := writeFile(t, t.TempDir(), "notify.yml", "probe: false\nnotify: {webhook: {url: 'http://127.0.0.1:1/T0KEN'}}\n")
+	arrived := make(chan string, 16)
+	hook := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			body = []byte(err.Error())
+		}
+		arrived <- request.Header.Get("Authorization") + "\n" + string(body)
+	}))
+	defer hook.Close()
+	directory := t.TempDir()
+	certificate := writeFile(t, directory, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: hook.Certificate().Raw})))
+	token := writeFile(t, directory, "token", "Bearer T0KEN")
+	config := writeFile(t, directory, "notify.yml", "probe: false\nnotify: {webhook: {url: 'http://127.0.0.1:1/T0KEN'}}\n")
 	watching := startServer(t, exec.Command(program(t, "cryptojack_exporter"), "--config.file="+config, "--findings.hold=1m"))
-	_, exe, _ := notifiedAttacks()[0].start(t, 99)
+	notifiedAttacks()[0].start(t, 99)
 	eventually(t, 30*time.Second, "the failure is counted and shown", func() error {
 		now, err := tryScrape(watching.url)
 		if err != nil {
@@ -146,20 +161,20 @@ func TestNotifyFails(t *testing.T) {
 		}
 		return nil
 	})
-	if err := os.WriteFile(config, []byte("probe: false\nnotify: {webhook: {url: '"+hook.URL+"', format: slack}}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, "probe: false\nnotify: {webhook: {url: '%s', format: slack, ca_file: %s, authorization_file: %s}}\n", hook.URL, certificate, token), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Kill(watching.PID, syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, "what waited arrives", func() error {
-		for _, message := range hook.Messages() {
-			if strings.Contains(message.Body.Text, "ritical finding") {
-				return nil
-			}
+	select {
+	case message := <-arrived:
+		if !strings.HasPrefix(message, "Bearer T0KEN\n{") || !strings.Contains(message, `"blocks"`) {
+			t.Errorf("%s", message)
 		}
-		return fmt.Errorf("%d messages, none about %s", len(hook.Messages()), exe)
-	})
+	case <-time.After(30 * time.Second):
+		t.Fatalf("nothing arrives; the exporter's log: %s", tail(watching.output.String(), 1000))
+	}
 	if strings.Contains(watching.output.String(), "T0KEN") {
 		t.Error("the log tells the address")
 	}

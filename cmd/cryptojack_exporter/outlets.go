@@ -115,9 +115,9 @@ func (o *outlets) judged(m *monitor.Monitor) {
 
 // followers are what has to run for all this.
 func (o *outlets) followers() []monitor.Follower {
-	followers := []monitor.Follower{{Name: componentOutlets, Run: o.notify.Run}}
+	followers := []monitor.Follower{{Name: componentOutlets, Run: o.notify.Run, Restart: true}}
 	if o.log != nil {
-		followers = append(followers, monitor.Follower{Name: componentOutlets, Run: o.log.Run})
+		followers = append(followers, monitor.Follower{Name: componentOutlets, Run: o.log.Run, Restart: true})
 	}
 	return followers
 }

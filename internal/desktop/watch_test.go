@@ -338,6 +338,32 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestAnswer: what is read of the exporter's answer is there under these names.
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("../report/testdata/incident.json.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found report
+	if err := json.Unmarshal(content, &found); err != nil {
+		t.Fatal(err)
+	}
+	w := New(Options{URL: &url.URL{}, Now: time.Now, Logger: log.NewNopLogger()})
+	shown := ""
+	for _, f := range w.fresh(&found) {
+		n := noteOf(found.Host, f)
+		shown += fmt.Sprintf("%t %s: %s\n", n.urgent, n.summary, n.body)
+	}
+	for _, want := range []string{
+		"true A miner runs on worker-3: /tmp/kdevtmpfsi (pid 4711, user flink) is a miner", "Kept alive by /var/tmp/kinsing\nCame in by flink on port 8081\n", "true A finding on worker-3: ",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%q is not shown:\n%s", want, shown)
+		}
+	}
+}
+
 func TestSessionBus(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ address, runtime, want string }{

@@ -5,6 +5,7 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,11 +37,12 @@ type Task struct {
 	Wake       <-chan struct{} // a value makes it sample now; nil
 }
 
-// Follower is a goroutine that feeds a sensor between its samples. One that fails
+// Follower is a goroutine that feeds a sensor between its samples, or that tells others what was found. One that fails
 // is not started again: the sensor does without.
 type Follower struct {
-	Name string
-	Run  func(context.Context) error // until the context ends
+	Name    string
+	Run     func(context.Context) error // until the context ends
+	Restart bool                        // it is started again after a defect of its own, which was contained
 }
 
 // Options are what a monitor is made of.
@@ -136,9 +138,19 @@ func (m *Monitor) Run(ctx context.Context) {
 	m.evaluate(time.Now())
 }
 
-// follow runs a follower once. What it feeds goes on without it.
+// restartPause is the least time between two starts of a follower.
+const restartPause = 100 * time.Millisecond
+
+// follow runs a follower. What it feeds goes on without it.
 func (m *Monitor) follow(ctx context.Context, follower Follower) {
 	err := m.guard.run(follower.Name, func() error { return follower.Run(ctx) })
+	for follower.Restart && errors.Is(err, errPanic) && ctx.Err() == nil {
+		select { // whatever comes again at once must not take a core
+		case <-ctx.Done():
+		case <-time.After(restartPause):
+		}
+		err = m.guard.run(follower.Name, func() error { return follower.Run(ctx) })
+	}
 	if err != nil && ctx.Err() == nil {
 		level.Error(m.options.Logger).Log("msg", "an event source has ended, its sensor goes on without it", "source", follower.Name, "err", err)
 	}

@@ -127,6 +127,35 @@ func TestPanicOfDetection(t *testing.T) {
 	})
 }
 
+// TestFollowerThatIsRestarted: one that tells others is started again after each defect, and ends with the context.
+func TestFollowerThatIsRestarted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		starts := 0
+		sensor := &fakeSensor{name: "process", next: time.Second, sample: func(context.Context, time.Time) error { return nil }}
+		m := newMonitor(t, &out, Options{
+			Tasks: []Task{{Sensor: sensor}},
+			Followers: []Follower{{Name: "outlets", Restart: true, Run: func(ctx context.Context) error {
+				if starts++; starts <= 3 {
+					panic("a message that cannot be made")
+				}
+				<-ctx.Done()
+				return nil
+			}}},
+		})
+		done := make(chan struct{})
+		go func() { defer close(done); m.Run(ctx) }()
+		time.Sleep(10 * time.Second)
+		stop()
+		<-done
+		if starts != 4 || m.Panics()["outlets"] != 3 || strings.Contains(out.String(), "an event source has ended") {
+			t.Errorf("%d starts, panics %v:\n%s", starts, m.Panics(), &out)
+		}
+	})
+}
+
 // TestPanicOfFollower: an event source that panics ends alone.
 func TestPanicOfFollower(t *testing.T) {
 	t.Parallel()
