@@ -15,6 +15,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/ecs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/events"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findingslog"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/history"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/notify"
@@ -28,6 +29,7 @@ const componentOutlets = "outlets"
 // outlets are what findings are told to, besides Prometheus and whoever looks at the page.
 type outlets struct {
 	events  *events.Follower
+	history *history.Keeper
 	log     *findingslog.Log // nil if --findings.log is not given
 	notify  *notify.Notifier
 	files   []*os.File
@@ -37,7 +39,7 @@ type outlets struct {
 
 // newOutlets opens what is written to. It is called before privileges are dropped.
 func newOutlets(o *options, current func() *config.Config, stdout io.Writer, logger log.Logger) (*outlets, error) {
-	told := &outlets{events: events.New(), host: ecs.Host{Version: version.Version}}
+	told := &outlets{events: events.New(), history: history.New(), host: ecs.Host{Version: version.Version}}
 	told.notify = notify.New(notify.Options{
 		Webhook: func() *notify.Webhook { return current().Webhook }, Describe: told.describe,
 		Version: version.Version, Now: time.Now, Pause: notify.Sleep, Logger: log.With(logger, "to", "webhook"),
@@ -98,6 +100,7 @@ func (o *outlets) describe(findings []model.Finding) notify.Message {
 // report is what people are shown, with what does not reach them otherwise.
 func (o *outlets) report() report.Report {
 	r := newReport(o.monitor, 0)
+	r.History = o.history.Ended()
 	if trouble := o.notify.Trouble(); trouble != "" {
 		r.Blind = append(r.Blind, trouble)
 	}
@@ -107,10 +110,10 @@ func (o *outlets) report() report.Report {
 // judged is called after each evaluation, and waits for nobody.
 func (o *outlets) judged(m *monitor.Monitor) {
 	o.notify.Judged(m.Findings())
-	if o.log != nil {
-		snapshot := m.Snapshot(time.Now())
-		o.log.Offer(o.events.Next(m.Findings(), &snapshot))
-	}
+	snapshot := m.Snapshot(time.Now())
+	happened := o.events.Next(m.Findings(), &snapshot)
+	o.history.Note(happened)
+	o.log.Offer(happened)
 }
 
 // followers are what has to run for all this.

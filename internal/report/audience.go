@@ -74,6 +74,10 @@ func (r Report) public() Report {
 	if s := r.Snapshot.Self; s != nil {
 		out.Snapshot.Self = &model.SelfSnapshot{Meta: s.Meta, Contained: s.Contained, Gaps: s.Gaps, LastGaps: s.LastGaps}
 	}
+	for _, ended := range r.History {
+		ended.Finding = publicFinding(&ended.Finding)
+		out.History = append(out.History, ended)
+	}
 	if r.Findings == nil {
 		return out
 	}

@@ -36,6 +36,9 @@ func full() Report {
 		Suspect: &model.Suspect{ID: "info", Process: model.Process{Exe: "/home/alice/train"}, Signals: []model.Signal{{Rule: rules.SustainedCPU}}},
 	})
 	r.Snapshot.Sockets.ForwardingUnknown = "x"
+	for _, finding := range incident().Findings.Active[:3] {
+		r.History = append(r.History, model.Ended{Finding: finding, At: noon(), Times: 2})
+	}
 	return r
 }
 
@@ -93,6 +96,7 @@ func TestPublicIsToldWhatMetricsTell(t *testing.T) {
 	}
 	r := full()
 	fill(reflect.ValueOf(r.Findings).Elem(), "")
+	fill(reflect.ValueOf(&r.History).Elem(), "")
 	fill(reflect.ValueOf(r.Snapshot.Files).Elem().FieldByName("Files"), "")
 	r.Snapshot.Sockets.ForwardingUnknown = mark
 	if marked < 80 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/contracttest"
@@ -13,7 +14,10 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	const file = "../../docs/contract.txt"
-	contracttest.Check(t, file, "json-findings", contracttest.Fields("json", reflect.TypeFor[document]()))
+	fields := slices.DeleteFunc(contracttest.Fields("json", reflect.TypeFor[document]()), func(field string) bool {
+		return strings.HasPrefix(field, "history[].finding.") // those of findings[]: it is the same type
+	})
+	contracttest.Check(t, file, "json-findings", fields)
 	contracttest.Check(t, file, "json-diff", contracttest.Fields("json", reflect.TypeFor[jsonDiff]()))
 	contracttest.Check(t, file, "json-explain", contracttest.Fields("json", reflect.TypeFor[jsonExplanation]()))
 	contracttest.Check(t, file, "json-schema", []string{fmt.Sprintf("version %d", schemaVersion)})

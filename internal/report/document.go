@@ -18,7 +18,7 @@ func newDocument(r *Report) document {
 	d := document{
 		SchemaVersion: schemaVersion, Audience: r.Audience.String(), Verdict: r.verdict(), ExitCode: ExitCode(*r),
 		Host: text.Escape(r.Hostname), Version: text.Escape(r.Version), Time: fit(r.Now), WatchedSeconds: r.Watched.Seconds(),
-		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
+		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, History: newJSONHistory(r), Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
 	}
 	if r.Audience == Public {
 		d.Withheld = withheld
@@ -44,6 +44,17 @@ func newDocument(r *Report) document {
 		d.Plan = append(d.Plan, jsonStep(step))
 	}
 	return d
+}
+
+func newJSONHistory(r *Report) []jsonEnded {
+	history := make([]jsonEnded, 0, len(r.History))
+	for i := range r.History {
+		ended := &r.History[i]
+		finding := newJSONFinding(r, &ended.Finding)
+		finding.Remedy = []string{}
+		history = append(history, jsonEnded{Finding: finding, Ended: fit(ended.At), Times: ended.Times})
+	}
+	return history
 }
 
 func newJSONCoverage(r *Report) jsonCoverage {

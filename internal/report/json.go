@@ -41,9 +41,17 @@ type document struct {
 	MoreFindings   int           `json:"more_findings,omitempty"`
 	Files          []jsonFile    `json:"files"`            // all suspicious files, strongest reason first, at most 1,024
 	Exposed        []jsonExposed `json:"exposed_services"` // all of them, also those that are only noted
+	History        []jsonEnded   `json:"history"`          // findings that are over, the last first, at most 100
 	Plan           []jsonStep    `json:"plan"`
 	Coverage       jsonCoverage  `json:"coverage"`
 	Blind          []string      `json:"blind"`
+}
+
+// jsonEnded is a finding that is over, without a remedy.
+type jsonEnded struct {
+	Finding jsonFinding `json:"finding"` // the worst that it was; first_seen is that of the first time
+	Ended   time.Time   `json:"ended"`   // the last time
+	Times   int         `json:"times"`   // how often it was raised
 }
 
 type jsonCoverage struct {

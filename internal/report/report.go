@@ -28,6 +28,7 @@ const (
 type Report struct {
 	Audience Audience        // whoever is not told to be anybody else is the public
 	Findings *model.Findings // nil before the first sample
+	History  []model.Ended   // findings that are over, the last first
 	Snapshot model.Snapshot
 	Hostname string
 	Version  string

@@ -18,6 +18,8 @@ type view struct {
 	Files, Exposed, Entries            []findingView
 	Others, Notes                      []findingView
 	MoreNotes                          int
+	Earlier                            []earlierView
+	MoreEarlier                        int
 	Plan                               []Step
 	PlanNote, Withheld                 string
 	Coverage                           []coverageView
@@ -75,6 +77,7 @@ func newView(of Report, telemetryPath string) view {
 			Facts: r.facts(finding), Chain: chain(finding.Suspect), Runbook: runbookPath(finding),
 		})
 	}
+	v.Earlier, v.MoreEarlier = r.earlier()
 	notes := r.notes()
 	if len(notes) > maxNotes {
 		v.MoreNotes = len(notes) - maxNotes
