@@ -184,7 +184,7 @@ e2e-flink: e2e-tools flink-tools ## Of the end-to-end tests, run those of expose
 .PHONY: e2e-engines
 e2e-engines: e2e-tools engines ## Of the end-to-end tests, run those of fleets: Thanos and VictoriaMetrics beside Prometheus
 	$(call heading,end-to-end tests of fleets)
-	$(call test_e2e,-run '^TestEngines' .)
+	$(call test_e2e,-run '^Test(Engines|Agent)' .)
 
 .PHONY: soak
 soak: e2e-tools ## Hold memory, goroutines, descriptors and series to be level for two hours while everything comes and goes, as root

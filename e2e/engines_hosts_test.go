@@ -176,6 +176,16 @@ func (s *simulatedSeries) at(at, begin time.Time) (value float64, there bool) {
 	return 0, false
 }
 
+// answers: it is an exporter that says something when what is live begins.
+func (h *simulatedHost) answers() bool {
+	one := h.series[`cryptojack_exporter_build_info{version="1"}`]
+	if one == nil {
+		return false
+	}
+	_, there := one.at(time.Unix(0, 0), time.Unix(0, 0))
+	return there
+}
+
 // infection is a host that has everything that the rules can page for, with a miner
 // under these names.
 const infection = `
@@ -239,6 +249,7 @@ const slowLosses = `
 cryptojack_events_lost_total{source="proc_connector"} 0 +0.02
 cryptojack_sampling_gaps_total{reason="stopped"} 0 +0.02
 cryptojack_panics_total{component="process"} 0 +0.02
+cryptojack_notifications_total{result="failed"} 0 +0.02
 cryptojack_process_starts_total{origin="system",process="other",user="other"} 9 +2.5
 `
 
@@ -253,6 +264,9 @@ func twoClusters(t *testing.T) []*simulatedHost {
 		}[cluster]
 		mined := quietHost(t, cluster, "10.0.0.1:10042")
 		mined.set(t, beforeAll, names.Replace(infection+suspicion))
+		if cluster == "b" {
+			mined.set(t, beforeAll, `cryptojack_suspect_container_info{container_id="0123456789ab",container_name="web",image="shop:1.2",kube_namespace="",kube_pod="",runtime="docker",suspect="f853cd7dfcf9"} 1`)
+		}
 		// Both within the last ten minutes, as CryptojackFlinkJarRun asks.
 		mined.set(t, -4*time.Minute, "cryptojack_suspects{severity=\"critical\"} 1\ncryptojack_suspects{severity=\"warning\"} 1\ncryptojack_flink_log_events_total{event=\"jar_run\"} 1")
 

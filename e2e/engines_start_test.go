@@ -78,7 +78,7 @@ func addressIn(t *testing.T, where string) string {
 
 // startThanos starts a sidecar at each Prometheus, Query over them and Rule over Query,
 // whose series Query has too.
-func startThanos(t *testing.T, prometheus []string, rules string) engine {
+func startThanos(t *testing.T, prometheus []string, hosts int, rules string) engine {
 	t.Helper()
 	paged := receive[[]sentAlert](t)
 	directory := t.TempDir()
@@ -91,7 +91,7 @@ func startThanos(t *testing.T, prometheus []string, rules string) engine {
 	}
 	query := startEngine(t, "thanos", "--http-address", "/-/ready", arguments...)
 	e := engine{"Thanos", query.url, paged}
-	e.hasAll(t)
+	e.hasHosts(t, hosts)
 	startEngine(t, "thanos", "--http-address", "/-/ready", "rule", "--grpc-address="+ofRule, "--query="+query.url, "--data-dir="+directory,
 		"--rule-file="+writeFile(t, directory, "cryptojack.rules.yml", rules), "--alertmanagers.url="+paged.URL, "--eval-interval=1s", "--resend-delay=5s")
 	return e
@@ -105,18 +105,17 @@ func startVictoriaMetrics(t *testing.T) *server {
 func startVMAlert(t *testing.T, victoriaMetrics, rules string) engine {
 	t.Helper()
 	e := engine{"VictoriaMetrics", victoriaMetrics, receive[[]sentAlert](t)}
-	e.hasAll(t)
 	startEngine(t, "vmalert", "-httpListenAddr", "/health", "-datasource.url="+e.queries, "-remoteWrite.url="+e.queries, "-remoteRead.url="+e.queries,
 		"-notifier.url="+e.paged.URL, "-rule="+writeFile(t, t.TempDir(), "cryptojack.rules.yml", rules), "-evaluationInterval=1s", "-rule.evalDelay=1s")
 	return e
 }
 
-// hasAll waits until an engine sees the hosts of all clusters. Rules that were
-// evaluated before would count the hosts as new.
-func (e engine) hasAll(t *testing.T) {
+// hasHosts waits until an engine sees so many. Rules that were evaluated before would
+// count them as new.
+func (e engine) hasHosts(t *testing.T, count int) {
 	t.Helper()
-	eventually(t, time.Minute, e.name+" has the hosts of both clusters", func() error {
-		rows, err := ask(e.queries, "query", url.Values{"query": {"count(cryptojack_exporter_build_info) == 11"}})
+	eventually(t, time.Minute, e.name+" has all hosts", func() error {
+		rows, err := ask(e.queries, "query", url.Values{"query": {fmt.Sprintf("count(cryptojack_exporter_build_info) == %d", count)}})
 		if err == nil && len(rows) != 1 {
 			err = fmt.Errorf("%d rows", len(rows))
 		}

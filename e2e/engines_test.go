@@ -44,7 +44,14 @@ func TestEngines(t *testing.T) {
 	assets := assetsFor(t, "--cluster-label=cluster")
 	rules := hasty(t, filepath.Join(assets, "alerts", "cryptojack.rules.yml"))
 	giveRules(rules)
-	engines := []engine{reference, startThanos(t, shards, rules), startVMAlert(t, victoria.url, rules)}
+	answering := 0 // which the last sample shows
+	for _, h := range hosts {
+		if h.answers() {
+			answering++
+		}
+	}
+	engine{name: "VictoriaMetrics", queries: victoria.url}.hasHosts(t, answering)
+	engines := []engine{reference, startThanos(t, shards, answering, rules), startVMAlert(t, victoria.url, rules)}
 
 	expected := alertsIn(t, rules)
 	eventually(t, time.Minute, "the alerts about what hosts say fire everywhere", func() error { return allFire(engines, expected, changes()) })
