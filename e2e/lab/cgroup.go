@@ -29,8 +29,9 @@ func unifiedHierarchy() (string, error) {
 }
 
 // cgroup returns an open cgroup of the scenario's own, which is made for its
-// first process and removed with its last.
-func (s *session) cgroup() (*os.File, error) {
+// first process and removed with its last. container: it is one in that, called as Docker calls that of the container with this id.
+// usersOwn: the user nobody has made that.
+func (s *session) cgroup(container string, usersOwn bool) (*os.File, error) {
 	hierarchy, err := unifiedHierarchy()
 	if err != nil {
 		return nil, err
@@ -47,6 +48,18 @@ func (s *session) cgroup() (*os.File, error) {
 		s.undo = append(s.undo, func() error { return removeCgroup(path) })
 	case !errors.Is(err, os.ErrExist):
 		return nil, err
+	}
+	if usersOwn {
+		if err := os.Chown(path, programs.Nobody, programs.Nobody); err != nil {
+			return nil, err
+		}
+	}
+	if container != "" {
+		path = filepath.Join(path, "docker-"+container+".scope")
+		if err := os.Mkdir(path, 0o755); err != nil {
+			return nil, err
+		}
+		s.undo = append(s.undo, func() error { return removeCgroup(path) })
 	}
 	return os.Open(path)
 }

@@ -26,6 +26,8 @@ type order struct {
 	network     *network
 	terminal    *os.File // as the leader of a session with this terminal
 	isolate     bool     // in a process, mount and network namespace of its own
+	container   string   // in a cgroup that is called like the container with this id
+	usersOwn    bool     // in which container is: nobody may make cgroups there
 }
 
 // run starts a burner that was placed, as nobody. Without arguments its name is
@@ -62,7 +64,7 @@ func (s *session) launch(o order) int {
 	if command.Dir == "" {
 		command.Dir = "/"
 	}
-	group, err := s.cgroup()
+	group, err := s.cgroup(o.container, o.usersOwn)
 	if err != nil {
 		s.fail(err)
 		return 0

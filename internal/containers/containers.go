@@ -6,6 +6,7 @@
 package containers
 
 import (
+	"fmt"
 	"maps"
 	"time"
 
@@ -14,12 +15,12 @@ import (
 )
 
 const (
-	maxKnown   = 4096                   // containers
-	maxLookups = 32                     // in a sample, those included that only see whether anything has changed
-	maxTime    = 50 * time.Millisecond  // for those of a sample
-	maxWait    = 250 * time.Millisecond // for one that does not come back
-	maxHanging = 4                      // reads that have not come back
-	maxLists   = 16                     // that are remembered, of up to 4 MiB each
+	maxKnown   = 4096                  // containers
+	maxLookups = 32                    // in a sample, those included that only see whether anything has changed
+	maxTime    = 50 * time.Millisecond // for those of a sample
+	maxWait    = time.Second           // for one that does not come back
+	maxHanging = 4                     // reads that have not come back
+	maxLists   = 16                    // that are remembered, of up to 4 MiB each
 
 	patience = 30 * time.Second // a runtime may write its files after the container has begun
 	cycle    = time.Minute      // when it is seen again whether a container was renamed
@@ -143,7 +144,7 @@ func (n *Names) lookUp(k *known) {
 		n.left = 0
 	}
 	if err != nil {
-		n.options.Failed(err)
+		n.options.Failed(fmt.Errorf("look up the container of the cgroup %q: %w", k.path, err))
 		return
 	}
 	for _, failure := range found.failures {

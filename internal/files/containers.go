@@ -61,7 +61,7 @@ func (s *Sensor) openInContainer(container model.MountNamespace, name string) *w
 			break // the others would wait for the same
 		}
 		if err == nil {
-			directory := &watched{name: name, container: container.Name, pids: container.PIDs, file: file}
+			directory := &watched{name: name, container: container.Name, title: container.Container.Title(), pids: container.PIDs, file: file}
 			directory.identify()
 			return directory
 		}

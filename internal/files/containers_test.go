@@ -30,7 +30,11 @@ func TestContainers(t *testing.T) {
 	options.UserName = func(uid uint32) string { return "user " + passwd.Number(uid) }
 	options.Processes = func() *model.ProcessSnapshot {
 		process := func(pid int, namespace, container string) *model.Process {
-			return &model.Process{Identity: model.Identity{PID: pid}, MountNS: namespace, ContainerID: container}
+			p := &model.Process{Identity: model.Identity{PID: pid}, MountNS: namespace, ContainerID: container}
+			if pid == 70 {
+				p.Container = &model.Container{Name: "shop-redis-1"}
+			}
+			return p
 		}
 		return &model.ProcessSnapshot{Processes: []*model.Process{
 			process(69, "mnt:[0]", "0123456789ab"), process(70, "mnt:[0]", "0123456789ab"), process(71, "mnt:[1]", ""), process(72, "mnt:[2]", ""),
@@ -43,6 +47,9 @@ func TestContainers(t *testing.T) {
 	containers := map[string]string{}
 	for _, file := range snapshot.Files {
 		containers[file.Path] = file.Container
+		if title := map[string]string{"0123456789ab": "shop-redis-1"}[file.Container]; file.ContainerTitle != title {
+			t.Errorf("%s lies in %q, want %q", file.Path, file.ContainerTitle, title)
+		}
 		if name := "user " + passwd.Number(uint32(os.Getuid())); file.Container == "" && file.User != name {
 			t.Errorf("%s of the host belongs to %q", file.Path, file.User)
 		}

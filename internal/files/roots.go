@@ -16,6 +16,7 @@ import (
 type watched struct {
 	name      string // as configured
 	container string // whose directory it is; "" for the host's
+	title     string // what people call the container
 	pids      []int  // of the container
 
 	file *os.File // nil if it is closed, does not exist, cannot be looked at, or is looked at under another name
@@ -71,7 +72,7 @@ func (s *Sensor) findRoots(names []string, containers []model.MountNamespace) er
 		at := place{w.container, w.name}
 		old := before[at]
 		if old != nil && old.top != nil && w.file != nil && old.id == w.id {
-			old.file, old.pids, old.err = w.file, w.pids, nil
+			old.file, old.pids, old.title, old.err = w.file, w.pids, w.title, nil
 			now[i] = old
 			delete(before, at)
 			continue

@@ -147,7 +147,7 @@ func (s *Sensor) details() []model.File {
 	for _, c := range all {
 		files = append(files, model.File{
 			Path: path.Join(c.directory.path(), c.name), Directory: c.directory.watched.name, Reason: c.reason,
-			Container: c.directory.watched.container, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c),
+			Container: c.directory.watched.container, ContainerTitle: c.directory.watched.title, KnownMiner: c.knownMiner, Hidden: c.hidden, User: s.userOf(c),
 			SHA256: c.content.SHA256, MinerContent: c.content.Facts.Mines(),
 			Modified: c.modified(), SizeBytes: c.key.Size, Mode: c.mode, ID: c.id(),
 		})

@@ -1,6 +1,7 @@
 package findings
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -26,7 +27,7 @@ func OfFiles(s *model.FileSnapshot) []model.Finding {
 		}
 		where := ""
 		if file.Container != "" {
-			where = "in container " + text.Label(file.Container) + ", "
+			where = "in container " + text.Label(cmp.Or(file.ContainerTitle, file.Container)) + ", "
 		}
 		what := fmt.Sprintf("%s (%suser %s, changed %s", text.Label(file.Path), where, text.Label(file.User), file.Modified.UTC().Format("2006-01-02 15:04:05 MST"))
 		switch {

@@ -44,6 +44,20 @@ func (c *Container) ShortID() string {
 // Known tells whether more than the id is known. It may be asked of nil.
 func (c *Container) Known() bool { return c != nil && (c.Name != "" || c.KubePod != "") }
 
+// Title is what people call it: its name, with its pod where it has one, or the beginning of its id. It may be asked of nil.
+func (c *Container) Title() string {
+	switch {
+	case !c.Known():
+		return c.ShortID()
+	case c.KubePod == "":
+		return c.Name
+	case c.Name == "":
+		return "of the pod " + c.KubeNamespace + "/" + c.KubePod
+	default:
+		return c.Name + " of the pod " + c.KubeNamespace + "/" + c.KubePod
+	}
+}
+
 // WholeSystem tells whether it is one with an init and services of its own. It may be asked of nil.
 func (c *Container) WholeSystem() bool {
 	return c != nil && (c.Runtime == RuntimeLXC || c.Runtime == RuntimeNspawn)

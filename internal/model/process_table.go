@@ -12,7 +12,9 @@ const namespacePIDs = 4
 // MountNamespace is a mount namespace other than the host's.
 type MountNamespace struct {
 	Name string // id of the container that it belongs to, or the name of the namespace
-	PIDs []int  // some processes in it, at most 4
+	// Container is what is known of that container; nil for none.
+	Container *Container
+	PIDs      []int // some processes in it, at most 4
 }
 
 // Process returns the process with a pid, or false if it was not in the sample. Like all questions to
@@ -56,6 +58,9 @@ func (s *ProcessSnapshot) MountNamespaces() []MountNamespace {
 		}
 		if p.ContainerID != "" {
 			all[at].Name = p.ContainerID
+		}
+		if all[at].Container == nil {
+			all[at].Container = p.Container
 		}
 		if len(all[at].PIDs) < namespacePIDs {
 			all[at].PIDs = append(all[at].PIDs, p.PID)

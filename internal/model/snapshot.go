@@ -96,19 +96,20 @@ func FileReasons() []FileReason {
 
 // File is a suspicious file in a watched directory.
 type File struct {
-	Path         string // raw bytes
-	Directory    string // the watched directory it was found in
-	Reason       FileReason
-	KnownMiner   bool   // name, hash or content of a miner, whatever Reason says
-	MinerContent bool   // its content is that of a miner, whatever it is called
-	Hidden       bool   // hidden name or directory, and none of a development tool's, whatever Reason says
-	Container    string // container id (12 hex) or mount namespace of a file that the host itself does not see; ""
-	User         string // owner
-	SHA256       string // 64 hex, of the first 64 MiB; "" if not yet or never read
-	Modified     time.Time
-	SizeBytes    int64
-	Mode         uint32 // permission bits
-	ID           FileID
+	Path           string // raw bytes
+	Directory      string // the watched directory it was found in
+	Reason         FileReason
+	KnownMiner     bool   // name, hash or content of a miner, whatever Reason says
+	MinerContent   bool   // its content is that of a miner, whatever it is called
+	Hidden         bool   // hidden name or directory, and none of a development tool's, whatever Reason says
+	Container      string // container id (12 hex) or mount namespace of a file that the host itself does not see; ""
+	ContainerTitle string // what people call that container; "" if no name is known
+	User           string // owner
+	SHA256         string // 64 hex, of the first 64 MiB; "" if not yet or never read
+	Modified       time.Time
+	SizeBytes      int64
+	Mode           uint32 // permission bits
+	ID             FileID
 }
 
 // FileCount is the number of suspicious files of one directory, also of those

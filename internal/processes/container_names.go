@@ -5,12 +5,17 @@ import (
 
 	"github.com/go-kit/log/level"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 )
 
 // sweepCycle is how often containers are forgotten that no process is left of.
 const sweepCycle = time.Minute
+
+func newContainers(t *table) *containers.Names {
+	return containers.New(containers.Options{Root: t.options.Root, Home: t.options.UserHome, Failed: t.containerUnread})
+}
 
 // nameContainers gives processes what has become known of their containers since the last sample.
 func (s *sample) nameContainers() {

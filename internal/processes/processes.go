@@ -21,7 +21,6 @@ import (
 	"github.com/go-kit/log/level"
 	"github.com/prometheus/procfs"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/containers"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/fingerprint"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/procevents"
@@ -141,7 +140,7 @@ func New(o Options) (*Sensor, error) {
 		shortLived: shortLived{map[shortKey]*brief{}},
 	}}
 	s.listNames = s.reader.List
-	s.containers = containers.New(containers.Options{Root: o.Root, Home: o.UserHome, Failed: s.containerUnread})
+	s.containers = newContainers(s.table)
 	// This closes a circle on purpose: when an event reports a child, its parent is looked up in the last sample that
 	// was published. The follower never waits for a sample in the making.
 	s.follower = newFollower(s.reader, o.UserName, s.Snapshot)

@@ -33,16 +33,10 @@ func containerText(c *model.Container, id string) string {
 
 // containerName is what people call a container.
 func containerName(c *model.Container, id string) string {
-	switch {
-	case !c.Known():
+	if !c.Known() {
 		return text.Label(id)
-	case c.KubePod == "":
-		return text.Label(c.Name)
-	case c.Name == "":
-		return "of the pod " + podName(c)
-	default:
-		return text.Label(c.Name) + " of the pod " + podName(c)
 	}
+	return text.Label(c.Title())
 }
 
 func podName(c *model.Container) string { return text.Label(c.KubeNamespace + "/" + c.KubePod) }
