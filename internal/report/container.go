@@ -50,6 +50,7 @@ func isContained(p *model.Process) bool {
 type infested struct {
 	key      string
 	process  *model.Process // one of them
+	last     *model.Finding // that is about one of them
 	programs []string       // escaped
 }
 
@@ -64,17 +65,17 @@ func (p *planner) contain(process *model.Process) {
 		at = len(p.infested)
 		p.infested = append(p.infested, infested{key: key, process: process})
 	}
+	p.infested[at].last = p.about
 	p.infested[at].programs = appendNew(p.infested[at].programs, text.Label(subject(process)))
 }
 
 // replaceContainers is about the containers that suspects run in, once for each.
-func (p *planner) replaceContainers() []Step {
-	var steps []Step
+func (p *planner) replaceContainers() {
 	for i := range p.infested {
 		in := &p.infested[i]
-		steps = append(steps, Step{in.title(), stopContainer(in.process.Container)})
+		p.about = in.last
+		p.say(phaseContainers, in.title(), stopContainer(in.process.Container))
 	}
-	return steps
 }
 
 func (i *infested) title() string {

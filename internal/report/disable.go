@@ -13,8 +13,7 @@ import (
 // line is made a comment, so that it can be looked at later; a unit is stopped; a
 // file that is one entry as a whole is moved away, and so is a crontab that somebody
 // filled. A service of the system is not stopped because of one line.
-func (p *planner) disable(findings []*model.Finding, severity model.Severity) []string {
-	var commands []string
+func (p *planner) disable(findings []*model.Finding, severity model.Severity, in phase) {
 	flooded := map[string]bool{} // files with more lines than are listed
 	for _, finding := range findings {
 		if finding.MoreOfFile > 0 {
@@ -26,21 +25,21 @@ func (p *planner) disable(findings []*model.Finding, severity model.Severity) []
 			continue
 		}
 		entry := finding.Persistence
+		p.about = finding
 		inLine := entry.Line > 0 && (!flooded[entry.Path] || entry.Kind != model.PersistenceUserCrontab)
 		switch manager := managerOf(entry.Path, entry.Owner); {
 		case entry.Unit != "" && manager != systemManager:
-			commands = appendNew(commands, "systemctl "+manager+" "+unitWord(entry.Unit), moveAway(entry))
+			p.do(in, "systemctl "+manager+" "+unitWord(entry.Unit), moveAway(entry))
 		case entry.Unit != "" && (entry.Line == 0 || !isInfrastructureUnit(entry.Unit)):
-			commands = appendNew(commands, p.disableUnit(entry.Unit)...)
+			p.do(in, p.disableUnit(entry.Unit)...)
 		case inLine && entry.FileHash == "":
 			p.decide(fmt.Sprintf("Switch off line %d of %s. The file is too large to be compared.", entry.Line, text.Label(entry.Path)), "")
 		case inLine:
-			commands = appendNew(commands, editLines(entry, changes(findings, severity, entry)))
+			p.do(in, editLines(entry, changes(findings, severity, entry)))
 		default:
-			commands = appendNew(commands, moveAway(entry))
+			p.do(in, moveAway(entry))
 		}
 	}
-	return commands
 }
 
 // keeps tells whether a command needs the directory for evidence.
@@ -108,7 +107,7 @@ func (p *planner) disableUnit(unit string) []string {
 
 func (p *planner) disableOne(unit string) []string {
 	if isInfrastructureUnit(unit) {
-		p.lookUp = appendNew(p.lookUp, "systemctl cat "+unitWord(unit))
+		p.do(phaseLookUp, "systemctl cat "+unitWord(unit))
 		return nil
 	}
 	return []string{"systemctl " + systemManager + " " + unitWord(unit)}

@@ -37,8 +37,25 @@ func NewPage(served Served, telemetryPath string) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Security-Policy", pagePolicy)
+		if seconds := reloadAfter(request, served.Show); seconds > 0 {
+			w.Header().Set("Refresh", strconv.Itoa(seconds))
+		}
 		answer(w, request)
 	})
+}
+
+// reloadAfter says after how many seconds a browser looks again, 0 for never. Only whoever asks for it
+// gets that: a page that reloads by itself takes the place away from a person who copies a
+// command, and makes a screen reader begin anew. Before the first sample there is nothing to read.
+func reloadAfter(request *http.Request, show func() Report) int {
+	switch {
+	case request.URL.Query().Has("again"):
+		return 15
+	case show().Findings == nil:
+		return 3
+	default:
+		return 0
+	}
 }
 
 // NewFindingsHandler returns the findings as JSON, for GET and HEAD.

@@ -18,22 +18,18 @@ type Step struct {
 	Title, Command string
 }
 
-// planner gathers the steps for some findings of a report without saying anything
+// planner gathers what to do about some findings of a report without saying anything
 // twice. It is the only writer of what to do.
 type planner struct {
-	report    *Report
-	scope     []*model.Finding // what is to be ended; the rest of the report is known, and left alone
-	steps     []Step
-	stopped   map[int]bool
-	closed    map[string]bool
-	uncover   []string // commands that make hidden processes visible
-	evidence  []string
-	lookUp    []string        // commands about programs of others
-	reinstall []string        // commands that put back what belongs to packages
-	byHand    []Step          // what a person has to decide
-	copied    map[string]bool // contents whose copies were looked for
-	infested  []infested      // containers with suspects
-	left      int             // findings that have no room
+	report   *Report
+	scope    []*model.Finding // what is to be ended; the rest of the report is known, and left alone
+	about    *model.Finding   // what is being planned for; nil where it is the host
+	actions  []action
+	stopped  map[int]bool
+	closed   map[string]bool
+	copied   map[string]bool // contents whose copies were looked for
+	infested []infested      // containers with suspects
+	left     int             // findings that have no room
 }
 
 // What one plan is about at most, the worst first. Somebody may make thousands of everything, and
@@ -85,68 +81,88 @@ func (r *Report) startedBy(g *model.Guardian) []*model.Finding {
 	})
 }
 
-func (r *Report) plan(scope []*model.Finding) []Step {
+func (r *Report) plan(scope []*model.Finding) []Step { return stepsOf(r.actions(scope)) }
+
+// actions are what to do about findings, in the order that works.
+func (r *Report) actions(scope []*model.Finding) []action {
 	if r.Audience == Public {
 		return nil // the commands say of files and processes what the public is not told
 	}
 	p := &planner{report: r, scope: scope, stopped: map[int]bool{}, closed: map[string]bool{}, copied: map[string]bool{}}
 	suspects := p.first(maxPlanned, p.within(func(f *model.Finding) bool { return f.Suspect != nil }))
-	entries := fair(p.within(func(f *model.Finding) bool { return f.Persistence != nil }))
-	var sure, doubtful []*model.Suspect
+	var sure, doubtful []*model.Finding
 	for _, finding := range suspects {
-		p.keepEvidence(finding.Suspect)
+		p.keepEvidence(finding)
 		if finding.Severity == model.Critical {
-			sure = append(sure, finding.Suspect)
+			sure = append(sure, finding)
 		} else {
-			doubtful = append(doubtful, finding.Suspect)
+			doubtful = append(doubtful, finding)
 		}
 	}
-	var sureFiles, doubtfulFiles []string
+	entries := fair(p.within(func(f *model.Finding) bool { return f.Persistence != nil }))
+	p.disable(entries, model.Critical, phaseStarters)
+	p.end(sure, phaseGuardians, phaseStop, phaseRemove)
+	p.end(doubtful, phaseDoubtfulGuardians, phaseDoubtfulStop, phaseDoubtfulRemove)
+	p.removeFiles()
+	p.disable(entries, model.Warning, phaseDoubtfulStarters)
+	p.replaceContainers()
+	p.closeServices(suspects)
+	p.others()
+	if p.left > 0 {
+		p.about = nil
+		p.say(phaseLeft, fmt.Sprintf("Then look again: %s had no room here.", count(p.left, "finding", "findings")), "")
+	}
+	return p.inOrder()
+}
+
+// end stops suspects, what starts them again first, and removes their programs.
+func (p *planner) end(suspects []*model.Finding, guardians, stop, remove phase) {
+	for _, finding := range suspects {
+		p.about = finding
+		p.stopGuardian(finding, guardians)
+	}
+	for _, finding := range suspects {
+		p.about = finding
+		p.kill(stop, p.living(finding.Suspect))
+	}
+	for _, finding := range suspects {
+		p.about = finding
+		p.do(remove, p.removePrograms(finding.Suspect)...)
+	}
+}
+
+// removeFiles is about files that do not run.
+func (p *planner) removeFiles() {
 	for _, finding := range p.first(maxRemoved, p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.File != nil })) {
+		p.about = finding
 		switch remove := removeFile(finding.File.Path, finding.File.ID, finding.File.User); {
 		case finding.File.Container != "":
 			p.cleanContainer(finding.File)
 		case finding.File.KnownMiner:
-			sureFiles = append(sureFiles, remove)
+			p.do(phaseRemove, remove)
 		case finding.File.Hidden:
-			doubtfulFiles = append(doubtfulFiles, remove)
+			p.do(phaseDoubtfulRemove, remove)
 		}
 	}
+}
 
-	sureEntries, doubtfulEntries := p.disable(entries, model.Critical), p.disable(entries, model.Warning)
-	if moves := slices.Concat(sureEntries, doubtfulEntries); len(p.evidence) > 0 || slices.ContainsFunc(moves, keeps) {
-		p.evidence = append([]string{makeEvidence}, p.evidence...)
-	}
-	p.add("Make visible what is hidden.", p.uncover)
-	p.add("Keep the evidence, before anything is stopped.", p.evidence)
-	p.add("Switch off what starts it again by itself.", sureEntries)
-	p.add("Stop what starts it again.", p.stopGuardians(sure))
-	p.add("Stop the other suspects.", p.stop(sure))
-	p.add("Remove the files.", appendNew(p.removePrograms(sure), sureFiles...))
-	commands := append(p.stopGuardians(doubtful), p.stop(doubtful)...)
-	commands = append(commands, p.removePrograms(doubtful)...)
-	p.add("Ask the owners about these, which are only a warning. Stop and remove what nobody knows.", appendNew(commands, doubtfulFiles...))
-	p.add("Ask whoever looks after this host about these entries. Switch off what nobody knows.", doubtfulEntries)
-	p.add("Put back the programs of packages that were altered.", p.reinstall)
-	p.add("Ask which package, or who, owns these before you remove them: a program of others can be abused.", p.lookUp)
-	p.steps = append(p.steps, p.replaceContainers()...)
-	p.steps = append(p.steps, p.byHand...)
-	p.closeServices(suspects)
-	for _, finding := range scope {
-		if finding.Rule == rules.CPUUnattributed {
-			p.steps = append(p.steps, unattributedSteps()...)
+// others is about what is no suspect, file, entry or service.
+func (p *planner) others() {
+	for _, about := range []struct {
+		rule  string
+		steps []Step
+	}{
+		{rules.CPUUnattributed, unattributedSteps()},
+		{rules.ExporterTampered, tamperedSteps()},
+		{rules.AllowListExpired, []Step{{Title: "Decide about the entries of the allow list that have ended: take out what is not needed any more, and give the others a new `until`."}}},
+	} {
+		if i := slices.IndexFunc(p.scope, func(f *model.Finding) bool { return f.Rule == about.rule }); i >= 0 {
+			p.about = p.scope[i]
+			for _, step := range about.steps {
+				p.say(phaseOthers, step.Title, step.Command)
+			}
 		}
 	}
-	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == rules.ExporterTampered }) {
-		p.steps = append(p.steps, tamperedSteps()...)
-	}
-	if slices.ContainsFunc(scope, func(f *model.Finding) bool { return f.Rule == rules.AllowListExpired }) {
-		p.steps = append(p.steps, Step{Title: "Decide about the entries of the allow list that have ended: take out what is not needed any more, and give the others a new `until`."})
-	}
-	if p.left > 0 {
-		p.steps = append(p.steps, Step{Title: fmt.Sprintf("Then look again: %s had no room here.", count(p.left, "finding", "findings"))})
-	}
-	return p.steps
 }
 
 // first returns as many findings, and counts the others.
@@ -202,72 +218,54 @@ func short(steps []Step) []Step {
 	return steps
 }
 
-func (p *planner) add(title string, commands []string) {
-	if len(commands) > 0 {
-		p.steps = append(p.steps, Step{title, strings.Join(commands, "\n")})
+func (p *planner) keepEvidence(finding *model.Finding) {
+	p.about = finding
+	suspect, process := finding.Suspect, &finding.Suspect.Process
+	runs := suspect.Running && p.isInstance(suspect, process.PID)
+	if runs && process.Hiding == model.HiddenByMount {
+		p.do(phaseUncover, fmt.Sprintf("umount /proc/%d", process.PID))
 	}
-}
-
-func (p *planner) keepEvidence(suspect *model.Suspect) {
-	runs := suspect.Running && p.isInstance(suspect, suspect.Process.PID)
-	if process := &suspect.Process; runs && process.Hiding == model.HiddenByMount {
-		p.uncover = appendNew(p.uncover, fmt.Sprintf("umount /proc/%d", process.PID))
-	}
-	switch process := &suspect.Process; {
+	switch {
 	case runs && process.Hiding != model.HiddenDirectory:
-		p.evidence = appendNew(p.evidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, kept(suspect.ID)))
+		p.do(phaseEvidence, fmt.Sprintf("cp /proc/%d/exe %s", process.PID, kept(suspect.ID)))
 	case onDisk(process):
-		p.evidence = appendNew(p.evidence, keepFile(process, suspect.ID))
+		p.do(phaseEvidence, keepFile(process, suspect.ID))
 	}
-}
-
-// stopGuardians names what ends the guardians of suspects.
-func (p *planner) stopGuardians(suspects []*model.Suspect) []string {
-	var commands []string
-	for _, suspect := range suspects {
-		commands = appendNew(commands, p.stopGuardian(suspect)...)
-	}
-	return commands
 }
 
 // stopGuardian ends a guardian: a unit is switched off, a process is killed with
 // all instances of its program. Services of the system that only did what they
 // were asked to are left alone: what asked them has to be found.
-func (p *planner) stopGuardian(suspect *model.Suspect) []string {
-	g := suspect.Guardian
+func (p *planner) stopGuardian(finding *model.Finding, in phase) {
+	suspect, g := finding.Suspect, finding.Suspect.Guardian
 	switch {
 	case g == nil, g.Relation == model.RelationCron: // its line is a finding of its own, see disable
 	case g.Relation == model.RelationUnit && g.Path == "" && isUsersUnit(suspect.Process.Cgroup): // any user gives a unit of his own any name
 	case g.Relation == model.RelationUnit && g.Path != "" && managerOf(g.Path, "") != systemManager: // its file is a finding of its own
 	case g.Relation == model.RelationUnit:
-		return p.disableUnit(g.Unit)
+		p.do(in, p.disableUnit(g.Unit)...)
 	case suspect.Entry != nil && suspect.Entry.PID == g.PID:
-		p.closeEntry(suspect.Entry) // the service itself starts it: close it first
+		p.closeEntry(phaseCloseFirst, suspect.Entry) // the service itself starts it: close it first
 	case g.PID <= 1 || p.stopped[g.PID] || !p.stillRuns(g):
 	case isScheduler(g.Exe):
-		return []string{"grep -rlsF -e " + shellQuote(path.Base(subject(&suspect.Process))) + " /etc/cron* /etc/at* /var/spool/cron /var/spool/at"}
+		p.do(in, "grep -rlsF -e "+shellQuote(path.Base(subject(&suspect.Process)))+" /etc/cron* /etc/at* /var/spool/cron /var/spool/at")
 	case isInfrastructure(g.Exe):
 	default:
 		p.stopped[g.PID] = true
 		process, _ := p.report.Snapshot.Processes.Process(g.PID)
 		processes := []model.Identity{process.Identity}
-		for _, finding := range p.report.suspects() {
-			if slices.Contains(finding.Suspect.PIDs, g.PID) {
-				processes = append(processes, p.living(finding.Suspect)...)
+		for _, other := range p.report.suspects() {
+			if slices.Contains(other.Suspect.PIDs, g.PID) {
+				processes = append(processes, p.living(other.Suspect)...)
 			}
 		}
-		return kill(processes)
+		p.do(in, kill(processes)...)
+		stop := &p.actions[len(p.actions)-1]
+		stop.beside = "Stop what starts it again: " + text.Label(guardianName(g)) + "."
+		if guardians := guardiansOf(finding, p.scope); len(guardians) > 0 {
+			stop.about, stop.beside = guardians[0], "Stop it first: it starts "+text.Label(subject(&suspect.Process))+" again."
+		}
 	}
-	return nil
-}
-
-// stop names what ends the suspects that no step has stopped yet.
-func (p *planner) stop(suspects []*model.Suspect) []string {
-	var processes []model.Identity
-	for _, suspect := range suspects {
-		processes = append(processes, p.living(suspect)...)
-	}
-	return kill(processes)
 }
 
 // stillRuns guards against a pid that belongs to somebody else by now: what is
@@ -314,34 +312,47 @@ func onDisk(process *model.Process) bool {
 // closeServices comes last: the services that suspects came in by, then the others.
 func (p *planner) closeServices(suspects []*model.Finding) {
 	for _, finding := range suspects {
+		p.about = finding
 		if finding.Suspect.Entry != nil {
-			p.closeEntry(finding.Suspect.Entry)
+			p.closeEntry(phaseClose, finding.Suspect.Entry)
 		}
 	}
 	for _, finding := range p.first(maxPlanned, p.within(func(f *model.Finding) bool { return f.Suspect == nil && f.Exposure != nil })) {
-		p.closeService("Close the exposed service", text.Label(finding.Exposure.App), finding.Exposure.Endpoints[0], finding.Exposure.Remedy)
+		p.about = finding
+		p.closeService(phaseClose, "Close the exposed service", text.Label(finding.Exposure.App), finding.Exposure.Endpoints[0], finding.Exposure.Remedy)
 	}
 }
 
-func (p *planner) closeEntry(e *model.Entry) {
-	remedy, where := "", endpoint(e.Address, e.Port)
+func (p *planner) closeEntry(in phase, e *model.Entry) {
+	remedy, where, suspect := "", endpoint(e.Address, e.Port), p.about
+	service := suspect // where there is no finding about it
 	for _, finding := range p.report.pick(func(f *model.Finding) bool { return f.Exposure != nil }) {
 		if exposure := finding.Exposure; exposure.Socket.Owner.PID == e.PID && exposure.Socket.Port == e.Port || slices.Contains(exposure.Endpoints, where) {
 			where, remedy = exposure.Endpoints[0], exposure.Remedy
+			if finding.Severity != model.Info {
+				service = finding
+			}
 		}
 	}
-	p.closeService("Close the service that it came in by", entryName(e), where, remedy)
+	if in == phaseClose {
+		p.about = service // it is said where the service is shown
+	}
+	if p.closeService(in, "Close the service that it came in by", entryName(e), where, remedy) {
+		p.actions[len(p.actions)-1].also = service
+	}
+	p.about = suspect
 }
 
-func (p *planner) closeService(what, app, where, remedy string) {
+func (p *planner) closeService(in phase, what, app, where, remedy string) (said bool) {
 	if p.closed[where] {
-		return
+		return false
 	}
 	p.closed[where] = true
 	if remedy == "" {
 		remedy = "Let it listen on 127.0.0.1 only, or ask for a password."
 	}
-	p.steps = append(p.steps, Step{Title: fmt.Sprintf("%s: %s on %s. %s", what, app, where, text.Escape(remedy))})
+	p.say(in, fmt.Sprintf("%s: %s on %s. %s", what, app, where, text.Escape(remedy)), "")
+	return true
 }
 
 func isScheduler(exe string) bool {

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -10,21 +9,18 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
-// removePrograms names what removes the files of suspects. What is no file of
+// removePrograms names what removes the files of a suspect. What is no file of
 // the host's own is left to a step of its own.
-func (p *planner) removePrograms(suspects []*model.Suspect) []string {
-	var commands []string
-	for _, suspect := range suspects {
-		commands = appendNew(commands, p.removeProgram(&suspect.Process)...)
-		for _, pid := range suspect.PIDs { // the same content may run under other names
-			process, found := p.report.Snapshot.Processes.Process(pid)
-			if found && pid != suspect.Process.PID && process.SHA256 == suspect.Process.SHA256 {
-				commands = appendNew(commands, p.removeProgram(process)...)
-			}
+func (p *planner) removePrograms(suspect *model.Suspect) []string {
+	commands := p.removeProgram(&suspect.Process)
+	for _, pid := range suspect.PIDs { // the same content may run under other names
+		process, found := p.report.Snapshot.Processes.Process(pid)
+		if found && pid != suspect.Process.PID && process.SHA256 == suspect.Process.SHA256 {
+			commands = appendNew(commands, p.removeProgram(process)...)
 		}
-		if suspect.Process.Origin != model.OriginSystem && suspect.Process.Origin != model.OriginLocal { // of python3 there are good copies
-			commands = appendNew(commands, p.removeCopies(&suspect.Process)...)
-		}
+	}
+	if suspect.Process.Origin != model.OriginSystem && suspect.Process.Origin != model.OriginLocal { // of python3 there are good copies
+		commands = appendNew(commands, p.removeCopies(&suspect.Process)...)
 	}
 	return commands
 }
@@ -58,7 +54,7 @@ func (p *planner) removeProgram(process *model.Process) []string {
 	case !strings.HasPrefix(name, "/"): // only its own mount namespace has it, and ends with it
 	case isSystem(process, name):
 		if command := reinstall(p.report.Snapshot.Packages, process); command != "" {
-			p.reinstall = appendNew(p.reinstall, command)
+			p.do(phaseReinstall, command)
 			break
 		}
 		p.askOwner(name)
@@ -73,7 +69,7 @@ func (p *planner) removeProgram(process *model.Process) []string {
 // askOwner leaves a program alone until it is known whose it is.
 func (p *planner) askOwner(name string) {
 	file := shellQuote(name)
-	p.lookUp = appendNew(p.lookUp, "dpkg -S "+file+" || rpm -qf "+file)
+	p.do(phaseLookUp, "dpkg -S "+file+" || rpm -qf "+file)
 }
 
 // isSystem tells whether a program is one of the system, whatever its process calls it.
@@ -90,11 +86,7 @@ func isOthers(process *model.Process) bool {
 }
 
 // decide adds what a person has to decide, once.
-func (p *planner) decide(title, command string) {
-	if step := (Step{title, command}); !slices.Contains(p.byHand, step) {
-		p.byHand = append(p.byHand, step)
-	}
-}
+func (p *planner) decide(title, command string) { p.say(phaseByHand, title, command) }
 
 // cleanContainer is about a file that a container has and the host has not.
 func (p *planner) cleanContainer(file *model.File) {

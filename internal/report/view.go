@@ -3,8 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
@@ -12,32 +12,20 @@ import (
 // again by the template.
 type view struct {
 	Host, Version, Time, TelemetryPath string
+	Clock                              string // Time as HTML's
 	Tone, Word, Headline               string
-	Suspects                           []suspectView
+	First, Last                        []numberedStep
+	Steps                              int // how many there are
+	Suspects                           []card
 	MoreSuspects                       int
-	Files, Exposed, Entries            []findingView
-	Others, Notes                      []findingView
+	Files, Exposed, Entries, Others    []card
+	Notes                              []string
 	MoreNotes                          int
 	Earlier                            []earlierView
 	MoreEarlier                        int
-	Plan                               []Step
 	PlanNote, Withheld                 string
 	Coverage                           []coverageView
 	Blind                              []string
-}
-
-type suspectView struct {
-	Severity, Title string
-	Runbook         string // path
-	Evidence        []string
-	Facts           []fact
-	Chain           []string
-}
-
-type findingView struct {
-	Severity, Title string
-	Runbook         string // path; "" if there is none
-	Evidence        []string
 }
 
 // coverageView is one line of what could be seen. Tone is "good", "blind" or
@@ -50,32 +38,23 @@ func newView(of Report, telemetryPath string) view {
 	shown := of.forAudience()
 	r := &shown
 	v := view{
-		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), TelemetryPath: telemetryPath,
-		Headline: capital(r.headline()), Plan: shortPlan(*r), PlanNote: planNote, Coverage: r.coverage(), Blind: r.blindness(),
-		Files: findingViews(r.files()), Exposed: findingViews(r.exposedServices()),
-		Entries: findingViews(r.entries()), Others: findingViews(r.others()),
+		Host: text.Label(r.Hostname), Version: text.Escape(r.Version), Time: timeText(r.Now), Clock: r.Now.UTC().Format(time.RFC3339), TelemetryPath: telemetryPath,
+		Headline: capital(r.headline()), PlanNote: planNote, Coverage: r.coverage(), Blind: r.blindness(),
+		Files: cardsOf(r.files()), Exposed: cardsOf(r.exposedServices()), Entries: cardsOf(r.entries()), Others: cardsOf(r.others()),
 	}
+	v.Suspects, v.MoreSuspects = r.suspectCards()
+	v.plan(r)
 	if r.Audience == Public {
 		v.Withheld = withheld
 	}
 	v.Tone, v.Word = string(r.verdict()), capital(string(r.verdict()))
 	switch {
 	case r.Findings == nil:
-		v.Word, v.Headline = "Looking", "The first sample is not finished. This page reloads by itself."
+		v.Word, v.Headline = "Looking", "The first sample is not finished. This page looks again by itself until it is."
 	case r.verdict() == verdictOK && r.isBlind():
 		v.Tone, v.Word = "partial", "Nothing found, but not all was seen"
 	case r.verdict() == verdictOK:
 		v.Word = "All quiet"
-	}
-	for i, finding := range r.suspects() {
-		if i == maxShown {
-			v.MoreSuspects = len(r.suspects()) - maxShown
-			break
-		}
-		v.Suspects = append(v.Suspects, suspectView{
-			Severity: string(finding.Severity), Title: text.Escape(finding.Title), Evidence: escapeAll(finding.Evidence),
-			Facts: r.facts(finding), Chain: chain(finding.Suspect), Runbook: runbookPath(finding),
-		})
 	}
 	v.Earlier, v.MoreEarlier = r.earlier()
 	notes := r.notes()
@@ -84,21 +63,9 @@ func newView(of Report, telemetryPath string) view {
 		notes = notes[:maxNotes]
 	}
 	for _, finding := range notes {
-		v.Notes = append(v.Notes, findingView{Severity: string(finding.Severity), Title: noteText(finding)})
+		v.Notes = append(v.Notes, noteText(finding))
 	}
 	return v
-}
-
-func findingViews(list []*model.Finding) []findingView {
-	views := make([]findingView, 0, min(len(list), maxShown+1))
-	for i, finding := range list {
-		if i == maxShown {
-			views = append(views, findingView{Severity: string(model.Info), Title: fmt.Sprintf("and %d more, in the findings as JSON", len(list)-maxShown)})
-			break
-		}
-		views = append(views, findingView{string(finding.Severity), text.Escape(finding.Title), runbookPath(finding), escapeAll(finding.Evidence)})
-	}
-	return views
 }
 
 // isBlind tells whether a quiet verdict would promise too much.
