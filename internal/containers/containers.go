@@ -15,12 +15,10 @@ import (
 )
 
 const (
-	maxKnown   = 4096                  // containers
-	maxLookups = 32                    // in a sample, those included that only see whether anything has changed
 	maxTime    = 50 * time.Millisecond // for those of a sample
 	maxWait    = time.Second           // for one that does not come back
-	maxHanging = 4                     // reads that have not come back
-	maxLists   = 16                    // that are remembered, of up to 4 MiB each
+	atFirst    = 16                    // times as much of both in the first samples: scan has no more
+	manyFirst  = 3                     // samples
 
 	patience = 30 * time.Second // a runtime may write its files after the container has begun
 	cycle    = time.Minute      // when it is seen again whether a container was renamed
@@ -44,7 +42,9 @@ type Names struct {
 	begun   time.Time     // the sample
 	left    int           // lookups in this sample
 	most    time.Duration // that those of a sample may take: maxTime
+	limit   time.Duration // likewise, in this one
 	waited  time.Duration
+	samples int // so far, up to manyFirst
 }
 
 // known is a container that processes belong to.
@@ -70,7 +70,11 @@ func New(o Options) *Names {
 // Begin starts a sample: those that wait for their turn are looked up, and some of the others
 // again. It returns those about which something else is known now, with what takes their place.
 func (n *Names) Begin(now time.Time) map[*model.Container]*model.Container {
-	n.begun, n.left, n.waited = now, maxLookups, 0
+	n.begun, n.left, n.limit, n.waited = now, maxLookups, n.most, 0
+	if n.samples < manyFirst {
+		n.samples++
+		n.left, n.limit = atFirst*n.left, atFirst*n.limit
+	}
 	var renamed map[*model.Container]*model.Container
 	looked := 0
 	for _, k := range n.turns {
@@ -140,7 +144,7 @@ func (n *Names) lookUp(k *known) {
 	l := &lookup{cgroup: k.cgroup, home: n.options.Home, known: maps.Clone(n.lists)}
 	began := time.Now()
 	found, err := hostfs.Within(n.guard, maxWait, func() (answer, error) { return l.run(n.options.Root, before) })
-	if n.waited += time.Since(began); n.waited >= n.most {
+	if n.waited += time.Since(began); n.waited >= n.limit {
 		n.left = 0
 	}
 	if err != nil {

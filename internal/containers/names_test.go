@@ -276,7 +276,7 @@ func TestHostileUser(t *testing.T) {
 // TestBounds: a host with any number of containers costs a sample as much as one with some, and memory has an end.
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	names := patient(Options{Root: t.TempDir()})
+	names := New(Options{Root: t.TempDir()})
 	names.Begin(time.Unix(1, 0))
 	for i := range maxKnown + 10 {
 		if got := names.Of(fmt.Sprintf("/docker/%064x", i)); got == nil || len(got.ID) != 64 {
@@ -291,13 +291,17 @@ func TestBounds(t *testing.T) {
 		}
 		return n
 	}
-	if got := tried(); len(names.known) != maxKnown || got == 0 || got > maxLookups {
+	if got := tried(); len(names.known) != maxKnown || got == 0 || got > atFirst*maxLookups {
 		t.Errorf("%d known, %d looked up", len(names.known), got)
 	}
 	before := tried()
 	names.Begin(time.Unix(6, 0))
 	names.Begin(time.Unix(11, 0))
-	if got := tried(); got <= before || got > before+2*maxLookups {
+	if got := tried(); got <= before || got > before+2*atFirst*maxLookups {
 		t.Errorf("%d looked up after %d: the others wait for their turn", got, before)
+	}
+	names.Begin(time.Unix(16, 0))
+	if names.left > maxLookups || names.limit != maxTime {
+		t.Errorf("%d lookups and %s for a later sample", names.left, names.limit)
 	}
 }
