@@ -15,10 +15,14 @@ import (
 )
 
 const (
+	maxKnown   = 4096                  // containers
+	maxLookups = 32                    // in a sample, those included that only see whether anything has changed
 	maxTime    = 50 * time.Millisecond // for those of a sample
 	maxWait    = time.Second           // for one that does not come back
 	atFirst    = 16                    // times as much of both in the first samples: scan has no more
 	manyFirst  = 3                     // samples
+	maxHanging = 4                     // reads that have not come back
+	maxLists   = 16                    // that are remembered, of up to 4 MiB each
 
 	patience = 30 * time.Second // a runtime may write its files after the container has begun
 	cycle    = time.Minute      // when it is seen again whether a container was renamed

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/rules"
 )
 
 // inside has the suspect of the incident run in a container.
@@ -144,5 +145,18 @@ func TestContainerOfTheJSON(t *testing.T) {
 	want := `"container_details": { "id": "` + wholeID() + `", "runtime": "podman", "name": "web", "image": "x:1", "compose_project": "c", "compose_service": "d", "kube_namespace": "a", "kube_pod": "b", "uid": 1000 }`
 	if !strings.Contains(words, want) {
 		t.Errorf("%s is missing", want)
+	}
+}
+
+// TestHeadlineNamesTheContainer: whoever reads one line knows where to look.
+func TestHeadlineNamesTheContainer(t *testing.T) {
+	t.Parallel()
+	r := inside(model.Container{ID: wholeID(), Runtime: model.RuntimeContainerd, HostRuntime: true, Name: "app", KubeNamespace: "shop", KubePod: "web-7d9"})
+	const want = "user flink, container app of the pod shop/web-7d9"
+	if got := r.headline(); !strings.Contains(got, want) {
+		t.Errorf("%q is missing in %s", want, got)
+	}
+	if got := rules.Title(r.Findings.Active[0].Suspect, model.Critical); !strings.Contains(got, want+") is a miner") {
+		t.Errorf("%q is missing in %s", want, got)
 	}
 }

@@ -139,7 +139,7 @@ func (r *Report) criticalHeadline() string {
 	if cores := r.cores(suspect); cores >= 0.05 {
 		use = ", " + coresText(cores)
 	}
-	return fmt.Sprintf("a miner runs here: %s (pid %d, user %s%s)%s", text.Label(subject(p)), p.PID, text.Label(p.User), use, keptAlive(suspect))
+	return fmt.Sprintf("a miner runs here: %s (pid %d, user %s%s%s)%s", text.Label(subject(p)), p.PID, text.Label(p.User), rules.InContainer(p.Container), use, keptAlive(suspect))
 }
 
 func keptAlive(suspect *model.Suspect) string {

@@ -10,7 +10,7 @@ import (
 // Title says who a suspect is and what it is, by its evidence and severity.
 func Title(suspect *model.Suspect, severity model.Severity) string {
 	p := &suspect.Process
-	who := fmt.Sprintf("%s (pid %d, user %s)", text.Label(p.Subject()), p.PID, text.Label(p.User))
+	who := fmt.Sprintf("%s (pid %d, user %s%s)", text.Label(p.Subject()), p.PID, text.Label(p.User), InContainer(p.Container))
 	switch {
 	case severity == model.Critical && OnlyGuards(suspect):
 		return who + " keeps a miner alive"
@@ -23,6 +23,14 @@ func Title(suspect *model.Suspect, severity model.Severity) string {
 	default:
 		return who + " looks suspicious but is expected"
 	}
+}
+
+// InContainer names a container where more than its id is known, for a list in brackets; "" else.
+func InContainer(c *model.Container) string {
+	if !c.Known() {
+		return ""
+	}
+	return ", container " + text.Label(c.Title())
 }
 
 // OnlyGuards tells a guardian from a miner: it keeps a suspect alive, and nothing
