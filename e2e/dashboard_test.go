@@ -62,15 +62,17 @@ type shippedQuery struct {
 // mayBeEmpty are queries without an answer in the replayed incident, and why.
 func mayBeEmpty() map[string]string {
 	return map[string]string{
-		"Read errors A":                      "only where something could not be read",
-		"What starts by itself A":            "the replica leaves no crontab",
-		"Changes to what starts by itself A": "the same",
-		"Hosts that need somebody D":         "the replica of Flink gives no answer, so it is not known to let anybody in",
-		"Hosts that need somebody E":         "the same where its evidence is not enough for a warning",
-		"Hosts that need somebody F":         "the exporter sees all here",
-		"Warnings":                           "they wait for minutes before they fire",
-		"Alerts about the fleet":             "there is one host",
-		"GPU by origin A":                    "this machine has no GPU",
+		"Read errors A":                                    "only where something could not be read",
+		"What starts by itself A":                          "the replica leaves no crontab",
+		"Changes to what starts by itself A":               "the same",
+		"Hosts that need somebody D":                       "the replica of Flink gives no answer, so it is not known to let anybody in",
+		"Hosts that need somebody E":                       "the same where its evidence is not enough for a warning",
+		"Hosts that need somebody F":                       "the exporter sees all here",
+		"Warnings":                                         "they wait for minutes before they fire",
+		"Alerts about the fleet":                           "there is one host",
+		"GPU by origin A":                                  "this machine has no GPU",
+		"Suspects I":                                       "no suspect runs in a container",
+		"Where it runs, what restarts it, how it got in I": "the same",
 	}
 }
 
