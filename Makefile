@@ -88,7 +88,7 @@ lint: $(TOOLS)/golangci-lint-$(GOLANGCI_LINT) ## Check format (gofumpt), go vet,
 	cd e2e && go vet ./... && $< run --config ../.golangci.yml ./...
 	cd e2e/chart && go vet ./... && $< run --config ../../.golangci.yml ./...
 	cd e2e/compose && go vet ./... && $< run --config ../../.golangci.yml ./...
-	for script in .ci/run scripts/* deploy/manifests/render deploy/stage deploy/tarballs deploy/release-check deploy/packages/{build,check,check-installed} e2e/image-check e2e/lab/randomx/build dashboards/typecheck/check; do bash -n "$$script"; done
+	for script in .ci/run scripts/* deploy/manifests/render deploy/stage deploy/tarballs deploy/release-check deploy/packages/{build,check,check-installed} e2e/image-check e2e/lab/randomx/build e2e/axe/fetch dashboards/typecheck/check; do bash -n "$$script"; done
 
 .PHONY: vulnerabilities
 vulnerabilities: $(TOOLS)/govulncheck-$(GOVULNCHECK) ## Look for known vulnerabilities, if the database can be reached
@@ -250,6 +250,7 @@ e2e-tools: ## Build what the end-to-end tests run
 	$(BUILD) -o "$$E2E_BIN/cryptojack_exporter" ./cmd/cryptojack_exporter
 	cd e2e && CGO_ENABLED=0 go build -o "$$E2E_BIN/" ./replica ./lab ./lab/burner ./pagebench ./hostile ./hostile/actor ./soak
 	e2e/lab/randomx/build "$$E2E_BIN"
+	e2e/axe/fetch
 	cd e2e && if ! cmp -s go.sum "$$E2E_BIN/built-from"; then \
 	  go build -tags remove_all_sd -o "$$E2E_BIN/" github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool \
 	  && cp go.sum "$$E2E_BIN/built-from"; fi

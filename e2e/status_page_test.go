@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +20,12 @@ func pageNamesSuspect(t *testing.T, running *incident) {
 			t.Errorf("the page does not name %s:\n%s", wanted, tail(page.stdout, 4000))
 		}
 	}
+
+	accessible(t, map[string]string{
+		"page":     getBody(t, running.exporter.url+"/"),
+		"runbook":  getBody(t, running.exporter.url+"/runbooks/CryptojackMinerFound"),
+		"runbooks": getBody(t, running.exporter.url+"/runbooks/"),
+	})
 
 	picture := filepath.Join(picturesDirectory(t), "status-page.png")
 	shot := runToEnd(t, "/usr/bin/chromium", browserFlags(t, "--screenshot="+picture, "--window-size=1280,1600", running.exporter.url+"/")...)
@@ -41,4 +49,19 @@ func browserFlags(t *testing.T, more ...string) []string {
 		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 		"--user-data-dir=" + t.TempDir(),
 	}, more...)
+}
+
+// getBody returns what an address answers.
+func getBody(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s answers %s: %v", url, response.Status, err)
+	}
+	return string(body)
 }
