@@ -96,8 +96,12 @@ func (i *infested) title() string {
 		return fmt.Sprintf("Delete the pod %s, unless %s in its container %s is known to its owner. What made the pod makes another one: see first whether %s brings it, and how else it came in.%s",
 			podName(c), programs, containerText(c, ""), image, where)
 	case c.Known():
-		return fmt.Sprintf("Stop the container %s, unless %s in it is known to its owner; %s is suspect as long as nobody knows how it came in. Start it again from a clean image.%s",
-			containerText(c, ""), programs, image, where)
+		later := ""
+		if c.Runtime == model.RuntimeDocker || c.Runtime == model.RuntimePodman {
+			later = ", and the diff tells what was put in later"
+		}
+		return fmt.Sprintf("Stop the container %s, unless %s in it is known to its owner; %s is suspect as long as nobody knows how it came in%s. Start it again from a clean image.%s",
+			containerText(c, ""), programs, image, later, where)
 	}
 	id := text.Label(i.process.ContainerID)
 	if id == "" {
@@ -118,18 +122,23 @@ func stopContainer(c *model.Container) string {
 		pod := fmt.Sprintf("kubectl -n %s", shellWord(c.KubeNamespace))
 		return fmt.Sprintf("%s get pod %s -o jsonpath='{.status}' | grep -qF %s && %s delete pod %s", pod, shellWord(c.KubePod), c.ID, pod, shellWord(c.KubePod))
 	case c.Runtime == model.RuntimeDocker && c.HostRuntime:
-		return "docker stop " + c.ID
+		return diffAndStop("docker", c)
 	case c.Runtime == model.RuntimeDocker:
-		return "docker -H unix:///run/user/" + user + "/docker.sock stop " + c.ID
+		return diffAndStop("docker -H unix:///run/user/"+user+"/docker.sock", c)
 	case c.Runtime == model.RuntimePodman && c.HostRuntime:
-		return "podman stop " + c.ID
+		return diffAndStop("podman", c)
 	case c.Runtime == model.RuntimePodman:
-		return fmt.Sprintf(`(cd / && runuser -u "$(id -nu %s)" -- env XDG_RUNTIME_DIR=/run/user/%s podman stop %s)`, user, user, c.ID)
+		return fmt.Sprintf(`(cd / && runuser -u "$(id -nu %s)" -- env XDG_RUNTIME_DIR=/run/user/%s sh -c 'podman diff %s; podman stop %s')`, user, user, c.ID, c.ID)
 	case c.Runtime == model.RuntimeCRIO:
 		return "crictl stop " + c.ID
 	default:
 		return ""
 	}
+}
+
+// diffAndStop lists what differs from the image, before it ends a container.
+func diffAndStop(tool string, c *model.Container) string {
+	return tool + " diff " + c.ID + "\n" + tool + " stop " + c.ID
 }
 
 // jsonContainer is what is known of a container.

@@ -46,18 +46,18 @@ func TestContainerStep(t *testing.T) {
 	}{
 		"docker": {
 			container{ID: id, Runtime: model.RuntimeDocker, HostRuntime: true, Name: "shop-redis-1", Image: "redis:7", Project: "shop"},
-			"Stop the container shop-redis-1 (docker 3f9a1c0b2d4e, image redis:7, compose project shop), unless /tmp/kdevtmpfsi in it is known to its owner; the image redis:7 is suspect",
-			"docker stop " + id,
+			"Stop the container shop-redis-1 (docker 3f9a1c0b2d4e, image redis:7, compose project shop), unless /tmp/kdevtmpfsi in it is known to its owner; the image redis:7 is suspect as long as nobody knows how it came in, and the diff tells",
+			"docker diff " + id + "\ndocker stop " + id,
 		},
 		"a user's docker": {
 			container{ID: id, Runtime: model.RuntimeDocker, Owner: 1000, Name: "web", Image: "x"},
-			"web (docker 3f9a1c0b2d4e, image x, of user 1000)", "docker -H unix:///run/user/1000/docker.sock stop " + id,
+			"web (docker 3f9a1c0b2d4e, image x, of user 1000)", "docker -H unix:///run/user/1000/docker.sock diff " + id + "\ndocker -H unix:///run/user/1000/docker.sock stop " + id,
 		},
-		"podman": {container{ID: id, Runtime: model.RuntimePodman, HostRuntime: true, Name: "web", Image: "x"}, "Stop the container web", "podman stop " + id},
+		"podman": {container{ID: id, Runtime: model.RuntimePodman, HostRuntime: true, Name: "web", Image: "x"}, "Stop the container web", "podman diff " + id + "\npodman stop " + id},
 		"a user's podman": {
 			container{ID: id, Runtime: model.RuntimePodman, Owner: 1000, Name: "web"},
 			"its image is suspect",
-			`(cd / && runuser -u "$(id -nu 1000)" -- env XDG_RUNTIME_DIR=/run/user/1000 podman stop ` + id + ")",
+			`(cd / && runuser -u "$(id -nu 1000)" -- env XDG_RUNTIME_DIR=/run/user/1000 sh -c 'podman diff ` + id + "; podman stop " + id + "')",
 		},
 		"pod": {
 			container{ID: id, Runtime: model.RuntimeContainerd, HostRuntime: true, Name: "app", Image: "shop/web:1", KubeNamespace: "shop", KubePod: "web-7d9"},
@@ -65,7 +65,7 @@ func TestContainerStep(t *testing.T) {
 			"kubectl -n shop get pod web-7d9 -o jsonpath='{.status}' | grep -qF " + id + " && kubectl -n shop delete pod web-7d9",
 		},
 		"CRI-O without a pod": {container{ID: id, Runtime: model.RuntimeCRIO, HostRuntime: true, Name: "x"}, "Stop the container x", "crictl stop " + id},
-		"nerdctl":             {container{ID: id, Runtime: model.RuntimeContainerd, HostRuntime: true, Name: "nginx"}, "Stop the container nginx", ""},
+		"nerdctl":             {container{ID: id, Runtime: model.RuntimeContainerd, HostRuntime: true, Name: "nginx"}, "nobody knows how it came in. Start it again", ""},
 		"LXC":                 {container{Runtime: model.RuntimeLXC, HostRuntime: true, Name: "mail"}, "Look after mail (lxc) as after a host of its own", ""},
 		"unnamed":             {container{ID: id, HostRuntime: true}, "Replace the container 3f9a1c0b2d4e by one from a clean image, unless /tmp/kdevtmpfsi in it", ""},
 	} {
