@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,9 @@ var runtimePackages = []string{"docker.io", "containerd", "runc", "podman", "con
 // runtimes are those of containers, in a mount namespace of their own in which their files lie where they
 // usually do and the host's have none.
 type runtimes struct {
-	programs  string // the directory of the packages
-	directory string // that holds everything else
+	programs  string   // the directory of the packages
+	directory string   // that holds everything else
+	cgroups   []string // that were there before
 	namespace string
 }
 
@@ -34,7 +36,7 @@ func startRuntimes(t *testing.T) *runtimes {
 	if os.Geteuid() != 0 {
 		t.Fatal("needs root, to run containers: run `make e2e`")
 	}
-	e := &runtimes{programs: unpackRuntimes(t)}
+	e := &runtimes{programs: unpackRuntimes(t), cgroups: cgroupsOfRuntimes(t)}
 	var err error
 	if e.directory, err = os.MkdirTemp(binDirectory(t), "engines"); err != nil {
 		t.Fatal(err)
@@ -138,6 +140,38 @@ func (e *runtimes) remove(t *testing.T) {
 	if err := os.RemoveAll(e.directory); err != nil {
 		t.Error(err)
 	}
+	for _, name := range cgroupsOfRuntimes(t) {
+		if slices.Contains(e.cgroups, name) {
+			continue
+		}
+		var groups []string // Podman leaves those of its containers
+		err := filepath.WalkDir(name, func(name string, entry os.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				groups = append(groups, name)
+			}
+			return err
+		})
+		for _, group := range slices.Backward(groups) {
+			err = errors.Join(err, os.Remove(group))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// cgroupsOfRuntimes are those in which Docker and Podman make one for each container, in every hierarchy.
+func cgroupsOfRuntimes(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"/sys/fs/cgroup/docker", "/sys/fs/cgroup/*/docker", "/sys/fs/cgroup/libpod_parent", "/sys/fs/cgroup/*/libpod_parent"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, found...)
+	}
+	return all
 }
 
 // unpackRuntimes returns where the packages are unpacked.
