@@ -160,7 +160,7 @@ func TestHostileHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	samples := 20 // of promhttp, of the version and of the last reload, of further sensors and components
+	samples := 24 // of promhttp, of the version, of the last reload and of indicators, of further sensors and components
 	for _, family := range families {
 		for _, metric := range family.Metric {
 			samples++

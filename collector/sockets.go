@@ -12,7 +12,7 @@ import (
 )
 
 // socketLimit bounds the sockets that have series of their own.
-const socketLimit = 24
+const socketLimit = 20
 
 type sockets struct {
 	snapshot func() *model.SocketSnapshot

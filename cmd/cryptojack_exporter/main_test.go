@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,10 +11,15 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
 )
 
 // lockedBuffer takes the log of a server while a test reads it.
@@ -196,6 +202,68 @@ func TestReload(t *testing.T) {
 	if !strings.Contains(metrics, "\ncryptojack_config_last_reload_successful 1\n") {
 		t.Error("the reload is not told as successful")
 	}
+}
+
+// TestListsAreRefreshed: a file of indicators that changes is in force without a reload, and one with a mistake changes nothing and is told.
+func TestListsAreRefreshed(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file, listed := filepath.Join(directory, "config.yml"), filepath.Join(directory, "hashes.txt")
+	write := func(name, content string) {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+	write(listed, first+"\n")
+	write(file, "known_miner_sha256_files: ["+listed+"]\n")
+	loaded, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var current atomic.Pointer[config.Config]
+	current.Store(loaded)
+	var lines lockedBuffer
+	r := newReloader(file, &current, nil, func() {}, log.NewLogfmtLogger(&lines))
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(r.metrics()...)
+	expect := func(what string, successful, hashes int) {
+		t.Helper()
+		want := fmt.Sprintf("# TYPE cryptojack_config_last_reload_successful gauge\ncryptojack_config_last_reload_successful %d\n"+
+			"# TYPE cryptojack_indicators gauge\ncryptojack_indicators{kind=\"hash\"} %d\ncryptojack_indicators{kind=\"pool\"} 0\n", successful, hashes)
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(helpless(want)), "cryptojack_config_last_reload_successful", "cryptojack_indicators"); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	r.refreshLists()
+	expect("nothing has changed", 1, 1)
+	write(listed, first+"\n"+second+"\n")
+	r.refreshLists()
+	expect("a line is new", 1, 2)
+	if !current.Load().Policy.IsKnownHash(second) {
+		t.Error("the new line is not in force")
+	}
+	write(listed, "# and then\nno hash\n")
+	r.refreshLists()
+	r.refreshLists()
+	expect("a mistake", 0, 2)
+	if got := lines.String(); strings.Count(got, "stay as they were") != 1 || !strings.Contains(got, listed+", line 2") {
+		t.Errorf("the mistake is not logged once: %s", got)
+	}
+	write(listed, second+"\n")
+	r.refreshLists()
+	expect("mended", 1, 1)
+}
+
+// helpless gives each family the help text that it has.
+func helpless(text string) string {
+	for name, help := range map[string]string{
+		"cryptojack_config_last_reload_successful": "1 if the configuration was valid when it was last read, else 0 and the one before stays in force.",
+		"cryptojack_indicators":                    "Indicators of the configuration and of the files that it names: hashes of miners, addresses of pools.",
+	} {
+		text = strings.Replace(text, "# TYPE "+name+" ", "# HELP "+name+" "+help+"\n# TYPE "+name+" ", 1)
+	}
+	return text
 }
 
 func TestMistakes(t *testing.T) {

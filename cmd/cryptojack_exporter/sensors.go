@@ -189,7 +189,7 @@ func (s *sensors) addFiles(o *options, current func() *config.Config, names *pas
 		Root: o.rootfs, Proc: o.procfs, Interval: o.filesInterval, Logger: logger, UserName: names.Name,
 		Directories: func() []string { return current().Directories },
 		KnownMiner:  programs.IsMinerName(),
-		KnownHash:   func(sha256 string) bool { return current().Policy.Hashes[sha256] },
+		KnownHash:   func(sha256 string) bool { return current().Policy.IsKnownHash(sha256) },
 		Processes:   s.processes.Snapshot,
 		CPUTime:     threadTime,
 		Limits:      files.Limits{Share: o.filesShare},

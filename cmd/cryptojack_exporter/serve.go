@@ -123,6 +123,7 @@ func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 	go reload.onSignal(ctx, hangup)
+	go reload.watchLists(ctx, listsEvery)
 
 	failed := make(chan error, 1)
 	go func() { failed <- web.ListenAndServe(server, flags, newSlog(base)) }()

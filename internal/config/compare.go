@@ -39,6 +39,7 @@ func (c *Comparison) Look() *Config {
 	}
 	look.Policy.Hashes = maps.Clone(c.New.Policy.Hashes)
 	maps.DeleteFunc(look.Policy.Hashes, func(hash string, _ bool) bool { return !c.Old.Policy.Hashes[hash] })
+	look.Policy.Listed = nil
 	return &look
 }
 
@@ -128,7 +129,7 @@ func (c *Config) judge(s *model.Snapshot, services *Config, exposures []model.Ex
 		files.Files = nil
 		for _, file := range s.Files.Files {
 			if slices.Contains(c.Directories, file.Directory) {
-				file.KnownMiner = file.KnownMiner || c.Policy.Hashes[file.SHA256]
+				file.KnownMiner = file.KnownMiner || c.Policy.IsKnownHash(file.SHA256)
 				files.Files = append(files.Files, file)
 			}
 		}
@@ -145,6 +146,9 @@ func (c *Config) without(setting string) *Config {
 	out.Directories = slices.DeleteFunc(slices.Clone(c.Directories), func(d string) bool { return directorySetting(d) == setting })
 	out.Policy.Allow = slices.DeleteFunc(slices.Clone(c.Policy.Allow), func(a policy.Allow) bool { return allowSetting(&a) == setting })
 	out.Policy.Pools = slices.DeleteFunc(slices.Clone(c.Policy.Pools), func(p policy.Pool) bool { return poolSetting(p) == setting })
+	if strings.HasPrefix(setting, listSetting) {
+		out.Policy.Listed = nil // of all files: which of them it was, nobody could tell who has both
+	}
 	out.Policy.Hashes = maps.Clone(c.Policy.Hashes)
 	maps.DeleteFunc(out.Policy.Hashes, func(hash string, _ bool) bool { return hashSetting(hash) == setting })
 	out.Policy.Limits = maps.Clone(c.Policy.Limits)
@@ -157,6 +161,12 @@ func (c *Config) listSettings(d *document, lines lines) {
 	c.settings = map[string]int{}
 	for i, directory := range c.Directories {
 		c.settings[directorySetting(directory)] = lines.item("directories", i)
+	}
+	for i, path := range d.HashFiles {
+		c.settings[listSetting+path] = lines.item("known_miner_sha256_files", i)
+	}
+	for i, path := range d.PoolFiles {
+		c.settings[listSetting+path] = lines.item("pool_address_files", i)
 	}
 	for i, hash := range d.Hashes {
 		c.settings[hashSetting(hash)] = lines.item("known_miner_sha256", i)
@@ -172,6 +182,9 @@ func (c *Config) listSettings(d *document, lines lines) {
 	}
 	c.services = d.Services
 }
+
+// listSetting is the beginning of what a file of indicators is called.
+const listSetting = "indicators by file: "
 
 func directorySetting(directory string) string { return "directories: " + directory }
 

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/sys/unix"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/catalogue"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/files"
@@ -39,6 +37,7 @@ type Config struct {
 
 	settings map[string]int      // what findings depend on, in words, and the line of the file; see listSettings
 	services []catalogue.Service // what is added to the catalogue
+	lists    []list              // of indicators, by file
 }
 
 // document is the file as it is written.
@@ -46,6 +45,8 @@ type document struct {
 	Directories []string            `yaml:"directories"`
 	Hashes      []string            `yaml:"known_miner_sha256"`
 	Pools       []string            `yaml:"pool_addresses"`
+	HashFiles   []string            `yaml:"known_miner_sha256_files"` // one a line
+	PoolFiles   []string            `yaml:"pool_address_files"`       // likewise
 	Allow       []allow             `yaml:"allow"`
 	Rules       map[string]string   `yaml:"rules"`
 	Services    []catalogue.Service `yaml:"services"`
@@ -58,15 +59,11 @@ func Load(name string) (*Config, error) {
 	if name == "" {
 		return parse(nil)
 	}
-	// Whoever opens a FIFO would wait for a writer, and no configuration would be read any more.
-	file, err := os.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	file, err := openRegular(name)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	defer file.Close()
-	if stat, err := file.Stat(); err != nil || !stat.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("read the configuration %s: it is no file with content, but a directory, a FIFO or a device", name), err)
-	}
 	content, err := io.ReadAll(io.LimitReader(file, sizeLimit+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -109,6 +106,9 @@ func parse(content []byte) (*Config, error) {
 		return nil, fmt.Errorf("notify, webhook: %w", err)
 	}
 	config := &Config{Webhook: webhook, Directories: directories, Policy: policy, Catalogue: catalogue, Probe: d.Probe == nil || *d.Probe}
+	if err := config.readLists(d.HashFiles, d.PoolFiles); err != nil {
+		return nil, err
+	}
 	config.listSettings(&d, lines)
 	return config, nil
 }

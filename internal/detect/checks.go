@@ -14,14 +14,14 @@ import (
 // knowledge is what one process is judged by, whatever else is there: it is the same for
 // all snapshots.
 type knowledge struct {
-	names  *programs.Names
-	hashes map[string]bool // of policy.Policy
-	checks []check         // of the rules that are not switched off
+	names   *programs.Names
+	isKnown func(sha256 string) bool // policy.Policy.IsKnownHash
+	checks  []check                  // of the rules that are not switched off
 }
 
 func newKnowledge(settings *policy.Policy) *knowledge {
 	return &knowledge{
-		names: programs.NewNames(), hashes: settings.Hashes,
+		names: programs.NewNames(), isKnown: settings.IsKnownHash,
 		checks: slices.DeleteFunc(checks(), func(c check) bool { return settings.Limits.Off(c.rule) }),
 	}
 }
@@ -122,7 +122,7 @@ func (k *knowledge) look(p *model.Process) (found said, worth bool) {
 	if p.Origin == model.OriginKernel {
 		return said{}, false
 	}
-	found.isKnown = k.hashes[p.SHA256]
+	found.isKnown = k.isKnown(p.SHA256)
 	worth = found.isKnown || mayBeLoaded(p)
 	of := subject{k, p}
 	for i := range k.checks {

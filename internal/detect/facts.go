@@ -17,7 +17,7 @@ func factHash(v *view) string {
 	if v.process.SHA256 == "" {
 		return "Its content was not read."
 	}
-	return fmt.Sprintf("Its content (SHA-256 %s) is not on the list, which has %d entries.", v.process.SHA256, len(v.policy.Hashes))
+	return fmt.Sprintf("Its content (SHA-256 %s) is not on the list, which has %d entries.", v.process.SHA256, v.policy.KnownHashes())
 }
 
 func factName(v *view) string {

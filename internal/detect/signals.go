@@ -23,7 +23,7 @@ const (
 // knownHash holds for an executable on the user's list (T1496.001).
 func knownHash(of subject) (string, strength) {
 	sum := of.process.SHA256
-	if sum == "" || !of.hashes[sum] {
+	if sum == "" || !of.isKnown(sum) {
 		return "", absent
 	}
 	return fmt.Sprintf("Its content (SHA-256 %s) is on the list of known miners.", sum), strong

@@ -87,7 +87,7 @@ func knownFiles(s *model.FileSnapshot, running []*model.Process, settings policy
 	}
 	if s != nil {
 		for i := range s.Files {
-			if f := &s.Files[i]; f.Container == "" && (f.KnownMiner || settings.Hashes[f.SHA256]) {
+			if f := &s.Files[i]; f.Container == "" && (f.KnownMiner || settings.IsKnownHash(f.SHA256)) {
 				known[f.Path] = true
 			}
 		}

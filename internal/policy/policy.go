@@ -10,6 +10,7 @@ type Policy struct {
 	Allow  []Allow
 	Limits Limits
 	Pools  []Pool
+	Listed *Listed // further hashes and pools, out of files; nil for none
 	OwnPID int // the exporter's own: it is never a suspect
 }
 
@@ -19,6 +20,12 @@ type Pool struct {
 	Port   uint16 // 0 for any
 }
 
+// IsKnownHash tells whether a SHA-256, 64 lower-case hex, is that of a known miner.
+func (p *Policy) IsKnownHash(sha256 string) bool { return p.Hashes[sha256] || p.Listed.hasHash(sha256) }
+
+// KnownHashes counts them.
+func (p *Policy) KnownHashes() int { return len(p.Hashes) + p.Listed.Hashes() }
+
 // IsPool tells whether an address is one of a pool.
 func (p *Policy) IsPool(remote netip.AddrPort) bool {
 	for _, pool := range p.Pools {
@@ -26,5 +33,5 @@ func (p *Policy) IsPool(remote netip.AddrPort) bool {
 			return true
 		}
 	}
-	return false
+	return p.Listed.hasPool(remote)
 }
