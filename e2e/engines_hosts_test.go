@@ -62,6 +62,7 @@ func quietHost(t *testing.T, cluster, instance string) *simulatedHost {
 up 1
 cryptojack_exporter_build_info{version="1"} 1
 cryptojack_config_last_reload_successful 1
+cryptojack_indicators_modified_timestamp_seconds{kind="hash"} 0
 cryptojack_cpu_busy_seconds_total 700 +2
 cryptojack_origin_cpu_seconds_total{isolation="host",origin="system"} 9 +1.5
 cryptojack_process_cpu_seconds_total{origin="system",process="bash",user="root"} 7 +1.5
@@ -240,6 +241,7 @@ cryptojack_findings{rule="exporter_tampered",severity="warning"} 1
 cryptojack_findings{rule="allow_list_expired",severity="warning"} 1
 cryptojack_scrape_collector_success{collector="files"} 0
 cryptojack_config_last_reload_successful 0
+cryptojack_indicators_modified_timestamp_seconds{kind="hash"} -2700000 now
 cryptojack_slots{state="used",table="groups"} 64
 `
 

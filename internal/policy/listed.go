@@ -39,7 +39,7 @@ func (l *Listed) AddPool(pool Pool) {
 	}
 }
 
-// Hashes, Pools and Ranges count.
+// Hashes counts the hashes.
 func (l *Listed) Hashes() int {
 	if l == nil {
 		return 0

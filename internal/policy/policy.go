@@ -11,7 +11,7 @@ type Policy struct {
 	Limits Limits
 	Pools  []Pool
 	Listed *Listed // further hashes and pools, out of files; nil for none
-	OwnPID int // the exporter's own: it is never a suspect
+	OwnPID int     // the exporter's own: it is never a suspect
 }
 
 // Pool is an address, or a range of them, of mining pools.
