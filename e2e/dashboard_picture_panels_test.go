@@ -23,11 +23,26 @@ func drawStat(p shippedPanel, rows [][]answerRow) template.HTML {
 		number, _ := strconv.ParseFloat(value, 64)
 		text, color = formatted(number, p.FieldConfig.Defaults), byThreshold(p.FieldConfig.Defaults["thresholds"], number)
 	}
-	return template.HTML(fmt.Sprintf(`<div class="tile" style="background:%s">%s</div>`, colorCode(color), template.HTMLEscapeString(text)))
+	return template.HTML(fmt.Sprintf(`<div class="tile" style="background:%s"><b>%s</b></div>`, colorCode(color), template.HTMLEscapeString(text)))
+}
+
+// nothing is what Grafana shows of a panel without data.
+const nothing = template.HTML(`<div class="none">No data</div>`)
+
+// drawText draws the little Markdown of our panels: one numbered list with code and links.
+func drawText(markdown string) template.HTML {
+	text := template.HTMLEscapeString(markdown)
+	for pattern, with := range map[string]string{"`([^`]+)`": "<code>$1</code>", `\*\*([^*]+)\*\*`: "<b>$1</b>", `\[([^\]]+)\]\([^)]+\)`: "<a href=#>$1</a>", `(?m)^\d+\. (.*)$`: "<li>$1</li>"} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
+	}
+	return template.HTML("<ol>" + text + "</ol>")
 }
 
 func formatted(value float64, config map[string]any) string {
 	digits := 2
+	if config["unit"] == "percentunit" {
+		digits = 0
+	}
 	if d, ok := config["decimals"].(float64); ok {
 		digits = int(d)
 	}
@@ -66,6 +81,9 @@ func drawTable(p shippedPanel, rows [][]answerRow) template.HTML {
 			maps.Copy(line, r.Metric)
 			line[name] = r.last()
 		}
+	}
+	if len(lines) == 0 {
+		return nothing
 	}
 	var out strings.Builder
 	out.WriteString("<table><tr>")
@@ -181,7 +199,8 @@ func span(all []drawing) (from, to float64) {
 func drawLines(p shippedPanel, rows [][]answerRow, width, height int) template.HTML {
 	all := drawings(p, rows)
 	from, to := span(all)
-	w, h := float64(width-50), float64(height-90)
+	const left = 48 // for the scale
+	w, h := float64(width-20-left), float64(height-titleHigh-56)
 	base, top := map[float64]float64{}, 0.0
 	paths := make([][][3]float64, len(all)) // time, from, to
 	for i, one := range all {
@@ -200,7 +219,10 @@ func drawLines(p shippedPanel, rows [][]answerRow, width, height int) template.H
 			paths[i] = append(paths[i], [3]float64{at, low, low + value})
 		}
 	}
-	top = max(top, 0.001)
+	if len(all) == 0 {
+		return nothing
+	}
+	top = niceTop(top)
 	custom, _ := p.FieldConfig.Defaults["custom"].(map[string]any)
 	bars := custom["drawStyle"] == "bars"
 	var svg, legend strings.Builder
@@ -224,21 +246,50 @@ func drawLines(p shippedPanel, rows [][]answerRow, width, height int) template.H
 		fmt.Fprintf(&svg, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"/>`, points, color)
 		fmt.Fprintf(&legend, `<span><b style="color:%s">&#9644;</b> %s</span>`, color, template.HTMLEscapeString(one.name))
 	}
-	if len(all) == 0 {
-		legend.WriteString("No data")
+	var grid, scale strings.Builder
+	for i := range 3 {
+		y := h * float64(i) / 2
+		fmt.Fprintf(&grid, `<line x1="0" x2="%.0f" y1="%.1f" y2="%.1f" stroke="#2c3235"/>`, w, y, y)
+		fmt.Fprintf(&scale, `<span class="scale" style="top:%.0fpx">%s</span>`, y, template.HTMLEscapeString(formatted(top*(1-float64(i)/2), p.FieldConfig.Defaults)))
 	}
-	return template.HTML(fmt.Sprintf(`<svg width="%.0f" height="%.0f" style="border-left:1px solid #555;border-bottom:1px solid #555">%s<text x="3" y="10" fill="#aaa" font-size="9">%s</text></svg><div class="legend">%s</div>`,
-		w, h, svg.String(), formatted(top, p.FieldConfig.Defaults), legend.String()))
+	var times strings.Builder
+	for i := range 3 {
+		at := time.Unix(int64(from+(to-from)*float64(i)/2), 0).UTC().Format("15:04:05")
+		fmt.Fprintf(&times, `<span style="position:absolute;left:%d%%;transform:translateX(-%d%%);color:#8e8e9e;font-size:10px">%s</span>`, 50*i, 50*i, at)
+	}
+	return template.HTML(fmt.Sprintf(`<div style="margin:4px 0 0 %dpx;width:%.0fpx"><div style="position:relative;height:%.0fpx">%s<svg width="%.0f" height="%.0f" overflow="visible">%s%s</svg></div><div style="position:relative;height:14px">%s</div><div class="legend">%s</div></div>`,
+		left, w, h, scale.String(), w, h, grid.String(), svg.String(), times.String(), legend.String()))
+}
+
+// niceTop is the next number that a scale ends with.
+func niceTop(top float64) float64 {
+	if top == 0 {
+		return 1
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(max(top, 0.001))))
+	for _, times := range []float64{1, 2, 4, 5, 10} {
+		if top <= times*unit {
+			return times * unit
+		}
+	}
+	return top
 }
 
 func drawStates(p shippedPanel, rows [][]answerRow, width, height int) template.HTML {
+	const left = 150 // for names
 	all := drawings(p, rows)
 	from, to := span(all)
+	if len(all) == 0 {
+		return nothing
+	}
 	var out strings.Builder
-	w := float64(width - 20)
+	w, each := float64(width-20-left), float64(height-titleHigh-12)/float64(max(len(all), 1))
 	for _, one := range all {
-		fmt.Fprintf(&out, `<div class="legend">%s</div><svg width="%.0f" height="20" style="background:#222">`, template.HTMLEscapeString(one.name), w)
-		for i, v := range one.row.Values {
+		high := .85 * each
+		fmt.Fprintf(&out, `<div style="display:flex;height:%.1fpx;line-height:%.1fpx"><span style="width:%dpx;overflow:hidden;white-space:nowrap;font-size:11px">%s</span><svg width="%.0f" height="%.1f" style="background:#202226">`,
+			each, high, left, template.HTMLEscapeString(one.name), w, high)
+		for i, values := 0, one.row.Values; i < len(values); i++ {
+			v := values[i]
 			value, _ := strconv.ParseFloat(v[1].(string), 64)
 			text, color, ok := byMapping(p.FieldConfig.Defaults["mappings"], v[1].(string))
 			if !ok {
@@ -247,16 +298,18 @@ func drawStates(p shippedPanel, rows [][]answerRow, width, height int) template.
 			if color == "" {
 				color = one.color
 			}
-			x := (v[0].(float64) - from) / (to - from + 1) * w
-			fmt.Fprintf(&out, `<rect x="%.1f" width="%.1f" height="20" fill="%s"/>`, x, w/(to-from+1)+.5, colorCode(color))
-			if i == 0 || one.row.Values[i-1][1] != v[1] {
-				fmt.Fprintf(&out, `<text x="%.1f" y="14" font-size="10" fill="#111">%s</text>`, x+2, template.HTMLEscapeString(text))
+			for i+1 < len(values) && values[i+1][1] == v[1] {
+				i++ // Grafana merges what is equal
 			}
+			until := to
+			if i+1 < len(values) {
+				until = values[i+1][0].(float64)
+			}
+			x := (v[0].(float64) - from) / (to - from) * w
+			fmt.Fprintf(&out, `<rect x="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, x, (until-v[0].(float64))/(to-from)*w+.5, high, colorCode(color))
+			fmt.Fprintf(&out, `<text x="%.1f" y="%.1f" font-size="11" fill="#111">%s</text>`, x+4, high/2+4, template.HTMLEscapeString(text))
 		}
-		out.WriteString("</svg>")
-	}
-	if len(all) == 0 {
-		out.WriteString("No data")
+		out.WriteString("</svg></div>")
 	}
 	return template.HTML(out.String())
 }

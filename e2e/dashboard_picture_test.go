@@ -10,25 +10,32 @@ import (
 )
 
 // No Grafana is to be had here, so that the dashboards are drawn by these few
-// lines: the layout, the titles and descriptions, the data and the colours are
-// those of Grafana; the looks are not.
+// lines: the layout, the titles, the data and the colours are those of Grafana, and so are
+// the heights of titles and rows; the looks are not. A description waits behind an (i), as there.
 
 const (
 	cell      = 66 // a column of Grafana's grid of 24, in pixels
 	rowHeight = 38 // what Grafana's are with their gap
+	titleHigh = 32 // a panel's title
 )
 
 var picturePage = template.Must(template.New("").Parse(`<!DOCTYPE html><meta charset="utf-8"><style>
-body{background:#111217;color:#ccccdc;font:12px DejaVu Sans,sans-serif;margin:8px;position:relative}
-.panel{position:absolute;overflow:hidden;background:#181b1f;border:1px solid #2c3235;box-sizing:border-box;padding:4px}
-.row{background:none;border:none;font-size:15px;font-weight:bold}
-h3{font-size:12px;margin:0 0 2px}
-.why{font-size:9px;color:#8e8e9e;margin:0 0 3px}
-.tile{position:absolute;left:0;right:0;bottom:0;top:78px;color:#fff;font-size:26px;text-align:center;padding-top:12px}
-table{border-collapse:collapse;font-size:11px}td,th{padding:2px 6px;border-bottom:1px solid #2c3235;text-align:left;white-space:nowrap}
-.legend{font-size:10px}.legend span{margin-right:10px;white-space:nowrap}a{color:#6e9fff}
+body{background:#111217;color:#ccccdc;font:13px DejaVu Sans,sans-serif;margin:8px;position:relative}
+.panel{position:absolute;overflow:hidden;background:#181b1f;border:1px solid #2c3235;border-radius:2px;box-sizing:border-box}
+.row{background:none;border:none;font-size:15px}
+h3{font-size:13px;font-weight:600;margin:0;padding:0 8px;line-height:32px;height:32px;white-space:nowrap}
+.why{display:inline-block;width:12px;height:12px;line-height:12px;border:1px solid #8e8e9e;border-radius:50%;color:#8e8e9e;font:600 9px/12px serif;text-align:center;margin-left:7px;vertical-align:1px}
+.body{position:absolute;left:8px;right:8px;top:32px;bottom:6px;overflow:hidden}
+.tile{color:#fff;position:absolute;left:0;right:0;bottom:0;top:0;border-radius:2px}
+.tile b{position:absolute;left:0;right:0;top:32px;bottom:0;font-size:34px;font-weight:500;text-align:center;line-height:60px}
+.stat h3{position:relative;z-index:1;color:#fff}.stat .why{color:#fffc;border-color:#fffc}.none{color:#8e8e9e;text-align:center;padding-top:28px}.stat .body{left:0;right:0;top:0;bottom:0}
+table{border-collapse:collapse;width:100%;font-size:12px}td,th{padding:0 8px;height:35px;border-bottom:1px solid #2c3235;text-align:left;white-space:nowrap}
+th{color:#6e9fff;font-weight:600}
+.legend{font-size:11px;margin-top:4px}.legend span{margin-right:12px;white-space:nowrap}a{color:#6e9fff}
+.scale{position:absolute;right:100%;padding-right:4px;color:#8e8e9e;font-size:10px;transform:translateY(-50%);white-space:nowrap}
+ol{margin:4px 0;padding-left:22px;line-height:1.6}code{background:#2c3235;padding:1px 4px;border-radius:2px}
 </style><body>{{range .}}<div class="panel {{.Kind}}" style="left:{{.X}}px;top:{{.Y}}px;width:{{.W}}px;height:{{.H}}px">
-<h3>{{.Title}}</h3><p class="why">{{.Why}}</p>{{.Body}}</div>{{end}}`))
+<h3>{{.Title}}{{if .Why}}<span class="why">i</span>{{end}}</h3><div class="body">{{.Body}}</div></div>{{end}}`))
 
 type pictured struct {
 	Kind, Title, Why string
@@ -67,7 +74,7 @@ func draw(t *testing.T, prometheus string, d shippedDashboard, suspect, name str
 		case "state-timeline", "status-history":
 			one.Body = drawStates(p, rows, one.W, one.H)
 		case "text":
-			one.Body = template.HTML("<pre style='white-space:pre-wrap'>" + template.HTMLEscapeString(strings.ReplaceAll(p.Options.Content, "$suspect", suspect)) + "</pre>")
+			one.Body = drawText(strings.ReplaceAll(p.Options.Content, "$suspect", suspect))
 		}
 		panels = append(panels, one)
 	}

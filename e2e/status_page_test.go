@@ -27,16 +27,31 @@ func pageNamesSuspect(t *testing.T, running *incident) {
 		"runbooks": getBody(t, running.exporter.url+"/runbooks/"),
 	})
 
-	picture := filepath.Join(picturesDirectory(t), "status-page.png")
-	shot := runToEnd(t, "/usr/bin/chromium", browserFlags(t, "--screenshot="+picture, "--window-size=1280,1600", running.exporter.url+"/")...)
-	content, err := os.ReadFile(picture)
+	for name, flags := range map[string][]string{
+		"status-page":       {"--window-size=1280,1600"},
+		"status-page-dark":  {"--window-size=1280,1600", "--blink-settings=preferredColorScheme=0"},
+		"status-page-phone": {"--window-size=500,1600"}, // no window is less wide
+	} {
+		picture := filepath.Join(picturesDirectory(t), name+".png")
+		shot := runToEnd(t, "/usr/bin/chromium", browserFlags(t, append(flags, "--hide-scrollbars", "--screenshot="+picture, running.exporter.url+"/")...)...)
+		isFile(t, picture, "\x89PNG", shot.stderr)
+	}
+	paper := filepath.Join(picturesDirectory(t), "status-page.pdf")
+	printed := runToEnd(t, "/usr/bin/chromium", browserFlags(t, "--no-pdf-header-footer", "--print-to-pdf="+paper, running.exporter.url+"/")...)
+	isFile(t, paper, "%PDF", printed.stderr)
+}
+
+// isFile fails where a browser has made no file of a kind.
+func isFile(t *testing.T, path, begins, said string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatalf("%v: chromium wrote: %s", err, tail(shot.stderr, 2000))
+		t.Fatalf("%v: chromium wrote: %s", err, tail(said, 2000))
 	}
-	if !strings.HasPrefix(string(content), "\x89PNG") || len(content) < 5000 {
-		t.Errorf("%s is no picture of a page: %d bytes", picture, len(content))
+	if !strings.HasPrefix(string(content), begins) || len(content) < 5000 {
+		t.Errorf("%s is no picture of a page: %d bytes", path, len(content))
 	}
-	t.Logf("the page is in %s", picture)
+	t.Logf("the page is in %s", path)
 }
 
 // browserFlags make Chromium run without a screen and reach nothing but the

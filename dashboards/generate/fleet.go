@@ -59,7 +59,7 @@ func (h house) hostTable() panel {
 	open := func(severity string) string {
 		return h.by("sum", key, h.metric("findings", `rule="exposed_service"`, `severity="`+severity+`"`)) + " > 0"
 	}
-	return h.table("Hosts that need somebody", "Hosts that are mined, open or blind; the rest is left out. Red: a miner, or a service that lets everybody in. Orange: look within the day. Grey: cannot be judged. Open the host for what to do.", 12, 9,
+	return h.table("Hosts that need somebody", "Hosts that are mined, open or blind; the rest is left out. Red: a miner, or a service that lets everybody in. Orange: look within the day. Grey: cannot be judged. Open the host for what to do.", 12, rowsHigh(4),
 		[]column{
 			col("instance", "Host", 0, h.toHost()),
 			col("Value #A", "Verdict", 110, mapped(verdicts()), scale(verdictThresholds()), byScale(), background()),
@@ -83,7 +83,7 @@ func (h house) hostTable() panel {
 // whatever it is called there.
 func (h house) suspectTable() panel {
 	key := "suspect"
-	return h.table("Programs under suspicion", "One line for each program, known by its content under any name. The more hosts, the more it is one campaign. Red: a miner; open it for its guardian, its entry and the steps. Orange: one sign of a miner.", 12, 9,
+	return h.table("Programs under suspicion", "One line for each program, known by its content under any name. The more hosts, the more it is one campaign. Red: a miner; open it for its guardian, its entry and the steps. Orange: one sign of a miner.", 12, rowsHigh(4),
 		[]column{
 			col("suspect", "Program", 120, h.toSuspect()),
 			col("Value #A", "Verdict", 100, mapped(verdicts()), scale(verdictThresholds()), byScale(), background()),
@@ -115,5 +115,5 @@ func (h house) respawnHeat() panel {
 	delete(p.Options, "mergeValues")
 	delete(p.Options, "alignValue")
 	p.Options["colWidth"], p.Options["showValue"] = 0.9, "auto"
-	return p.high(8)
+	return p.high(7)
 }

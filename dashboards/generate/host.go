@@ -44,15 +44,15 @@ func (h house) hostNumbers() []panel {
 }
 
 func (h house) hostSuspects() panel {
-	return h.suspectDetails("Suspects", "One line for each program under suspicion, known by its content: it keeps its line when it is restarted or renamed. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the guardian (what restarts it) first, then the process, then remove the files and close the entry (the service that it came in by); a click on the program shows the steps.",
+	return h.suspectDetails("Suspects", "One line for each program under suspicion, known by its content: it keeps its line when it is restarted or renamed. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the guardian (what restarts it) first, then the process, then remove the files and close the entry (the service that it came in by); a click on the program shows the steps.", 3,
 		[]column{col("suspect", "Program", 115, h.toSuspect()), col("instance", "Host", 0)})
 }
 
 // suspectDetails shows of each suspect on each host what a person needs to act.
-func (h house) suspectDetails(title, description string, first []column, matchers ...string) panel {
+func (h house) suspectDetails(title, description string, rows int, first []column, matchers ...string) panel {
 	key := "job, instance, suspect"
 	about := func(name string) string { return h.metric("suspect_"+name, matchers...) }
-	return h.table(title, description, everyRow, 8,
+	return h.table(title, description, everyRow, rowsHigh(rows),
 		append(first,
 			col("severity", "Verdict", 85, mapped(severities()), background()),
 			col("exe", "Path", 0),
@@ -104,7 +104,7 @@ func (h house) hostCPU() []panel {
 		graph("CPU by process", "Cores that programs use: suspects in red, the ten largest others from blue to purple; the grey line is what the machine has. Red that fills it: stop the guardian first. What is large and not red is work without any evidence against it.", everyRow,
 			lines(h.by("sum", "comm, suspect", h.named(h.rate("suspect_cpu_seconds_total"), "comm")), "suspect: {{comm}} ({{suspect}})"),
 			lines("topk(10, "+h.by("sum", "process, origin, user", h.unsuspected())+")", "{{process}} {{origin}} {{user}}"),
-			lines("sum("+h.metric("cpus")+")", "cores of the machine")).stacked().high(9).
+			lines("sum("+h.metric("cpus")+")", "cores of the machine")).stacked().high(8).
 			paint(paintQuery("A", critical), paintQuery("C", unseen,
 				object{"id": "custom.stacking", "value": object{"mode": "none", "group": "A"}},
 				object{"id": "custom.fillOpacity", "value": 0},
@@ -133,7 +133,7 @@ func (h house) hostRespawns() []panel {
 
 func (h house) hostExposed() []panel {
 	return []panel{
-		h.table("Exposed services", "Services that miners enter by and that others may reach, by what they answered when asked. Red: none, anybody is let in; close it now. Orange: it was not asked, or did not answer. Blue: it asks for a password. A firewall is not looked at.", 8, 8,
+		h.table("Exposed services", "Services that miners enter by and that others may reach, by what they answered when asked. Red: none, anybody is let in; close it now. Orange: it was not asked, or did not answer. Blue: it asks for a password. A firewall is not looked at.", 8, rowsHigh(4),
 			[]column{
 				col("instance", "Host", 0), col("app", "Service", 0),
 				col("scope", "Reaches", 85, mapped(scopes()), background()),
@@ -141,7 +141,7 @@ func (h house) hostExposed() []panel {
 				col("Value", "Sockets", 75),
 			},
 			cells(h.by("sum", "job, instance, app, scope, auth", h.metric("exposed_services"))+" > 0")),
-		h.table("Listening sockets", "What listens, and how far it reaches; services that miners enter by are named. One with a name that reaches further than loopback is exposed: bind it to 127.0.0.1 or let it ask for a password.", 16, 8,
+		h.table("Listening sockets", "What listens, and how far it reaches; services that miners enter by are named. One with a name that reaches further than loopback is exposed: bind it to 127.0.0.1 or let it ask for a password.", 16, rowsHigh(4),
 			[]column{
 				col("instance", "Host", 0), col("app", "Service", 90), col("scope", "Reaches", 85),
 				col("address", "Address", 0), col("port", "Port", 75, unit("none")), col("protocol", "Protocol", 80), col("process", "Program", 0),

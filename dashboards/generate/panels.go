@@ -26,7 +26,7 @@ func lines(expr, legend string) target { return target{Expr: expr, LegendFormat:
 
 // number is a stat.
 func number(title, description string, w int, scale object, expr string) panel {
-	p := show("stat", title, description, w, 4, now(expr))
+	p := show("stat", title, description, w, 3, now(expr))
 	p.set("thresholds", scale).set("color", object{"mode": "thresholds"}).set("mappings", []object{noData()}).set("noValue", "No data").set("decimals", 0)
 	p.Options = object{
 		"colorMode": "background", "graphMode": "none", "justifyMode": "center", "textMode": "value", "orientation": "auto",
@@ -38,7 +38,7 @@ func number(title, description string, w int, scale object, expr string) panel {
 // graph draws lines. What has no colour of its own gets one by its size, from
 // blue to purple: those of the classic palette would look like a verdict.
 func graph(title, description string, w int, queries ...target) panel {
-	p := show("timeseries", title, description, w, 8, queries...)
+	p := show("timeseries", title, description, w, 7, queries...)
 	p.set("min", 0).set("color", object{"mode": "continuous-BlPu", "seriesBy": "last"}).set("custom", object{
 		"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "auto", "spanNulls": false,
 		"stacking": object{"mode": "none", "group": "A"},
@@ -84,7 +84,7 @@ func (p panel) high(h int) panel {
 // states draws a row of blocks for each series, one for each time that the
 // value changes. The points are few, so that a block is wide enough to be seen.
 func states(title, description string, w int, query target) panel {
-	p := show("state-timeline", title, description, w, 6, query)
+	p := show("state-timeline", title, description, w, 5, query)
 	p.MaxDataPoints = 120
 	p.set("color", fixed(unseen)).set("mappings", []object{noData()}).set("custom", object{"fillOpacity": 80, "lineWidth": 0})
 	p.Options = object{

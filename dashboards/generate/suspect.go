@@ -18,12 +18,12 @@ func (h house) suspect() dashboard {
 	note := alerts("Critical alerts", critical, h.firing("critical", h.hosts())+" and "+h.on("job, instance")+" "+h.metric("suspect_info", this), "{{instance}}")
 	panels := []panel{row("What is it?")}
 	panels = append(panels, h.suspectNumbers()...)
-	panels = append(panels, h.suspectDetails("Where it runs, what restarts it, how it got in", "One line for each host that has this program. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the guardian's pid before pid, or it comes back; close the entry before the machine is used again.",
+	panels = append(panels, h.suspectDetails("Where it runs, what restarts it, how it got in", "One line for each host that has this program. Orange: one sign of a miner, find out whose it is. Red: a miner. Stop the guardian's pid before pid, or it comes back; close the entry before the machine is used again.", 2,
 		[]column{col("instance", "Host", 0, h.toHost()), col("comm", "Name", 110)}, this))
 	panels = append(panels, row("What now?"), h.steps(), h.companions(), row("How did it live?"))
 	panels = append(panels, h.suspectLife()...)
 	panels = append(panels, row("Where else is it?"),
-		h.table("Files with the same content", "Files in the watched directories whose SHA-256 begins with the program's id, under whatever name. Orange: a program where none belongs. Remove them after its guardian was stopped; a file on a host that no line above names has not run yet.", 12, 8,
+		h.table("Files with the same content", "Files in the watched directories whose SHA-256 begins with the program's id, under whatever name. Orange: a program where none belongs. Remove them after its guardian was stopped; a file on a host that no line above names has not run yet.", 12, rowsHigh(2),
 			[]column{
 				col("instance", "Host", 0, h.toHost()), col("path", "Path", 0), col("user", "User", 90),
 				col("reason", "Reason", 110, mapped(fileReasons()), background()),
@@ -32,7 +32,7 @@ func (h house) suspect() dashboard {
 			cells(h.by("max", "job, instance, path, user, reason", h.metric("suspicious_file_info", thisFile))),
 			cells("("+h.by("max", "job, instance, path", h.metric("suspicious_file_modified_timestamp_seconds"))+" and "+h.on("job, instance, path")+" "+h.metric("suspicious_file_info", thisFile)+") * 1000")),
 		states("Hosts that have it", "When each host had it, by the verdict there. Red: a miner. Orange: one sign of it. The host that begins is where it came in: look at its exposed services first.", 12,
-			lines(h.by("max", "instance", h.verdictHere()), "{{instance}}")).high(8).inWords(wordsOfThis()),
+			lines(h.by("max", "instance", h.verdictHere()), "{{instance}}")).high(rowsHigh(2)).inWords(wordsOfThis()),
 	)
 	return h.build("cryptojack-suspect", "Cryptojack / Suspect", "What is this program, where else is it, what now?", []object{choose}, []object{note}, panels...)
 }
@@ -69,11 +69,11 @@ func (h house) suspectNumbers() []panel {
 
 // steps are those of `scan`, in its order.
 func (h house) steps() panel {
-	return text("What to do, in this order", "The steps for every host in the table above. `cryptojack_exporter scan` on the host prints them with its pids and paths.", 12, 10,
+	return text("What to do, in this order", "The steps for every host in the table above. `cryptojack_exporter scan` on the host prints them with its pids and paths.", everyRow, 7,
 		"Look once more: `cryptojack_exporter scan` on the host. `scan --explain=PID` says why it is suspected. If it is yours, allow it in the configuration, by its path and user.",
 		"Keep the evidence, before anything is stopped: `cp /proc/PID/exe $(mktemp -d ~/evidence.XXXXXX)`, also of the guardian.",
 		"Stop what starts it again, **Guardian's pid**, first: `kill -9`. Where Relation is cron or unit: remove the line or the unit.",
-		"Stop the program, **pid**: `kill -9`. If it comes back, there is another guardian: see the table beside.",
+		"Stop the program, **pid**: `kill -9`. If it comes back, there is another guardian: see the table below.",
 		"Remove its files, and those with the same content, below.",
 		"Close the service that it came in by: bind it to 127.0.0.1, or let it ask for a password.",
 		"Change the keys and passwords that were on the host; whoever could start a miner could read them.",
@@ -92,7 +92,7 @@ func (h house) runbook() string {
 
 // companions are the other suspects of the hosts that have this one.
 func (h house) companions() panel {
-	return h.table("Other suspects on the same hosts", "What is suspected besides, where this program is: its guardian is usually among them, and comes first in the steps. Red: a miner or part of one. Orange: one sign of it.", 12, 10,
+	return h.table("Other suspects on the same hosts", "What is suspected besides, where this program is: its guardian is usually among them, and comes first in the steps. Red: a miner or part of one. Orange: one sign of it.", everyRow, rowsHigh(2),
 		[]column{
 			col("suspect", "Program", 115, h.toSuspect()), col("instance", "Host", 0, h.toHost()),
 			col("severity", "Verdict", 85, mapped(severities()), background()),
@@ -106,7 +106,7 @@ func (h house) suspectLife() []panel {
 		graph("CPU since it was first seen", "Cores that it uses, by host. Red is all of it. A line that drops to nothing and returns: it was stopped and came back, or it pauses while somebody looks.", 12,
 			lines(h.by("sum", "job, instance", h.rate("suspect_cpu_seconds_total", this)), "{{instance}}")).stacked().set("color", fixed(critical)),
 		states("Lives", "Each block is one life, by its pid: a new pid is a new start. Red while it runs, blank when it does not. Many short ones: something restarts it.", 6,
-			lines(h.by("max", "instance", h.metric("suspect_pid", this)), "{{instance}}")).high(8).set("color", fixed(critical)).custom("lineWidth", 1),
+			lines(h.by("max", "instance", h.metric("suspect_pid", this)), "{{instance}}")).high(7).set("color", fixed(critical)).custom("lineWidth", 1),
 		graph("Respawns by host", "How often it came back in each step. Red, in regular bars: a guardian or a timer restarts it; stop that first.", 6,
 			lines(h.by("sum", "job, instance", h.increase("suspect_respawns_total", this)), "{{instance}}")).bars().set("color", fixed(critical)),
 	}

@@ -48,6 +48,10 @@ func (h house) table(title, description string, w, height int, columns []column,
 	return p
 }
 
+// rowsHigh is the height of a table in Grafana's grid that shows so many rows without scrolling: the
+// panel's title, the header and a row have 32 to 36 pixels each, a unit of the grid 38.
+func rowsHigh(rows int) int { return rows + 2 }
+
 // withCluster puts the cluster behind each host.
 func (h house) withCluster(columns []column, queries []target) []column {
 	if h.ClusterLabel == "" || !slices.Contains(labelsOf(queries), h.ClusterLabel) {

@@ -4,7 +4,7 @@ package generate
 // whom it speaks to.
 func (h house) hostTraces() []panel {
 	return []panel{
-		h.table("Suspicious files", "Programs and scripts in the watched directories. Orange: it runs, hides, bears a miner's name or is a program, where none belongs; if a suspect runs it, it is in the table of suspects. Blue: a script. Find out who put it there (user, time), stop what made it, then remove it.", 14, 8,
+		h.table("Suspicious files", "Programs and scripts in the watched directories. Orange: it runs, hides, bears a miner's name or is a program, where none belongs; if a suspect runs it, it is in the table of suspects. Blue: a script. Find out who put it there (user, time), stop what made it, then remove it.", 14, rowsHigh(4),
 			[]column{
 				col("instance", "Host", 0), col("path", "Path", 0),
 				col("reason", "Reason", 110, mapped(fileReasons()), background()),
@@ -14,8 +14,8 @@ func (h house) hostTraces() []panel {
 			cells(h.by("max", "job, instance, path, reason, user, sha256", h.metric("suspicious_file_info"))),
 			cells(h.by("max", "job, instance, path", h.metric("suspicious_file_modified_timestamp_seconds"))+" * 1000")),
 		graph("Files by reason", "Suspicious files over time. A step that comes with a suspect is its dropper at work. Orange: known_miner, a file with the name or content of a miner.", 10,
-			lines(h.by("sum", "directory, reason", h.metric("suspicious_files"))+" > 0", "{{directory}} ({{reason}})")).paint(paint("known_miner", warning)),
-		h.table("What starts by itself", "Crontabs, units and start-up files that fetch and run something, run it from a temporary or hidden place, or start a suspect. Remove the entry before the miner, or it comes back.", 8, 8,
+			lines(h.by("sum", "directory, reason", h.metric("suspicious_files"))+" > 0", "{{directory}} ({{reason}})")).high(rowsHigh(4)).paint(paint("known_miner", warning)),
+		h.table("What starts by itself", "Crontabs, units and start-up files that fetch and run something, run it from a temporary or hidden place, or start a suspect. Remove the entry before the miner, or it comes back.", 8, 7,
 			[]column{col("instance", "Host", 0), col("kind", "Kind", 100), col("path", "Path", 0), col("reason", "Reason", 110)},
 			cells(h.by("max", "job, instance, kind, path, reason", h.metric("persistence_info")))),
 		graph("Changes to what starts by itself", "Entries that were added, changed or removed. Upgrades do that too; what matters is a change that nobody made, at the time of a suspect's first start.", 8,

@@ -35,21 +35,23 @@ func (r *Report) suspectCards() (cards []card, more int) {
 	for _, finding := range all[:min(len(all), maxShown)] {
 		one := newCard(finding)
 		one.Chain = chain(finding.Suspect)
-		for _, f := range r.facts(finding) {
-			if f.decides() {
-				one.Facts = append(one.Facts, f)
-			} else {
-				one.More = append(one.More, f)
-			}
-		}
+		one.Facts, one.More = deciding(r.facts(finding))
 		cards = append(cards, one)
 	}
 	return cards, more
 }
 
-// decides tells whether a fact is needed to act. The title has the others of that kind.
-func (f *fact) decides() bool {
-	return slices.Contains([]string{"CPU", "container", "respawns", "lowered", "kept alive by", "came in by"}, f.Name)
+// deciding are the facts that are needed to act; the title has the others of that kind.
+func deciding(all []fact) (facts, more []fact) {
+	for _, f := range all {
+		switch f.Name {
+		case "CPU", "container", "respawns", "lowered", "kept alive by", "came in by":
+			facts = append(facts, f)
+		default:
+			more = append(more, f)
+		}
+	}
+	return facts, more
 }
 
 // guardiansFirst puts each suspect behind what starts it again, where that is as severe.

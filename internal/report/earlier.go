@@ -12,7 +12,7 @@ import (
 type earlierView struct {
 	Severity, Title string
 	When            string // a sentence
-	Facts           []fact
+	Facts, More     []fact
 	Runbook         string // path; "" if there is none
 }
 
@@ -22,9 +22,9 @@ func (r *Report) earlier() (views []earlierView, more int) {
 	for i := range r.History[:shown] {
 		ended := &r.History[i]
 		f := &ended.Finding
-		views = append(views, earlierView{
-			Severity: string(f.Severity), Title: text.Escape(f.Title), When: r.when(ended), Facts: r.earlierFacts(f), Runbook: runbookPath(f),
-		})
+		view := earlierView{Severity: string(f.Severity), Title: text.Escape(f.Title), When: r.when(ended), Runbook: runbookPath(f)}
+		view.Facts, view.More = deciding(r.earlierFacts(f))
+		views = append(views, view)
 	}
 	return views, len(r.History) - shown
 }

@@ -140,6 +140,7 @@ func (p *planner) removeFiles() {
 			p.cleanContainer(finding.File)
 		case finding.File.KnownMiner:
 			p.do(phaseRemove, remove)
+			p.actions[len(p.actions)-1].beside = "Remove it."
 		case finding.File.Hidden:
 			p.do(phaseDoubtfulRemove, remove)
 		}

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite testdata/*.golden")
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	for name, r := range map[string]Report{"idle": idle(), "incident": incident(), "warning": warned(), "unknown": unknown(), "public": toPublic(incident())} {
+	for name, r := range map[string]Report{"idle": idle(), "incident": incident(), "warning": warned(), "unknown": unknown(), "public": toPublic(incident()), "night": quietAgain()} {
 		for kind, write := range map[string]func(io.Writer, Report) error{
 			"text": func(w io.Writer, r Report) error { return Text(w, r, false) },
 			"json": JSON,
