@@ -95,7 +95,8 @@ func newCard(finding *model.Finding) card {
 // plan gives the steps to the cards that they are about. First holds what has to be done for
 // all of them before anything is stopped, Last what is about none that is shown.
 func (v *view) plan(r *Report) {
-	t := teller{actions: r.actions(r.serious()), said: map[string]int{}, settled: map[*model.Finding]int{}}
+	actions := r.actions(r.serious())
+	t := teller{actions: actions, done: make([]bool, len(actions)), said: map[string]int{}, settled: map[*model.Finding]int{}}
 	v.First = t.tell(func(a *action) bool { return a.phase.isForAll() }, (*action).titleForAll)
 	groups := [][]card{v.Suspects, v.Entries, v.Files, v.Exposed, v.Others}
 	for _, cards := range groups {
@@ -122,7 +123,8 @@ func (v *view) plan(r *Report) {
 
 // teller says everything once, and numbers the steps.
 type teller struct {
-	actions []action       // not told yet
+	actions []action
+	done    []bool         // which of them were told
 	said    map[string]int // commands, and the step that has them
 	settled map[*model.Finding]int
 	steps   int
@@ -130,12 +132,13 @@ type teller struct {
 
 // tell returns as steps what was not told yet.
 func (t *teller) tell(wanted func(*action) bool, title func(*action) string) []numberedStep {
-	var some, others []action
-	for _, a := range t.actions {
-		if !wanted(&a) {
-			others = append(others, a)
+	var some []action
+	for i := range t.actions {
+		if t.done[i] || !wanted(&t.actions[i]) {
 			continue
 		}
+		t.done[i] = true
+		a := t.actions[i]
 		if len(a.commands) > 0 {
 			before := t.said[a.commands[0]]
 			a.commands = slices.DeleteFunc(slices.Clone(a.commands), func(command string) bool { return t.said[command] > 0 })
@@ -146,7 +149,6 @@ func (t *teller) tell(wanted func(*action) bool, title func(*action) string) []n
 		}
 		some = append(some, a)
 	}
-	t.actions = others
 	var numbered []numberedStep
 	for _, step := range short(steps(some, title)) {
 		t.steps++
@@ -176,7 +178,9 @@ func (t *teller) settle(a *action, step int) {
 func (t *teller) left() int {
 	findings := map[*model.Finding]bool{}
 	for i := range t.actions {
-		findings[t.actions[i].about] = true
+		if !t.done[i] {
+			findings[t.actions[i].about] = true
+		}
 	}
 	return len(findings)
 }
