@@ -1,4 +1,4 @@
-"""Checks a directory of Sigma rules, see check-sigma."""
+"""Checks a directory of Sigma rules, see scripts/check-sigma."""
 
 import glob
 import sqlite3
