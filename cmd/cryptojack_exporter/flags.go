@@ -68,7 +68,9 @@ type options struct {
 
 	persistenceInterval time.Duration
 
-	hold        time.Duration
+	hold           time.Duration
+	stateDirectory string // "" for none
+
 	findingsLog string // a file, logStdout or logJournal; "" for none
 
 	configFile  string
@@ -151,6 +153,8 @@ func newApplication(o *options) *kingpin.Application {
 	app.Flag("findings.hold", "How long a finding stays after its last evidence.").Default(tracker.DefaultHold.String()).DurationVar(&o.hold)
 	app.Flag("findings.log", "Write a line when a finding is raised, changes or ends: to this file, to standard output (`"+logStdout+"`), or as fields to the journal (`"+logJournal+
 		"`). Lines are JSON with the names of the Elastic Common Schema; SIGHUP opens the file anew.").PlaceHolder("FILE").StringVar(&o.findingsLog)
+	app.Flag("state.dir", "Keep what is known over restarts, in two files of this directory, of at most 1 MiB each: findings that are over, when each was first seen, and what starts programs by itself.").
+		PlaceHolder("DIR").StringVar(&o.stateDirectory)
 	app.Flag("config.file", "Configuration (YAML).").StringVar(&o.configFile)
 	app.Flag("config.check", "Check the configuration and exit.").BoolVar(&o.configCheck)
 	app.Flag("log.level", "Least severe messages that are logged.").Default("info").EnumVar(&o.logLevel, "debug", "info", "warn", "error")

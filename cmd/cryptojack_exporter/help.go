@@ -21,7 +21,7 @@ func flagGroups(flags []*kingpin.FlagModel) []flagGroup {
 		{Title: "What is looked at"},
 		{Title: "How it is looked at"},
 	}
-	beginnings := [][]string{nil, {"config.", "log.", "findings."}, {"web."}, {"collector.", "path."}, {"source.", "process.", "respawn.", "files.", "sockets.", "persistence."}}
+	beginnings := [][]string{nil, {"config.", "log.", "findings.", "state."}, {"web."}, {"collector.", "path."}, {"source.", "process.", "respawn.", "files.", "sockets.", "persistence."}}
 	for _, flag := range flags {
 		in := 0
 		for i, all := range beginnings {

@@ -15,7 +15,6 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/ecs"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/events"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/findingslog"
-	"github.com/cryptojack-exporter/cryptojack_exporter/internal/history"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/notify"
@@ -29,7 +28,7 @@ const componentOutlets = "outlets"
 // outlets are what findings are told to, besides Prometheus and whoever looks at the page.
 type outlets struct {
 	events  *events.Follower
-	history *history.Keeper
+	past    *past
 	log     *findingslog.Log // nil if --findings.log is not given
 	notify  *notify.Notifier
 	files   []*os.File
@@ -39,7 +38,7 @@ type outlets struct {
 
 // newOutlets opens what is written to. It is called before privileges are dropped.
 func newOutlets(o *options, current func() *config.Config, stdout io.Writer, logger log.Logger) (*outlets, error) {
-	told := &outlets{events: events.New(), history: history.New(), host: ecs.Host{Version: version.Version}}
+	told := &outlets{events: events.New(), past: newPast(o, logger), host: ecs.Host{Version: version.Version}}
 	told.notify = notify.New(notify.Options{
 		Webhook: func() *notify.Webhook { return current().Webhook }, Describe: told.describe,
 		Version: version.Version, Now: time.Now, Pause: notify.Sleep, Logger: log.With(logger, "to", "webhook"),
@@ -48,6 +47,7 @@ func newOutlets(o *options, current func() *config.Config, stdout io.Writer, log
 	if err := unix.Uname(&name); err == nil {
 		told.host.Architecture, told.host.Kernel = unix.ByteSliceToString(name.Machine[:]), unix.ByteSliceToString(name.Release[:])
 	}
+	told.files = told.past.files()
 	if o.findingsLog == "" {
 		return told, nil
 	}
@@ -100,7 +100,7 @@ func (o *outlets) describe(findings []model.Finding) notify.Message {
 // report is what people are shown, with what does not reach them otherwise.
 func (o *outlets) report() report.Report {
 	r := newReport(o.monitor, 0)
-	r.History = o.history.Ended()
+	r.History, r.HistoryNote = o.past.history.Ended(), o.past.trouble()
 	if trouble := o.notify.Trouble(); trouble != "" {
 		r.Blind = append(r.Blind, trouble)
 	}
@@ -112,13 +112,17 @@ func (o *outlets) judged(m *monitor.Monitor) {
 	o.notify.Judged(m.Findings())
 	snapshot := m.Snapshot(time.Now())
 	happened := o.events.Next(m.Findings(), &snapshot)
-	o.history.Note(happened)
+	o.past.history.Note(happened, snapshot.Time)
+	o.past.judged(len(happened) > 0, m.Findings(), &snapshot)
 	o.log.Offer(happened)
 }
 
 // followers are what has to run for all this.
 func (o *outlets) followers() []monitor.Follower {
 	followers := []monitor.Follower{{Name: componentOutlets, Run: o.notify.Run, Restart: true}}
+	if o.past.saver != nil {
+		followers = append(followers, monitor.Follower{Name: componentOutlets, Run: o.past.saver.Run, Restart: true})
+	}
 	if o.log != nil {
 		followers = append(followers, monitor.Follower{Name: componentOutlets, Run: o.log.Run, Restart: true})
 	}

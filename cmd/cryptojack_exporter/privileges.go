@@ -17,6 +17,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/sockiter"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskevents"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/kernel/taskiter"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/privileges"
 )
 
@@ -31,6 +32,8 @@ type privileged struct {
 	connector *procevents.Connector
 	taskstats *procevents.Taskstats
 	files     []*os.File // that are written to, and belong to whom this program will run as
+	keep      bool       // what is known is kept over restarts
+	baseline  *model.PersistenceBaseline
 }
 
 // openPrivileged opens the kernel's sources that are switched on (CAP_BPF and CAP_PERFMON;

@@ -95,6 +95,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 	if on("persistence") {
 		s.persistence = persistence.New(persistence.Options{
 			Root: o.rootfs, Users: names, KnownMiner: programs.IsMinerName(), Interval: o.persistenceInterval, Logger: logger,
+			Keep: p.keep, Baseline: p.baseline,
 		})
 		s.tasks = append(s.tasks, monitor.Task{Sensor: s.persistence})
 	}

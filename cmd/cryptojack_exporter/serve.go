@@ -24,6 +24,7 @@ import (
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/sdnotify"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/state"
 	ownweb "github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
@@ -71,7 +72,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
 	}
-	told.monitor = m
+	told.monitor, told.past.monitor = m, m
 	registry.MustRegister(durations, versioncollector.NewCollector(programName), newCollectors(o, s, m, told, logger))
 	registry.MustRegister(reload.metrics()...)
 	if !o.disableExporterMetrics {
@@ -85,14 +86,14 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	}
 	server := ownweb.NewServer(handler, logger)
 	server.ErrorLog = slog.NewLogLogger(newSlog(base).Handler(), slog.LevelDebug) // mistakes of callers, any of whom can make thousands
-	return listen(ctx, server, o.web, m, reload, notify, logger, base)
+	return listen(ctx, server, o.web, m, told.past.saver, reload, notify, logger, base)
 }
 
 // newWatcher measures samples, and tells the service manager of them and of the verdict. Samples
 // of processes are the sign of life: if there are none the exporter is blind, whatever else it does.
 func newWatcher(o *options, durations *prometheus.HistogramVec, notify *sdnotify.Notifier, told *outlets) watcher {
 	return watcher{
-		followers: told.followers(), files: told.files,
+		followers: told.followers(), files: told.files, past: told.past,
 		sampled: func(sensor string, took time.Duration, err error) {
 			durations.WithLabelValues(sensor).Observe(took.Seconds())
 			if err == nil && (sensor == "process" || !o.looksAtProcesses()) {
@@ -111,13 +112,14 @@ func newWatcher(o *options, durations *prometheus.HistogramVec, notify *sdnotify
 
 // listen serves, watches and reloads until the context ends or the server
 // cannot go on.
-func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *monitor.Monitor, reload *reloader, notify *sdnotify.Notifier, logger, base log.Logger) int {
+func listen(ctx context.Context, server *http.Server, flags *web.FlagConfig, m *monitor.Monitor, saver *state.Saver, reload *reloader, notify *sdnotify.Notifier, logger, base log.Logger) int {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
 		m.Run(ctx)
+		saver.Finish()
 	}()
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/monitor"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/report"
 )
@@ -21,6 +22,7 @@ type watcher struct {
 
 	followers []monitor.Follower // what runs beside the sensors
 	files     []*os.File         // that are written to
+	past      *past              // nil without one
 }
 
 // setUp makes everything that serve and scan share, in an order that matters: what
@@ -29,6 +31,10 @@ type watcher struct {
 func setUp(o *options, current *atomic.Pointer[config.Config], watch watcher, logger log.Logger) (*sensors, *monitor.Monitor, error) {
 	opened := openPrivileged(o, logger)
 	opened.files = watch.files
+	var before func(id string) (model.Remembered, bool)
+	if watch.past != nil {
+		opened.keep, opened.baseline, before = watch.past.keeps, watch.past.before, watch.past.history.Before
+	}
 	o.confine(o, opened, logger)
 	s, err := newSensors(o, current.Load, opened, logger)
 	if err != nil {
@@ -37,7 +43,7 @@ func setUp(o *options, current *atomic.Pointer[config.Config], watch watcher, lo
 	var m *monitor.Monitor
 	m = monitor.New(monitor.Options{
 		Tasks: s.tasks, Followers: append(s.followers, watch.followers...), Snapshot: s.snapshot,
-		Hold: o.hold, OwnPID: os.Getpid(), Config: current.Load, Observe: watch.sampled, Judged: func() { watch.judged(m) }, Logger: logger,
+		Hold: o.hold, Before: before, OwnPID: os.Getpid(), Config: current.Load, Observe: watch.sampled, Judged: func() { watch.judged(m) }, Logger: logger,
 	})
 	s.findings = m.Findings
 	return s, m, nil

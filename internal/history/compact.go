@@ -1,12 +1,14 @@
 package history
 
 import (
-	"net/netip"
+	"math"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/secrets"
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
 )
 
 const (
@@ -17,39 +19,43 @@ const (
 	maxArguments = 8
 	maxPeers     = 8
 	overhead     = 1024 // bytes of what is no text
+	maxID        = 16 << 10
+	maxCount     = 1 << 40
+	maxSeconds   = 1e12
 )
 
-// compact is what is kept of a finding that is over: who it was, where it lay, who kept it alive and how it came in. It shares
-// nothing that is large with the finding, whose process would stay in memory else.
-func compact(f *model.Finding) model.Finding {
+// Compact is what is kept of a finding that is over: who it was, where it lay, who kept it alive and how it came in. It shares
+// nothing that is large with the finding, whose process would stay in memory else. Its texts are escaped and its numbers finite, so
+// that it can be written as JSON and read back; what was read back and may be forged is given to it too.
+func Compact(f *model.Finding) model.Finding {
 	out := model.Finding{
-		ID: f.ID, Rule: f.Rule, Severity: f.Severity, Technique: f.Technique, Title: cut(f.Title), Evidence: cutAll(f.Evidence, maxEvidence),
-		Exempted: cut(f.Exempted), Exemption: f.Exemption, MoreOfFile: f.MoreOfFile, MoreElsewhere: f.MoreElsewhere, FirstSeen: f.FirstSeen, LastSeen: f.LastSeen,
+		ID: identifier(f.ID), Rule: cut(f.Rule), Severity: cut(f.Severity), Technique: cut(f.Technique), Title: cut(f.Title), Evidence: cutAll(f.Evidence, maxEvidence),
+		Exempted: cut(f.Exempted), Exemption: cut(f.Exemption), MoreOfFile: max(0, f.MoreOfFile), MoreElsewhere: max(0, f.MoreElsewhere), FirstSeen: moment(f.FirstSeen), LastSeen: moment(f.LastSeen),
 	}
 	if f.Suspect != nil {
 		out.Suspect = compactSuspect(f.Suspect)
 	}
 	if file := f.File; file != nil {
 		out.File = &model.File{
-			Path: cut(file.Path), Directory: cut(file.Directory), Reason: file.Reason, KnownMiner: file.KnownMiner, Hidden: file.Hidden, Container: cut(file.Container),
-			User: cut(file.User), SHA256: file.SHA256, Modified: file.Modified, SizeBytes: file.SizeBytes,
+			Path: cut(file.Path), Directory: cut(file.Directory), Reason: cut(file.Reason), KnownMiner: file.KnownMiner, Hidden: file.Hidden, Container: cut(file.Container),
+			User: cut(file.User), SHA256: cut(file.SHA256), Modified: moment(file.Modified), SizeBytes: file.SizeBytes,
 		}
 	}
 	if e := f.Exposure; e != nil {
 		s := &e.Socket
 		out.Exposure = &model.Exposure{
-			App: e.App, Confidence: e.Confidence, Scope: e.Scope, Endpoints: cutAll(e.Endpoints, maxPeers), Forwarded: e.Forwarded, Auth: e.Auth, RunsCode: e.RunsCode, Common: e.Common,
-			Unit: cut(e.Unit), ContainerID: cut(e.ContainerID), Container: e.Container,
+			App: cut(e.App), Confidence: cut(e.Confidence), Scope: cut(e.Scope), Endpoints: cutAll(e.Endpoints, maxPeers), Forwarded: cut(e.Forwarded), Auth: cut(e.Auth), RunsCode: e.RunsCode, Common: e.Common,
+			Unit: cut(e.Unit), ContainerID: cut(e.ContainerID), Container: compactContainer(e.Container),
 			Socket: model.Socket{
-				Protocol: s.Protocol, Address: s.Address, Port: s.Port, Scope: s.Scope, NetNS: s.NetNS, Owner: s.Owner, OwnerComm: cut(s.OwnerComm), OwnerExe: cut(s.OwnerExe),
-				App: s.App, Confidence: s.Confidence,
+				Protocol: cut(s.Protocol), Address: cut(s.Address), Port: s.Port, Scope: cut(s.Scope), NetNS: cut(s.NetNS), Owner: s.Owner, OwnerComm: cut(s.OwnerComm), OwnerExe: cut(s.OwnerExe),
+				App: cut(s.App), Confidence: cut(s.Confidence),
 			},
 		}
 	}
 	if e := f.Persistence; e != nil {
 		out.Persistence = &model.PersistenceEntry{
-			Kind: e.Kind, Path: cut(e.Path), Line: e.Line, FileHash: e.FileHash, Owner: cut(e.Owner), User: cut(e.User), Unit: cut(e.Unit), Starts: cut(e.Starts),
-			Command: cut(e.Command), Reason: e.Reason, Evidence: cut(e.Evidence), Decoded: cut(e.Decoded),
+			Kind: cut(e.Kind), Path: cut(e.Path), Line: e.Line, FileHash: cut(e.FileHash), Owner: cut(e.Owner), User: cut(e.User), Unit: cut(e.Unit), Starts: cut(e.Starts),
+			Command: cut(e.Command), Reason: cut(e.Reason), Evidence: cut(e.Evidence), Decoded: cut(e.Decoded),
 		}
 	}
 	return out
@@ -58,52 +64,86 @@ func compact(f *model.Finding) model.Finding {
 func compactSuspect(s *model.Suspect) *model.Suspect {
 	p := &s.Process
 	out := &model.Suspect{
-		ID: s.ID, Package: s.Package, Respawns: s.Respawns, CPUSeconds: s.CPUSeconds,
+		ID: cut(s.ID), Respawns: min(s.Respawns+s.RespawnsBefore, maxCount), CPUSeconds: seconds(s.CPUSeconds),
+		Package: model.PackageFact{State: cut(s.Package.State), Manager: cut(s.Package.Manager), Name: cut(s.Package.Name), Why: cut(s.Package.Why)},
 		Process: model.Process{
 			Identity: p.Identity, Comm: cut(p.Comm), Exe: cut(p.Exe), ExeDeleted: p.ExeDeleted, Argv: cutAll(secrets.Arguments(p.Argv), maxArguments), UID: p.UID, User: cut(p.User),
-			Cgroup: cut(p.Cgroup), Unit: cut(p.Unit), ContainerID: cut(p.ContainerID), Container: p.Container, Origin: p.Origin, Isolation: p.Isolation,
-			SHA256: p.SHA256, Started: p.Started,
+			Cgroup: cut(p.Cgroup), Unit: cut(p.Unit), ContainerID: cut(p.ContainerID), Container: compactContainer(p.Container), Origin: cut(p.Origin), Isolation: cut(p.Isolation),
+			SHA256: cut(p.SHA256), Started: moment(p.Started),
 		},
 	}
 	for i := range p.Ancestors[:min(len(p.Ancestors), maxAncestors)] {
 		a := &p.Ancestors[i]
 		out.Process.Ancestors = append(out.Process.Ancestors, model.Ancestor{
-			Identity: a.Identity, Comm: cut(a.Comm), Exe: cut(a.Exe), User: cut(a.User), Origin: a.Origin, Started: a.Started,
+			Identity: a.Identity, Comm: cut(a.Comm), Exe: cut(a.Exe), User: cut(a.User), Origin: cut(a.Origin), Started: moment(a.Started),
 		})
 	}
 	for _, signal := range s.Signals[:min(len(s.Signals), maxSignals)] {
-		signal.Evidence = cut(signal.Evidence)
-		out.Signals = append(out.Signals, signal)
+		out.Signals = append(out.Signals, model.Signal{
+			Rule: cut(signal.Rule), Family: cut(signal.Family), Technique: cut(signal.Technique), Evidence: cut(signal.Evidence), Weak: signal.Weak,
+		})
 	}
 	if g := s.Guardian; g != nil {
-		guardian := *g
-		guardian.Comm, guardian.Exe, guardian.User, guardian.Unit, guardian.Path = cut(g.Comm), cut(g.Exe), cut(g.User), cut(g.Unit), cut(g.Path)
-		out.Guardian = &guardian
+		out.Guardian = &model.Guardian{
+			Relation: cut(g.Relation), PID: g.PID, Comm: cut(g.Comm), Exe: cut(g.Exe), Origin: cut(g.Origin), User: cut(g.User), Unit: cut(g.Unit), Path: cut(g.Path),
+			Line: g.Line, Starts: g.Starts,
+		}
 	}
 	if e := s.Entry; e != nil {
-		entry := *e
-		entry.App, entry.Process, entry.Address, entry.Run = cut(e.App), cut(e.Process), cut(e.Address), nil
-		if e.Run != nil {
-			run := *e.Run
-			run.Text, run.Peers = cut(run.Text), append([]netip.Addr(nil), run.Peers[:min(len(run.Peers), maxPeers)]...)
-			entry.Run = &run
+		out.Entry = &model.Entry{App: cut(e.App), Process: cut(e.Process), PID: e.PID, Address: cut(e.Address), Port: e.Port, Alive: e.Alive, RunBefore: e.RunBefore}
+		if run := e.Run; run != nil {
+			out.Entry.Run = &model.Submission{
+				Event: cut(run.Event), Time: moment(run.Time), Text: cut(run.Text), Peers: slices.Clone(run.Peers[:min(len(run.Peers), maxPeers)]),
+			}
 		}
-		out.Entry = &entry
 	}
 	return out
 }
 
-// cut shortens a text on a character.
-func cut(s string) string {
+func compactContainer(c *model.Container) *model.Container {
+	if c == nil {
+		return nil
+	}
+	return &model.Container{
+		ID: cut(c.ID), Runtime: cut(c.Runtime), Name: cut(c.Name), Image: cut(c.Image), Project: cut(c.Project), Service: cut(c.Service),
+		KubeNamespace: cut(c.KubeNamespace), KubePod: cut(c.KubePod), HostRuntime: c.HostRuntime, Owner: c.Owner,
+	}
+}
+
+// identifier is a finding's ID as it is kept: it may hold a path, and is compared, so that it is not cut where a path may end.
+func identifier(id string) string {
+	id = text.Escape(id)
+	return id[:min(len(id), maxID)]
+}
+
+// moment is a time that JSON can hold, in years of four digits, and zero for any other.
+func moment(at time.Time) time.Time {
+	if at = at.UTC(); at.Year() < 1 || at.Year() > 9999 {
+		return time.Time{}
+	}
+	return at
+}
+
+// seconds is a number of them that JSON can hold, and that is none of an attacker's who writes the file.
+func seconds(s float64) float64 {
+	if math.IsNaN(s) {
+		return 0
+	}
+	return min(max(s, 0), maxSeconds)
+}
+
+// cut escapes a text, and shortens it on a character.
+func cut[T ~string](raw T) T {
+	s := text.Escape(string(raw))
 	const mark = "..."
 	if len(s) <= maxText {
-		return s
+		return T(s)
 	}
 	end := maxText - len(mark)
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end] + mark
+	return T(s[:end] + mark)
 }
 
 func cutAll(list []string, most int) []string {

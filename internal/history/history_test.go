@@ -24,7 +24,7 @@ type night struct {
 func newNight() *night { return &night{events.New(), New()} }
 
 func (n *night) look(at int, found ...model.Finding) {
-	n.keeper.Note(n.events.Next(&model.Findings{Time: minute(at), Active: found}, &model.Snapshot{Time: minute(at)}))
+	n.keeper.Note(n.events.Next(&model.Findings{Time: minute(at), Active: found}, &model.Snapshot{Time: minute(at)}), minute(at))
 }
 
 func finding(id string, severity model.Severity, first int) model.Finding {

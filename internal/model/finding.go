@@ -123,8 +123,10 @@ type Suspect struct {
 	Guardian   *Guardian
 	Entry      *Entry
 	Package    PackageFact // of the representative instance's program; zero if nobody has asked
-	Respawns   uint64
-	CPUSeconds float64 // of all instances since the exporter started; never goes back
+	Respawns   uint64      // since the exporter started
+	CPUSeconds float64     // of all instances since the exporter started; never goes back
+
+	RespawnsBefore uint64 // those of earlier starts, as far as they were kept (--state.dir)
 }
 
 // Findings is the published result of detection.

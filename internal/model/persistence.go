@@ -113,5 +113,7 @@ type PersistenceSnapshot struct {
 	Changes map[PersistenceChangeKey]uint64 // since the exporter started
 	Entries []PersistenceEntry              // the suspicious ones first, of these root's and the system's; at most 4,096
 
+	Baseline *PersistenceBaseline // for the next start; nil unless it is kept
+
 	Omitted map[PersistenceFile]int // suspicious ones that Entries has no room for; without a path: of files that have no entry there
 }

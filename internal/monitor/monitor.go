@@ -51,7 +51,8 @@ type Options struct {
 	Followers []Follower
 	Snapshot  func() model.Snapshot // the last samples of all sensors, without a time
 
-	Hold    time.Duration // how long a finding outlives its evidence
+	Hold    time.Duration                            // how long a finding outlives its evidence
+	Before  func(id string) (model.Remembered, bool) // what is known of a finding from before the start; nil
 	OwnPID  int
 	Config  func() *config.Config
 	Observe func(sensor string, took time.Duration, err error) // called after each sample; err: why it failed
@@ -72,7 +73,7 @@ type Monitor struct {
 
 // New returns a monitor that has not begun.
 func New(o Options) *Monitor {
-	m := &Monitor{options: o, guard: newGuard(o.Logger, componentDetection), judge: make(chan struct{}, 1), judging: judging{tracker: tracker.New(o.Hold)}}
+	m := &Monitor{options: o, guard: newGuard(o.Logger, componentDetection), judge: make(chan struct{}, 1), judging: judging{tracker: tracker.New(o.Hold).After(o.Before)}}
 	for _, task := range o.Tasks {
 		m.guard.add(task.Sensor.Name())
 	}

@@ -1,7 +1,6 @@
 package persistence
 
 import (
-	"hash/maphash"
 	"iter"
 	"path"
 	"strings"
@@ -20,7 +19,7 @@ type document struct {
 	owner string            // who writes the file; "" for root and the system
 	unit  string            // that a drop-in belongs to; "" for another file
 	homes map[string]string // user -> home
-	seed  maphash.Seed
+	key   []byte            // of the hashes of identities
 
 	known     func(baseName string) bool
 	allowance *shell.Allowance
@@ -42,7 +41,7 @@ type format func(document) parsed
 // add takes an entry that counts.
 func (p *parsed) add(d document, identity string, e model.PersistenceEntry) {
 	p.count++
-	p.identities = append(p.identities, maphash.String(d.seed, identity))
+	p.identities = append(p.identities, hashOf(d.key, identity))
 	p.remember(d, e)
 }
 

@@ -1,7 +1,6 @@
 package persistence
 
 import (
-	"hash/maphash"
 	"testing"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
@@ -17,11 +16,11 @@ func FuzzFormats(f *testing.F) {
 		f.Add("a.mount", seed)
 		f.Add("a.socket", seed)
 	}
-	locations, seed := append(systemLocations(), homeLocations(home{user: "eve", path: "/home/eve"})...), maphash.MakeSeed()
+	locations, key := append(systemLocations(), homeLocations(home{user: "eve", path: "/home/eve"})...), []byte("key")
 	f.Fuzz(func(t *testing.T, name, text string) {
 		for _, l := range locations {
 			d := document{
-				kind: l.kind, path: l.path + "/" + name, text: text, home: l.home, seed: seed, allowance: shell.NewAllowance(),
+				kind: l.kind, path: l.path + "/" + name, text: text, home: l.home, key: key, allowance: shell.NewAllowance(),
 				known: func(string) bool { return false },
 			}
 			if l.units {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-kit/log"
 
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/passwd"
 )
 
@@ -36,6 +37,8 @@ type Options struct {
 	Users      *passwd.Users              // of the same root; nil reads them from there
 	KnownMiner func(baseName string) bool // asked when a file is new or changed: is it the name of a known miner? nil knows none
 	Interval   time.Duration              // between samples, published with each
+	Keep       bool                       // publish a baseline
+	Baseline   *model.PersistenceBaseline // of the last start; nil. It is taken over, and nobody else may change it
 	Logger     log.Logger
 }
 

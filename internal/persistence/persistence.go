@@ -9,7 +9,6 @@ package persistence
 
 import (
 	"context"
-	"hash/maphash"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/hostfs"
@@ -24,7 +23,7 @@ type Sensor struct {
 	options Options
 	errors  *readErrors
 	guard   *hostfs.Guard
-	seed    maphash.Seed
+	key     []byte // of the hashes of entries
 
 	homes   homes
 	records map[recordKey]*record
@@ -34,6 +33,10 @@ type Sensor struct {
 	turn    int    // the home that a sample begins with
 	changed bool   // the records are no longer those of the last snapshot
 	last    lastOf // what the last snapshot holds
+
+	before   *model.PersistenceBaseline // what was known before a restart; nil
+	first    time.Time                  // of the first sample, with before
+	complete completeness
 }
 
 // lastOf is the part of a snapshot that stays as long as no file changes.
@@ -41,6 +44,8 @@ type lastOf struct {
 	counts  map[model.PersistenceKind]int
 	entries []model.PersistenceEntry
 	omitted map[model.PersistenceFile]int
+
+	baseline *model.PersistenceBaseline
 }
 
 // maxStuck is how many reads may hang before the sensor waits for none any more.
@@ -50,7 +55,7 @@ const maxStuck = 4
 func New(o Options) *Sensor {
 	o = o.withDefaults()
 	s := &Sensor{
-		options: o, errors: newReadErrors(o.Logger), guard: hostfs.NewGuard(maxStuck), seed: maphash.MakeSeed(),
+		options: o, errors: newReadErrors(o.Logger), guard: hostfs.NewGuard(maxStuck),
 		records: map[recordKey]*record{}, changes: map[model.PersistenceChangeKey]uint64{}, changed: true,
 		kept: kept{of: map[string]int{}},
 	}
@@ -59,6 +64,7 @@ func New(o Options) *Sensor {
 			s.changes[model.PersistenceChangeKey{Kind: kind, Change: change}] = 0
 		}
 	}
+	s.restore(o.Baseline)
 	return s
 }
 
@@ -87,6 +93,7 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 	next.discover()
 	next.readChanged()
 	next.forget()
+	next.noteComplete()
 	s.publish(now, began, next.share)
 	return nil
 }

@@ -17,10 +17,11 @@ func (s *Sensor) publish(now, began time.Time, share model.Share) {
 	if s.changed {
 		s.last = lastOf{counts: s.counts()}
 		s.last.entries, s.last.omitted = s.entries()
+		s.last.baseline = s.baseline()
 		s.changed = false
 	}
 	snapshot := &model.PersistenceSnapshot{
-		Counts: s.last.counts, Changes: maps.Clone(s.changes), Entries: s.last.entries, Omitted: s.last.omitted,
+		Counts: s.last.counts, Changes: s.told(now), Entries: s.last.entries, Omitted: s.last.omitted, Baseline: s.last.baseline,
 		Meta: model.Meta{
 			Time: now, Interval: s.options.Interval, Duration: time.Since(began), ReadErrors: maps.Clone(s.errors.counts),
 			Visibility: map[model.Aspect]model.Share{model.AspectPersistence: share},

@@ -33,6 +33,7 @@ type record struct {
 	read     bool // at least once
 	baseline bool // it was there before the exporter looked, so its first read is no change
 	partial  bool // not all of it is known
+	restored bool // it is known from before a restart, and was not seen since
 	size     int  // bytes of its texts
 }
 
@@ -78,8 +79,11 @@ func (s *sample) update(c *candidate) {
 	at := recordKey{c.kind, c.statEntry.path}
 	known := s.records[at]
 	if known == nil {
-		known = &record{directory: c.directory, home: c.home.path, owner: c.owner, baseline: s.samples == 1}
+		known = &record{directory: c.directory, home: c.home.path, owner: c.owner, baseline: s.wasThere(c)}
 		s.records[at] = known
+	}
+	if known.restored {
+		known.directory, known.home, known.owner, known.restored = c.directory, c.home.path, c.owner, false
 	}
 	known.sample = s.samples
 	s.share.Total++
@@ -113,7 +117,7 @@ func (s *sample) read(known *record, c *candidate) error {
 	before := known.identities
 	known.parsed = c.format(document{
 		kind: c.kind, path: file.path, text: text, home: c.home, owner: c.owner, unit: c.unit, homes: s.homes.of,
-		seed: s.seed, known: s.options.KnownMiner,
+		key: s.key, known: s.options.KnownMiner,
 		allowance: shell.NewAllowance(),
 	})
 	if place.IsTemporary(file.target) && !place.IsDevice(file.target) {

@@ -74,6 +74,9 @@ func (r Report) public() Report {
 	if s := r.Snapshot.Self; s != nil {
 		out.Snapshot.Self = &model.SelfSnapshot{Meta: s.Meta, Contained: s.Contained, Gaps: s.Gaps, LastGaps: s.LastGaps}
 	}
+	if r.HistoryNote != "" {
+		out.HistoryNote = "Not all that was known before the last start is there, or is kept: the exporter's log says why."
+	}
 	for _, ended := range r.History {
 		ended.Finding = publicFinding(&ended.Finding)
 		out.History = append(out.History, ended)
@@ -121,7 +124,7 @@ func publicFinding(f *model.Finding) model.Finding {
 func publicSuspect(s *model.Suspect) *model.Suspect {
 	p := &s.Process
 	out := &model.Suspect{
-		ID: s.ID, PIDs: s.PIDs, Instances: s.Instances, Running: s.Running, Respawns: s.Respawns, CPUSeconds: s.CPUSeconds,
+		ID: s.ID, PIDs: s.PIDs, Instances: s.Instances, Running: s.Running, Respawns: s.Respawns, RespawnsBefore: s.RespawnsBefore, CPUSeconds: s.CPUSeconds,
 		Process: model.Process{
 			Identity: p.Identity, Comm: p.Comm, Exe: p.Exe, ExeDeleted: p.ExeDeleted, SHA256: p.SHA256, UID: p.UID, User: p.User,
 			Unit: p.Unit, ContainerID: p.ContainerID, Container: publicContainer(p.Container), Origin: p.Origin, Isolation: p.Isolation, Cores: p.Cores, CPUSeconds: p.CPUSeconds,

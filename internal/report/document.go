@@ -18,7 +18,7 @@ func newDocument(r *Report) document {
 	d := document{
 		SchemaVersion: schemaVersion, Audience: r.Audience.String(), Verdict: r.verdict(), ExitCode: ExitCode(*r),
 		Host: text.Escape(r.Hostname), Version: text.Escape(r.Version), Time: fit(r.Now), WatchedSeconds: r.Watched.Seconds(),
-		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, History: newJSONHistory(r), Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
+		Findings: []jsonFinding{}, Files: []jsonFile{}, Exposed: []jsonExposed{}, History: newJSONHistory(r), HistoryNote: text.Escape(r.HistoryNote), Plan: []jsonStep{}, Coverage: newJSONCoverage(r), Blind: r.blindness(),
 	}
 	if r.Audience == Public {
 		d.Withheld = withheld
@@ -144,7 +144,7 @@ func newJSONSuspect(r *Report, s *model.Suspect) *jsonSuspect {
 		User: text.Escape(p.User), UID: p.UID, Unit: text.Escape(p.Unit), Container: text.Escape(p.ContainerID), Cgroup: text.Escape(p.Cgroup),
 		ContainerDetails: newJSONContainer(p.Container),
 		Origin:           string(p.Origin), Namespace: string(p.Isolation), SHA256: p.SHA256, Started: fit(p.Started),
-		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns,
+		Cores: r.cores(s), CPUSeconds: finite(s.CPUSeconds), RSSBytes: p.RSSBytes, Respawns: s.Respawns + s.RespawnsBefore,
 		Package:   packageJSON(&s.Package),
 		Signals:   make([]jsonSignal, 0, len(s.Signals)),
 		Ancestors: make([]jsonAncestor, 0, len(p.Ancestors)),

@@ -58,8 +58,8 @@ func (r *Report) earlierFacts(f *model.Finding) []fact {
 	add("unit", text.Escape(p.Unit))
 	add("container", containerText(p.Container, p.ContainerID))
 	add("CPU", r.cpuText(suspect))
-	if suspect.Respawns > 0 {
-		add("respawns", strconv.FormatUint(suspect.Respawns, 10))
+	if respawns := suspect.Respawns + suspect.RespawnsBefore; respawns > 0 {
+		add("respawns", strconv.FormatUint(respawns, 10))
 	}
 	if f.Exemption != "" {
 		add("lowered", text.Escape(f.Exempted))

@@ -39,9 +39,10 @@ type document struct {
 	WatchedSeconds float64       `json:"watched_seconds"`
 	Findings       []jsonFinding `json:"findings"` // worst first, at most 1,024
 	MoreFindings   int           `json:"more_findings,omitempty"`
-	Files          []jsonFile    `json:"files"`            // all suspicious files, strongest reason first, at most 1,024
-	Exposed        []jsonExposed `json:"exposed_services"` // all of them, also those that are only noted
-	History        []jsonEnded   `json:"history"`          // findings that are over, the last first, at most 100
+	Files          []jsonFile    `json:"files"`                  // all suspicious files, strongest reason first, at most 1,024
+	Exposed        []jsonExposed `json:"exposed_services"`       // all of them, also those that are only noted
+	History        []jsonEnded   `json:"history"`                // findings that are over, the last first, at most 100
+	HistoryNote    string        `json:"history_note,omitempty"` // why some of it may be missing after a restart
 	Plan           []jsonStep    `json:"plan"`
 	Coverage       jsonCoverage  `json:"coverage"`
 	Blind          []string      `json:"blind"`

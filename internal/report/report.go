@@ -29,6 +29,9 @@ type Report struct {
 	Audience Audience        // whoever is not told to be anybody else is the public
 	Findings *model.Findings // nil before the first sample
 	History  []model.Ended   // findings that are over, the last first
+
+	HistoryNote string // why some of History may be missing after a restart, sentences; ""
+
 	Snapshot model.Snapshot
 	Hostname string
 	Version  string

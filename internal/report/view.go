@@ -23,6 +23,7 @@ type view struct {
 	MoreNotes                          int
 	Earlier                            []earlierView
 	MoreEarlier                        int
+	EarlierNote                        string
 	PlanNote, Withheld                 string
 	Coverage                           []coverageView
 	Blind                              []string
@@ -57,6 +58,7 @@ func newView(of Report, telemetryPath string) view {
 		v.Word = "All quiet"
 	}
 	v.Earlier, v.MoreEarlier = r.earlier()
+	v.EarlierNote = text.Escape(r.HistoryNote)
 	notes := r.notes()
 	if len(notes) > maxNotes {
 		v.MoreNotes = len(notes) - maxNotes

@@ -44,8 +44,8 @@ func (r *Report) facts(finding *model.Finding) []fact {
 	if suspect.Running && p.RSSBytes > 0 {
 		add("memory", bytesText(p.RSSBytes))
 	}
-	if suspect.Respawns > 0 {
-		add("respawns", strconv.FormatUint(suspect.Respawns, 10))
+	if respawns := suspect.Respawns + suspect.RespawnsBefore; respawns > 0 {
+		add("respawns", strconv.FormatUint(respawns, 10))
 	}
 	add("first seen", r.moment(finding.FirstSeen))
 	if finding.Exemption != "" {

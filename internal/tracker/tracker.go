@@ -29,6 +29,7 @@ const mostHeld = 1024
 // goroutine.
 type Tracker struct {
 	hold     time.Duration
+	before   func(id string) (model.Remembered, bool)
 	active   map[string]*tracked
 	raised   map[model.RuleSeverity]uint64
 	exempted map[model.Exemption]uint64
@@ -45,6 +46,7 @@ type tracked struct {
 	seconds  float64
 	respawns uint64 // of histories that were forgotten
 	last     uint64
+	before   uint64 // respawns before the exporter started
 }
 
 // New returns a tracker that keeps a finding for hold after its last
@@ -59,6 +61,12 @@ func New(hold time.Duration) *Tracker {
 		exempted[exemption] = 0
 	}
 	return &Tracker{hold: hold, active: map[string]*tracked{}, raised: raised, exempted: exempted}
+}
+
+// After has a function asked what is known of a finding from before the exporter started. It may be nil.
+func (t *Tracker) After(before func(id string) (model.Remembered, bool)) *Tracker {
+	t.before = before
+	return t
 }
 
 // Update takes what was found in a snapshot and returns all that is active. A
@@ -76,6 +84,7 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 			kept = &tracked{worst: s.Time, used: map[model.Identity]float64{}}
 			t.active[finding.ID] = kept
 			t.raised[model.RuleSeverity{Rule: finding.Rule, Severity: finding.Severity}]++
+			t.restore(kept, &finding)
 		} else {
 			t.merge(kept, &finding)
 		}
@@ -98,6 +107,19 @@ func (t *Tracker) Update(s *model.Snapshot, found []model.Finding) *model.Findin
 	return &model.Findings{
 		Time: s.Time, Active: active, Raised: maps.Clone(t.raised), Exempted: maps.Clone(t.exempted),
 		Held: model.Slots{Used: held, Limit: mostHeld, Refused: t.dropped},
+	}
+}
+
+// restore takes over what was known of a finding before the exporter started.
+func (t *Tracker) restore(kept *tracked, finding *model.Finding) {
+	if t.before == nil {
+		return
+	}
+	if before, ok := t.before(finding.ID); ok {
+		kept.before = before.Respawns
+		if before.FirstSeen.Before(finding.FirstSeen) {
+			finding.FirstSeen = before.FirstSeen
+		}
 	}
 }
 
@@ -178,7 +200,7 @@ func (k *tracked) publish(now time.Time) model.Finding {
 		return finding
 	}
 	suspect := *finding.Suspect
-	suspect.CPUSeconds, suspect.Respawns = k.seconds, k.respawns+k.last
+	suspect.CPUSeconds, suspect.Respawns, suspect.RespawnsBefore = k.seconds, k.respawns+k.last, k.before
 	suspect.Running = suspect.Running && finding.LastSeen.Equal(now)
 	if !suspect.Running {
 		suspect.Instances, suspect.PIDs, suspect.Process.Cores = 0, nil, 0
