@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/model"
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/text"
@@ -26,6 +27,21 @@ type card struct {
 type numberedStep struct {
 	Number int
 	Step
+}
+
+// What is the first sentence of a step: what to do.
+func (s numberedStep) What() string {
+	what, _, cut := strings.Cut(s.Title, ". ")
+	if cut {
+		return what + "."
+	}
+	return what
+}
+
+// How is what follows it.
+func (s numberedStep) How() string {
+	_, how, _ := strings.Cut(s.Title, ". ")
+	return how
 }
 
 // suspectCards has the guardians first: whoever reads on does things in their order.
