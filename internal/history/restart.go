@@ -57,6 +57,7 @@ func checkedActive(r model.Remembered, now time.Time) (model.Remembered, bool) {
 	out := model.Remembered{ID: identifier(r.ID), LastSeen: last, FirstSeen: earlier(first, last), Respawns: min(r.Respawns, maxCount)}
 	if r.Finding != nil {
 		if finding, ok := checked(r.Finding, now); ok {
+			finding.ID = out.ID
 			out.Finding = &finding
 		}
 	}

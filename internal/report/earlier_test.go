@@ -91,3 +91,19 @@ func TestManyEndedAreCut(t *testing.T) {
 		t.Error("what is not shown is not counted")
 	}
 }
+
+// TestHistoryNote: that something is missing is said where it is missed; anybody is told that, and the path only whoever may know.
+func TestHistoryNote(t *testing.T) {
+	t.Parallel()
+	r := idle()
+	r.HistoryNote = "/var/lib/x/state-a.json cannot be used\x1b."
+	for _, audience := range []Audience{Full, Public} {
+		body := get(NewPage(servedTo(audience, func() Report { return r }), "/metrics"), "GET", "/").Body.String()
+		document := get(NewFindingsHandler(servedTo(audience, func() Report { return r })), "GET", "/api/v1/findings").Body.String()
+		for _, out := range []string{body, document} {
+			if strings.Contains(out, "state-a.json cannot be used") != (audience == Full) || strings.Contains(out, "exporter's log says why") == (audience == Full) && out == document || strings.Contains(out, "\x1b") {
+				t.Errorf("the %s reads:\n%s", audience, out)
+			}
+		}
+	}
+}

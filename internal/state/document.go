@@ -24,6 +24,8 @@ const (
 	maxPath  = 4096     // bytes of a path that is read back (PATH_MAX)
 	maxFiles = 32 << 10 // that are read back
 	keyBytes = 16
+
+	mostActive, mostEnded = 4096, 256 // that are read back
 )
 
 // Saved is what is kept.
@@ -160,16 +162,16 @@ func Decode(content []byte) (Saved, error) {
 	if err := json.Unmarshal(content, &d); err != nil {
 		return Saved{}, fmt.Errorf("its content is not understood: %w", err)
 	}
-	saved := Saved{Active: decodeAll[model.Remembered](d.Active), History: decodeAll[model.Ended](d.History)}
+	saved := Saved{Active: decodeAll[model.Remembered](d.Active, mostActive), History: decodeAll[model.Ended](d.History, mostEnded)}
 	if d.Persistence != nil {
 		saved.Persistence = d.Persistence.decode()
 	}
 	return saved, nil
 }
 
-func decodeAll[T any](list []json.RawMessage) []T {
+func decodeAll[T any](list []json.RawMessage, most int) []T {
 	var out []T
-	for _, encoded := range list {
+	for _, encoded := range list[:min(len(list), most)] {
 		var decoded T
 		if err := json.Unmarshal(encoded, &decoded); err == nil {
 			out = append(out, decoded)

@@ -161,3 +161,26 @@ func TestHeldFindingsAreBounded(t *testing.T) {
 		t.Error("the newest stay, the oldest go")
 	}
 }
+
+// TestAfterARestart: what was known before is first seen and came back as before, and the counters begin at 0.
+func TestAfterARestart(t *testing.T) {
+	t.Parallel()
+	s := incident()
+	found := evaluate(t, s, policy.Policy{})
+	known := found[0].ID
+	first := noon.Add(-48 * time.Hour)
+	tracker := New(DefaultHold).After(func(id string) (model.Remembered, bool) {
+		return model.Remembered{ID: id, FirstSeen: first, Respawns: 100}, id == known
+	})
+	for range 2 {
+		for _, f := range tracker.Update(s, evaluate(t, s, policy.Policy{})).Active {
+			want, before := noon, uint64(0)
+			if f.ID == known {
+				want, before = first, 100
+			}
+			if !f.FirstSeen.Equal(want) || f.Suspect != nil && (f.Suspect.RespawnsBefore != before || f.Suspect.Respawns > 14) {
+				t.Errorf("%s first seen %s, came back %d times before and %d since", f.ID, f.FirstSeen, f.Suspect.RespawnsBefore, f.Suspect.Respawns)
+			}
+		}
+	}
+}
