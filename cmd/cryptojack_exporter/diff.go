@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cryptojack-exporter/cryptojack_exporter/internal/config"
@@ -17,15 +18,15 @@ const defaultsName = "the defaults"
 // newComparison reads the configuration that --diff names, which loaded is compared with.
 func newComparison(o *options, loaded *config.Config) (*config.Comparison, error) {
 	comparison := &config.Comparison{New: loaded, NewName: defaultsName, OldName: defaultsName, OwnPID: os.Getpid()}
-	if o.configFile != "" {
-		comparison.NewName = o.configFile
+	if len(o.configFiles) > 0 {
+		comparison.NewName = strings.Join(o.configFiles, " and ")
 	}
-	file := ""
+	var files []string
 	if o.scanDiff != diffDefaults {
-		file, comparison.OldName = o.scanDiff, o.scanDiff
+		files, comparison.OldName = []string{o.scanDiff}, o.scanDiff
 	}
 	var err error
-	if comparison.Old, err = config.Load(file); err != nil {
+	if comparison.Old, err = config.Load(files...); err != nil {
 		return nil, fmt.Errorf("--diff: %w", err)
 	}
 	return comparison, nil

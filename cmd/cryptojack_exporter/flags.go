@@ -73,7 +73,7 @@ type options struct {
 
 	findingsLog string // a file, logStdout or logJournal; "" for none
 
-	configFile  string
+	configFiles []string
 	configCheck bool
 	logLevel    string
 	logFormat   string
@@ -155,7 +155,7 @@ func newApplication(o *options) *kingpin.Application {
 		"`). Lines are JSON with the names of the Elastic Common Schema; SIGHUP opens the file anew.").PlaceHolder("FILE").StringVar(&o.findingsLog)
 	app.Flag("state.dir", "Keep what is known over restarts, in two files of this directory, of at most 1 MiB each: findings that are over, when each was first seen, and what starts programs by itself.").
 		PlaceHolder("DIR").StringVar(&o.stateDirectory)
-	app.Flag("config.file", "Configuration (YAML).").StringVar(&o.configFile)
+	app.Flag("config.file", "Configuration (YAML); may be repeated, and the lists of all files are joined.").StringsVar(&o.configFiles)
 	app.Flag("config.check", "Check the configuration and exit.").BoolVar(&o.configCheck)
 	app.Flag("log.level", "Least severe messages that are logged.").Default("info").EnumVar(&o.logLevel, "debug", "info", "warn", "error")
 	app.Flag("log.format", "Format of the log.").Default("logfmt").EnumVar(&o.logFormat, "logfmt", "json")

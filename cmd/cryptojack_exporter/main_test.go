@@ -224,7 +224,7 @@ func TestListsAreRefreshed(t *testing.T) {
 	var current atomic.Pointer[config.Config]
 	current.Store(loaded)
 	var lines lockedBuffer
-	r := newReloader(file, &current, nil, func() {}, log.NewLogfmtLogger(&lines))
+	r := newReloader([]string{file}, &current, nil, func() {}, log.NewLogfmtLogger(&lines))
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(r.metrics()...)
 	expect := func(what string, successful, hashes int) {

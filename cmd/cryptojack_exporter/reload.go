@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,7 @@ import (
 // reloader reads the configuration again. A new file that is invalid changes
 // nothing.
 type reloader struct {
-	file    string
+	files   []string
 	current *atomic.Pointer[config.Config]
 	notify  *sdnotify.Notifier
 	reopen  func() // what is written to, and may have been renamed
@@ -35,9 +36,9 @@ type reloader struct {
 const listsEvery = 30 * time.Second
 
 // newReloader is made after the first load, which has succeeded.
-func newReloader(file string, current *atomic.Pointer[config.Config], notify *sdnotify.Notifier, reopen func(), logger log.Logger) *reloader {
+func newReloader(files []string, current *atomic.Pointer[config.Config], notify *sdnotify.Notifier, reopen func(), logger log.Logger) *reloader {
 	r := &reloader{
-		file: file, current: current, notify: notify, reopen: reopen, logger: logger,
+		files: files, current: current, notify: notify, reopen: reopen, logger: logger,
 		successful: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cryptojack_config_last_reload_successful",
 			Help: "1 if the configuration was valid when it was last read, else 0 and the one before stays in force.",
@@ -63,7 +64,7 @@ func (r *reloader) run() error {
 	r.reopen()
 	r.notify.Reloading()
 	defer r.notify.Reloaded()
-	loaded, err := config.Load(r.file)
+	loaded, err := config.Load(r.files...)
 	r.fileFailed = err != nil
 	if err != nil {
 		r.tell()
@@ -74,7 +75,7 @@ func (r *reloader) run() error {
 	r.listsError = ""
 	r.tell()
 	r.timestamp.Set(float64(time.Now().Unix()))
-	level.Info(r.logger).Log("msg", "configuration read", "file", r.file)
+	level.Info(r.logger).Log("msg", "configuration read", "file", strings.Join(r.files, ", "))
 	logEnded(loaded, r.logger)
 	return nil
 }

@@ -42,7 +42,7 @@ func scan(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		o.logLevel = "error" // the report says the rest
 	}
 	logger, _ := newLogger(stderr, o.logFormat, o.logLevel)
-	loaded, err := config.Load(o.configFile)
+	loaded, err := config.Load(o.configFiles...)
 	if err != nil {
 		fmt.Fprintf(stderr, "%s: %v\n", programName, err)
 		return exitUnknown

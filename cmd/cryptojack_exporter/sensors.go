@@ -109,7 +109,7 @@ func newSensors(o *options, current func() *config.Config, p *privileged, logger
 // addSelf makes the sensor of the exporter itself, which is always on.
 func (s *sensors) addSelf(o *options, current func() *config.Config, logger log.Logger) {
 	s.self = self.New(self.Options{
-		Proc: o.procfs, Root: o.rootfs, ConfigFile: o.configFile, Configured: func() any { return current() }, Sockets: s.sockets.Snapshot, Logger: logger,
+		Proc: o.procfs, Root: o.rootfs, ConfigFiles: o.configFiles, Configured: func() any { return current() }, Sockets: s.sockets.Snapshot, Logger: logger,
 	})
 	s.tasks = append(s.tasks, monitor.Task{Sensor: s.self})
 	s.followers = append(s.followers, monitor.Follower{Name: s.self.Name(), Run: s.self.Watch})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -33,14 +34,14 @@ const stopTime = 5 * time.Second // for requests that are under way
 // serve runs the exporter until the context ends.
 func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	logger, base := newLogger(stderr, o.logFormat, o.logLevel)
-	loaded, err := config.Load(o.configFile)
+	loaded, err := config.Load(o.configFiles...)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
 	}
 	logEnded(loaded, logger)
 	if o.configCheck {
-		level.Info(logger).Log("msg", "configuration is valid", "file", o.configFile)
+		level.Info(logger).Log("msg", "configuration is valid", "file", strings.Join(o.configFiles, ", "))
 		return exitOK
 	}
 	level.Info(logger).Log(append([]any{"msg", "starting " + programName}, banner()...)...)
@@ -66,7 +67,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		level.Error(logger).Log("msg", "cannot start", "err", err)
 		return exitFailure
 	}
-	reload := newReloader(o.configFile, &current, notify, told.log.Reopen, logger)
+	reload := newReloader(o.configFiles, &current, notify, told.log.Reopen, logger)
 	s, m, err := setUp(o, &current, newWatcher(o, durations, notify, told), logger)
 	if err != nil {
 		level.Error(logger).Log("msg", "cannot start", "err", err)

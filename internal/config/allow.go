@@ -48,7 +48,8 @@ func (d *document) allowList(lines lines) ([]policy.Allow, error) {
 		if err != nil {
 			return nil, fmt.Errorf("allow, entry %d: %w", i+1, err)
 		}
-		entry.Line = lines.item("allow", i)
+		stands := lines.item("allow", i)
+		entry.Line, entry.File = stands.line, stands.file
 		list = append(list, entry)
 	}
 	return list, nil
@@ -109,7 +110,7 @@ func (c *Config) Ended(now time.Time) []string {
 		if !a.Ended(now) {
 			continue
 		}
-		sentence := fmt.Sprintf("allow, entry %d (line %d): it ended %s and lowers nothing any more: %s", i+1, a.Line, a.End(), a)
+		sentence := fmt.Sprintf("allow, entry %d (%s): it ended %s and lowers nothing any more: %s", i+1, at(position{a.File, a.Line}), a.End(), a)
 		if a.Reason != "" {
 			sentence += ", because: " + a.Reason
 		}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -79,9 +80,12 @@ func (c *Comparison) explain(changes []tuning.Change, judge func(*Config) []mode
 	if len(changes) == 0 {
 		return
 	}
-	try := func(config, other *Config, words func(line int, setting string) string, severity func(*tuning.Change) model.Severity) {
+	try := func(config, other *Config, words func(stands position, setting string) string, severity func(*tuning.Change) model.Severity) {
 		only := slices.DeleteFunc(slices.Sorted(maps.Keys(config.settings)), func(setting string) bool { _, both := other.settings[setting]; return both })
-		slices.SortStableFunc(only, func(a, b string) int { return config.settings[a] - config.settings[b] })
+		slices.SortStableFunc(only, func(a, b string) int {
+			one, other := config.settings[a], config.settings[b]
+			return cmp.Or(strings.Compare(one.file, other.file), one.line-other.line)
+		})
 		for _, setting := range only[:min(len(only), maxTried)] {
 			severities := map[string]model.Severity{}
 			for _, f := range judge(config.without(setting)) {
@@ -94,11 +98,11 @@ func (c *Comparison) explain(changes []tuning.Change, judge func(*Config) []mode
 			}
 		}
 	}
-	try(c.New, c.Old, func(line int, setting string) string {
-		return fmt.Sprintf("%s: %s", place(c.NewName, line), setting)
+	try(c.New, c.Old, func(stands position, setting string) string {
+		return fmt.Sprintf("%s: %s", place(c.NewName, stands), setting)
 	}, func(change *tuning.Change) model.Severity { return severityOf(change.After) })
-	try(c.Old, c.New, func(line int, setting string) string {
-		return fmt.Sprintf("%s, which %s does not have: %s", place(c.OldName, line), c.NewName, setting)
+	try(c.Old, c.New, func(stands position, setting string) string {
+		return fmt.Sprintf("%s, which %s does not have: %s", place(c.OldName, stands), c.NewName, setting)
 	}, func(change *tuning.Change) model.Severity { return severityOf(change.Before) })
 	for i := range changes {
 		if len(changes[i].Because) == 0 {
@@ -107,11 +111,22 @@ func (c *Comparison) explain(changes []tuning.Change, judge func(*Config) []mode
 	}
 }
 
-func place(name string, line int) string {
-	if line == 0 {
+func place(name string, stands position) string {
+	switch {
+	case stands.line == 0:
 		return name
+	case stands.file != "":
+		return at(stands)
 	}
-	return fmt.Sprintf("line %d of %s", line, name)
+	return fmt.Sprintf("line %d of %s", stands.line, name)
+}
+
+// at is a position in words; the file is named where there are several.
+func at(stands position) string {
+	if stands.file == "" {
+		return fmt.Sprintf("line %d", stands.line)
+	}
+	return fmt.Sprintf("line %d of %s", stands.line, stands.file)
 }
 
 func severityOf(f *model.Finding) model.Severity {
@@ -158,7 +173,7 @@ func (c *Config) without(setting string) *Config {
 
 // listSettings names what findings depend on, with the line of each.
 func (c *Config) listSettings(d *document, lines lines) {
-	c.settings = map[string]int{}
+	c.settings = map[string]position{}
 	for i, directory := range c.Directories {
 		c.settings[directorySetting(directory)] = lines.item("directories", i)
 	}
@@ -175,10 +190,10 @@ func (c *Config) listSettings(d *document, lines lines) {
 		c.settings[poolSetting(pool)] = lines.item("pool_addresses", i)
 	}
 	for i := range c.Policy.Allow {
-		c.settings[allowSetting(&c.Policy.Allow[i])] = c.Policy.Allow[i].Line
+		c.settings[allowSetting(&c.Policy.Allow[i])] = position{c.Policy.Allow[i].File, c.Policy.Allow[i].Line}
 	}
 	for rule, limit := range c.Policy.Limits {
-		c.settings[limitSetting(rule, limit)] = limit.Line
+		c.settings[limitSetting(rule, limit)] = position{limit.File, limit.Line}
 	}
 	c.services = d.Services
 }

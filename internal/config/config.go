@@ -35,7 +35,7 @@ type Config struct {
 	Probe       bool            // services are asked whether they let anybody in
 	Webhook     *notify.Webhook // critical findings are posted there; nil
 
-	settings map[string]int      // what findings depend on, in words, and the line of the file; see listSettings
+	settings map[string]position // what findings depend on, in words, and where it stands; see listSettings
 	services []catalogue.Service // what is added to the catalogue
 	lists    []list              // of indicators, by file
 }
@@ -54,11 +54,48 @@ type document struct {
 	Notify      *notifySettings     `yaml:"notify"`
 }
 
-// Load reads a file. An empty name gives the defaults.
-func Load(name string) (*Config, error) {
-	if name == "" {
-		return parse(nil)
+// Load reads files, and gives the defaults where there is none. The lists of several files are joined; what is no list may be set
+// in one of them only.
+func Load(names ...string) (*Config, error) {
+	if len(names) == 1 {
+		content, err := read(names[0])
+		if err != nil {
+			return nil, err
+		}
+		config, err := parse(content)
+		if err != nil {
+			return nil, fmt.Errorf("configuration %s: %w", names[0], err)
+		}
+		return config, nil
 	}
+	var whole document
+	at := lines{}
+	for _, name := range names {
+		content, err := read(name)
+		if err != nil {
+			return nil, err
+		}
+		// Each by itself first: a mistake is told of the file that has it.
+		if _, err := parse(content); err != nil {
+			return nil, fmt.Errorf("configuration %s: %w", name, err)
+		}
+		d, err := decode(content)
+		if err == nil {
+			err = whole.add(d, at, linesOf(content), name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("configuration %s: %w", name, err)
+		}
+	}
+	config, err := build(&whole, at)
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", strings.Join(names, ", "), err)
+	}
+	return config, nil
+}
+
+// read reads one file.
+func read(name string) ([]byte, error) {
 	file, err := openRegular(name)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -71,28 +108,36 @@ func Load(name string) (*Config, error) {
 	if len(content) > sizeLimit {
 		return nil, fmt.Errorf("read the configuration %s: it is larger than %d bytes", name, sizeLimit)
 	}
-	config, err := parse(content)
-	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", name, err)
-	}
-	return config, nil
+	return content, nil
 }
 
+// parse makes the configuration of one file.
 func parse(content []byte) (*Config, error) {
-	var d document
+	d, err := decode(content)
+	if err != nil {
+		return nil, err
+	}
+	return build(d, linesOf(content))
+}
+
+func decode(content []byte) (*document, error) {
+	d := &document{}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&d); err != nil && !errors.Is(err, io.EOF) {
+	if err := decoder.Decode(d); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if err := decoder.Decode(new(document)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("only one YAML document may be in the file")
 	}
+	return d, nil
+}
+
+func build(d *document, lines lines) (*Config, error) {
 	directories, err := d.directories()
 	if err != nil {
 		return nil, err
 	}
-	lines := linesOf(content)
 	policy, err := d.policy(lines)
 	if err != nil {
 		return nil, err
@@ -109,7 +154,7 @@ func parse(content []byte) (*Config, error) {
 	if err := config.readLists(d.HashFiles, d.PoolFiles); err != nil {
 		return nil, err
 	}
-	config.listSettings(&d, lines)
+	config.listSettings(d, lines)
 	return config, nil
 }
 

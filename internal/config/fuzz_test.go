@@ -25,7 +25,8 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(content))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		for setting, line := range linesOf(content) {
+		for setting, stands := range linesOf(content) {
+			line := stands.line
 			if lines := bytes.Count(content, []byte{'\n'}) + bytes.Count(content, []byte{'\r'}) + 1; line < 0 || line > lines+bytes.Count(content, []byte("\u0085"))+bytes.Count(content, []byte("\u2028"))+bytes.Count(content, []byte("\u2029")) {
 				t.Errorf("%q stands on line %d of %d", setting, line, lines)
 			}

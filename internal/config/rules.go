@@ -20,7 +20,7 @@ func (d *document) limits(lines lines) (policy.Limits, error) {
 		}
 		switch severity := model.Severity(d.Rules[rule]); severity {
 		case policy.Off, model.Info, model.Warning:
-			limits[rule] = policy.Limit{Severity: severity, Line: lines["rules."+rule]}
+			limits[rule] = policy.Limit{Severity: severity, Line: lines["rules."+rule].line, File: lines["rules."+rule].file}
 		case model.Critical:
 		default:
 			return nil, fmt.Errorf("rules: %s: %q is not off, info, warning or critical", rule, severity)

@@ -57,8 +57,8 @@ func (e *EndedEntries) Findings(s *model.Snapshot, list []policy.Allow) []model.
 
 func endedEntry(s *model.Snapshot, matched []model.Note[struct{}], a *policy.Allow, id string) model.Finding {
 	subject := "An entry of the allow list"
-	if a.Line > 0 {
-		subject = fmt.Sprintf("Line %d of the configuration, an entry of the allow list,", a.Line)
+	if place := a.Place(); place != "" {
+		subject = "L" + place[1:] + ", an entry of the allow list,"
 	}
 	finding := model.Finding{
 		ID: id, Rule: rules.AllowListExpired, Severity: model.Info,

@@ -29,6 +29,26 @@ type Allow struct {
 	Reason string    // for people
 	Until  time.Time // it lowers nothing from then on; zero for no end
 	Line   int       // of the configuration file, from 1; 0 if unknown
+	File   string    // that file, where the configuration has several; "" else
+}
+
+// place is a line of the configuration, for people.
+func place(file string, line int) string {
+	if file == "" {
+		return fmt.Sprintf("line %d", line)
+	}
+	return fmt.Sprintf("line %d of %s", line, text.Escape(file))
+}
+
+// Place is the line of the configuration that the entry stands on, for people; "" if unknown.
+func (a *Allow) Place() string {
+	if a.Line == 0 {
+		return ""
+	}
+	if a.File == "" {
+		return place("the configuration", a.Line)
+	}
+	return place(a.File, a.Line)
 }
 
 // names tells whether the entry has anything to match.
@@ -134,7 +154,7 @@ func isContainer(wanted string, c *model.Container) bool {
 func (a *Allow) Why() string {
 	words := "it is on the allow list of the configuration"
 	if a.Line > 0 {
-		words += fmt.Sprintf(" (line %d)", a.Line)
+		words += " (" + place(a.File, a.Line) + ")"
 	}
 	if a.Reason != "" {
 		words += ": " + text.Escape(a.Reason)

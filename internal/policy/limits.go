@@ -15,6 +15,7 @@ const Off model.Severity = "off"
 type Limit struct {
 	Severity model.Severity // Off, info or warning
 	Line     int            // of the configuration file, from 1; 0 if unknown
+	File     string         // that file, where the configuration has several; "" else
 }
 
 // Limits are what the configuration says of rules, by their names.
@@ -79,7 +80,7 @@ func (l Limits) Word(rule string) string {
 		words = fmt.Sprintf("rule %s is %s at most", rule, l[rule].Severity)
 	}
 	if line := l[rule].Line; line > 0 {
-		words += fmt.Sprintf(" (line %d)", line)
+		words += " (" + place(l[rule].File, line) + ")"
 	}
 	return words
 }

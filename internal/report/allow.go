@@ -42,8 +42,8 @@ func (p *printer) allowAdvice(advice *tuning.AllowAdvice) {
 
 func matchText(match *tuning.AllowMatch) string {
 	words := "An entry"
-	if match.Line > 0 {
-		words = fmt.Sprintf("Line %d of the configuration", match.Line)
+	if place := match.Place(); place != "" {
+		words = capital(place)
 	}
 	words += " names it: " + match.String()
 	switch end := match.End(); {

@@ -38,7 +38,7 @@ func newInstalled(t *testing.T) *installed {
 	h.put(h.at("/etc/systemd/system/cryptojack_exporter.service"), []byte(unitFile), 0o644)
 	h.put(h.at("/etc/systemd/system/multi-user.target.wants/cryptojack_exporter.service"), []byte(unitFile), 0o644)
 	options := h.sensor.options
-	options.ConfigFile, options.Configured = h.config, func() any { return h.loaded }
+	options.ConfigFiles, options.Configured = []string{h.config}, func() any { return h.loaded }
 	h.sensor = New(options)
 	return h
 }

@@ -147,10 +147,17 @@ type configFile struct {
 	known  bool
 }
 
-func (c *configFile) change() []model.SelfChange {
-	if c.path == "" || c.loaded == nil {
+func newConfigFiles(paths []string, loaded func() any) (files []configFile) {
+	if loaded == nil {
 		return nil
 	}
+	for _, path := range paths {
+		files = append(files, configFile{path: path, loaded: loaded})
+	}
+	return files
+}
+
+func (c *configFile) change() []model.SelfChange {
 	var stat unix.Stat_t
 	err := unix.Stat(c.path, &stat)
 	if loaded := c.loaded(); !c.known || loaded != c.last {

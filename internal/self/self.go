@@ -31,8 +31,8 @@ type Options struct {
 	Interval time.Duration // between two samples; 10 s
 	Logger   log.Logger
 
-	ConfigFile string     // "" for none
-	Configured func() any // another value whenever the configuration was read; may be nil
+	ConfigFiles []string   // none for none
+	Configured  func() any // another value whenever the configuration was read; may be nil
 
 	Sockets func() *model.SocketSnapshot // the last sample of sockets; nil for none
 }
@@ -48,7 +48,7 @@ type Sensor struct {
 	mounts  map[string]hostfs.Mount // of this process, by where they are; a new one in each sample
 
 	program *program
-	config  configFile
+	config  []configFile
 	unit    *ownUnit
 	changes map[model.SelfChange]int // of the last sample, and in how many in a row
 }
@@ -63,7 +63,7 @@ func New(o Options) *Sensor {
 	}
 	s := &Sensor{
 		options: o, guard: hostfs.NewGuard(maxStuck), gaps: newGaps(o.Logger), lacks: map[string]bool{},
-		program: openProgram(o.Own), config: configFile{path: o.ConfigFile, loaded: o.Configured},
+		program: openProgram(o.Own), config: newConfigFiles(o.ConfigFiles, o.Configured),
 	}
 	if s.program != nil {
 		s.unit = findUnit(o.Root, o.Own, filepath.Base(s.program.path))
@@ -101,7 +101,10 @@ func (s *Sensor) Sample(_ context.Context, now time.Time) error {
 // another there: what is seen once may be that.
 func (s *Sensor) changed() (published []model.SelfChange) {
 	const looks = 2
-	all := s.config.change()
+	var all []model.SelfChange
+	for i := range s.config {
+		all = append(all, s.config[i].change()...)
+	}
 	if p := s.program; p != nil {
 		all = append(append(all, p.change(s.guard)...), s.unit.change(s.options.Root, filepath.Base(p.path))...)
 	}
