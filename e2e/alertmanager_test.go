@@ -84,6 +84,8 @@ func TestAlertmanagerExample(t *testing.T) {
 		// The ticket that became a page.
 		alert("CryptojackHiddenCpu", "critical", "d:10042", "page of d", "rule", "cpu_unattributed"),
 		alert("CryptojackHiddenCpu", "warning", "d:10042", "silent", "rule", "cpu_unattributed"),
+		// A drill, on a host whose target says so.
+		alert("CryptojackMinerFound", "critical", "e:10042", "drill on e", "drill", "true"),
 		// The fleet silences no host, and no host the fleet.
 		alert("CryptojackWave", "critical", "", "wave over all", "sign", "mined"),
 		alert("CryptojackSameSuspectOnManyHosts", "critical", "", "same on all", "suspect", "f853cd7dfcf9"),
@@ -95,6 +97,7 @@ func TestAlertmanagerExample(t *testing.T) {
 		"WARNING b:10042: Summary of CryptojackExecutableInTemp.":         {"file of b"},
 		"CRITICAL c:10042: Summary of CryptojackExporterDown.":            {"c is down"},
 		"CRITICAL d:10042: Summary of CryptojackHiddenCpu.":               {"page of d"},
+		"CRITICAL e:10042: Summary of CryptojackMinerFound.":              {"drill on e"},
 		"CRITICAL fleet: Summary of Cryptojack":                           {"wave over all", "same on all", "(and 1 more)"},
 	}
 	took := eventually(t, 30*time.Second, "every message", func() error {
@@ -162,13 +165,13 @@ func startExample(t *testing.T, slackURL string) *server {
 		}
 		example = strings.Replace(example, change[0], change[1], 1)
 	}
-	// The ticket goes where the page goes, as no mail server is here.
+	// Tickets and drills go where the page goes, as no mail server is here.
 	_, page, _ := strings.Cut(example, "  - name: page")
 	_, page, _ = strings.Cut(page, "\n")
 	page, _, _ = strings.Cut(page, "  - name: ticket")
 	before, rest, _ := strings.Cut(example, "  - name: ticket\n")
 	_, after, _ := strings.Cut(rest, "  - name: nobody\n")
-	example = before + "  - name: ticket\n" + page + "  - name: nobody\n" + after
+	example = before + "  - name: ticket\n" + page + "  - name: drill\n" + page + "  - name: nobody\n" + after
 
 	return startAlertmanager(t, writeFile(t, directory, "alertmanager.yml", example))
 }
