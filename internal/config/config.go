@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -54,9 +55,10 @@ type document struct {
 	Notify      *notifySettings     `yaml:"notify"`
 }
 
-// Load reads files, and gives the defaults where there is none. The lists of several files are joined; what is no list may be set
+// Load reads files, and gives the defaults where there is none; an empty name is none. The lists of several files are joined; what is no list may be set
 // in one of them only.
 func Load(names ...string) (*Config, error) {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
 	if len(names) == 1 {
 		content, err := read(names[0])
 		if err != nil {
