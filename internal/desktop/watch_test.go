@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func startBus(t *testing.T, address string) (string, func()) {
 		t.Fatal(err)
 	}
 	end := sync.OnceFunc(func() {
-		_ = command.Process.Kill()
+		_ = command.Process.Signal(syscall.SIGTERM) // it takes its socket away then
 		_ = command.Wait()
 	})
 	t.Cleanup(end)
