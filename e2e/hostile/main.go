@@ -90,11 +90,13 @@ func doAll(ctx context.Context, set settings, progress io.Writer) (results []res
 	if err := os.Chmod(set.directory, 0o755); err != nil {
 		return nil, err
 	}
-	exporter := filepath.Join(set.directory, filepath.Base(set.exporter))
-	if err := programs.Copy(set.exporter, exporter, ""); err != nil {
-		return nil, err
+	for _, path := range []*string{&set.exporter, &set.actor} {
+		copied := filepath.Join(set.directory, filepath.Base(*path))
+		if err := programs.Copy(*path, copied, ""); err != nil {
+			return nil, err
+		}
+		*path = copied
 	}
-	set.exporter = exporter
 	log, err := os.OpenFile(filepath.Clean(set.log), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
