@@ -110,7 +110,7 @@ func (c *Config) Ended(now time.Time) []string {
 		if !a.Ended(now) {
 			continue
 		}
-		sentence := fmt.Sprintf("allow, entry %d (%s): it ended %s and lowers nothing any more: %s", i+1, at(position{a.File, a.Line}), a.End(), a)
+		sentence := fmt.Sprintf("allow, entry %d (%s): it ended %s and lowers nothing any more: %s", i+1, policy.LineOf(a.File, a.Line), a.End(), a)
 		if a.Reason != "" {
 			sentence += ", because: " + a.Reason
 		}

@@ -116,17 +116,9 @@ func place(name string, stands position) string {
 	case stands.line == 0:
 		return name
 	case stands.file != "":
-		return at(stands)
+		return policy.LineOf(stands.file, stands.line)
 	}
 	return fmt.Sprintf("line %d of %s", stands.line, name)
-}
-
-// at is a position in words; the file is named where there are several.
-func at(stands position) string {
-	if stands.file == "" {
-		return fmt.Sprintf("line %d", stands.line)
-	}
-	return fmt.Sprintf("line %d of %s", stands.line, stands.file)
 }
 
 func severityOf(f *model.Finding) model.Severity {

@@ -59,34 +59,11 @@ type document struct {
 // in one of them only.
 func Load(names ...string) (*Config, error) {
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" })
-	if len(names) == 1 {
-		content, err := read(names[0])
-		if err != nil {
-			return nil, err
-		}
-		config, err := parse(content)
-		if err != nil {
-			return nil, fmt.Errorf("configuration %s: %w", names[0], err)
-		}
-		return config, nil
-	}
 	var whole document
 	at := lines{}
 	for _, name := range names {
-		content, err := read(name)
-		if err != nil {
+		if err := whole.addFile(at, name, len(names) > 1); err != nil {
 			return nil, err
-		}
-		// Each by itself first: a mistake is told of the file that has it.
-		if _, err := parse(content); err != nil {
-			return nil, fmt.Errorf("configuration %s: %w", name, err)
-		}
-		d, err := decode(content)
-		if err == nil {
-			err = whole.add(d, at, linesOf(content), name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("configuration %s: %w", name, err)
 		}
 	}
 	config, err := build(&whole, at)
@@ -94,6 +71,27 @@ func Load(names ...string) (*Config, error) {
 		return nil, fmt.Errorf("configuration %s: %w", strings.Join(names, ", "), err)
 	}
 	return config, nil
+}
+
+// addFile joins a file to the document. Of several each is checked by itself first: a mistake is told of the file that has it.
+func (d *document) addFile(at lines, name string, isOneOfSeveral bool) error {
+	content, err := read(name)
+	if err != nil {
+		return err
+	}
+	added, err := decode(content)
+	stands, file := linesOf(content), ""
+	if err == nil && isOneOfSeveral {
+		file = name
+		_, err = build(added, stands)
+	}
+	if err == nil {
+		err = d.add(added, at, stands, file)
+	}
+	if err != nil {
+		return fmt.Errorf("configuration %s: %w", name, err)
+	}
+	return nil
 }
 
 // read reads one file.
@@ -111,15 +109,6 @@ func read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read the configuration %s: it is larger than %d bytes", name, sizeLimit)
 	}
 	return content, nil
-}
-
-// parse makes the configuration of one file.
-func parse(content []byte) (*Config, error) {
-	d, err := decode(content)
-	if err != nil {
-		return nil, err
-	}
-	return build(d, linesOf(content))
 }
 
 func decode(content []byte) (*document, error) {

@@ -8,6 +8,15 @@ import (
 	"time"
 )
 
+// parse makes the configuration of one file's content.
+func parse(content []byte) (*Config, error) {
+	d, err := decode(content)
+	if err != nil {
+		return nil, err
+	}
+	return build(d, linesOf(content))
+}
+
 // FuzzParse: whatever the file holds, either it is refused or all of it is within its bounds, and the same content
 // always means the same.
 func FuzzParse(f *testing.F) {

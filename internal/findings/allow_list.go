@@ -58,7 +58,7 @@ func (e *EndedEntries) Findings(s *model.Snapshot, list []policy.Allow) []model.
 func endedEntry(s *model.Snapshot, matched []model.Note[struct{}], a *policy.Allow, id string) model.Finding {
 	subject := "An entry of the allow list"
 	if place := a.Place(); place != "" {
-		subject = "L" + place[1:] + ", an entry of the allow list,"
+		subject = place + ", an entry of the allow list,"
 	}
 	finding := model.Finding{
 		ID: id, Rule: rules.AllowListExpired, Severity: model.Info,

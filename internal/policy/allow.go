@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -32,23 +33,20 @@ type Allow struct {
 	File   string    // that file, where the configuration has several; "" else
 }
 
-// place is a line of the configuration, for people.
-func place(file string, line int) string {
+// LineOf is a line of the configuration, for people; the file is named where there are several.
+func LineOf(file string, line int) string {
 	if file == "" {
 		return fmt.Sprintf("line %d", line)
 	}
 	return fmt.Sprintf("line %d of %s", line, text.Escape(file))
 }
 
-// Place is the line of the configuration that the entry stands on, for people; "" if unknown.
+// Place is the line of the configuration that the entry stands on, at the beginning of a sentence; "" if unknown.
 func (a *Allow) Place() string {
 	if a.Line == 0 {
 		return ""
 	}
-	if a.File == "" {
-		return place("the configuration", a.Line)
-	}
-	return place(a.File, a.Line)
+	return fmt.Sprintf("Line %d of %s", a.Line, cmp.Or(text.Escape(a.File), "the configuration"))
 }
 
 // names tells whether the entry has anything to match.
@@ -154,7 +152,7 @@ func isContainer(wanted string, c *model.Container) bool {
 func (a *Allow) Why() string {
 	words := "it is on the allow list of the configuration"
 	if a.Line > 0 {
-		words += " (" + place(a.File, a.Line) + ")"
+		words += " (" + LineOf(a.File, a.Line) + ")"
 	}
 	if a.Reason != "" {
 		words += ": " + text.Escape(a.Reason)
@@ -162,10 +160,12 @@ func (a *Allow) Why() string {
 	return words
 }
 
-// String says what the entry matches, fit to be shown.
-func (a *Allow) String() string {
-	var words []string
-	for _, field := range []struct{ name, value string }{
+// Field is what an entry matches by one name of the configuration.
+type Field struct{ Name, Value string }
+
+// Fields are those that are set, in the order in which they are shown.
+func (a *Allow) Fields() []Field {
+	all := []Field{
 		{"path", a.Path},
 		{"sha256", a.SHA256},
 		{"user", a.User},
@@ -175,10 +175,15 @@ func (a *Allow) String() string {
 		{"namespace", a.Namespace},
 		{"pod", a.Pod},
 		{"cgroup", a.Cgroup},
-	} {
-		if field.value != "" {
-			words = append(words, field.name+" "+text.Label(field.value))
-		}
+	}
+	return slices.DeleteFunc(all, func(f Field) bool { return f.Value == "" })
+}
+
+// String says what the entry matches, fit to be shown.
+func (a *Allow) String() string {
+	var words []string
+	for _, field := range a.Fields() {
+		words = append(words, field.Name+" "+text.Label(field.Value))
 	}
 	if a.Containers {
 		words = append(words, "also in containers")

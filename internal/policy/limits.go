@@ -80,7 +80,7 @@ func (l Limits) Word(rule string) string {
 		words = fmt.Sprintf("rule %s is %s at most", rule, l[rule].Severity)
 	}
 	if line := l[rule].Line; line > 0 {
-		words += " (" + place(l[rule].File, line) + ")"
+		words += " (" + LineOf(l[rule].File, line) + ")"
 	}
 	return words
 }

@@ -43,7 +43,7 @@ func (p *printer) allowAdvice(advice *tuning.AllowAdvice) {
 func matchText(match *tuning.AllowMatch) string {
 	words := "An entry"
 	if place := match.Place(); place != "" {
-		words = capital(place)
+		words = place
 	}
 	words += " names it: " + match.String()
 	switch end := match.End(); {
@@ -78,20 +78,8 @@ func yamlEntry(a *policy.Allow) []string {
 		}
 		lines = append(lines, start+field+": "+value)
 	}
-	for _, field := range []struct{ name, value string }{
-		{"path", a.Path},
-		{"sha256", a.SHA256},
-		{"user", a.User},
-		{"unit", a.Unit},
-		{"container", a.Container},
-		{"image", a.Image},
-		{"namespace", a.Namespace},
-		{"pod", a.Pod},
-		{"cgroup", a.Cgroup},
-	} {
-		if field.value != "" {
-			add(field.name, yamlString(field.value))
-		}
+	for _, field := range a.Fields() {
+		add(field.Name, yamlString(field.Value))
 	}
 	if a.Containers {
 		add("containers", "true")

@@ -10,13 +10,12 @@ import (
 
 	"github.com/go-kit/log"
 	"github.com/go-kit/log/level"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
 //go:embed page.html
 var pageHTML string
-
-// pagePolicy lets the page load nothing, run nothing, send nothing and be shown in no frame.
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Served is what the handlers of reports share.
 type Served struct {
@@ -36,7 +35,7 @@ func NewPage(served Served, telemetryPath string) http.Handler {
 			http.NotFound(w, request)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", pagePolicy)
+		w.Header().Set("Content-Security-Policy", web.PagePolicy)
 		if seconds := reloadAfter(request, served.Show); seconds > 0 {
 			w.Header().Set("Refresh", strconv.Itoa(seconds))
 		}
@@ -70,9 +69,7 @@ func newAnswer(served Served, contentType string, render func(*bytes.Buffer, Rep
 	kept := map[Audience]*rendering{Public: newRendering(render), Full: newRendering(render)}
 	return func(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		if request.Method != http.MethodGet && request.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD are answered", http.StatusMethodNotAllowed)
+		if !web.OnlyReads(w, request) {
 			return
 		}
 		r := served.Show()

@@ -15,13 +15,12 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
+
+	"github.com/cryptojack-exporter/cryptojack_exporter/internal/web"
 )
 
 //go:embed page.html
 var pageHTML string
-
-// policy lets a page load nothing, run nothing, send nothing and be shown in no frame.
-const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 type page struct {
 	Title string
@@ -61,9 +60,7 @@ func NewHandler(path string, texts map[string][]byte) (http.Handler, error) {
 		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		if request.Method != http.MethodGet && request.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD are answered", http.StatusMethodNotAllowed)
+		if !web.OnlyReads(w, request) {
 			return
 		}
 		name, _ := strings.CutPrefix(request.URL.Path, path)
@@ -72,7 +69,7 @@ func NewHandler(path string, texts map[string][]byte) (http.Handler, error) {
 			http.Error(w, "there is no such runbook; "+path+" lists them", http.StatusNotFound)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", policy)
+		w.Header().Set("Content-Security-Policy", web.PagePolicy)
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		if request.Method == http.MethodGet {
